@@ -1,0 +1,1 @@
+"""What the operator wrote: parsed once at the border into a frozen model."""

@@ -1,0 +1,209 @@
+"""The frozen model of a policy: what the operator wrote, after parsing and checking.
+
+Owns the words of the policy. Knows nothing of YAML, files, switches or flows.
+Every object is immutable and compares by value, so two policies with the same
+meaning are equal whatever the order or layout of their files. Where a rule
+stands in the file is kept apart, in `Policy.places`, keyed by rule path
+(`tenants.acme.mail`), so that moving a line does not change the model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+class PoolKind(StrEnum):
+    MAIL_PROXY = "mail-proxy"
+    SCANNER = "scanner"
+    DECOY = "decoy"
+    ANTIVIRUS = "antivirus"
+
+
+class MailMode(StrEnum):
+    PROXY = "proxy"  # switch -> proxies -> scanners when a rule says scan
+    DIRECT = "direct"  # switch -> scanners, whose own gateway scans everything
+
+
+class ScanAction(StrEnum):
+    SCAN = "scan"
+    SKIP = "skip"
+
+
+class Disposition(StrEnum):
+    """What happens to a message whose verdict is not `clean`."""
+
+    REJECT = "reject"  # 550, the sender is told
+    TEMPFAIL = "tempfail"  # 451, the sender keeps it and tries again
+    PASS_TAGGED = "pass-tagged"  # delivered, with a trace header that says why
+
+
+class ClientTls(StrEnum):
+    OFF = "off"
+    OFFER = "offer"
+    REQUIRE = "require"
+
+
+class ServerTls(StrEnum):
+    NONE = "none"
+    MAY = "may"
+    REQUIRE = "require"
+    VERIFY = "verify"
+
+
+class BareNewlines(StrEnum):
+    REJECT = "reject"
+    NORMALIZE = "normalize"
+
+
+class NulBytes(StrEnum):
+    REJECT = "reject"
+    PASS = "pass"
+
+
+class Protocol(StrEnum):
+    TCP = "tcp"
+    UDP = "udp"
+    ICMP = "icmp"  # ICMP for IPv4 servers, ICMPv6 for IPv6 servers
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a policy file something stands. Line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PortRef:
+    """One OpenFlow port of one switch, written `s1:4` in the policy."""
+
+    switch: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.switch}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    name: str
+    dpid: int  # 1 .. 2**64-1
+    mac: str  # the MAC that this switch shows to its neighbours, lower case with colons
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A trunk between two switches."""
+
+    a: PortRef
+    b: PortRef
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A neighbour of the edge on one port: a backbone router or a tenant's gateway."""
+
+    name: str
+    at: PortRef
+    mac: str
+    edge: tuple[Address, ...]  # the edge's own addresses there: it answers ARP and ND for them
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRule:
+    """First rule whose every stated condition holds decides. Empty means any."""
+
+    action: ScanAction
+    client: tuple[Network, ...] = ()
+    sender: tuple[str, ...] = ()  # patterns with `*`, lower case: `*@news.example`
+    recipient: tuple[str, ...] = ()
+    larger_than_bytes: int = 0  # 0: any size
+    tls: bool | None = None  # None: does not matter
+
+
+@dataclass(frozen=True, slots=True)
+class MailTls:
+    clients: ClientTls = ClientTls.OFFER
+    server: ServerTls = ServerTls.MAY
+    certificate: str = ""  # file; empty: self-signed, made on first start
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OnVerdict:
+    """What happens to a message, by verdict. `clean` is always delivered."""
+
+    infected: Disposition = Disposition.REJECT  # `pass-tagged` is refused by the parser
+    limits: Disposition = Disposition.REJECT  # a scanner limit was hit (archive bomb)
+    encrypted: Disposition = Disposition.PASS_TAGGED  # cannot be looked into
+    unavailable: Disposition = Disposition.TEMPFAIL  # no scanner answered; never `reject`
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    mode: MailMode
+    servers: tuple[Address, ...]  # the tenant's own mail servers, port 25
+    proxies: str  # pool name; empty in mode `direct`
+    scanners: str  # pool name
+    scan: tuple[ScanRule, ...] = ()  # nothing matches: scan
+    on_verdict: OnVerdict = OnVerdict()
+    tls: MailTls = MailTls()
+    message_limit_bytes: int = 26_214_400
+    bare_newlines: BareNewlines = BareNewlines.REJECT
+    nul_bytes: NulBytes = NulBytes.REJECT
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Something a tenant publishes besides mail; passes straight to its servers."""
+
+    name: str
+    protocol: Protocol
+    ports: tuple[int, ...]  # empty exactly for icmp
+    servers: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    name: str
+    prefixes: tuple[Network, ...]
+    gateways: tuple[Attachment, ...]
+    mail: Mail | None = None
+    services: tuple[Service, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    name: str
+    at: PortRef
+    mac: str
+    addresses: tuple[Address, ...]
+    weight: int = 1  # 1 .. 100
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    name: str
+    kind: PoolKind
+    members: tuple[Member, ...]
+    edge: tuple[Address, ...]  # the edge's own addresses on the members' links
+    vip: tuple[Address, ...] = ()  # needed for `scanner` and `antivirus`
+    port: int = 0  # TCP port at the VIP; 3310 by default for `scanner`
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Tuples are sorted by name, so equal meaning is equal value."""
+
+    switches: tuple[Switch, ...] = ()
+    links: tuple[Link, ...] = ()
+    uplinks: tuple[Attachment, ...] = ()
+    tenants: tuple[Tenant, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, hash=False)
