@@ -1,0 +1,156 @@
+"""Messages from a switch, bytes to values. Whatever a switch sends is bounded and checked.
+
+Raises `BadMessage` when lengths do not add up; never reads past the message.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controller.openflow.messages import Multipart, Type
+from controller.openflow.oxm import canonical
+
+_FLOW_HEAD = struct.Struct("!HBxIIHHHHHxxQQQ")
+_MORE = 1
+
+
+class BadMessage(Exception):
+    """The switch sent bytes that are no valid OpenFlow 1.4."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledFlow:
+    """A flow as the switch reports it. `fields` and `instructions` are canonical bytes."""
+
+    table: int
+    priority: int
+    fields: bytes
+    cookie: int
+    instructions: bytes
+    duration_s: int = 0
+    packets: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledGroup:
+    group_id: int
+    kind: int
+    buckets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    number: int
+    mac: str
+    name: str
+    is_down: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MultipartReply:
+    kind: int
+    has_more: bool
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchError:
+    kind: int
+    code: int
+    failed_message: bytes  # at least its first 64 bytes
+
+
+def header_of(buffer: bytes) -> tuple[int, int]:
+    """Return (type, xid) of a message."""
+    _, kind, length, xid = struct.unpack_from("!BBHI", buffer)
+    if length != len(buffer):
+        raise BadMessage(f"header says {length} bytes, message has {len(buffer)}")
+    return kind, xid
+
+
+def parse_multipart(buffer: bytes) -> MultipartReply:
+    if len(buffer) < 16 or buffer[1] != Type.MULTIPART_REPLY:
+        raise BadMessage("not a multipart reply")
+    kind, flags = struct.unpack_from("!HH", buffer, 8)
+    return MultipartReply(kind, bool(flags & _MORE), buffer[16:])
+
+
+def _entries(body: bytes, head_size: int) -> Iterator[bytes]:
+    at = 0
+    while at < len(body):
+        if at + head_size > len(body):
+            raise BadMessage("entry cut short")
+        (length,) = struct.unpack_from("!H", body, at)
+        if length < head_size or at + length > len(body):
+            raise BadMessage(f"entry says {length} bytes, {len(body) - at} are left")
+        yield body[at : at + length]
+        at += length
+
+
+def parse_flows(body: bytes) -> Iterator[InstalledFlow]:
+    """Yield the flows of an OFPMP_FLOW reply body (7.3.5.2)."""
+    for entry in _entries(body, 56):
+        _, table, duration, _, priority, _, _, _, _, cookie, packets, octets = _FLOW_HEAD.unpack_from(entry)
+        (match_length,) = struct.unpack_from("!H", entry, 50)
+        padded = (match_length + 7) // 8 * 8
+        if match_length < 4 or 48 + padded > len(entry):
+            raise BadMessage("match longer than its flow")
+        fields = canonical(entry[52 : 48 + match_length])
+        instructions = entry[48 + padded :]
+        yield InstalledFlow(table, priority, fields, cookie, instructions, duration, packets, octets)
+
+
+def parse_groups(body: bytes) -> Iterator[InstalledGroup]:
+    """Yield the groups of an OFPMP_GROUP_DESC reply body (7.3.5.7)."""
+    for entry in _entries(body, 8):
+        _, kind, group_id = struct.unpack_from("!HBxI", entry)
+        yield InstalledGroup(group_id, kind, entry[8:])
+
+
+def _parse_port(entry: bytes) -> Port:
+    number, _, mac, name, config, state = struct.unpack_from("!IH2x6s2x16sII", entry)
+    text = name.split(b"\0", 1)[0].decode("ascii", "replace")
+    is_down = bool(config & 1) or bool(state & 1)
+    return Port(number, mac.hex(":"), text, is_down)
+
+
+_PORT_HEAD_BYTES = 40
+
+
+def parse_ports(body: bytes) -> Iterator[Port]:
+    """Yield the ports of an OFPMP_PORT_DESC reply body (7.2.1)."""
+    at = 0
+    while at < len(body):
+        if at + _PORT_HEAD_BYTES > len(body):
+            raise BadMessage("port cut short")
+        (length,) = struct.unpack_from("!H", body, at + 4)
+        if length < _PORT_HEAD_BYTES or at + length > len(body):
+            raise BadMessage("port longer than its message")
+        yield _parse_port(body[at : at + length])
+        at += length
+
+
+def parse_port_status(buffer: bytes) -> tuple[int, Port]:
+    """Return (reason, port) of a port-status message (7.4.3)."""
+    if len(buffer) < 16 + _PORT_HEAD_BYTES:
+        raise BadMessage("port status cut short")
+    return buffer[8], _parse_port(buffer[16:])
+
+
+def parse_error(buffer: bytes) -> SwitchError:
+    if len(buffer) < 12:
+        raise BadMessage("error cut short")
+    kind, code = struct.unpack_from("!HH", buffer, 8)
+    return SwitchError(kind, code, buffer[12:])
+
+
+def parse_bundle_control(buffer: bytes) -> tuple[int, int]:
+    """Return (bundle id, control type)."""
+    if len(buffer) < 16:
+        raise BadMessage("bundle control cut short")
+    bundle_id, control = struct.unpack_from("!IH", buffer, 8)
+    return bundle_id, control
+
+
+KINDS = {int(kind) for kind in Multipart}

@@ -1,0 +1,1 @@
+"""The contract with the switch as data: tables, fields, registers, zones, priorities."""

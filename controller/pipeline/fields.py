@@ -1,0 +1,107 @@
+"""The fields that flows may match or write, by the names operators know from ovs-fields(7)."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One match field: its name in ovs-fields(7) and its width in bits."""
+
+    name: str
+    bits: int
+    shown_as: str = "number"  # number | hex | mac | ipv4 | ipv6
+
+    @property
+    def size_bytes(self) -> int:
+        return (self.bits + 7) // 8
+
+    @property
+    def full_mask(self) -> int:
+        return (1 << self.bits) - 1
+
+
+IN_PORT = Field("in_port", 32)
+ETH_DST = Field("eth_dst", 48, "mac")
+ETH_SRC = Field("eth_src", 48, "mac")
+ETH_TYPE = Field("eth_type", 16, "hex")
+IP_PROTO = Field("ip_proto", 8)
+IPV4_SRC = Field("ip_src", 32, "ipv4")
+IPV4_DST = Field("ip_dst", 32, "ipv4")
+TCP_SRC = Field("tcp_src", 16)
+TCP_DST = Field("tcp_dst", 16)
+UDP_SRC = Field("udp_src", 16)
+UDP_DST = Field("udp_dst", 16)
+ARP_OP = Field("arp_op", 16)
+ARP_SPA = Field("arp_spa", 32, "ipv4")
+ARP_TPA = Field("arp_tpa", 32, "ipv4")
+ARP_SHA = Field("arp_sha", 48, "mac")
+ARP_THA = Field("arp_tha", 48, "mac")
+IPV6_SRC = Field("ipv6_src", 128, "ipv6")
+IPV6_DST = Field("ipv6_dst", 128, "ipv6")
+ICMPV6_TYPE = Field("icmpv6_type", 8)
+ND_TARGET = Field("nd_target", 128, "ipv6")
+ND_TLL = Field("nd_tll", 48, "mac")
+ND_RESERVED = Field("nd_reserved", 32, "hex")
+ND_OPTIONS_TYPE = Field("nd_options_type", 8)
+ROLE = Field("reg0", 32)
+PARTY = Field("reg1", 32, "hex")
+ZONE = Field("reg2", 32)
+CT_STATE = Field("ct_state", 32, "hex")
+CT_LABEL = Field("ct_label", 128, "hex")
+
+REGISTER_MEANINGS = {
+    ROLE: "role of the neighbour that sent the packet (see roles)",
+    PARTY: "number of the tenant or pool that the neighbour belongs to",
+    ZONE: "conntrack zone of this leg (see zones)",
+}
+
+
+class EthType(IntEnum):
+    IPV4 = 0x0800
+    ARP = 0x0806
+    IPV6 = 0x86DD
+
+
+class IpProto(IntEnum):
+    ICMP = 1
+    TCP = 6
+    UDP = 17
+    ICMPV6 = 58
+
+
+class CtState(IntEnum):
+    """Bits of ct_state (ovs-fields(7), Connection Tracking Fields)."""
+
+    NEW = 0x01
+    ESTABLISHED = 0x02
+    RELATED = 0x04
+    REPLY = 0x08
+    INVALID = 0x10
+    TRACKED = 0x20
+
+
+class Role(IntEnum):
+    """Who sent the packet, written by `admission`."""
+
+    BACKBONE = 1
+    TENANT = 2
+    GATEWAY = 3  # a mail proxy, or a scanner host (which also runs the gateway in mode direct)
+
+
+class Zone(IntEnum):
+    """Conntrack zones: one for each leg, so the same 4-tuple may live in several legs at once.
+
+    Never one zone for each pool or tenant: a connection must be found again after
+    its service has moved to another pool.
+    """
+
+    OUTSIDE = 1  # backbone (or another tenant) <-> whoever answers for the tenant
+    RELAY = 2  # gateway, under the client's address <-> the tenant's mail server
+    SCAN = 3  # mail proxy <-> scanner
+
+
+# The label of a connection holds the MACs of its two ends (bit offsets).
+LABEL_RESPONDER = 0
+LABEL_INITIATOR = 48
+MAC_BITS = 48

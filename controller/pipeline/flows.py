@@ -1,0 +1,143 @@
+"""Flows, groups and actions as plain values, in OpenFlow's words. No bytes here, no library.
+
+A `Flow` knows the policy rule that asked for it (`because`), from which its cookie
+is made. The identity of a flow in a switch is `key`: table, priority and match.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.ids import cookie_of
+from controller.pipeline.fields import Field, Zone
+from controller.pipeline.tables import Table
+
+IN_PORT_NUMBER = 0xFFFF_FFF8  # OFPP_IN_PORT
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One field of a match. `mask` equal to the field's full mask means exact."""
+
+    field: Field
+    value: int
+    mask: int
+
+
+Match = tuple[Criterion, ...]
+
+
+def match(*wanted: tuple[Field, int] | tuple[Field, int, int]) -> Match:
+    """Build a match from (field, value) and (field, value, mask); a zero mask is left out."""
+    criteria = []
+    for name, value, *rest in wanted:
+        mask = rest[0] if rest else name.full_mask
+        if mask:
+            assert value & ~mask == 0, f"{name.name}: value has bits outside its mask"
+            criteria.append(Criterion(name, value, mask))
+    return tuple(criteria)
+
+
+@dataclass(frozen=True, slots=True)
+class SetField:
+    field: Field
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Copy `bits` bits from one field to another (ovs-actions(7), move)."""
+
+    source: Field
+    target: Field
+    bits: int
+    source_offset: int = 0
+    target_offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpConnection:
+    """`ct(zone=..., table=...)`: find the connection, go on in `then` with its state known."""
+
+    zone: Zone
+    then: Table
+
+
+@dataclass(frozen=True, slots=True)
+class CommitConnection:
+    """`ct(commit, zone=<register>, exec(...))`."""
+
+    zone_from: Field
+    moves: tuple[Move, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToGroup:
+    group_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecTtl:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Resubmit:
+    """Go on in `table` from inside a group's bucket, where goto is not possible."""
+
+    table: Table
+
+
+Action = SetField | Move | LookUpConnection | CommitConnection | ToGroup | Output | DecTtl | Resubmit
+
+
+@dataclass(frozen=True, slots=True)
+class FlowKey:
+    table: Table
+    priority: int
+    match: Match
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    table: Table
+    priority: int
+    match: Match
+    actions: tuple[Action, ...]
+    goto: Table | None
+    because: str  # path of the policy rule, e.g. `tenants.acme.mail`
+
+    @property
+    def key(self) -> FlowKey:
+        return FlowKey(self.table, self.priority, self.match)
+
+    @property
+    def cookie(self) -> int:
+        return cookie_of(self.because)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    weight: int
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A `select` group: the switch chooses a bucket for each new connection."""
+
+    group_id: int
+    buckets: tuple[Bucket, ...]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchState:
+    """All flows and groups of one switch."""
+
+    flows: Mapping[FlowKey, Flow] = field(default_factory=dict)
+    groups: Mapping[int, Group] = field(default_factory=dict)

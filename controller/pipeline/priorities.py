@@ -1,0 +1,14 @@
+"""Bands of priorities. A flow names its band; numbers stay here.
+
+Prefix matches add their length, so that the longest prefix wins inside a band.
+"""
+
+MISS = 0  # the catch-all of a table
+LOW = 1_000
+NORMAL = 10_000
+HIGH = 20_000
+DENY = 30_000
+
+
+def longest_prefix(band: int, prefix_length: int) -> int:
+    return band + prefix_length
