@@ -7,9 +7,9 @@ Source: OpenFlow Switch Specification 1.4.0; section numbers at each function.
 import struct
 from enum import IntEnum
 
-from controller.openflow.actions import encode_actions, encode_instructions
-from controller.openflow.oxm import encode_fields
-from controller.pipeline.flows import Bucket, Flow, FlowKey, Group
+from controller.openflow.actions import encode_actions
+from controller.pipeline.flows import Bucket, Group
+from controller.sync.state import WireFlow, WireGroup
 
 VERSION = 5
 MAX_MESSAGE_BYTES = 0xFFFF
@@ -78,49 +78,25 @@ def _encode_match(oxm: bytes) -> bytes:
     return struct.pack("!HH", 1, length) + oxm + bytes(-length % 8)
 
 
-def _flow_mod(xid: int, cookie: int, command: int, key: FlowKey, instructions: bytes) -> bytes:
-    head = struct.pack(
-        "!QQBBHHHIIIHH",
-        cookie,
-        0,
-        key.table,
-        command,
-        0,
-        0,
-        key.priority,
-        _NO_BUFFER,
-        _ANY,
-        _ANY,
-        0,
-        0,
+_FLOW_MOD_HEAD = struct.Struct("!QQBBHHHIIIHH")
+
+
+def _flow_mod(xid: int, cookie: int, command: int, flow: WireFlow, instructions: bytes) -> bytes:
+    # cookie, its mask, table, command, time-outs, priority, buffer, out port and group, flags, importance
+    head = _FLOW_MOD_HEAD.pack(
+        cookie, 0, flow.key.table, command, 0, 0, flow.key.priority, _NO_BUFFER, _ANY, _ANY, 0, 0
     )
-    return message(Type.FLOW_MOD, xid, head + _encode_match(encode_fields(key.match)) + instructions)
+    return message(Type.FLOW_MOD, xid, head + _encode_match(flow.wire_fields) + instructions)
 
 
-def add_flow(xid: int, flow: Flow) -> bytes:
+def add_flow(xid: int, flow: WireFlow) -> bytes:
     """Add a flow, or replace the one with the same table, priority and match (6.4)."""
-    instructions = encode_instructions(flow.actions, flow.goto)
-    return _flow_mod(xid, flow.cookie, FlowCommand.ADD, flow.key, instructions)
+    return _flow_mod(xid, flow.cookie, FlowCommand.ADD, flow, flow.instructions)
 
 
-def delete_flow_raw(xid: int, table: int, priority: int, fields: bytes) -> bytes:
-    """Delete exactly one flow, named by the bytes in which the switch reported it."""
-    head = struct.pack(
-        "!QQBBHHHIIIHH",
-        0,
-        0,
-        table,
-        FlowCommand.DELETE_STRICT,
-        0,
-        0,
-        priority,
-        _NO_BUFFER,
-        _ANY,
-        _ANY,
-        0,
-        0,
-    )
-    return message(Type.FLOW_MOD, xid, head + _encode_match(fields))
+def delete_flow(xid: int, flow: WireFlow) -> bytes:
+    """Delete exactly this flow."""
+    return _flow_mod(xid, 0, FlowCommand.DELETE_STRICT, flow, b"")
 
 
 def encode_bucket(bucket: Bucket) -> bytes:
@@ -132,9 +108,9 @@ def encode_buckets(group: Group) -> bytes:
     return b"".join(map(encode_bucket, group.buckets))
 
 
-def put_group(xid: int, command: GroupCommand, group: Group) -> bytes:
+def put_group(xid: int, command: GroupCommand, group: WireGroup) -> bytes:
     """Add or replace a select group as a whole (7.3.4.4)."""
-    body = struct.pack("!HBxI", command, _SELECT, group.group_id) + encode_buckets(group)
+    body = struct.pack("!HBxI", command, _SELECT, group.group_id) + group.buckets
     return message(Type.GROUP_MOD, xid, body)
 
 
@@ -146,12 +122,6 @@ def delete_group(xid: int, group_id: int) -> bytes:
 def bundle_control(xid: int, bundle_id: int, control: BundleControl) -> bytes:
     """Open, close, commit or discard a bundle (7.3.9.2)."""
     return message(Type.BUNDLE_CONTROL, xid, struct.pack("!IHH", bundle_id, control, ATOMIC_ORDERED))
-
-
-def bundle_add(xid: int, bundle_id: int, inner: bytes) -> bytes:
-    """Put one message into an open bundle; both carry the same xid (7.3.9.3)."""
-    head = struct.pack("!I2xH", bundle_id, ATOMIC_ORDERED)
-    return message(Type.BUNDLE_ADD, xid, head + inner[:4] + xid.to_bytes(4) + inner[8:])
 
 
 def barrier(xid: int) -> bytes:

@@ -27,6 +27,7 @@ class InstalledFlow:
     fields: bytes
     cookie: int
     instructions: bytes
+    wire_fields: bytes  # the match in the switch's own order
     duration_s: int = 0
     packets: int = 0
     bytes: int = 0
@@ -96,9 +97,9 @@ def parse_flows(body: bytes) -> Iterator[InstalledFlow]:
         padded = (match_length + 7) // 8 * 8
         if match_length < 4 or 48 + padded > len(entry):
             raise BadMessage("match longer than its flow")
-        fields = canonical(entry[52 : 48 + match_length])
-        instructions = entry[48 + padded :]
-        yield InstalledFlow(table, priority, fields, cookie, instructions, duration, packets, octets)
+        wire = entry[52 : 48 + match_length]
+        rest = entry[48 + padded :]
+        yield InstalledFlow(table, priority, canonical(wire), cookie, rest, wire, duration, packets, octets)
 
 
 def parse_groups(body: bytes) -> Iterator[InstalledGroup]:

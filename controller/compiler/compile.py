@@ -1,0 +1,65 @@
+"""The compile: every stage asked once for each switch, their answers put together and verified.
+
+Raises `CompileError` when two rules cannot both be carried out; its text names both.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from controller.compiler import numbers
+from controller.compiler.stages import (
+    admission,
+    commit,
+    forward,
+    neighbour,
+    resume,
+    route,
+    service,
+    source,
+    suspicion,
+    track,
+)
+from controller.compiler.verify import verify
+from controller.compiler.view import SwitchView
+from controller.compiler.errors import CompileError
+from controller.pipeline.flows import Flow, FlowKey, SwitchState
+from controller.policy.model import Policy
+
+_STAGES: tuple[Callable[[SwitchView], Iterator[Flow]], ...] = (
+    admission.build_flows,
+    neighbour.build_flows,
+    source.build_flows,
+    track.build_flows,
+    resume.build_flows,
+    suspicion.build_flows,
+    service.build_flows,
+    route.build_flows,
+    commit.build_flows,
+    forward.build_flows,
+)
+
+
+def compile_policy(policy: Policy) -> Mapping[str, SwitchState]:
+    """Return the desired state of every switch, by switch name."""
+    numbers.check(policy)
+    return {switch.name: compile_switch(SwitchView(policy, switch)) for switch in policy.switches}
+
+
+def compile_switch(view: SwitchView) -> SwitchState:
+    flows = _merge(flow for build in _STAGES for flow in build(view))
+    groups = {group.group_id: group for group in service.build_groups(view)}
+    state = SwitchState(flows, groups)
+    verify(state)
+    return state
+
+
+def _merge(flows: Iterable[Flow]) -> dict[FlowKey, Flow]:
+    """Return flows by key. Raise `CompileError` when two rules want different things of one packet."""
+    flow_by_key: dict[FlowKey, Flow] = {}
+    for flow in flows:
+        first = flow_by_key.setdefault(flow.key, flow)
+        if (first.actions, first.goto) != (flow.actions, flow.goto):
+            raise CompileError(
+                f"`{first.because}` and `{flow.because}` want different things "
+                f"of the same packets in table `{flow.table.label}`"
+            )
+    return flow_by_key

@@ -1,0 +1,59 @@
+"""Table `resume`: a known connection goes where it has always gone.
+
+This comes before suspicion and before services, so no edit of the policy and no
+new decision moves an open session. The label holds the MACs of both ends; zero
+means that nobody has decided yet.
+"""
+
+from collections.abc import Iterator
+
+from controller.compiler.view import ETH_TYPES, SwitchView
+from controller.pipeline import fields as f
+from controller.pipeline import priorities
+from controller.pipeline.fields import LABEL_INITIATOR, LABEL_RESPONDER, MAC_BITS, CtState, EthType, Role, Zone
+from controller.pipeline.flows import DecTtl, Flow, LookUpConnection, Match, Move, SetField, match
+from controller.pipeline.tables import Table
+
+_NOBODY_YET = (f.CT_LABEL, 0, (1 << MAC_BITS) - 1)
+_IS_REPLY = (f.CT_STATE, CtState.TRACKED | CtState.REPLY, CtState.TRACKED | CtState.REPLY)
+_IS_TRACKED = (f.CT_STATE, CtState.TRACKED, CtState.TRACKED)
+
+
+def build_flows(view: SwitchView) -> Iterator[Flow]:
+    for eth_type in ETH_TYPES:
+        yield from _follow(view, eth_type)
+        yield from _unknown(eth_type)
+
+
+def _follow(view: SwitchView, eth_type: EthType) -> Iterator[Flow]:
+    to_initiator = match((f.ETH_TYPE, eth_type), _IS_REPLY)
+    to_responder = match((f.ETH_TYPE, eth_type), _IS_TRACKED)
+    yield _follow_label(view, priorities.NORMAL, to_initiator, LABEL_INITIATOR)
+    yield _follow_label(view, priorities.LOW, to_responder, LABEL_RESPONDER)
+
+
+def _follow_label(view: SwitchView, band: int, wanted: Match, offset: int) -> Flow:
+    actions = (
+        Move(f.CT_LABEL, f.ETH_DST, MAC_BITS, source_offset=offset),
+        SetField(f.ETH_SRC, view.mac),
+        DecTtl(),
+    )
+    return Flow(Table.RESUME, band, wanted, actions, Table.FORWARD, "policy")
+
+
+def _unknown(eth_type: EthType) -> Iterator[Flow]:
+    def flow(role: Role, zone: Zone, goto: Table) -> Flow:
+        wanted = match((f.ROLE, role), (f.ZONE, zone), (f.ETH_TYPE, eth_type), _NOBODY_YET)
+        return Flow(Table.RESUME, priorities.HIGH, wanted, (), goto, "policy")
+
+    yield flow(Role.BACKBONE, Zone.OUTSIDE, Table.SUSPICION)
+    yield flow(Role.TENANT, Zone.OUTSIDE, Table.SUSPICION)
+    yield flow(Role.GATEWAY, Zone.RELAY, Table.SERVICE)
+    yield flow(Role.GATEWAY, Zone.SCAN, Table.SERVICE)
+    # A gateway never opens a connection outside: a stray reply of its own ends here.
+    stray = match((f.ROLE, Role.GATEWAY), (f.ZONE, Zone.OUTSIDE), (f.ETH_TYPE, eth_type), _NOBODY_YET)
+    yield Flow(Table.RESUME, priorities.HIGH, stray, (), None, "policy")
+    # Not on the relay leg, so perhaps outside: look there, once.
+    other = match((f.ROLE, Role.TENANT), (f.ZONE, Zone.RELAY), (f.ETH_TYPE, eth_type), _NOBODY_YET)
+    actions = (SetField(f.ZONE, Zone.OUTSIDE), LookUpConnection(Zone.OUTSIDE, Table.RESUME))
+    yield Flow(Table.RESUME, priorities.HIGH, other, actions, None, "policy")

@@ -1,0 +1,125 @@
+"""Table `service`: a new connection meets the pool or server that answers for its destination.
+
+Nothing here leads to a tenant's port 25 but from a gateway that serves this
+tenant: not because a flow forbids it, but because no flow exists.
+"""
+
+from collections.abc import Iterator
+
+from controller.compiler.view import (
+    ETH_TYPES,
+    SMTP_PORT,
+    SwitchView,
+    destination_is,
+    tcp_to,
+)
+from controller.ids import group_id, party_id
+from controller.pipeline import fields as f
+from controller.pipeline import priorities
+from controller.pipeline.fields import Field, IpProto, Role, Zone
+from controller.pipeline.flows import Bucket, Flow, Group, Resubmit, SetField, ToGroup, match
+from controller.pipeline.tables import Table
+from controller.compiler.view import mac_number
+from controller.policy.model import Address, Mail, Pool, Protocol, Service, Tenant
+
+_OUTSIDE = (f.ZONE, Zone.OUTSIDE)
+
+
+def build_flows(view: SwitchView) -> Iterator[Flow]:
+    for tenant, mail in view.mail_tenants:
+        yield from _mail(view, tenant, mail)
+    for tenant in view.policy.tenants:
+        yield from _published(tenant)
+        yield from _dark(tenant)
+    yield from _scanning(view)
+    yield from _outbound(view)
+
+
+def build_groups(view: SwitchView) -> Iterator[Group]:
+    """Yield a select group for each pool that some flow of this table leads to."""
+    wanted = {view.first_stop(mail).name for _, mail in view.mail_tenants}
+    wanted |= {pool.name for asking in view.policy.pools for pool in view.scanners_asked_by(asking)}
+    for name in sorted(wanted):
+        yield _group(view.pool_by_name[name])
+
+
+def _group(pool: Pool) -> Group:
+    buckets = tuple(
+        Bucket(member.weight, (SetField(f.ETH_DST, mac_number(member.mac)), Resubmit(Table.COMMIT)))
+        for member in pool.members
+    )
+    return Group(group_id(pool.name), buckets, f"pools.{pool.name}")
+
+
+def _mail(view: SwitchView, tenant: Tenant, mail: Mail) -> Iterator[Flow]:
+    pool = view.first_stop(mail)
+    for server in mail.servers:
+        because = f"tenants.{tenant.name}.mail.servers.{server}"
+        smtp = (*destination_is(server), *tcp_to(SMTP_PORT))
+        yield _to_pool(match(_OUTSIDE, *smtp), pool, because)
+        party = (f.PARTY, party_id(f"pools.{pool.name}"))
+        relay = match((f.ROLE, Role.GATEWAY), party, (f.ZONE, Zone.RELAY), *smtp)
+        yield Flow(Table.SERVICE, priorities.HIGH, relay, (), Table.ROUTE, because)
+
+
+def _to_pool(wanted: tuple, pool: Pool, because: str) -> Flow:
+    return Flow(Table.SERVICE, priorities.HIGH, wanted, (ToGroup(group_id(pool.name)),), None, because)
+
+
+def _published(tenant: Tenant) -> Iterator[Flow]:
+    for service in tenant.services:
+        because = f"tenants.{tenant.name}.services.{service.name}"
+        for server in service.servers:
+            for layer4 in _layer4(service, server):
+                wanted = match(_OUTSIDE, *destination_is(server), *layer4)
+                yield Flow(Table.SERVICE, priorities.HIGH, wanted, (), Table.ROUTE, because)
+
+
+def _layer4(service: Service, server: Address) -> Iterator[tuple[tuple[Field, int], ...]]:
+    if service.protocol is Protocol.ICMP:
+        yield ((f.IP_PROTO, IpProto.ICMP if server.version == 4 else IpProto.ICMPV6),)
+        return
+    is_tcp = service.protocol is Protocol.TCP
+    protocol, field = (IpProto.TCP, f.TCP_DST) if is_tcp else (IpProto.UDP, f.UDP_DST)
+    for port in service.ports:
+        yield (f.IP_PROTO, protocol), (field, port)
+
+
+def _dark(tenant: Tenant) -> Iterator[Flow]:
+    for prefix in tenant.prefixes:
+        wanted = match(_OUTSIDE, *destination_is(prefix))
+        yield Flow(
+            Table.SERVICE, priorities.NORMAL, wanted, (), None, f"tenants.{tenant.name}.prefixes.{prefix}"
+        )
+
+
+def _scanning(view: SwitchView) -> Iterator[Flow]:
+    for asking in view.policy.pools:
+        party = (f.PARTY, party_id(f"pools.{asking.name}"))
+        for pool in view.scanners_asked_by(asking):
+            for vip in pool.vip:
+                wanted = match(
+                    (f.ROLE, Role.GATEWAY),
+                    party,
+                    (f.ZONE, Zone.SCAN),
+                    *destination_is(vip),
+                    *tcp_to(pool.port),
+                )
+                yield _to_pool(wanted, pool, f"pools.{pool.name}.vip.{vip}")
+
+
+def _outbound(view: SwitchView) -> Iterator[Flow]:
+    """Tenants reach the backbone, but neither the edge's own hosts nor its addresses."""
+    own: dict[Address, str] = {}
+    for pool in view.policy.pools:
+        for address in (*pool.edge, *pool.vip):
+            own.setdefault(address, f"pools.{pool.name}")
+        for member in pool.members:
+            for address in member.addresses:
+                own.setdefault(address, f"pools.{pool.name}.members.{member.name}")
+    for address, because in own.items():
+        wanted = match(_OUTSIDE, *destination_is(address))
+        yield Flow(Table.SERVICE, priorities.NORMAL, wanted, (), None, because)
+    for eth_type in ETH_TYPES:
+        wanted = match((f.ROLE, Role.TENANT), _OUTSIDE, (f.ETH_TYPE, eth_type))
+        yield Flow(Table.SERVICE, priorities.LOW, wanted, (), Table.ROUTE, "tenants")

@@ -1,0 +1,75 @@
+"""Table `source`: nobody speaks under an address that cannot be his.
+
+The backbone never uses a tenant's address, one of the edge's own, or one that
+no router should carry (RFC 6890); a tenant uses his own prefixes only.
+Gateways speak under other people's addresses by design: what they may reach
+is decided in `service`.
+"""
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from controller.compiler.view import ETH_TYPES, SwitchView, source_is
+from controller.ids import party_id
+from controller.pipeline import fields as f
+from controller.pipeline import priorities
+from controller.pipeline.fields import Role
+from controller.pipeline.flows import Flow, match
+from controller.pipeline.tables import Table
+from controller.policy.model import Network
+
+# Special-purpose blocks that never appear as a source on the backbone (RFC 6890, RFC 1918).
+BOGONS: tuple[Network, ...] = tuple(
+    map(
+        ip_network,
+        (
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "224.0.0.0/3",
+            "::/96",
+            "::ffff:0:0/96",
+            "fc00::/7",
+            "fe80::/10",
+            "ff00::/8",
+        ),
+    )
+)
+
+
+def build_flows(view: SwitchView) -> Iterator[Flow]:
+    for network, because in _never_from_backbone(view):
+        wanted = match((f.ROLE, Role.BACKBONE), *source_is(network))
+        yield Flow(Table.SOURCE, priorities.DENY, wanted, (), None, because)
+    for eth_type in ETH_TYPES:
+        for role, because in ((Role.BACKBONE, "uplinks"), (Role.GATEWAY, "pools")):
+            wanted = match((f.ROLE, role), (f.ETH_TYPE, eth_type))
+            yield Flow(Table.SOURCE, priorities.NORMAL, wanted, (), Table.TRACK, because)
+    for tenant in view.policy.tenants:
+        party = party_id(f"tenants.{tenant.name}")
+        for prefix in tenant.prefixes:
+            wanted = match((f.ROLE, Role.TENANT), (f.PARTY, party), *source_is(prefix))
+            because = f"tenants.{tenant.name}.prefixes.{prefix}"
+            yield Flow(Table.SOURCE, priorities.NORMAL, wanted, (), Table.TRACK, because)
+
+
+def _never_from_backbone(view: SwitchView) -> Iterator[tuple[Network, str]]:
+    for network in BOGONS:
+        yield network, "uplinks"
+    for tenant in view.policy.tenants:
+        for prefix in tenant.prefixes:
+            yield prefix, f"tenants.{tenant.name}.prefixes.{prefix}"
+    own: dict[Network, str] = {}
+    for pool in view.policy.pools:
+        for address in (*pool.edge, *pool.vip):
+            own.setdefault(ip_network(address), f"pools.{pool.name}")
+        for member in pool.members:
+            for address in member.addresses:
+                own.setdefault(ip_network(address), f"pools.{pool.name}.members.{member.name}")
+    for uplink in view.policy.uplinks:
+        for address in uplink.edge:
+            own.setdefault(ip_network(address), f"uplinks.{uplink.name}.edge.{address}")
+    yield from own.items()

@@ -1,0 +1,69 @@
+"""Table `track`: which leg is this packet on, and does conntrack know its connection.
+
+The leg is a conntrack zone. Packets of a tenant's mail server may belong to the
+relay leg or to an outside connection; the relay leg is looked up first, and
+`resume` falls back.
+"""
+
+from collections.abc import Iterator
+
+from controller.compiler.view import (
+    ETH_TYPES,
+    SMTP_PORT,
+    SwitchView,
+    destination_is,
+    source_is,
+    tcp_from,
+    tcp_to,
+)
+from controller.ids import party_id
+from controller.pipeline import fields as f
+from controller.pipeline import priorities
+from controller.pipeline.fields import EthType, IpProto, Role, Zone
+from controller.pipeline.flows import Flow, LookUpConnection, Match, SetField, match
+from controller.pipeline.tables import Table
+from controller.policy.model import Pool, PoolKind
+
+_ICMP = {EthType.IPV4: IpProto.ICMP, EthType.IPV6: IpProto.ICMPV6}
+
+
+def build_flows(view: SwitchView) -> Iterator[Flow]:
+    for eth_type in ETH_TYPES:
+        for role, because in ((Role.BACKBONE, "uplinks"), (Role.TENANT, "tenants")):
+            wanted = match((f.ROLE, role), (f.ETH_TYPE, eth_type))
+            yield _look_up(priorities.LOW, wanted, Zone.OUTSIDE, because)
+        icmp = match((f.ROLE, Role.TENANT), (f.ETH_TYPE, eth_type), (f.IP_PROTO, _ICMP[eth_type]))
+        yield _look_up(priorities.NORMAL, icmp, Zone.RELAY, "tenants")
+        reply = match((f.ROLE, Role.GATEWAY), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
+        yield _look_up(priorities.NORMAL, reply, Zone.OUTSIDE, "pools")
+    yield from _relay_legs(view)
+    for pool in view.policy.pools:
+        if pool.kind is PoolKind.SCANNER:
+            yield from _scan_legs(pool)
+
+
+def _relay_legs(view: SwitchView) -> Iterator[Flow]:
+    for tenant, mail in view.mail_tenants:
+        party = party_id(f"tenants.{tenant.name}")
+        for server in mail.servers:
+            because = f"tenants.{tenant.name}.mail.servers.{server}"
+            there = match((f.ROLE, Role.GATEWAY), *destination_is(server), *tcp_to(SMTP_PORT))
+            yield _look_up(priorities.HIGH, there, Zone.RELAY, because)
+            back = match(
+                (f.ROLE, Role.TENANT), (f.PARTY, party), *source_is(server), *tcp_from(SMTP_PORT)
+            )
+            yield _look_up(priorities.NORMAL, back, Zone.RELAY, because)
+
+
+def _scan_legs(pool: Pool) -> Iterator[Flow]:
+    for vip in pool.vip:
+        because = f"pools.{pool.name}.vip.{vip}"
+        there = match((f.ROLE, Role.GATEWAY), *destination_is(vip), *tcp_to(pool.port))
+        yield _look_up(priorities.HIGH, there, Zone.SCAN, because)
+        back = match((f.ROLE, Role.GATEWAY), *source_is(vip), *tcp_from(pool.port))
+        yield _look_up(priorities.HIGH, back, Zone.SCAN, because)
+
+
+def _look_up(band: int, wanted: Match, zone: Zone, because: str) -> Flow:
+    actions = (SetField(f.ZONE, zone), LookUpConnection(zone, Table.RESUME))
+    return Flow(Table.TRACK, band, wanted, actions, None, because)

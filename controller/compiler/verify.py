@@ -1,0 +1,52 @@
+"""What must hold of any compiled state, checked before a switch ever sees it.
+
+Invariants: goto only forward, groups exist and are used, only declared fields,
+cookies unique to one rule, nothing leads to a port 25 but from a gateway.
+A failure is our own mistake, hence `AssertionError`.
+"""
+
+from collections import defaultdict
+
+from controller.pipeline import fields as f
+from controller.pipeline.fields import IpProto, Role, Zone
+from controller.pipeline.flows import Flow, LookUpConnection, Resubmit, SwitchState, ToGroup
+from controller.pipeline.tables import Table
+
+_SMTP = 25
+
+
+def verify(state: SwitchState) -> None:
+    """Raise `AssertionError` naming the first flow that breaks an invariant."""
+    used_groups = set()
+    rule_by_cookie: dict[int, set[str]] = defaultdict(set)
+    for flow in state.flows.values():
+        _check_forward(flow)
+        _check_smtp(flow)
+        rule_by_cookie[flow.cookie].add(flow.because)
+        used_groups |= {a.group_id for a in flow.actions if isinstance(a, ToGroup)}
+    assert used_groups == set(state.groups), f"groups used {used_groups}, groups made {set(state.groups)}"
+    for rules in rule_by_cookie.values():
+        assert len(rules) == 1, f"one cookie for several rules: {sorted(rules)}"
+    for group in state.groups.values():
+        for bucket in group.buckets:
+            for action in bucket.actions:
+                assert not isinstance(action, Resubmit) or action.table > Table.SERVICE
+
+
+def _check_forward(flow: Flow) -> None:
+    assert flow.goto is None or flow.goto > flow.table, f"{flow} goes backward"
+    for action in flow.actions:
+        if isinstance(action, LookUpConnection):
+            # `resume` may look a second zone up, once: `track` chose RELAY, it falls back to OUTSIDE.
+            is_fallback = flow.table is Table.RESUME and action.zone is Zone.OUTSIDE
+            assert action.then > flow.table or is_fallback, f"{flow} goes backward"
+
+
+def _check_smtp(flow: Flow) -> None:
+    """Only a gateway's relay leg goes straight to a server's port 25."""
+    if flow.table is not Table.SERVICE or flow.goto is not Table.ROUTE:
+        return
+    exact = {c.field: c.value for c in flow.match}
+    if exact.get(f.TCP_DST) == _SMTP:
+        assert exact.get(f.ROLE) == Role.GATEWAY and exact.get(f.ZONE) == Zone.RELAY, f"{flow} bypasses"
+        assert exact.get(f.IP_PROTO) == IpProto.TCP and f.PARTY in exact, f"{flow} bypasses"

@@ -1,0 +1,149 @@
+"""Requests in flight to one switch, and which reply belongs to which. No socket: bytes out, bytes in.
+
+Turns the commands of `sync.session` into messages and the switch's messages
+into outcomes. Replies to requests that were given up are ignored by their xid.
+"""
+
+from dataclasses import dataclass, field
+
+from controller.openflow import messages, replies
+from controller.openflow.encode import encode_bundle, installed_state
+from controller.openflow.messages import BundleControl, Multipart, Type
+from controller.openflow.replies import InstalledFlow, InstalledGroup, Port
+from controller.sync.plan import Plan
+from controller.sync.state import WireState
+
+_OWN_XIDS = 0x8000_0000  # keeps clear of the framework's own transaction ids
+_ERROR_NAMES = {
+    1: "bad request",
+    2: "bad action",
+    3: "bad instruction",
+    4: "bad match",
+    5: "flow-mod failed",
+    6: "group-mod failed",
+    17: "bundle failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchRead:
+    attempt: int
+    installed: WireState
+    flows: tuple[InstalledFlow, ...]
+    ports: tuple[Port, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanConfirmed:
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRefused:
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortChanged:
+    port: Port
+    was_deleted: bool
+
+
+Outcome = SwitchRead | PlanConfirmed | PlanRefused | PortChanged
+
+
+@dataclass(slots=True)
+class _Reading:
+    attempt: int
+    flows_xid: int
+    groups_xid: int
+    ports_xid: int
+    flows: list[InstalledFlow] = field(default_factory=list)
+    groups: list[InstalledGroup] = field(default_factory=list)
+    ports: list[Port] = field(default_factory=list)
+    done: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Sending:
+    attempt: int
+    xid: int
+    was_committed: bool = False
+
+
+class Conversation:
+    """What was asked of one switch and not yet answered."""
+
+    def __init__(self) -> None:
+        self._next_xid = _OWN_XIDS
+        self._reading: _Reading | None = None
+        self._sending: _Sending | None = None
+
+    def ask_state(self, attempt: int) -> list[bytes]:
+        """Return the requests whose replies together become a `SwitchRead`."""
+        reading = _Reading(attempt, self._xid(), self._xid(), self._xid())
+        self._reading, self._sending = reading, None
+        return [
+            messages.request_ports(reading.ports_xid),
+            messages.request_groups(reading.groups_xid),
+            messages.request_flows(reading.flows_xid),
+        ]
+
+    def send_plan(self, attempt: int, plan: Plan) -> list[bytes]:
+        """Return the bundle whose replies become `PlanConfirmed` or `PlanRefused`."""
+        xid = self._xid()
+        self._reading, self._sending = None, _Sending(attempt, xid)
+        return encode_bundle(plan, xid, bundle_id=xid & ~_OWN_XIDS)
+
+    def receive(self, buffer: bytes) -> Outcome | None:
+        """Take one message of the switch. Raise `BadMessage` if it is none."""
+        kind, xid = replies.header_of(buffer)
+        if kind == Type.PORT_STATUS:
+            reason, port = replies.parse_port_status(buffer)
+            return PortChanged(port, was_deleted=reason == 1)
+        if kind == Type.MULTIPART_REPLY:
+            return self._receive_part(xid, buffer)
+        if self._sending and xid == self._sending.xid:
+            return self._receive_about_plan(self._sending, kind, buffer)
+        return None
+
+    def _xid(self) -> int:
+        self._next_xid = _OWN_XIDS | ((self._next_xid + 1) & ~_OWN_XIDS)
+        return self._next_xid
+
+    def _receive_part(self, xid: int, buffer: bytes) -> SwitchRead | None:
+        reading = self._reading
+        if not reading or xid not in (reading.flows_xid, reading.groups_xid, reading.ports_xid):
+            return None
+        part = replies.parse_multipart(buffer)
+        if part.kind == Multipart.FLOW:
+            reading.flows.extend(replies.parse_flows(part.body))
+        elif part.kind == Multipart.GROUP_DESC:
+            reading.groups.extend(replies.parse_groups(part.body))
+        elif part.kind == Multipart.PORT_DESC:
+            reading.ports.extend(replies.parse_ports(part.body))
+        if not part.has_more:
+            reading.done.add(xid)
+        if len(reading.done) < 3:
+            return None
+        self._reading = None
+        state = installed_state(reading.flows, reading.groups)
+        return SwitchRead(reading.attempt, state, tuple(reading.flows), tuple(reading.ports))
+
+    def _receive_about_plan(self, sending: _Sending, kind: int, buffer: bytes) -> Outcome | None:
+        if kind == Type.ERROR:
+            self._sending = None
+            return PlanRefused(sending.attempt, _describe(replies.parse_error(buffer)))
+        if kind == Type.BUNDLE_CONTROL:
+            _, control = replies.parse_bundle_control(buffer)
+            sending.was_committed |= control == BundleControl.COMMIT_REPLY
+        elif kind == Type.BARRIER_REPLY and sending.was_committed:
+            self._sending = None
+            return PlanConfirmed(sending.attempt)
+        return None
+
+
+def _describe(error: replies.SwitchError) -> str:
+    name = _ERROR_NAMES.get(error.kind, f"error type {error.kind}")
+    return f"the switch refused: {name}, code {error.code} (message {error.failed_message[:64].hex()})"

@@ -1,0 +1,58 @@
+"""Desired flows to comparable bytes, plans to the bytes of one atomic bundle."""
+
+import struct
+
+from controller.openflow import messages
+from controller.openflow.actions import encode_instructions
+from controller.openflow.messages import BundleControl, GroupCommand
+from controller.openflow.oxm import canonical, encode_fields
+from controller.openflow.replies import InstalledFlow, InstalledGroup
+from controller.pipeline.flows import Flow, Group, SwitchState
+from controller.sync.plan import Plan
+from controller.sync.state import WireFlow, WireGroup, WireKey, WireState
+
+_SELECT = 1
+
+
+def to_wire(state: SwitchState) -> WireState:
+    """Return the desired state in the form in which a switch will report it."""
+    flows = [_flow_to_wire(flow) for flow in state.flows.values()]
+    groups = [_group_to_wire(group) for group in state.groups.values()]
+    return WireState({flow.key: flow for flow in flows}, {group.group_id: group for group in groups})
+
+
+def _flow_to_wire(flow: Flow) -> WireFlow:
+    fields = encode_fields(flow.match)
+    key = WireKey(int(flow.table), flow.priority, canonical(fields))
+    return WireFlow(key, flow.cookie, encode_instructions(flow.actions, flow.goto), fields)
+
+
+def _group_to_wire(group: Group) -> WireGroup:
+    return WireGroup(group.group_id, _SELECT, messages.encode_buckets(group))
+
+
+def installed_state(flows: list[InstalledFlow], groups: list[InstalledGroup]) -> WireState:
+    """Return what a switch reported, in the form of `to_wire`."""
+    flow_by_key = {}
+    for flow in flows:
+        key = WireKey(flow.table, flow.priority, flow.fields)
+        flow_by_key[key] = WireFlow(key, flow.cookie, flow.instructions, flow.wire_fields)
+    return WireState(
+        flow_by_key, {g.group_id: WireGroup(g.group_id, g.kind, g.buckets) for g in groups}
+    )
+
+
+def encode_bundle(plan: Plan, xid: int, bundle_id: int) -> list[bytes]:
+    """Return the messages of one atomic, ordered bundle. All carry `xid`, so any error points here."""
+    inner = [messages.put_group(xid, GroupCommand.ADD, group) for group in plan.new_groups]
+    inner += [messages.put_group(xid, GroupCommand.MODIFY, group) for group in plan.changed_groups]
+    inner += [messages.delete_flow(xid, flow) for flow in plan.deleted_flows]
+    inner += [messages.add_flow(xid, flow) for flow in plan.put_flows]
+    inner += [messages.delete_group(xid, group.group_id) for group in plan.deleted_groups]
+    head = struct.pack("!I2xH", bundle_id, messages.ATOMIC_ORDERED)
+    return [
+        messages.bundle_control(xid, bundle_id, BundleControl.OPEN_REQUEST),
+        *(messages.message(messages.Type.BUNDLE_ADD, xid, head + one) for one in inner),
+        messages.bundle_control(xid, bundle_id, BundleControl.COMMIT_REQUEST),
+        messages.barrier(xid),
+    ]

@@ -1,0 +1,1 @@
+"""Desired against installed: what differs, one plan, and whether the switch confirmed it."""

@@ -1,0 +1,117 @@
+"""One switch session: from connected, through read and sent, to confirmed. Pure.
+
+Takes what happened, returns what to do. A switch that reconnects is read and
+compared, never wiped. Whatever goes wrong (an error, a lost reply) ends in
+reading the switch again, since that always tells the truth.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from controller.sync.plan import Plan, difference
+from controller.sync.state import WireState
+
+REPLY_TIMEOUT_S = 15.0
+RETRY_S = 2.0
+
+
+class Phase(StrEnum):
+    OFFLINE = "offline"
+    READING = "reading"
+    SENDING = "sending"
+    IN_STEP = "in step"
+    REFUSED = "refused"  # the switch refused our plan; tried again later
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSwitch:
+    """Ask the switch for all its flows and groups."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendPlan:
+    attempt: int
+    plan: Plan
+
+
+Command = ReadSwitch | SendPlan
+
+
+@dataclass(slots=True)
+class SwitchSession:
+    """State of the control channel to one switch. `attempt` tells late replies from current ones."""
+
+    name: str
+    phase: Phase = Phase.OFFLINE
+    attempt: int = 0
+    desired: WireState = field(default_factory=WireState)
+    desired_revision: int = 0
+    confirmed_revision: int = 0
+    installed: WireState = field(default_factory=WireState)
+    deadline: float = 0.0
+    last_error: str = ""
+    last_plan: Plan = field(default_factory=Plan)
+    flows_sent: int = 0
+    _sent: WireState = field(default_factory=WireState)
+    _sent_revision: int = 0
+
+    def on_desired(self, now: float, revision: int, desired: WireState) -> tuple[Command, ...]:
+        """A policy was accepted: this is what the switch shall hold from now on."""
+        self.desired, self.desired_revision = desired, revision
+        return self._advance(now) if self.phase in (Phase.IN_STEP, Phase.REFUSED) else ()
+
+    def on_connected(self, now: float) -> tuple[Command, ...]:
+        return self._read(now)
+
+    def on_disconnected(self) -> tuple[Command, ...]:
+        self.phase = Phase.OFFLINE
+        self.attempt += 1
+        return ()
+
+    def on_read(self, now: float, attempt: int, installed: WireState) -> tuple[Command, ...]:
+        if attempt != self.attempt or self.phase is not Phase.READING:
+            return ()
+        self.installed = installed
+        return self._advance(now)
+
+    def on_confirmed(self, now: float, attempt: int) -> tuple[Command, ...]:
+        if attempt != self.attempt or self.phase is not Phase.SENDING:
+            return ()
+        self.installed, self.confirmed_revision = self._sent, self._sent_revision
+        self.last_error = ""
+        return self._advance(now)
+
+    def on_refused(self, now: float, attempt: int, reason: str) -> tuple[Command, ...]:
+        """The switch refused the plan as a whole, so what it held before still stands."""
+        if attempt != self.attempt or self.phase is Phase.OFFLINE:
+            return ()
+        self.phase, self.last_error, self.deadline = Phase.REFUSED, reason, now + RETRY_S
+        return ()
+
+    def on_tick(self, now: float) -> tuple[Command, ...]:
+        is_waiting = self.phase in (Phase.READING, Phase.SENDING, Phase.REFUSED)
+        if not is_waiting or now < self.deadline:
+            return ()
+        if self.phase is not Phase.REFUSED:
+            self.last_error = f"no answer within {REPLY_TIMEOUT_S:.0f} s while {self.phase}"
+        return self._read(now)
+
+    def _read(self, now: float) -> tuple[Command, ...]:
+        self.attempt += 1
+        self.phase, self.deadline = Phase.READING, now + REPLY_TIMEOUT_S
+        return (ReadSwitch(self.attempt),)
+
+    def _advance(self, now: float) -> tuple[Command, ...]:
+        plan = difference(self.desired, self.installed)
+        if plan.is_empty:
+            self.phase, self.confirmed_revision = Phase.IN_STEP, self.desired_revision
+            self.last_error = ""
+            return ()
+        self.attempt += 1
+        self.phase, self.deadline = Phase.SENDING, now + REPLY_TIMEOUT_S
+        self._sent, self._sent_revision = self.desired, self.desired_revision
+        self.last_plan = plan
+        self.flows_sent += len(plan.put_flows) + len(plan.deleted_flows)
+        return (SendPlan(self.attempt, plan),)

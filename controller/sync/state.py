@@ -1,0 +1,38 @@
+"""The tables of a switch as comparable bytes: what we want, or what the switch reports.
+
+Bytes, because that is what a switch can be asked for; equal bytes are equal
+flows. Encoding is elsewhere (`openflow.encode`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WireKey:
+    """Identity of a flow: table, priority and canonical match bytes."""
+
+    table: int
+    priority: int
+    fields: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WireFlow:
+    key: WireKey
+    cookie: int
+    instructions: bytes
+    wire_fields: bytes  # the match in the order in which it may be sent
+
+
+@dataclass(frozen=True, slots=True)
+class WireGroup:
+    group_id: int
+    kind: int
+    buckets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WireState:
+    flows: Mapping[WireKey, WireFlow] = field(default_factory=dict)
+    groups: Mapping[int, WireGroup] = field(default_factory=dict)
