@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from controller.openflow import messages
-from controller.openflow.conversation import Conversation, PlanConfirmed, PlanRefused, SwitchRead
+from controller.openflow.conversation import Conversation
 from controller.openflow.messages import VERSION, Type
 from controller.openflow.replies import BadMessage
+from controller.sync.outcomes import PlanConfirmed, PlanRefused, SwitchRead
 from controller.sync.plan import Plan
 
 _ECHO_REQUEST, _ECHO_REPLY = 2, 3

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from controller.openflow import messages, replies
 from controller.openflow.encode import encode_bundle, installed_state
 from controller.openflow.messages import BundleControl, Multipart, Type
-from controller.openflow.replies import InstalledFlow, InstalledGroup, Port
+from controller.openflow.replies import InstalledFlow, InstalledGroup
+from controller.sync.outcomes import Outcome, PlanConfirmed, PlanRefused, Port, PortChanged, SwitchRead
 from controller.sync.plan import Plan
-from controller.sync.state import WireState
 
 _OWN_XIDS = 0x8000_0000  # keeps clear of the framework's own transaction ids
 _ERROR_NAMES = {
@@ -23,34 +23,6 @@ _ERROR_NAMES = {
     6: "group-mod failed",
     17: "bundle failed",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchRead:
-    attempt: int
-    installed: WireState
-    flows: tuple[InstalledFlow, ...]
-    ports: tuple[Port, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PlanConfirmed:
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRefused:
-    attempt: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class PortChanged:
-    port: Port
-    was_deleted: bool
-
-
-Outcome = SwitchRead | PlanConfirmed | PlanRefused | PortChanged
 
 
 @dataclass(slots=True)
@@ -129,7 +101,7 @@ class Conversation:
             return None
         self._reading = None
         state = installed_state(reading.flows, reading.groups)
-        return SwitchRead(reading.attempt, state, tuple(reading.flows), tuple(reading.ports))
+        return SwitchRead(reading.attempt, state, tuple(reading.ports))
 
     def _receive_about_plan(self, sending: _Sending, kind: int, buffer: bytes) -> Outcome | None:
         if kind == Type.ERROR:

@@ -7,8 +7,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controller.openflow.messages import Multipart, Type
+from controller.openflow.messages import Type
 from controller.openflow.oxm import canonical
+from controller.sync.outcomes import Port
 
 _FLOW_HEAD = struct.Struct("!HBxIIHHHHHxxQQQ")
 _MORE = 1
@@ -38,14 +39,6 @@ class InstalledGroup:
     group_id: int
     kind: int
     buckets: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    number: int
-    mac: str
-    name: str
-    is_down: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,5 +146,3 @@ def parse_bundle_control(buffer: bytes) -> tuple[int, int]:
     bundle_id, control = struct.unpack_from("!IH", buffer, 8)
     return bundle_id, control
 
-
-KINDS = {int(kind) for kind in Multipart}

@@ -1,0 +1,1 @@
+"""Ryu applications: shims from the framework's events to the runtime."""

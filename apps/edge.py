@@ -1,0 +1,181 @@
+"""The edge as a Ryu application: `POSTERN_POLICY=policies/demo.yaml ryu-manager apps/edge.py`.
+
+A shim: turns the framework's events into calls of the runtime, all of them from
+one green thread, and serves the API. Settings come from the environment or from
+the `[postern]` section of a file given with `--config-file`:
+
+  POSTERN_POLICY     policy file to carry out            [postern] policy
+  POSTERN_STATE_DIR  where accepted policies are kept     [postern] state_dir
+  POSTERN_API        unix:PATH of the API's socket        [postern] api
+  POSTERN_WATCH      1: reload when the file changes      [postern] watch
+
+SIGHUP reloads the policy file. A bad file changes nothing and says why.
+"""
+
+import signal
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+from ryu.base import app_manager
+from ryu.controller import ofp_event
+from ryu.controller.handler import CONFIG_DISPATCHER, DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_cls
+from ryu.lib import hub
+from ryu.ofproto import ofproto_v1_4
+
+from apps.serving import serve_api
+from apps.settings import EdgeSettings, read_settings
+from controller.api.app import Clock, build_app
+from controller.compiler.errors import CompileError
+from controller.errors import PolicyErrors
+from controller.openflow.conversation import Conversation
+from controller.openflow.encode import to_wire
+from controller.openflow.replies import BadMessage
+from controller.publish import Publisher
+from controller.runtime import Runtime, Surroundings
+from controller.store import StoreError
+from controller.store.sqlite import SqliteStore
+from controller.sync.plan import Plan
+from controller.telemetry.journal import Event, Journal
+
+_TICK_S = 0.5
+_SEND_CHUNK_BYTES = 1 << 20
+
+
+class RyuChannel:
+    """The way to one switch, over the framework's connection."""
+
+    def __init__(self, datapath: Any) -> None:
+        self._datapath = datapath
+        self.conversation = Conversation()
+
+    def read(self, attempt: int) -> None:
+        self._send(self.conversation.ask_state(attempt))
+
+    def send(self, attempt: int, plan: Plan) -> None:
+        self._send(self.conversation.send_plan(attempt, plan))
+
+    def _send(self, messages: list[bytes]) -> None:
+        """Hand messages over in large pieces: the framework queues pieces, not bytes."""
+        pending = bytearray()
+        for message in messages:
+            pending += message
+            if len(pending) >= _SEND_CHUNK_BYTES:
+                self._datapath.send(bytes(pending))
+                pending.clear()
+        if pending:
+            self._datapath.send(bytes(pending))
+
+
+class Edge(app_manager.RyuApp):
+    """One runtime, one queue, one loop; everything else hands work to the queue."""
+
+    OFP_VERSIONS = (ofproto_v1_4.OFP_VERSION,)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._journal = Journal(sys.stdout)
+        self._settings = read_settings()
+        self._packet_ins: Counter[int] = Counter()
+        self._channels: dict[int, RyuChannel] = {}
+        self._queue = hub.Queue()
+        self._watched = self._settings.modified_at()
+        try:
+            store = SqliteStore(self._settings.state_dir / "postern.db")
+            publisher = Publisher(self._settings.state_dir / "gateways")
+            self._runtime = Runtime(Surroundings(to_wire, publisher, store, self._journal))
+            self._runtime.start(time.monotonic(), str(self._settings.policy), self._settings.read_policy())
+        except (OSError, PolicyErrors, CompileError, StoreError) as error:
+            raise SystemExit(f"postern cannot start:\n{error}") from error
+
+    def start(self) -> None:
+        """Called by the framework once the application is registered."""
+        super().start()
+        signal.signal(signal.SIGHUP, lambda *_: self._queue.put((self._reload, None)))
+        self.threads.append(hub.spawn(self._loop))
+        self.threads.append(hub.spawn(self._tick))
+        api = build_app(self._ask, Clock(time.monotonic, self._packet_ins))
+        self.threads.append(hub.spawn(serve_api, self._settings.api, api))
+
+    def _loop(self) -> None:
+        while True:
+            work, reply = self._queue.get()
+            try:
+                answer = (True, work(self._runtime))
+            except Exception as error:
+                answer = (False, error)
+                if reply is None:
+                    self.logger.exception("an event could not be handled")
+            if reply is not None:
+                reply.put(answer)
+
+    def _ask(self, work: Any) -> Any:
+        """Have the loop run `work(runtime)`; return its result or raise its error here."""
+        reply = hub.Queue()
+        self._queue.put((work, reply))
+        is_good, answer = reply.get()
+        if not is_good:
+            raise answer
+        return answer
+
+    def _tick(self) -> None:
+        while True:
+            hub.sleep(_TICK_S)
+            self._queue.put((lambda runtime: runtime.on_tick(time.monotonic()), None))
+            if self._settings.watch and (modified := self._settings.modified_at()) != self._watched:
+                self._watched = modified
+                self._queue.put((self._reload, None))
+
+    def _reload(self, runtime: Runtime) -> None:
+        try:
+            runtime.submit(time.monotonic(), str(self._settings.policy), self._settings.read_policy())
+        except OSError as error:
+            self._journal.write(Event.POLICY_REFUSED, file=str(self._settings.policy), reason=str(error))
+        except (PolicyErrors, CompileError, StoreError):
+            return  # said in the journal; the last good policy stays
+
+    @set_ev_cls(ofp_event.EventOFPStateChange, [MAIN_DISPATCHER, DEAD_DISPATCHER])
+    def _on_state(self, event: Any) -> None:
+        datapath = event.datapath
+        if event.state == MAIN_DISPATCHER:
+            channel = self._channels[id(datapath)] = RyuChannel(datapath)
+            dpid = datapath.id
+            self._queue.put((lambda runtime: runtime.on_connected(time.monotonic(), dpid, channel), None))
+        elif (channel := self._channels.pop(id(datapath), None)) and (dpid := datapath.id) is not None:
+            self._queue.put((lambda runtime: runtime.on_disconnected(dpid, channel), None))
+
+    @set_ev_cls(
+        [
+            ofp_event.EventOFPBarrierReply,
+            ofp_event.EventOFPBundleCtrlMsg,
+            ofp_event.EventOFPErrorMsg,
+            ofp_event.EventOFPFlowStatsReply,
+            ofp_event.EventOFPGroupDescStatsReply,
+            ofp_event.EventOFPPortDescStatsReply,
+            ofp_event.EventOFPPortStatus,
+        ],
+        [CONFIG_DISPATCHER, MAIN_DISPATCHER],
+    )
+    def _on_message(self, event: Any) -> None:
+        datapath = event.msg.datapath
+        channel = self._channels.get(id(datapath))
+        if channel is None:
+            return
+        dpid, buffer = datapath.id, bytes(event.msg.buf)
+        try:
+            outcome = channel.conversation.receive(buffer)
+        except BadMessage as error:
+            self._journal.write(Event.BAD_MESSAGE_RECEIVED, dpid=dpid, reason=str(error))
+            return
+        if outcome is not None:
+            self._queue.put(
+                (lambda runtime: runtime.on_outcome(time.monotonic(), dpid, channel, outcome), None)
+            )
+
+    @set_ev_cls(ofp_event.EventOFPPacketIn, MAIN_DISPATCHER)
+    def _on_packet_in(self, event: Any) -> None:
+        self._packet_ins[event.msg.datapath.id] += 1
+
+
+__all__ = ["Edge", "EdgeSettings"]

@@ -1,0 +1,61 @@
+"""Where the edge finds its policy, its state and its API: environment first, then Ryu's own file."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from oslo_config.cfg import BoolOpt, StrOpt
+from ryu import cfg
+
+_GROUP = "postern"
+_DEFAULT_STATE_DIR = "/var/lib/postern"
+_DEFAULT_API = "unix:/run/postern/api.sock"
+
+cfg.CONF.register_opts(
+    [
+        StrOpt("policy", default="", help="policy file to carry out"),
+        StrOpt("state_dir", default=_DEFAULT_STATE_DIR, help="directory for accepted policies"),
+        StrOpt("api", default=_DEFAULT_API, help="unix:PATH of the API's socket"),
+        BoolOpt("watch", default=False, help="reload when the policy file changes"),
+    ],
+    group=_GROUP,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSettings:
+    policy: Path
+    state_dir: Path
+    api: str
+    watch: bool
+
+    def read_policy(self) -> str:
+        """Return the text of the policy file. Raise `OSError` if it cannot be read."""
+        try:
+            return self.policy.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise OSError(f"{self.policy}: not UTF-8 text: {error}") from error
+
+    def modified_at(self) -> tuple[int, int]:
+        """Return a value that changes with the policy file; (0, 0) while it is missing."""
+        try:
+            facts = self.policy.stat()
+        except OSError:
+            return (0, 0)
+        return (facts.st_mtime_ns, facts.st_ino)
+
+
+def read_settings() -> EdgeSettings:
+    """Raise `SystemExit` with a remedy when no policy is named."""
+    section = cfg.CONF[_GROUP]
+    policy = os.environ.get("POSTERN_POLICY") or section.policy
+    if not policy:
+        raise SystemExit(
+            "postern: no policy named; remedy: POSTERN_POLICY=policies/demo.yaml ryu-manager apps/edge.py"
+        )
+    return EdgeSettings(
+        Path(policy),
+        Path(os.environ.get("POSTERN_STATE_DIR") or section.state_dir),
+        os.environ.get("POSTERN_API") or section.api,
+        (os.environ.get("POSTERN_WATCH") or str(section.watch)).lower() in ("1", "true", "yes"),
+    )

@@ -1,0 +1,1 @@
+"""The northbound: a REST API over which everything `postern` does goes."""

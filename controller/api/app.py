@@ -1,0 +1,136 @@
+"""REST resources over the runtime. A WSGI application; who serves it, and where, is decided in `apps/`.
+
+Every request is carried out by the runtime's one loop, through `ask`. Errors
+are JSON objects with `errors`: a list of texts with place and remedy.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import falcon
+
+from controller import reports
+from controller.compiler.errors import CompileError
+from controller.errors import PolicyErrors
+from controller.runtime import Runtime
+from controller.store import StoreError
+
+T = TypeVar("T")
+Ask = Callable[[Callable[[Runtime], T]], T]
+_LARGEST_BODY_BYTES = 8 * 1024 * 1024
+
+
+class Clock:
+    """The two things that resources need besides the runtime."""
+
+    def __init__(self, now: Callable[[], float], packet_ins: Mapping[int, int]) -> None:
+        self.now = now
+        self.packet_ins = packet_ins
+
+
+def build_app(ask: Ask[Any], clock: Clock) -> falcon.App:
+    app = falcon.App()
+    app.add_route("/v1/status", _Status(ask, clock))
+    app.add_route("/v1/policy", _Policy(ask, clock))
+    app.add_route("/v1/plan", _Plan(ask))
+    app.add_route("/v1/flows", _Flows(ask))
+    app.add_route("/v1/explain/{what}", _Explain(ask))
+    app.add_error_handler(PolicyErrors, _refuse)
+    app.add_error_handler(CompileError, _refuse)
+    app.add_error_handler(StoreError, _cannot_store)
+    return app
+
+
+def _refuse(_request: falcon.Request, response: falcon.Response, error: Exception, _params: object) -> None:
+    response.status = falcon.HTTP_422
+    response.media = {"errors": str(error).splitlines()}
+
+
+def _cannot_store(
+    _request: falcon.Request, response: falcon.Response, error: Exception, _params: object
+) -> None:
+    response.status = falcon.HTTP_507
+    response.media = {"errors": [str(error)]}
+
+
+def _posted_policy(request: falcon.Request) -> tuple[str, str]:
+    """Return (file name, text). Raise `falcon.HTTPBadRequest` on anything else."""
+    if (request.content_length or 0) > _LARGEST_BODY_BYTES:
+        raise falcon.HTTPContentTooLarge(description=f"a policy holds {_LARGEST_BODY_BYTES} bytes at most")
+    media = request.get_media()
+    if not isinstance(media, dict) or not all(isinstance(media.get(key), str) for key in ("file", "text")):
+        raise falcon.HTTPBadRequest(description='send {"file": "name", "text": "the policy"}')
+    return media["file"], media["text"]
+
+
+class _Status:
+    def __init__(self, ask: Ask[Any], clock: Clock) -> None:
+        self._ask, self._clock = ask, clock
+
+    def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
+        response.media = self._ask(lambda runtime: reports.status(runtime, self._clock.packet_ins))
+
+
+class _Policy:
+    def __init__(self, ask: Ask[Any], clock: Clock) -> None:
+        self._ask, self._clock = ask, clock
+
+    def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
+        accepted = self._ask(lambda runtime: runtime.accepted)
+        response.media = {"revision": accepted.revision, "file": accepted.file}
+
+    def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Accept a policy and begin to carry it out; `GET /v1/status` says when it is confirmed."""
+        file, text = _posted_policy(request)
+        accepted = self._ask(lambda runtime: runtime.submit(self._clock.now(), file, text))
+        response.media = {"revision": accepted.revision}
+
+
+class _Plan:
+    def __init__(self, ask: Ask[Any]) -> None:
+        self._ask = ask
+
+    def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Say what accepting a policy would change, and change nothing."""
+        file, text = _posted_policy(request)
+        response.media = self._ask(lambda runtime: _preview(runtime, file, text))
+
+
+def _preview(runtime: Runtime, file: str, text: str) -> dict[str, Any]:
+    policy, states = runtime.preview(file, text)
+    after = reports.show_flows(policy, states)
+    accepted = runtime.accepted
+    before = reports.show_flows(accepted.policy, accepted.states) if accepted else {}
+    plans = {name: str(runtime.plan_for(name, state)) for name, state in states.items()}
+    return {"switches": reports.compare_flows(before, after), "plans": plans}
+
+
+class _Flows:
+    def __init__(self, ask: Ask[Any]) -> None:
+        self._ask = ask
+
+    def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
+        accepted = self._ask(lambda runtime: runtime.accepted)
+        response.media = reports.show_flows(accepted.policy, accepted.states) if accepted else {}
+
+
+class _Explain:
+    def __init__(self, ask: Ask[Any]) -> None:
+        self._ask = ask
+
+    def on_get(self, _request: falcon.Request, response: falcon.Response, what: str) -> None:
+        """Explain a cookie (`0x9057...`) or a rule path (`tenants.acme.mail`)."""
+        accepted = self._ask(lambda runtime: runtime.accepted)
+        if accepted is None:
+            raise falcon.HTTPNotFound(description="no policy has been accepted yet")
+        is_cookie = what.startswith("0x")
+        response.media = (
+            reports.explain_cookie(accepted, _cookie(what)) if is_cookie else reports.explain_rule(accepted, what)
+        )
+
+
+def _cookie(text: str) -> int:
+    try:
+        return int(text, 16)
+    except ValueError as error:
+        raise falcon.HTTPBadRequest(description=f"{text!r} is no cookie; write 0x and hex digits") from error

@@ -1,0 +1,147 @@
+"""Flows in words: names instead of numbers, one line each, stable enough to compare and to review."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+from ipaddress import IPv4Address, IPv6Address
+
+from controller.pipeline import fields as f
+from controller.pipeline.fields import CtState, EthType, IpProto, Role, Zone
+from controller.pipeline.flows import (
+    IN_PORT_NUMBER,
+    CommitConnection,
+    Criterion,
+    DecTtl,
+    Flow,
+    Group,
+    LookUpConnection,
+    Move,
+    Output,
+    Resubmit,
+    SetField,
+    SwitchState,
+    ToGroup,
+)
+
+_ENUMS = {f.ROLE: Role, f.ZONE: Zone, f.ETH_TYPE: EthType, f.IP_PROTO: IpProto}
+_SHORT = {f.ROLE: "role", f.PARTY: "party", f.ZONE: "zone"}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names behind numbers: parties and groups by number, neighbours by MAC."""
+
+    parties: Mapping[int, str] = field(default_factory=dict)
+    groups: Mapping[int, str] = field(default_factory=dict)
+    neighbours: Mapping[int, str] = field(default_factory=dict)
+
+
+def mac_text(number: int) -> str:
+    return number.to_bytes(6).hex(":")
+
+
+class Shower:
+    """Writes flows and groups with the names of one policy."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    def flow(self, flow: Flow) -> str:
+        steps = [self._action(action) for action in flow.actions]
+        if flow.goto is not None:
+            steps.append(f"goto {flow.goto.label}")
+        wanted = " ".join(map(self._criterion, flow.match)) or "anything"
+        does = ", ".join(steps) or "drop"
+        return f"{flow.table.label} {flow.priority} {wanted} -> {does}  # {flow.because}"
+
+    def group(self, group: Group) -> str:
+        buckets = "; ".join(
+            f"{bucket.weight} x ({', '.join(map(self._action, bucket.actions))})" for bucket in group.buckets
+        )
+        return f"group {self._group_name(group.group_id)}: {buckets}  # {group.because}"
+
+    def state(self, state: SwitchState) -> list[str]:
+        """Return all flows in the order a packet meets them, then the groups."""
+        flows = sorted(state.flows.values(), key=lambda x: (x.table, -x.priority, self.flow(x)))
+        groups = sorted(map(self.group, state.groups.values()))
+        return [*map(self.flow, flows), *groups]
+
+    def _criterion(self, criterion: Criterion) -> str:
+        name = _SHORT.get(criterion.field, criterion.field.name)
+        if criterion.field is f.CT_STATE:
+            return f"{name}={_ct_state(criterion.value, criterion.mask)}"
+        text = f"{name}={self._value(criterion.field, criterion.value)}"
+        if criterion.mask == criterion.field.full_mask:
+            return text
+        if criterion.field.shown_as in ("ipv4", "ipv6"):
+            return f"{text}/{criterion.mask.bit_count()}"
+        return f"{text}/{criterion.mask:#x}"
+
+    def _value(self, name: f.Field, value: int) -> str:
+        if name is f.PARTY:
+            return self._names.parties.get(value, f"{value:#x}")
+        if name in _ENUMS:
+            return _ENUMS[name](value).name.lower()
+        if name.shown_as == "mac":
+            return self._names.neighbours.get(value, mac_text(value))
+        if name.shown_as == "ipv4":
+            return str(IPv4Address(value))
+        if name.shown_as == "ipv6":
+            return str(IPv6Address(value))
+        return f"{value:#x}" if name.shown_as == "hex" else str(value)
+
+    def _group_name(self, group_id: int) -> str:
+        return self._names.groups.get(group_id, str(group_id))
+
+    @singledispatchmethod
+    def _action(self, action: object) -> str:
+        raise AssertionError(f"no words for {action}")
+
+    @_action.register
+    def _(self, action: SetField) -> str:
+        name = _SHORT.get(action.field, action.field.name)
+        return f"{name}:={self._value(action.field, action.value)}"
+
+    @_action.register
+    def _(self, action: Move) -> str:
+        def part(name: f.Field, offset: int) -> str:
+            whole = action.bits == name.bits
+            return name.name if whole else f"{name.name}[{offset}..{offset + action.bits - 1}]"
+
+        return f"{part(action.target, action.target_offset)}:={part(action.source, action.source_offset)}"
+
+    @_action.register
+    def _(self, action: LookUpConnection) -> str:
+        return f"look up in zone {action.zone.name.lower()}, then {action.then.label}"
+
+    @_action.register
+    def _(self, action: CommitConnection) -> str:
+        return f"commit in its zone ({', '.join(map(self._action, action.moves))})"
+
+    @_action.register
+    def _(self, action: ToGroup) -> str:
+        return f"pool {self._group_name(action.group_id)}"
+
+    @_action.register
+    def _(self, action: Output) -> str:
+        return "back out" if action.port == IN_PORT_NUMBER else f"port {action.port}"
+
+    @_action.register
+    def _(self, _action: DecTtl) -> str:
+        return "ttl-1"
+
+    @_action.register
+    def _(self, action: Resubmit) -> str:
+        return f"go on in {action.table.label}"
+
+
+def _ct_state(value: int, mask: int) -> str:
+    short = {
+        CtState.NEW: "new",
+        CtState.ESTABLISHED: "est",
+        CtState.RELATED: "rel",
+        CtState.REPLY: "rpl",
+        CtState.INVALID: "inv",
+        CtState.TRACKED: "trk",
+    }
+    return "".join(("+" if value & bit else "-") + name for bit, name in short.items() if mask & bit)

@@ -1,0 +1,95 @@
+"""What each pool of mail gateways needs to know of the policy, as the JSON they read. Pure.
+
+The format is the contract with `services/mail/settings.py`, which shares no code
+with the controller: programs of different hosts and releases meet here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from controller.policy.model import Mail, MailMode, Policy, Pool, PoolKind, ScanRule, Tenant
+
+FORMAT = 1
+_SMTP_PORT = 25
+_OWN_CLAMD = {"host": "127.0.0.1", "port": 3310}
+
+Settings = dict[str, Any]
+
+
+def render_gateways(policy: Policy, revision: int) -> Mapping[str, Settings]:
+    """Return the settings of every pool whose hosts run the mail gateway, by pool name."""
+    kinds = {PoolKind.MAIL_PROXY: "proxy", PoolKind.SCANNER: "scanner"}
+    return {
+        pool.name: _render_pool(policy, pool, kinds[pool.kind], revision)
+        for pool in policy.pools
+        if pool.kind in kinds
+    }
+
+
+def _render_pool(policy: Policy, pool: Pool, role: str, revision: int) -> Settings:
+    pool_by_name = {other.name: other for other in policy.pools}
+    tenants = [
+        _render_tenant(tenant, tenant.mail, pool_by_name, role)
+        for tenant in policy.tenants
+        if tenant.mail and _first_stop(tenant.mail) == pool.name
+    ]
+    return {
+        "format": FORMAT,
+        "revision": revision,
+        "role": role,
+        "pool": pool.name,
+        "port": _SMTP_PORT,
+        "tenants": tenants,
+        "transparent": True,
+        "trusted_sources_refused": _own_addresses(policy),
+    }
+
+
+def _first_stop(mail: Mail) -> str:
+    return mail.proxies if mail.mode is MailMode.PROXY else mail.scanners
+
+
+def _own_addresses(policy: Policy) -> list[str]:
+    """Return the edge's own addresses: nobody sends mail from there."""
+    own = {address for pool in policy.pools for address in (*pool.edge, *pool.vip)}
+    own |= {address for pool in policy.pools for member in pool.members for address in member.addresses}
+    return sorted(map(str, own))
+
+
+def _render_tenant(tenant: Tenant, mail: Mail, pool_by_name: Mapping[str, Pool], role: str) -> Settings:
+    scanners = pool_by_name[mail.scanners]
+    asked = [{"host": str(vip), "port": scanners.port} for vip in scanners.vip]
+    return {
+        "name": tenant.name,
+        "prefixes": [str(prefix) for prefix in tenant.prefixes],
+        "servers": [str(server) for server in mail.servers],
+        "server_port": _SMTP_PORT,
+        "scan": [_render_scan_rule(rule) for rule in mail.scan] if role == "proxy" else [],
+        "on_verdict": {
+            "infected": mail.on_verdict.infected.value,
+            "limits": mail.on_verdict.limits.value,
+            "encrypted": mail.on_verdict.encrypted.value,
+            "unavailable": mail.on_verdict.unavailable.value,
+        },
+        "scanners": asked if role == "proxy" else [_OWN_CLAMD],
+        "tls": {
+            "clients": mail.tls.clients.value,
+            "server": mail.tls.server.value,
+            "certificate": mail.tls.certificate,
+            "key": mail.tls.key,
+        },
+        "message_limit_bytes": mail.message_limit_bytes,
+        "bare_newlines": mail.bare_newlines.value,
+        "nul_bytes": mail.nul_bytes.value,
+    }
+
+
+def _render_scan_rule(rule: ScanRule) -> Settings:
+    return {
+        "client": [str(network) for network in rule.client],
+        "sender": list(rule.sender),
+        "recipient": list(rule.recipient),
+        "larger_than_bytes": rule.larger_than_bytes,
+        "tls": rule.tls,
+        "action": rule.action.value,
+    }

@@ -1,0 +1,127 @@
+"""What operators ask of a running controller, answered as plain JSON values. Pure reading."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from controller.compiler.names import names_of
+from controller.ids import COOKIE_OWNER_SHIFT, is_ours
+from controller.pipeline.flows import Flow, SwitchState
+from controller.pipeline.show import Shower
+from controller.policy.model import Policy
+from controller.runtime import Accepted, Runtime, SwitchRecord
+
+Json = dict[str, Any]
+
+
+def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
+    """Return revision, state in one word, and a row for each switch."""
+    accepted = runtime.accepted
+    if accepted is None:
+        return {"revision": 0, "state": "no policy", "policy_file": "", "switches": [], "unknown_switches": []}
+    rows = [
+        _switch_row(dpid, record, accepted, packet_ins.get(dpid, 0))
+        for dpid, record in sorted(runtime.records.items())
+    ]
+    confirmed = sum(row["confirmed_revision"] == accepted.revision for row in rows)
+    return {
+        "revision": accepted.revision,
+        "state": "confirmed" if confirmed == len(rows) else "waiting",
+        "summary": f"revision {accepted.revision} confirmed on {confirmed} of {len(rows)} switches",
+        "policy_file": accepted.file,
+        "packet_ins": sum(packet_ins.values()),
+        "switches": rows,
+        "unknown_switches": [f"{dpid:016x}" for dpid in sorted(runtime.strangers)],
+    }
+
+
+def _switch_row(dpid: int, record: SwitchRecord, accepted: Accepted, packet_ins: int) -> Json:
+    session = record.session
+    problems = [f"port {port} is in the policy, but not on the switch" for port in record.missing_ports]
+    problems += [
+        f"port {port.number} ({port.name}) is down"
+        for port in record.ports.values()
+        if port.is_down and port.number < 0xFFFF_FF00
+    ]
+    if session.last_error:
+        problems.append(session.last_error)
+    return {
+        "name": session.name,
+        "dpid": dpid,
+        "connected": record.channel is not None,
+        "phase": session.phase.value,
+        "confirmed_revision": session.confirmed_revision if record.channel is not None else 0,
+        "flows": len(accepted.wires[session.name].flows),
+        "flows_sent": session.flows_sent,
+        "last_plan": str(session.last_plan),
+        "packet_ins": packet_ins,
+        "problems": problems,
+    }
+
+
+def explain_cookie(accepted: Accepted, cookie: int) -> Json:
+    """Return the rule behind a cookie, where it stands, and every flow that it asked for."""
+    if not is_ours(cookie):
+        owner = cookie >> COOKIE_OWNER_SHIFT
+        return {"found": False, "why": f"not a cookie of this edge (its owner mark is {owner:#x}, not 0x9057)"}
+    return _explain(accepted, lambda flow: flow.cookie == cookie, f"no flow has cookie {cookie:#x} now")
+
+
+def explain_rule(accepted: Accepted, path: str) -> Json:
+    """Return the flows that a rule, or any rule below it, asked for."""
+    return _explain(
+        accepted,
+        lambda flow: flow.because == path or flow.because.startswith(f"{path}."),
+        f"no flow comes from a rule `{path}`",
+    )
+
+
+def _explain(accepted: Accepted, is_wanted: Any, otherwise: str) -> Json:
+    shower = Shower(names_of(accepted.policy))
+    rows = [
+        {"switch": name, "flow": shower.flow(flow), "cookie": f"{flow.cookie:#x}"}
+        for name, state in sorted(accepted.states.items())
+        for flow in _in_order(state)
+        if is_wanted(flow)
+    ]
+    if not rows:
+        return {"found": False, "why": otherwise}
+    rules = sorted({f.because for s in accepted.states.values() for f in s.flows.values() if is_wanted(f)})
+    return {
+        "found": True,
+        "revision": accepted.revision,
+        "rules": [{"rule": rule, "place": place_of(accepted.policy, rule)} for rule in rules],
+        "flows": rows,
+    }
+
+
+def _in_order(state: SwitchState) -> Iterator[Flow]:
+    return iter(sorted(state.flows.values(), key=lambda flow: (flow.table, -flow.priority, flow.cookie)))
+
+
+def place_of(policy: Policy, rule: str) -> str:
+    """Return `file:line:column` of a rule, or of the nearest rule above it."""
+    path = rule
+    while path:
+        if path in policy.places:
+            place = policy.places[path]
+            return f"{place.file}:{place.line}:{place.column}"
+        path = path.rpartition(".")[0]
+    return "the edge itself (every policy needs this flow)"
+
+
+def show_flows(policy: Policy, states: Mapping[str, SwitchState]) -> dict[str, list[str]]:
+    """Return the flows of every switch in words."""
+    shower = Shower(names_of(policy))
+    return {name: shower.state(state) for name, state in sorted(states.items())}
+
+
+def compare_flows(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> dict[str, Json]:
+    """Return, for each switch, the lines that would come and go."""
+    changes = {}
+    for name in sorted(set(before) | set(after)):
+        old, new = set(before.get(name, ())), set(after.get(name, ()))
+        changes[name] = {
+            "added": [line for line in after.get(name, ()) if line not in old],
+            "removed": [line for line in before.get(name, ()) if line not in new],
+        }
+    return changes

@@ -1,0 +1,241 @@
+"""The single writer: everything that changes state comes through here, one event at a time.
+
+Owns the accepted policy and one session for each switch. Knows neither OpenFlow's
+bytes nor HTTP nor a framework: channels, encoder, store and journal are given to
+it, and time is a parameter.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from controller.compiler.compile import compile_policy
+from controller.compiler.errors import CompileError
+from controller.errors import PolicyErrors
+from controller.pipeline.flows import SwitchState
+from controller.policy.model import Policy, PortRef
+from controller.policy.parse import parse_policy
+from controller.render import Settings, render_gateways
+from controller.store import Store, StoreError
+from controller.sync.outcomes import Outcome, PlanConfirmed, PlanRefused, Port, PortChanged, SwitchRead
+from controller.sync.plan import Plan, difference
+from controller.sync.session import Command, Phase, ReadSwitch, SendPlan, SwitchSession
+from controller.sync.state import WireState
+from controller.telemetry.journal import Event, Journal
+
+
+class Channel(Protocol):
+    """The way to one connected switch. Calls return at once; answers come back as outcomes."""
+
+    def read(self, attempt: int) -> None: ...
+
+    def send(self, attempt: int, plan: Plan) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Everything outside: given once, at start."""
+
+    encode: Callable[[SwitchState], WireState]
+    publish: Callable[[Mapping[str, Settings]], None]  # may raise OSError
+    store: Store
+    journal: Journal
+
+
+@dataclass(slots=True)
+class SwitchRecord:
+    """A switch of the policy: its session, its channel if connected, what is wrong with it."""
+
+    session: SwitchSession
+    channel: Channel | None = None
+    ports: dict[int, Port] = field(default_factory=dict)
+    missing_ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A policy that passed, compiled, and the state that each switch shall have."""
+
+    revision: int
+    file: str
+    policy: Policy
+    states: Mapping[str, SwitchState]
+    wires: Mapping[str, WireState]
+
+
+class Runtime:
+    """Raise `PolicyErrors`, `CompileError` or `StoreError` from `submit`; nothing has changed then."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._world = surroundings
+        self.accepted: Accepted | None = None
+        self.records: dict[int, SwitchRecord] = {}
+        self.strangers: dict[int, Channel] = {}
+
+    def start(self, now: float, file: str, text: str) -> None:
+        """Take up the policy of the operator's file, or, if that is bad, the last good one."""
+        self._world.journal.write(Event.CONTROLLER_STARTED, policy=file)
+        last = self._world.store.last_policy()
+        try:
+            self.submit(now, file, text)
+        except (PolicyErrors, CompileError) as error:
+            if last is None:
+                raise
+            self._world.journal.write(Event.LAST_GOOD_POLICY_KEPT, revision=last.revision, reason=str(error))
+            self._take_up(now, last.revision, last.file, *self._prepare(last.file, last.text))
+
+    def submit(self, now: float, file: str, text: str) -> Accepted:
+        """Check, compile, keep and carry out a policy; return it with its revision."""
+        try:
+            policy, states = self._prepare(file, text)
+            revision = self._world.store.accept_policy(file, text).revision
+        except (PolicyErrors, CompileError, StoreError) as error:
+            self._world.journal.write(Event.POLICY_REFUSED, file=file, reason=str(error))
+            raise
+        return self._take_up(now, revision, file, policy, states)
+
+    def preview(self, file: str, text: str) -> tuple[Policy, Mapping[str, SwitchState]]:
+        """Check and compile a policy without carrying it out."""
+        return self._prepare(file, text)
+
+    def plan_for(self, name: str, desired: SwitchState) -> Plan:
+        """Return what would be sent to a switch if `desired` were accepted."""
+        for record in self.records.values():
+            if record.session.name == name:
+                return difference(self._world.encode(desired), record.session.installed)
+        return difference(self._world.encode(desired), WireState())
+
+    def on_connected(self, now: float, dpid: int, channel: Channel) -> None:
+        record = self.records.get(dpid)
+        if record is None:
+            self.strangers[dpid] = channel
+            self._world.journal.write(Event.UNKNOWN_SWITCH_CONNECTED, dpid=dpid)
+            return
+        record.channel = channel
+        self._world.journal.write(Event.SWITCH_CONNECTED, switch=record.session.name, dpid=dpid)
+        self._execute(record, record.session.on_connected(now))
+
+    def on_disconnected(self, dpid: int, channel: Channel) -> None:
+        self.strangers.pop(dpid, None)
+        record = self.records.get(dpid)
+        if record is None or record.channel is not channel:
+            return  # an old connection, already replaced by a new one
+        record.channel = None
+        self._world.journal.write(Event.SWITCH_DISCONNECTED, switch=record.session.name, dpid=dpid)
+        record.session.on_disconnected()
+
+    def on_outcome(self, now: float, dpid: int, channel: Channel, outcome: Outcome) -> None:
+        record = self.records.get(dpid)
+        if record is None or record.channel is not channel:
+            return
+        session, switch = record.session, record.session.name
+        before = session.phase
+        match outcome:
+            case SwitchRead(attempt, installed, ports):
+                self._note_ports(record, ports)
+                commands = session.on_read(now, attempt, installed)
+                self._world.journal.write(Event.SWITCH_READ, switch=switch, flows=len(installed.flows))
+            case PlanConfirmed(attempt):
+                commands = session.on_confirmed(now, attempt)
+            case PlanRefused(attempt, reason):
+                commands = session.on_refused(now, attempt, reason)
+                self._world.journal.write(Event.PLAN_REFUSED, switch=switch, reason=reason)
+            case PortChanged(port, was_deleted):
+                self._note_port(record, port, was_deleted)
+                commands = ()
+        self._execute(record, commands)
+        if session.phase is Phase.IN_STEP and before is not Phase.IN_STEP:
+            self._world.journal.write(
+                Event.REVISION_CONFIRMED, switch=switch, revision=session.confirmed_revision
+            )
+
+    def on_tick(self, now: float) -> None:
+        for record in self.records.values():
+            self._execute(record, record.session.on_tick(now))
+
+    def _prepare(self, file: str, text: str) -> tuple[Policy, Mapping[str, SwitchState]]:
+        policy = parse_policy(text, file)
+        return policy, compile_policy(policy)
+
+    def _take_up(
+        self, now: float, revision: int, file: str, policy: Policy, states: Mapping[str, SwitchState]
+    ) -> Accepted:
+        wires = {name: self._world.encode(state) for name, state in states.items()}
+        self.accepted = Accepted(revision, file, policy, states, wires)
+        self._publish(policy, revision)
+        self._world.journal.write(Event.POLICY_ACCEPTED, revision=revision, file=file)
+        self._match_records(now, policy)
+        for record in self.records.values():
+            session = record.session
+            self._execute(record, session.on_desired(now, revision, wires[session.name]))
+            self._check_ports(record)
+        return self.accepted
+
+    def _publish(self, policy: Policy, revision: int) -> None:
+        """Tell the gateways before the switches, so that nothing is steered to one that does not know."""
+        try:
+            self._world.publish(render_gateways(policy, revision))
+        except OSError as error:
+            self._world.journal.write(Event.GATEWAYS_NOT_PUBLISHED, reason=str(error))
+
+    def _match_records(self, now: float, policy: Policy) -> None:
+        """Keep a record for each switch of the policy; let go of switches no longer in it."""
+        name_by_dpid = {switch.dpid: switch.name for switch in policy.switches}
+        for dpid in set(self.records) - set(name_by_dpid):
+            channel = self.records.pop(dpid).channel
+            if channel is not None:
+                self.strangers[dpid] = channel
+        for dpid, name in name_by_dpid.items():
+            record = self.records.get(dpid)
+            if record is None:
+                self.records[dpid] = SwitchRecord(SwitchSession(name))
+                if dpid in self.strangers:
+                    self.on_connected(now, dpid, self.strangers.pop(dpid))
+            else:
+                record.session.name = name
+
+    def _execute(self, record: SwitchRecord, commands: tuple[Command, ...]) -> None:
+        for command in commands:
+            if record.channel is None:
+                return
+            match command:
+                case ReadSwitch(attempt):
+                    record.channel.read(attempt)
+                case SendPlan(attempt, plan):
+                    self._world.journal.write(Event.PLAN_SENT, switch=record.session.name, plan=str(plan))
+                    record.channel.send(attempt, plan)
+
+    def _note_ports(self, record: SwitchRecord, ports: tuple[Port, ...]) -> None:
+        record.ports = {port.number: port for port in ports}
+        self._check_ports(record)
+
+    def _note_port(self, record: SwitchRecord, port: Port, was_deleted: bool) -> None:
+        before = record.ports.pop(port.number, None)
+        if not was_deleted:
+            record.ports[port.number] = port
+        went_down = port.is_down or was_deleted
+        if before is None or before.is_down != went_down:
+            event = Event.PORT_WENT_DOWN if went_down else Event.PORT_CAME_UP
+            self._world.journal.write(event, switch=record.session.name, port=port.number, name=port.name)
+        self._check_ports(record)
+
+    def _check_ports(self, record: SwitchRecord) -> None:
+        """Name the ports that the policy uses and the switch does not have."""
+        if record.channel is None or not record.ports or self.accepted is None:
+            return
+        switch = record.session.name
+        used = {ref.port for ref in ports_of(self.accepted.policy) if ref.switch == switch}
+        missing = tuple(sorted(used - set(record.ports)))
+        if missing and missing != record.missing_ports:
+            self._world.journal.write(Event.PORT_MISSING, switch=switch, ports=list(missing))
+        record.missing_ports = missing
+
+
+def ports_of(policy: Policy) -> Iterator[PortRef]:
+    """Yield every switch port that the policy says something about."""
+    yield from (uplink.at for uplink in policy.uplinks)
+    yield from (gateway.at for tenant in policy.tenants for gateway in tenant.gateways)
+    yield from (member.at for pool in policy.pools for member in pool.members)
+    for link in policy.links:
+        yield link.a
+        yield link.b

@@ -1,0 +1,50 @@
+"""The store in one SQLite file. Every call is one transaction; a full disk loses nothing accepted."""
+
+import sqlite3
+from pathlib import Path
+
+from controller.store import AcceptedPolicy, StoreError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS policies (
+    revision INTEGER PRIMARY KEY AUTOINCREMENT,
+    accepted_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    file TEXT NOT NULL,
+    text TEXT NOT NULL
+) STRICT
+"""
+
+
+class SqliteStore:
+    """Raise `StoreError` when the file cannot be opened or written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{path}: {error}; remedy: check the disk, or name another state directory") from error
+
+    def last_policy(self) -> AcceptedPolicy | None:
+        row = self._execute("SELECT revision, file, text FROM policies ORDER BY revision DESC LIMIT 1").fetchone()
+        return AcceptedPolicy(*row) if row else None
+
+    def accept_policy(self, file: str, text: str) -> AcceptedPolicy:
+        last = self.last_policy()
+        if last and (last.file, last.text) == (file, text):
+            return last
+        cursor = self._execute("INSERT INTO policies (file, text) VALUES (?, ?)", file, text)
+        assert cursor.lastrowid is not None
+        return AcceptedPolicy(cursor.lastrowid, file, text)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _execute(self, statement: str, *values: str) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: {error}; remedy: make room on the disk, then try again") from error

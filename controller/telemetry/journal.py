@@ -1,0 +1,56 @@
+"""The controller's journal: one JSON line for each event, named in the past tense.
+
+Text that came from outside is escaped by JSON itself and cut to a bounded length.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TextIO
+
+_LONGEST_TEXT = 2_000
+
+
+class Event(StrEnum):
+    CONTROLLER_STARTED = "ControllerStarted"
+    POLICY_ACCEPTED = "PolicyAccepted"
+    POLICY_REFUSED = "PolicyRefused"
+    LAST_GOOD_POLICY_KEPT = "LastGoodPolicyKept"
+    SWITCH_CONNECTED = "SwitchConnected"
+    SWITCH_DISCONNECTED = "SwitchDisconnected"
+    UNKNOWN_SWITCH_CONNECTED = "UnknownSwitchConnected"
+    SWITCH_READ = "SwitchRead"
+    PLAN_SENT = "PlanSent"
+    REVISION_CONFIRMED = "RevisionConfirmed"
+    PLAN_REFUSED = "PlanRefused"
+    PORT_MISSING = "PortMissing"
+    PORT_WENT_DOWN = "PortWentDown"
+    PORT_CAME_UP = "PortCameUp"
+    BAD_MESSAGE_RECEIVED = "BadMessageReceived"
+    GATEWAYS_NOT_PUBLISHED = "GatewaysNotPublished"
+
+
+Write = Callable[..., None]
+
+
+def _bounded(value: object) -> object:
+    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        return value[:_LONGEST_TEXT] + "..."
+    return value
+
+
+class Journal:
+    """Writes events to a text stream; a stream that refuses never stops the controller."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, event: Event, **facts: object) -> None:
+        time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = {"time": time, "event": event.value, **{name: _bounded(fact) for name, fact in facts.items()}}
+        try:
+            self._stream.write(json.dumps(line, ensure_ascii=True) + "\n")
+            self._stream.flush()
+        except OSError:
+            return
