@@ -1,0 +1,209 @@
+"""The parts that every topology is made of: edge switch, routers, hosts behind them, gateways.
+
+Owns how a host of a topology is wired: addresses, routes, kernel switches. Knows
+nothing of services, policy or controller. Imports Mininet and the standard
+library only, because it runs under the system's Python.
+
+Every host on an edge port resolves the edge by real ARP and neighbour discovery;
+nothing here is static but MAC addresses, which the policy names.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+
+from mininet.node import Host, OVSSwitch
+from mininet.topo import Topo
+
+MARK = "postern-lab"  # external_ids key on bridges that are ours
+OWNER_VARIABLE = "POSTERN_LAB_OWNER"
+ANYIP_TABLE = 100
+
+# Silence and honesty: no address appears by itself, nobody asks for routers, and
+# no reverse-path filter hides what the switch lets through.
+_QUIET = {
+    "net.ipv6.conf.{scope}.accept_ra": 0,
+    "net.ipv6.conf.{scope}.autoconf": 0,
+    "net.ipv6.conf.{scope}.accept_dad": 0,
+    "net.ipv6.conf.{scope}.dad_transmits": 0,
+    "net.ipv6.conf.{scope}.router_solicitations": 0,
+    "net.ipv6.conf.{scope}.use_tempaddr": 0,
+    "net.ipv4.conf.{scope}.rp_filter": 0,
+    "net.ipv4.conf.{scope}.send_redirects": 0,
+    "net.ipv4.conf.{scope}.accept_redirects": 0,
+}
+_FORWARDING = {"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1}
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A host on an edge port. Addresses carry a prefix length; `edge` are its next hops, v4 then v6."""
+
+    name: str
+    mac: str
+    addresses: tuple
+    edge: tuple
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A host behind a router: its role (`client` or `mail-server`), addresses, and mail domain if any."""
+
+    name: str
+    role: str
+    addresses: tuple
+    domain: str = ""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a router leads to: its networks, its own addresses there, and the hosts."""
+
+    networks: tuple
+    router: tuple
+    hosts: tuple
+
+
+class EdgeSwitch(OVSSwitch):
+    """A switch of the edge: userspace datapath, OpenFlow 1.4, fail-secure, and marked as ours."""
+
+    def __init__(self, name, **params):
+        params.setdefault("datapath", "user")
+        params.setdefault("protocols", "OpenFlow14")
+        params.setdefault("failMode", "secure")
+        self.owner = os.environ.get(OWNER_VARIABLE, "mn")
+        super().__init__(name, **params)
+
+    def bridgeOpts(self):  # noqa: N802 - Mininet's name
+        return f"{super().bridgeOpts()} external_ids:{MARK}={self.owner}"
+
+    def start(self, controllers):
+        self._refuse_foreign_bridge()
+        for port in self.intfList():
+            if self.ports[port]:
+                self.cmd(
+                    f"ethtool -K {port} tx off; sysctl -qw net.ipv6.conf.{port}.disable_ipv6=1;"
+                    f" ip link set {port} arp off"
+                )
+        super().start(controllers)
+
+    def _refuse_foreign_bridge(self):
+        """Mininet would delete a bridge of the same name. Leave with a message, and `mn` cleans nothing up."""
+        mark = self.cmd(f"ovs-vsctl --if-exists get bridge {self.name} external_ids").strip()
+        if mark and f"{MARK}={self.owner}" not in mark.replace('"', ""):
+            sys.exit(
+                f"bridge {self.name} exists and is not ours: Open vSwitch is already in use by something else; "
+                f"remedy: remove it yourself (ovs-vsctl del-br {self.name}), or take the lab down first"
+            )
+
+
+class EdgeHost(Host):
+    """A quiet host that is wired from `steps`: arguments of `ip`, by family."""
+
+    sysctls = {}
+
+    def __init__(self, name, **params):
+        params["ip"] = None  # Mininet would hand out 10.0.0.x
+        super().__init__(name, **params)
+        # Before any interface exists, so that each inherits `default`.
+        values = {key.format(scope=scope): value for scope in ("all", "default") for key, value in _QUIET.items()}
+        values.update(self.sysctls)
+        self.cmd("sysctl -qw " + " ".join(f"{key}={value}" for key, value in values.items()))
+
+    def config(self, steps=(), **params):
+        result = super().config(**params)
+        self.cmd("ip link set lo up")
+        for port in self.intfList():
+            self.cmd(f"ethtool -K {port} tx off")
+        complaints = [self._batch(family, steps) for family in (4, 6)]
+        if any(complaints):
+            raise RuntimeError(f"{self.name} cannot be wired: {' '.join(complaints)}")
+        return result
+
+    def _batch(self, family, steps):
+        lines = "\\n".join(arguments for wanted, arguments in steps if wanted == family)
+        return self.cmd(f"printf '{lines}\\n' | ip -{family} -batch -").strip()
+
+
+class RouterHost(EdgeHost):
+    """Forwards between the edge and the hosts behind it."""
+
+    sysctls = _FORWARDING
+
+
+class GatewayHost(EdgeHost):
+    """Answers for every address that the switch sends it (AnyIP): proxies and scanners."""
+
+
+class EdgeTopo(Topo):
+    """The vocabulary of topologies: switches, routers with a site behind them, gateways."""
+
+    def add_edge_switch(self, number):
+        return self.addSwitch(f"s{number}", cls=EdgeSwitch, dpid=f"{number:x}")
+
+    def add_router(self, switch, port, neighbour, site):
+        """Attach a router at `switch:port`, and the hosts of its site behind it."""
+        device = f"{neighbour.name}-eth0"
+        steps = [*_addresses(neighbour.addresses, device), *_defaults(neighbour.edge, device)]
+        # Addresses of the site that nobody has must not travel back to the edge for ever.
+        steps += [(_family(network), f"route add unreachable {network}") for network in site.networks]
+        for number, host in enumerate(site.hosts, start=1):
+            inner = f"{neighbour.name}-eth{number}"
+            steps += _addresses(_alone(site.router), inner)
+            steps += [(_family(address), f"route add {address} dev {inner}") for address in host.addresses]
+        self.addHost(neighbour.name, cls=RouterHost, role="router", steps=steps)
+        self._attach(switch, port, neighbour)
+        for number, host in enumerate(site.hosts, start=1):
+            self._add_inside(neighbour.name, number, site.router, host)
+
+    def add_gateway(self, switch, port, neighbour, vips=()):
+        """Attach a proxy or scanner at `switch:port`. `vips` are addresses of its pool, owned on `lo`."""
+        device = f"{neighbour.name}-eth0"
+        steps = [
+            *_addresses(neighbour.addresses, device),
+            *_defaults(neighbour.edge, device),
+            *_addresses(_alone(vips), "lo"),
+        ]
+        for family, everything in ((4, "0.0.0.0/0"), (6, "::/0")):
+            steps.append((family, f"rule add iif {device} lookup {ANYIP_TABLE}"))
+            steps.append((family, f"route add local {everything} dev lo table {ANYIP_TABLE}"))
+        self.addHost(neighbour.name, cls=GatewayHost, role="gateway", steps=steps)
+        self._attach(switch, port, neighbour)
+
+    def _attach(self, switch, port, neighbour):
+        near = f"02:5e:00:{int(switch.removeprefix('s')):02x}:00:{port:02x}"
+        self.addLink(switch, neighbour.name, port1=port, port2=0, addr1=near, addr2=neighbour.mac)
+
+    def _add_inside(self, router, number, router_addresses, host):
+        device = f"{host.name}-eth0"
+        steps = _addresses(_alone(host.addresses), device)
+        steps += [
+            (_family(hop), f"route add {'::/0' if _family(hop) == 6 else '0.0.0.0/0'} via {hop} dev {device} onlink")
+            for hop in router_addresses
+        ]
+        facts = {"role": host.role, "domain": host.domain, "addresses": host.addresses}
+        self.addHost(host.name, cls=EdgeHost, steps=steps, **facts)
+        self.addLink(router, host.name, port1=number, port2=0)
+
+
+def _family(address):
+    return 6 if ":" in address else 4
+
+
+def _alone(addresses):
+    """Return each address as a network of its own: /32 or /128."""
+    return [f"{address}/{128 if _family(address) == 6 else 32}" for address in addresses]
+
+
+def _addresses(addresses, device):
+    return [
+        (_family(address), f"addr add {address} dev {device}{' nodad' if _family(address) == 6 else ''}")
+        for address in addresses
+    ]
+
+
+def _defaults(next_hops, device):
+    return [
+        (_family(hop), f"route add {'::/0' if _family(hop) == 6 else '0.0.0.0/0'} via {hop} dev {device}")
+        for hop in next_hops
+    ]
