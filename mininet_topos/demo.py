@@ -36,9 +36,9 @@ INTERNET = Site(
     ("198.51.100.0/24", "2001:db8:bb::/48"),
     ("198.51.100.1", "2001:db8:bb::1"),
     (
-        Inside("sender", "client", ("198.51.100.10", "2001:db8:bb::10")),
-        Inside("partner", "client", ("198.51.100.200", "2001:db8:bb::200")),
-        Inside("attacker", "client", ("198.51.100.66", "2001:db8:bb::66")),
+        Inside("sender", "outside", ("198.51.100.10", "2001:db8:bb::10")),
+        Inside("partner", "outside", ("198.51.100.200", "2001:db8:bb::200")),
+        Inside("attacker", "outside", ("198.51.100.66", "2001:db8:bb::66")),
     ),
 )
 ACME_GW = Neighbour(

@@ -47,7 +47,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Inside:
-    """A host behind a router: its role (`client` or `mail-server`), addresses, and mail domain if any."""
+    """A host behind a router: its role (`outside`, `client` or `mail-server`), addresses, and mail domain if any."""
 
     name: str
     role: str

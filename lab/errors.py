@@ -1,0 +1,9 @@
+"""What can go wrong in the lab, said to the person who called it."""
+
+
+class LabError(Exception):
+    """The lab cannot do what was asked. The text says what is wrong and what to do about it."""
+
+
+class NotUp(LabError):
+    """Something was asked of a lab that is not up."""

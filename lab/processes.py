@@ -1,0 +1,120 @@
+"""Processes that the lab started: known by id and start time, ended by nothing else.
+
+Every process of a lab carries the lab's owner mark in its environment, or lives
+in one of the lab's namespaces, so that a crash between a start and its record
+leaves nothing behind.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+OWNER_VARIABLE = "POSTERN_LAB_OWNER"
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """`started` is the kernel's start time in clock ticks since boot: ids are used again, this pair is not."""
+
+    pid: int
+    started: int
+
+    @property
+    def is_alive(self) -> bool:
+        return _facts(self.pid) == (self.started, True)
+
+
+def _facts(pid: int) -> tuple[int, bool]:
+    """Return (start time, whether it still runs) of a process; (0, False) if there is none. proc(5)."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return (0, False)
+    fields = text.rpartition(")")[2].split()
+    return (int(fields[19]), fields[0] not in "ZX")
+
+
+def parent(pid: int) -> int:
+    """Return the id of a process's parent, 0 if there is no such process."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def identify(pid: int) -> Process:
+    return Process(pid, _facts(pid)[0])
+
+
+def start(command: Sequence[str], log: Path, environment: Mapping[str, str], directory: Path) -> Process:
+    """Start a process in a session of its own, its words appended to `log`. Raise `OSError`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            cwd=directory,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+    _children[child.pid] = child
+    return identify(child.pid)
+
+
+_children: dict[int, subprocess.Popen[bytes]] = {}  # kept so that ended children of this process are reaped
+
+
+def reap() -> None:
+    """Collect children that have ended, so that they do not look alive."""
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            _children.pop(pid, None)
+
+
+def carrying(owner: str) -> set[int]:
+    """Return the ids of all processes with a lab's owner mark in their environment."""
+    mark = f"{OWNER_VARIABLE}={owner}".encode()
+    found = set()
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) != os.getpid():
+            try:
+                if mark in Path(f"/proc/{entry}/environ").read_bytes().split(b"\0"):
+                    found.add(int(entry))
+            except OSError:
+                continue
+    return found
+
+
+def end(processes: Iterable[Process], patience_s: float = 4.0) -> None:
+    """End processes: asked first, then forced. Returns when none is left."""
+    left = _signal(processes, signal.SIGTERM)
+    left = _await(left, patience_s)
+    left = _signal(left, signal.SIGKILL)
+    _await(left, patience_s)
+
+
+def _signal(processes: Iterable[Process], number: int) -> list[Process]:
+    left = [process for process in processes if process.is_alive]
+    for process in left:
+        try:
+            os.kill(process.pid, number)
+        except ProcessLookupError:
+            continue
+    return left
+
+
+def _await(processes: list[Process], patience_s: float) -> list[Process]:
+    deadline = time.monotonic() + patience_s
+    while processes and time.monotonic() < deadline:
+        reap()
+        processes = [process for process in processes if process.is_alive]
+        if processes:
+            time.sleep(_POLL_S)
+    return processes
