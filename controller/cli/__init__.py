@@ -1,0 +1,1 @@
+"""The `postern` command. Everything about a running edge goes through the API."""

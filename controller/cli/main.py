@@ -1,0 +1,58 @@
+"""`postern`: one command, a subcommand for each thing an operator does.
+
+Each module of this package offers `add_parser(subparsers)`, whose parser sets
+`run`, a function from parsed arguments to an exit code.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from controller.cli import apply, check, doctor, explain, flows, lab, plan, schema, status
+
+_EPILOG = """\
+a first sitting:
+  postern doctor                      is this machine ready?
+  postern check policies/demo.yaml    is this policy good?
+  postern lab up demo                 bring up a whole edge in network namespaces
+  postern status                      which revision is confirmed on which switches
+  postern plan new.yaml               what would change; postern apply new.yaml does it
+  postern explain 0x9057...           which line of the policy asked for this flow
+
+exit codes: 0 good, 1 something is wrong (said on standard error), 2 wrong usage
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="postern",
+        description="Operate a Postern edge: tenants' mail through scanners, suspicious traffic to decoys.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"postern {version('postern')}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for module in (check, schema, doctor, lab, status, plan, apply, explain, flows):
+        module.add_parser(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit code of one `postern` command."""
+    parsed = build_parser().parse_args(arguments)
+    try:
+        code: int = parsed.run(parsed)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
