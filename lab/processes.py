@@ -79,7 +79,9 @@ def reap() -> None:
 
 
 def carrying(owner: str) -> set[int]:
-    """Return the ids of all processes with a lab's owner mark in their environment."""
+    """Return the ids of all processes with a lab's owner mark in their environment; none for an empty mark."""
+    if not owner:
+        return set()
     mark = f"{OWNER_VARIABLE}={owner}".encode()
     found = set()
     for entry in os.listdir("/proc"):

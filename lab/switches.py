@@ -55,7 +55,9 @@ def label(names: Iterable[str], directory: Path) -> None:
 
 
 def remove(owner: str) -> None:
-    """Remove the bridges that carry this mark, and no other."""
+    """Remove the bridges that carry this mark, and no other. An empty mark is nobody's: it removes nothing."""
+    if not owner:
+        return
     for bridge in bridges():
         if bridge.owner == owner:
             _vsctl("--if-exists", "del-br", bridge.name)

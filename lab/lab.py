@@ -1,0 +1,251 @@
+"""One lab: brings everything up, keeps the record, takes everything down."""
+
+import fcntl
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from controller.errors import PolicyErrors
+from controller.pipeline.tables import Table
+from controller.policy.model import Policy
+from controller.policy.parse import parse_policy
+from lab import agreement, namespaces, network, processes, record, switches
+from lab.errors import LabError, NotUp
+from lab.network import Network, Wanted
+from lab.part import Part, Scene
+from lab.places import REPOSITORY, Places
+from lab.processes import OWNER_VARIABLE, Process
+from lab.record import Record, Stage
+from lab.services import controllers, gateways, mailservers, paths, scanners
+from lab.waiting import Watch, await_all
+
+_CONTROLLER = "127.0.0.1:6653"
+_UP_TIMEOUT_S = 60.0
+_OVS_START = REPOSITORY / "deploy" / "setup" / "ovs-start"
+
+
+@dataclass(frozen=True, slots=True)
+class PartStatus:
+    part: Part
+    process: Process | None
+    problem: str  # empty: all is well
+
+
+Tell = Callable[[str], None]
+
+
+class Lab:
+    """Everything a person or a test does with a lab. All methods raise `LabError`."""
+
+    def __init__(self, places: Places | None = None) -> None:
+        self.places = places or Places.from_environment()
+
+    def up(self, topology: str, policy_file: Path, tell: Tell = lambda _: None) -> None:
+        """Bring a lab up and return when all is well. What was begun is undone on failure and on Ctrl-C."""
+        policy = _read_policy(policy_file)
+        network.topology_file(topology)
+        with self._lock():
+            self._make_room(tuple(switch.name for switch in policy.switches), tell)
+            owner = secrets.token_hex(8)
+            self._save(Record(owner, topology, str(policy_file.absolute()), _CONTROLLER))
+            try:
+                self._bring_up(policy, tell)
+            except BaseException:
+                self._take_down()
+                raise
+
+    def down(self) -> bool:
+        """Take a lab down, whatever state it is in. Return whether there was one."""
+        _need_root()
+        with self._lock():
+            there_was = self.places.root.exists()
+            self._take_down()
+            network.remove_stale_bridges()
+            return there_was
+
+    def status(self) -> list[PartStatus]:
+        """Ask every part how it is."""
+        known = self._record()
+        network_problem = "" if known.network and known.network.is_alive else "its owner has died"
+        seat = Part("network", (), self.places.log("network"), check=lambda: network_problem)
+        found = [PartStatus(seat, known.network, network_problem)]
+        for part in self.parts():
+            process = known.processes.get(part.name)
+            if part.command and not (process and process.is_alive):
+                found.append(PartStatus(part, None, "it does not run"))
+            else:
+                found.append(PartStatus(part, process, part.check()))
+        return found
+
+    def scene(self) -> Scene:
+        """Return what stands here. Raise `NotUp` if nothing does."""
+        known = self._record()
+        file = Path(known.policy)
+        return Scene(
+            self.places, network.read(self.places), _read_policy(file), file, known.controller
+        )
+
+    def parts(self) -> list[Part]:
+        return [*_programs(self.scene()), *paths.build_parts(self.scene())]
+
+    def command_in(self, host: str, command: list[str]) -> list[str]:
+        """Return the command that runs `command` in a host of the lab."""
+        self._record()
+        network.read(self.places).host(host)
+        return namespaces.entering(self.places.pin(host), command)
+
+    def stop(self, name: str, patience_s: float = 4.0) -> None:
+        """Stop one program of the lab, to see what the rest does without it. No patience: it is killed."""
+        self._program(name)
+        process = self._record().processes.get(name)
+        processes.end([process] if process else [], patience_s)
+        self._save(self._record().with_process(name, None))
+
+    def start(self, name: str) -> None:
+        """Start a program that was stopped, and return when it is well."""
+        part = self._program(name)
+        process = self._record().processes.get(name)
+        if process and process.is_alive:
+            raise LabError(f"{name} runs already, as process {process.pid}")
+        await_all([part], self._watch(lambda _: None))
+
+    def _program(self, name: str) -> Part:
+        programs = {part.name: part for part in _programs(self.scene())}
+        if name not in programs:
+            raise LabError(f"there is no program {name!r}; programs: {' '.join(sorted(programs))}")
+        return programs[name]
+
+    def _make_room(self, switch_names: tuple[str, ...], tell: Tell) -> None:
+        _need_root()
+        _need_open_vswitch()
+        if last := record.load(self.places.record):
+            if last.stage is Stage.UP and last.network and last.network.is_alive:
+                raise LabError(f"a lab is up already ({last.topology}); remedy: postern lab down")
+            tell("the last run left things behind; removing them")
+        if self.places.root.exists():
+            self._take_down()
+        network.remove_stale_bridges()
+        network.check_room(switch_names)
+        _need_free_port(_CONTROLLER)
+
+    def _bring_up(self, policy: Policy, tell: Tell) -> None:
+        begun = time.monotonic()
+        watch = self._watch(lambda part: tell(f"  {part.name:<34} well   {time.monotonic() - begun:5.1f} s"))
+        known = self._record()
+        controller = controllers.build_part(self.places, Path(known.policy), known.controller)
+        # The controller takes a moment to think; the network is built meanwhile.
+        brain = watch.start(controller)
+        standing = self._build_network(known, policy)
+        tell(f"  {'network':<34} stands {time.monotonic() - begun:5.1f} s")
+        scene = Scene(self.places, standing, policy, Path(known.policy), known.controller)
+        start = replace(watch, start=lambda part: brain if part.name == controller.name else watch.start(part))
+        await_all(_programs(scene), start)
+        await_all(paths.build_parts(scene), start)
+        self._save(replace(self._record(), stage=Stage.UP))
+        tell(f"all is well after {time.monotonic() - begun:.1f} s")
+
+    def _build_network(self, known: Record, policy: Policy) -> Network:
+        owner = network.start_owner(self.places, Wanted(known.topology, known.owner, known.controller))
+        self._save(replace(self._record(), network=owner))
+        standing = network.await_network(self.places, owner)
+        if complaints := agreement.disagreements(policy, standing):
+            raise LabError("\n".join(["policy and topology do not agree:", *complaints]))
+        for switch in standing.switches:
+            switches.name_tables(switch.name, {table.value: table.label for table in Table})
+        return standing
+
+    def _watch(self, tell: Callable[[Part], None]) -> Watch:
+        return Watch(time.monotonic() + _UP_TIMEOUT_S, self._start, tell)
+
+    def _start(self, part: Part) -> Process:
+        try:
+            part.prepare()
+            environment = {**part.environment, OWNER_VARIABLE: self._record().owner}
+            process = processes.start(part.command, self.places.log(part.name), environment, REPOSITORY)
+        except OSError as error:
+            raise LabError(f"{part.name} cannot be started: {error}") from error
+        self._save(self._record().with_process(part.name, process))
+        return process
+
+    def _take_down(self) -> None:
+        known = record.load(self.places.record)
+        if known:
+            processes.end(known.processes.values())
+        network.take_down(self.places, known.owner if known else "", known.network if known else None)
+        shutil.rmtree(self.places.root, ignore_errors=True)
+
+    def _record(self) -> Record:
+        known = record.load(self.places.record)
+        if known is None:
+            raise NotUp("no lab is up; remedy: postern lab up demo")
+        return known
+
+    def _save(self, known: Record) -> None:
+        record.save(known, self.places.record)
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """One at a time. Raise `LabError` while another command is at work on this lab."""
+        try:
+            self.places.lock.parent.mkdir(parents=True, exist_ok=True)
+            with self.places.lock.open("w") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise LabError("another command is bringing this lab up or down; remedy: wait for it") from error
+                yield
+        except PermissionError as error:
+            raise LabError(f"the lab needs root ({error}); remedy: sudo postern lab ...") from error
+
+
+def _programs(scene: Scene) -> list[Part]:
+    return [
+        controllers.build_part(scene.places, scene.policy_file, scene.controller),
+        *mailservers.build_parts(scene),
+        *scanners.build_parts(scene),
+        *gateways.build_parts(scene),
+    ]
+
+
+def _read_policy(file: Path) -> Policy:
+    try:
+        return parse_policy(file.read_text(encoding="utf-8"), str(file))
+    except OSError as error:
+        raise LabError(f"the policy cannot be read: {error}") from error
+    except (PolicyErrors, UnicodeDecodeError) as error:
+        raise LabError(f"the policy is not good:\n{error}") from error
+
+
+def _need_root() -> None:
+    if os.geteuid() != 0:
+        raise LabError("the lab makes network namespaces, which needs root; remedy: sudo postern lab ...")
+
+
+def _need_open_vswitch() -> None:
+    try:
+        switches.bridges()
+    except LabError:
+        if not _OVS_START.exists():
+            raise
+        subprocess.run([str(_OVS_START)], stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
+        switches.bridges()
+
+
+def _need_free_port(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, int(port)))
+        except OSError as error:
+            raise LabError(
+                f"{address} is taken, and the controller must listen there ({error.strerror}); "
+                f"remedy: ss -ltnp 'sport = :{port}' shows by whom"
+            ) from error

@@ -1,0 +1,49 @@
+"""What a lab wrote down about itself, so that another command, or the next run after a crash, can go on."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from lab.processes import Process
+
+
+class Stage(StrEnum):
+    STARTING = "starting"
+    UP = "up"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    owner: str  # the mark on bridges and processes of this lab
+    topology: str
+    policy: str
+    controller: str
+    stage: Stage = Stage.STARTING
+    network: Process | None = None
+    processes: dict[str, Process] = field(default_factory=dict)  # by part name
+
+    def with_process(self, part: str, process: Process | None) -> "Record":
+        """Return the record with a part started, or stopped when `process` is None."""
+        kept = {name: known for name, known in self.processes.items() if name != part}
+        return replace(self, processes=kept if process is None else {**kept, part: process})
+
+
+def save(record: Record, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".draft")
+    draft.write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
+    os.replace(draft, file)
+
+
+def load(file: Path) -> Record | None:
+    """Return what the last lab wrote, or None if there is nothing to go by."""
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    network = facts.pop("network")
+    processes = {name: Process(**each) for name, each in facts.pop("processes").items()}
+    facts["stage"] = Stage(facts["stage"])
+    return Record(**facts, network=Process(**network) if network else None, processes=processes)

@@ -1,0 +1,43 @@
+"""The controller: the edge's Ryu application under `ryu-manager`, just as a user would start it."""
+
+import sys
+from pathlib import Path
+
+from controller.api.client import ApiClient, ApiError
+from lab.part import Part
+from lab.places import REPOSITORY, Places
+
+NAME = "controller"
+
+
+def build_part(places: Places, policy_file: Path, listen: str) -> Part:
+    host, _, port = listen.rpartition(":")
+    manager = str(Path(sys.executable).parent / "ryu-manager")
+    return Part(
+        name=NAME,
+        command=(manager, "--ofp-listen-host", host, "--ofp-tcp-listen-port", port)
+        + (str(REPOSITORY / "apps" / "edge.py"),),
+        log=places.log(NAME),
+        environment={
+            "POSTERN_POLICY": str(policy_file),
+            "POSTERN_STATE_DIR": str(places.state),
+            "POSTERN_API": api_address(places),
+        },
+        prepare=lambda: places.state.mkdir(parents=True, exist_ok=True),
+        check=lambda: _problem(places),
+    )
+
+
+def api_address(places: Places) -> str:
+    return f"unix:{places.api}"
+
+
+def _problem(places: Places) -> str:
+    try:
+        status = ApiClient(api_address(places)).get("/v1/status")
+    except ApiError as error:
+        return str(error)
+    problems = [f"{row['name']}: {problem}" for row in status["switches"] for problem in row["problems"]]
+    if status["state"] != "confirmed":
+        problems.insert(0, status.get("summary", status["state"]))
+    return "; ".join(problems)

@@ -1,0 +1,24 @@
+"""The ways that must work once everything runs: from outside, through the edge, to each tenant's mail server."""
+
+from lab import probes
+from lab.errors import LabError
+from lab.part import Part, Scene
+
+
+def build_parts(scene: Scene) -> list[Part]:
+    outside = scene.network.hosts_with("outside")
+    if not outside:
+        raise LabError("this topology has no host outside, so nobody can send mail")
+    pin = scene.places.pin(outside[0].name)
+    return [
+        Part(
+            name=f"mail to {tenant.name} at {server}",
+            host=outside[0].name,
+            command=(),
+            log=scene.places.log("controller"),
+            check=lambda address=str(server): probes.smtp_banner(pin, address),
+        )
+        for tenant in scene.policy.tenants
+        if tenant.mail
+        for server in tenant.mail.servers
+    ]

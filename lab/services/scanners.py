@@ -1,0 +1,51 @@
+"""The scanners: one real clamd for each member, on the pool's virtual addresses and on its own loopback."""
+
+from pathlib import Path
+
+from controller.policy.model import Pool, PoolKind
+from lab import probes
+from lab.namespaces import entering
+from lab.part import Part, Scene
+from lab.places import REPOSITORY, Places
+from lab.services import templates
+
+_LOOPBACK = "127.0.0.1"
+_SIGNATURES = REPOSITORY / "deploy" / "clamav" / "signatures"
+
+
+def build_parts(scene: Scene) -> list[Part]:
+    return [
+        _part(scene.places, pool, member.name)
+        for pool in scene.policy.pools
+        if pool.kind is PoolKind.SCANNER
+        for member in pool.members
+    ]
+
+
+def scanner_log(places: Places, member: str) -> Path:
+    return places.home(f"{member}.clamd") / "clamd.log"
+
+
+def _part(places: Places, pool: Pool, member: str) -> Part:
+    name = f"{member}.clamd"
+    home = places.home(name)
+    pin = places.pin(member)
+    addresses = [_LOOPBACK, *map(str, pool.vip)]
+    return Part(
+        name=name,
+        host=member,
+        command=tuple(entering(pin, ["clamd", "--foreground", f"--config-file={home / 'clamd.conf'}"])),
+        log=scanner_log(places, member),
+        prepare=lambda: _prepare(home, addresses, pool.port),
+        check=lambda: _first_problem(pin, addresses, pool.port),
+    )
+
+
+def _first_problem(pin: Path, addresses: list[str], port: int) -> str:
+    return next(filter(None, (probes.clamd_ping(pin, address, port) for address in addresses)), "")
+
+
+def _prepare(home: Path, addresses: list[str], port: int) -> None:
+    listening = "\n".join(f"TCPAddr {address}" for address in addresses)
+    words = {"HOME": str(home), "LISTEN": listening, "PORT": str(port), "SIGNATURES": str(_SIGNATURES)}
+    templates.write(home / "clamd.conf", templates.fill("clamav/clamd.conf", words))
