@@ -1,0 +1,134 @@
+"""From fields to the model. Only records that are whole become objects; the rest has errors already."""
+
+from typing import Any
+
+from controller.policy.model import (
+    Attachment,
+    BareNewlines,
+    Link,
+    Mail,
+    MailMode,
+    MailTls,
+    Member,
+    NulBytes,
+    OnVerdict,
+    Policy,
+    Pool,
+    PoolKind,
+    Protocol,
+    ScanRule,
+    Service,
+    Switch,
+    Tenant,
+)
+from controller.policy.reading import Fields
+
+_DEFAULT_MESSAGE_LIMIT = 25 * 1024 * 1024
+_SCANNER_PORT = 3310  # clamd's own default
+
+
+def build_policy(top: Fields) -> Policy:
+    """Return the policy of all records that are whole."""
+    return Policy(
+        switches=tuple(_switch(name, fields) for name, fields in _whole(top.get("switches"))),
+        links=tuple(sorted((_link(fields) for fields in top.get("links", ())), key=lambda link: (link.a, link.b))),
+        uplinks=_attachments(top.get("uplinks")),
+        tenants=tuple(_tenant(name, fields) for name, fields in _complete_tenants(top)),
+        pools=tuple(_pool(name, fields) for name, fields in _whole(top.get("pools"))),
+    )
+
+
+def _whole(records: dict[str, Fields] | None) -> list[tuple[str, Fields]]:
+    return sorted((name, fields) for name, fields in (records or {}).items() if fields.is_whole)
+
+
+def _complete_tenants(top: Fields) -> list[tuple[str, Fields]]:
+    """Tenants that have at least prefixes and gateways, so that these can be checked."""
+    tenants = (top.get("tenants") or {}).items()
+    return sorted((name, fields) for name, fields in tenants if {"prefixes", "gateways"} <= set(fields.values))
+
+
+def _switch(name: str, fields: Fields) -> Switch:
+    dpid = fields["dpid"]
+    default = (0x02_50_00_00_00_00 | (dpid & 0xFF_FF_FF_FF)).to_bytes(6).hex(":")
+    return Switch(name, dpid, fields.get("mac", default))
+
+
+def _link(fields: Fields) -> Link:
+    a, b = sorted((fields["a"], fields["b"]))
+    return Link(a, b)
+
+
+def _attachments(records: dict[str, Fields] | None) -> tuple[Attachment, ...]:
+    return tuple(
+        Attachment(name, fields["at"], fields["mac"], _addresses(fields["edge"]))
+        for name, fields in _whole(records)
+    )
+
+
+def _addresses(addresses: list[Any]) -> tuple[Any, ...]:
+    return tuple(sorted(addresses, key=lambda address: (address.version, address)))
+
+
+def _tenant(name: str, fields: Fields) -> Tenant:
+    mail = fields.get("mail")
+    return Tenant(
+        name,
+        tuple(sorted(fields["prefixes"], key=lambda p: (p.version, p))),
+        _attachments(fields["gateways"]),
+        _mail(mail) if mail is not None and mail.is_whole else None,
+        tuple(_service(service, record) for service, record in _whole(fields.get("services"))),
+    )
+
+
+def _service(name: str, fields: Fields) -> Service:
+    protocol: Protocol = fields["protocol"]
+    return Service(name, protocol, tuple(sorted(fields.get("ports", ()))), _addresses(fields["servers"]))
+
+
+def _mail(fields: Fields) -> Mail:
+    mode: MailMode = fields["mode"]
+    return Mail(
+        mode=mode,
+        servers=_addresses(fields["servers"]),
+        proxies=fields.get("proxies", ""),
+        scanners=fields["scanners"],
+        scan=tuple(_scan_rule(rule) for rule in fields.get("scan", ())),
+        on_verdict=OnVerdict(**_values(fields.get("on_verdict"))),
+        tls=MailTls(**_values(fields.get("tls"))),
+        message_limit_bytes=fields.get("message_limit", _DEFAULT_MESSAGE_LIMIT),
+        bare_newlines=fields.get("bare_newlines", BareNewlines.REJECT),
+        nul_bytes=fields.get("nul_bytes", NulBytes.REJECT),
+    )
+
+
+def _values(fields: Fields | None) -> dict[str, Any]:
+    return fields.values if fields else {}
+
+
+def _scan_rule(fields: Fields) -> ScanRule:
+    conditions = _values(fields.get("if"))
+    return ScanRule(
+        fields["then"],
+        tuple(conditions.get("client", ())),
+        tuple(conditions.get("sender", ())),
+        tuple(conditions.get("recipient", ())),
+        conditions.get("larger_than", 0),
+        conditions.get("tls"),
+    )
+
+
+def _pool(name: str, fields: Fields) -> Pool:
+    kind: PoolKind = fields["kind"]
+    return Pool(
+        name,
+        kind,
+        tuple(_member(member, record) for member, record in _whole(fields["members"])),
+        _addresses(fields["edge"]),
+        _addresses(fields.get("vip", [])),
+        fields.get("port", _SCANNER_PORT if kind is PoolKind.SCANNER else 0),
+    )
+
+
+def _member(name: str, fields: Fields) -> Member:
+    return Member(name, fields["at"], fields["mac"], _addresses(fields["addresses"]), fields.get("weight", 1))

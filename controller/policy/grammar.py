@@ -1,0 +1,167 @@
+"""The grammar of a policy as data: from here come the checks of keys, the JSON Schema and the reference.
+
+To add a key, add it here, in `model` and in `build`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controller.policy import kinds
+from controller.policy.kinds import Kind, choice, whole_number
+from controller.policy.model import (
+    BareNewlines,
+    ClientTls,
+    Disposition,
+    MailMode,
+    NulBytes,
+    PoolKind,
+    Protocol,
+    ScanAction,
+    ServerTls,
+)
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a record: what it holds, and what it means, for the reference."""
+
+    type: "Type"
+    means: str
+    is_required: bool = False
+    default: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A mapping with declared keys."""
+
+    keys: Mapping[str, Key]
+
+
+@dataclass(frozen=True)
+class ListOf:
+    item: "Kind | Record"
+    at_least: int = 0
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """A mapping from the operator's own names to records."""
+
+    item: Record
+    at_least: int = 0
+
+
+Type = Kind | Record | ListOf | MapOf
+
+_PORT = whole_number("TCP or UDP port", 1, 65_535)
+_EDGE = Key(
+    ListOf(kinds.ADDRESS, 1), "the edge's own addresses on this link; the switch answers ARP and ND for them", True
+)
+
+SWITCH = Record(
+    {
+        "dpid": Key(whole_number("datapath id", 1, 2**64 - 1), "the switch's OpenFlow datapath id", True),
+        "mac": Key(kinds.MAC, "MAC that the switch shows to its neighbours", default="02:50 and the dpid"),
+    }
+)
+LINK = Record(
+    {
+        "a": Key(kinds.PORT_REF, "one end of the trunk", True),
+        "b": Key(kinds.PORT_REF, "the other end", True),
+    }
+)
+ATTACHMENT = Record(
+    {
+        "at": Key(kinds.PORT_REF, "the switch port that leads there", True),
+        "mac": Key(kinds.MAC, "MAC of the router on the other side", True),
+        "edge": _EDGE,
+    }
+)
+SCAN_CONDITIONS = Record(
+    {
+        "client": Key(ListOf(kinds.NETWORK, 1), "the sending client's address is in one of these prefixes"),
+        "sender": Key(ListOf(kinds.PATTERN, 1), "the envelope sender matches one of these patterns"),
+        "recipient": Key(ListOf(kinds.PATTERN, 1), "every envelope recipient matches one of these patterns"),
+        "larger_than": Key(kinds.SIZE, "the message is larger"),
+        "tls": Key(kinds.FLAG, "the client's connection is encrypted, or not"),
+    }
+)
+SCAN_RULE = Record(
+    {
+        "if": Key(SCAN_CONDITIONS, "all of these hold", default="always"),
+        "then": Key(choice(ScanAction), "scan the message, or not", True),
+    }
+)
+ON_VERDICT = Record(
+    {
+        "infected": Key(choice(Disposition), "malware was found; never `pass-tagged`", default="reject"),
+        "limits": Key(choice(Disposition), "a scanner's limit was hit, as by an archive bomb", default="reject"),
+        "encrypted": Key(choice(Disposition), "nobody can look inside", default="pass-tagged"),
+        "unavailable": Key(choice(Disposition), "no scanner answered; never `reject`", default="tempfail"),
+    }
+)
+MAIL_TLS = Record(
+    {
+        "clients": Key(choice(ClientTls), "STARTTLS towards clients", default="offer"),
+        "server": Key(choice(ServerTls), "STARTTLS towards the tenant's server", default="may"),
+        "certificate": Key(kinds.FILE, "certificate chain (PEM) shown to clients", default="self-signed"),
+        "key": Key(kinds.FILE, "its private key (PEM)", default="self-signed"),
+    }
+)
+MAIL = Record(
+    {
+        "mode": Key(choice(MailMode), "through the mail proxies, or straight to the scanners", True),
+        "servers": Key(ListOf(kinds.ADDRESS, 1), "the tenant's own mail servers", True),
+        "proxies": Key(kinds.NAME, "pool of mail proxies (mode `proxy` only)"),
+        "scanners": Key(kinds.NAME, "pool of scanners", True),
+        "scan": Key(ListOf(SCAN_RULE), "first rule that holds decides (mode `proxy` only)", default="scan everything"),
+        "on_verdict": Key(ON_VERDICT, "what happens to a message that is not clean"),
+        "tls": Key(MAIL_TLS, "encryption on both legs"),
+        "message_limit": Key(kinds.SIZE, "largest message taken", default="25MiB"),
+        "bare_newlines": Key(choice(BareNewlines), "a CR or LF alone inside a message", default="reject"),
+        "nul_bytes": Key(choice(NulBytes), "a NUL inside a message", default="reject"),
+    }
+)
+SERVICE = Record(
+    {
+        "protocol": Key(choice(Protocol), "transport protocol", True),
+        "ports": Key(ListOf(_PORT), "destination ports; none for icmp"),
+        "servers": Key(ListOf(kinds.ADDRESS, 1), "addresses that offer the service", True),
+    }
+)
+TENANT = Record(
+    {
+        "prefixes": Key(ListOf(kinds.PREFIX, 1), "the tenant's own addresses", True),
+        "gateways": Key(MapOf(ATTACHMENT, 1), "routers that lead into the tenant's intranet", True),
+        "mail": Key(MAIL, "mail protection; without it no mail comes in"),
+        "services": Key(MapOf(SERVICE), "what the tenant publishes besides mail"),
+    }
+)
+MEMBER = Record(
+    {
+        "at": Key(kinds.PORT_REF, "the switch port that leads there", True),
+        "mac": Key(kinds.MAC, "the host's MAC", True),
+        "addresses": Key(ListOf(kinds.ADDRESS, 1), "the host's own addresses", True),
+        "weight": Key(whole_number("1..100", 1, 100), "share of new connections", default="1"),
+    }
+)
+POOL = Record(
+    {
+        "kind": Key(choice(PoolKind), "what the members do", True),
+        "edge": _EDGE,
+        "members": Key(MapOf(MEMBER, 1), "the hosts", True),
+        "vip": Key(ListOf(kinds.ADDRESS, 1), "virtual addresses of the pool (scanner, antivirus)"),
+        "port": Key(_PORT, "TCP port at the virtual address", default="3310 for scanner"),
+    }
+)
+POLICY = Record(
+    {
+        "postern": Key(whole_number("format", 1, 1), "format of this file", True),
+        "switches": Key(MapOf(SWITCH, 1), "the switches of the edge", True),
+        "links": Key(ListOf(LINK), "trunks between switches"),
+        "uplinks": Key(MapOf(ATTACHMENT, 1), "routers of the backbone", True),
+        "tenants": Key(MapOf(TENANT), "the organisations behind the edge"),
+        "pools": Key(MapOf(POOL), "proxies, scanners, decoys, anti-virus servers"),
+    }
+)

@@ -1,0 +1,142 @@
+"""YAML text to a tree of nodes that know where they stand. Values stay text; nothing is guessed.
+
+Refuses what YAML offers and a policy never needs: aliases, tags, several
+documents, duplicate keys, great depth or size. So `no`, `02:50:00:00:00:01`
+and `1e3` are the text that was written.
+"""
+
+from dataclasses import dataclass
+
+import yaml
+
+from controller.errors import PolicyError, PolicyErrors
+from controller.policy.model import Place
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_DEPTH = 20
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    place: Place
+    text: str
+    is_quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    place: Place
+    items: "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    place: Place
+    entries: "tuple[tuple[Scalar, Node], ...]"
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def read_nodes(text: str, file: str) -> Node | None:
+    """Return the tree, or None for an empty file. Raise `PolicyErrors` on what cannot be a policy."""
+    top = Place(file, 1, 1)
+    if len(text) > MAX_BYTES:
+        raise PolicyErrors(
+            [PolicyError(top, "policy", f"file holds more than {MAX_BYTES} bytes", "split the edge in two")]
+        )
+    try:
+        root = _compose(text, file)
+    except yaml.YAMLError as error:
+        raise PolicyErrors([_yaml_error(error, file)]) from error
+    except RecursionError as error:
+        raise PolicyErrors([_too_deep(top)]) from error
+    if root is None:
+        return None
+    errors: list[PolicyError] = []
+    tree = _convert(root, file, 1, errors)
+    if errors:
+        raise PolicyErrors(errors)
+    return tree
+
+
+def _compose(text: str, file: str) -> yaml.Node | None:
+    """Look at the events first: aliases and depth must be known before any tree is built."""
+    depth = 0
+    documents = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        place = _place(event, file)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise PolicyErrors(
+                [PolicyError(place, "policy", "anchors and aliases are not taken", "write the value out")]
+            )
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise PolicyErrors([_too_deep(place)])
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise PolicyErrors(
+                    [PolicyError(place, "policy", "a second document begins here", "keep one policy in a file")]
+                )
+    node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+    return node
+
+
+def _too_deep(place: Place) -> PolicyError:
+    return PolicyError(place, "policy", f"nested deeper than {MAX_DEPTH} levels", "a policy never needs that")
+
+
+def _place(thing: yaml.Event | yaml.Node, file: str) -> Place:
+    return Place(file, thing.start_mark.line + 1, thing.start_mark.column + 1)
+
+
+def _yaml_error(error: yaml.YAMLError, file: str) -> PolicyError:
+    mark = getattr(error, "problem_mark", None)
+    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
+    return PolicyError(place, "policy", f"not valid YAML: {problem}", "mend the line; indent with spaces")
+
+
+def _convert(node: yaml.Node, file: str, depth: int, errors: list[PolicyError]) -> Node:
+    place = _place(node, file)
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag not in _PLAIN_TAGS:
+            errors.append(PolicyError(place, "policy", "tags are not taken", "remove the `!tag`"))
+        return Scalar(place, node.value, is_quoted=node.style is not None)
+    if node.tag not in _PLAIN_TAGS:
+        errors.append(PolicyError(place, "policy", "tags are not taken", "remove the `!tag`"))
+    if isinstance(node, yaml.SequenceNode):
+        return Sequence(place, tuple(_convert(item, file, depth + 1, errors) for item in node.value))
+    return _convert_mapping(node, file, depth, errors)
+
+
+_PLAIN_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}"
+    for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value")
+)
+
+
+def _convert_mapping(node: yaml.Node, file: str, depth: int, errors: list[PolicyError]) -> Mapping:
+    entries: list[tuple[Scalar, Node]] = []
+    first_by_key: dict[str, Place] = {}
+    for key_node, value_node in node.value:
+        key = _convert(key_node, file, depth + 1, errors)
+        value = _convert(value_node, file, depth + 1, errors)
+        if not isinstance(key, Scalar):
+            errors.append(PolicyError(key.place, "policy", "a key must be plain text", "name it with one word"))
+            continue
+        first = first_by_key.setdefault(key.text, key.place)
+        if first is not key.place:
+            errors.append(
+                PolicyError(
+                    key.place, key.text, f"given a second time (first in line {first.line})", "keep one of them"
+                )
+            )
+            continue
+        entries.append((key, value))
+    return Mapping(_place(node, file), tuple(entries))

@@ -1,0 +1,62 @@
+"""The border: text in, a frozen `Policy` out, or every error at once."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from controller.errors import PolicyError, PolicyErrors
+from controller.policy.build import build_policy
+from controller.policy.checks import KnownNames, Report, check
+from controller.policy.grammar import POLICY
+from controller.policy.model import Place, Policy
+from controller.policy.nodes import MAX_BYTES, read_nodes
+from controller.policy.reading import Fields, Reader
+
+
+def read_policy(path: Path) -> Policy:
+    """Read and check a policy file. Raise `PolicyErrors`, or `OSError` if it cannot be read."""
+    with path.open("rb") as file:
+        raw = file.read(MAX_BYTES + 1)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
+        place = Place(str(path), line, column)
+        message = f"byte {raw[error.start]:#04x} is not UTF-8 text"
+        raise PolicyErrors([PolicyError(place, "policy", message, "save the file as UTF-8")]) from error
+    return parse_policy(text, str(path))
+
+
+def parse_policy(text: str, file: str) -> Policy:
+    """Parse and check a policy. Raise `PolicyErrors` with all that is wrong."""
+    top_place = Place(file, 1, 1)
+    root = read_nodes(text, file)
+    if root is None:
+        raise PolicyErrors([PolicyError(top_place, "policy", "is empty", "begin with `postern: 1`")])
+    reader = Reader()
+    top = reader.record(root, POLICY, "")
+    places = {**reader.places, **_link_places(top)}
+    report = Report(places, top_place)
+    policy = build_policy(top)
+    check(policy, _known_names(top), report)
+    errors = [*reader.errors, *report.errors]
+    if errors:
+        raise PolicyErrors(errors)
+    return replace(policy, places=places)
+
+
+def _known_names(top: Fields) -> KnownNames:
+    pools = top.get("pools") or {}
+    return KnownNames(
+        frozenset(top.get("switches") or {}), {name: fields.get("kind") for name, fields in pools.items()}
+    )
+
+
+def _link_places(top: Fields) -> dict[str, Place]:
+    """Links are named by their ends, not by their position in the list."""
+    places = {}
+    for fields in top.get("links", ()):
+        if fields.is_whole:
+            a, b = sorted((fields["a"], fields["b"]))
+            places[f"links.{a}-{b}"] = fields.place
+    return places
