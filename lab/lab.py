@@ -4,6 +4,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -58,7 +59,8 @@ class Lab:
             try:
                 self._bring_up(policy, tell)
             except BaseException:
-                self._take_down()
+                with _undisturbed():
+                    self._take_down()
                 raise
 
     def down(self) -> bool:
@@ -66,8 +68,9 @@ class Lab:
         _need_root()
         with self._lock():
             there_was = self.places.root.exists()
-            self._take_down()
-            network.remove_stale_bridges()
+            with _undisturbed():
+                self._take_down()
+                network.remove_stale_bridges()
             return there_was
 
     def status(self) -> list[PartStatus]:
@@ -88,9 +91,7 @@ class Lab:
         """Return what stands here. Raise `NotUp` if nothing does."""
         known = self._record()
         file = Path(known.policy)
-        return Scene(
-            self.places, network.read(self.places), _read_policy(file), file, known.controller
-        )
+        return Scene(self.places, network.read(self.places), _read_policy(file), file, known.controller)
 
     def parts(self) -> list[Part]:
         return [*_programs(self.scene()), *paths.build_parts(self.scene())]
@@ -145,7 +146,9 @@ class Lab:
         standing = self._build_network(known, policy)
         tell(f"  {'network':<34} stands {time.monotonic() - begun:5.1f} s")
         scene = Scene(self.places, standing, policy, Path(known.policy), known.controller)
-        start = replace(watch, start=lambda part: brain if part.name == controller.name else watch.start(part))
+        start = replace(
+            watch, start=lambda part: brain if part.name == controller.name else watch.start(part)
+        )
         await_all(_programs(scene), start)
         await_all(paths.build_parts(scene), start)
         self._save(replace(self._record(), stage=Stage.UP))
@@ -199,10 +202,23 @@ class Lab:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError as error:
-                    raise LabError("another command is bringing this lab up or down; remedy: wait for it") from error
+                    raise LabError(
+                        "another command is bringing this lab up or down; remedy: wait for it"
+                    ) from error
                 yield
         except PermissionError as error:
             raise LabError(f"the lab needs root ({error}); remedy: sudo postern lab ...") from error
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put off Ctrl-C until the cleaning up is done."""
+    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _programs(scene: Scene) -> list[Part]:

@@ -162,9 +162,7 @@ def read(places: Places) -> Network:
 
 def _read_host(facts: dict) -> Host:
     ports = tuple(Port(**port) for port in facts["ports"])
-    return Host(
-        facts["name"], facts["pid"], facts["role"], facts["domain"], tuple(facts["addresses"]), ports
-    )
+    return Host(facts["name"], facts["pid"], facts["role"], facts["domain"], tuple(facts["addresses"]), ports)
 
 
 def take_down(places: Places, owner_mark: str, owner: Process | None) -> None:

@@ -45,7 +45,9 @@ def describe(network):
             {
                 "name": switch.name,
                 "dpid": int(switch.dpid, 16),
-                "ports": {str(switch.ports[port]): port.name for port in switch.intfList() if switch.ports[port]},
+                "ports": {
+                    str(switch.ports[port]): port.name for port in switch.intfList() if switch.ports[port]
+                },
             }
             for switch in network.switches
         ],

@@ -19,7 +19,9 @@ def smtp_banner(pin: Path, address: str, port: int = 25) -> str:
             _line(connection)
     except OSError as error:
         return f"no SMTP greeting from [{address}]:{port}: {_reason(error)}"
-    return "" if line.startswith(b"220") else f"[{address}]:{port} greets with {line.decode(errors='replace')!r}"
+    return (
+        "" if line.startswith(b"220") else f"[{address}]:{port} greets with {line.decode(errors='replace')!r}"
+    )
 
 
 def clamd_ping(pin: Path, address: str, port: int) -> str:

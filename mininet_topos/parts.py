@@ -106,7 +106,9 @@ class EdgeHost(Host):
         params["ip"] = None  # Mininet would hand out 10.0.0.x
         super().__init__(name, **params)
         # Before any interface exists, so that each inherits `default`.
-        values = {key.format(scope=scope): value for scope in ("all", "default") for key, value in _QUIET.items()}
+        values = {
+            key.format(scope=scope): value for scope in ("all", "default") for key, value in _QUIET.items()
+        }
         values.update(self.sysctls)
         self.cmd("sysctl -qw " + " ".join(f"{key}={value}" for key, value in values.items()))
 
@@ -178,7 +180,10 @@ class EdgeTopo(Topo):
         device = f"{host.name}-eth0"
         steps = _addresses(_alone(host.addresses), device)
         steps += [
-            (_family(hop), f"route add {'::/0' if _family(hop) == 6 else '0.0.0.0/0'} via {hop} dev {device} onlink")
+            (
+                _family(hop),
+                f"route add {'::/0' if _family(hop) == 6 else '0.0.0.0/0'} via {hop} dev {device} onlink",
+            )
             for hop in router_addresses
         ]
         facts = {"role": host.role, "domain": host.domain, "addresses": host.addresses}

@@ -40,7 +40,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     execute.add_argument("host")
     execute.add_argument("command", nargs=argparse.REMAINDER)
     execute.set_defaults(run=_guarded(_exec))
-    commands.add_parser("status", help="each part: process, well or why not").set_defaults(run=_guarded(_status))
+    commands.add_parser("status", help="each part: process, well or why not").set_defaults(
+        run=_guarded(_status)
+    )
     logs = commands.add_parser("logs", help="what a part has written, or all parts if none is named")
     logs.add_argument("part", nargs="?")
     logs.add_argument("-n", "--lines", type=int, default=20, help="lines of each log (default 20)")

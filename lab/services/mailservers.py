@@ -67,7 +67,16 @@ def _make_certificate(home: Path, name: str) -> None:
     certificate = home / "certificate.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        + ["-days", str(_DAYS_VALID), "-subj", f"/CN={name}", "-keyout", str(chain), "-out", str(certificate)],
+        + [
+            "-days",
+            str(_DAYS_VALID),
+            "-subj",
+            f"/CN={name}",
+            "-keyout",
+            str(chain),
+            "-out",
+            str(certificate),
+        ],
         check=True,
         capture_output=True,
     )

@@ -1,0 +1,166 @@
+"""`python -m lab.demo`: brings the lab up, sends real mail, and says what became of each message.
+
+Exit code 0 if all was as it should be, 1 if anything was otherwise.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from types import FrameType
+
+from lab.demo import attempts, paper
+from lab.demo.attempts import Outcome
+from lab.demo.cases import CASES, Case
+from lab.demo.judging import complaints
+from lab.errors import LabError
+from lab.evidence import Found, Reader, final_events
+from lab.lab import Lab
+from lab.mailing import Letter, Told, send
+from lab.messages import build
+from lab.network import tail
+from lab.places import REPOSITORY
+
+_TOPOLOGY = "demo"
+_POLICY = REPOSITORY / "policies" / "demo.yaml"
+
+_NEXT = """\
+The lab is still up. Try:
+  postern status                                  which revision is confirmed on which switch
+  ovs-ofctl -O OpenFlow14 --names dump-flows s1   the flows, with the names of their tables
+  postern explain tenants.acme.mail               the flows that a line of the policy asked for
+  postern explain 0x9057...                       the line that asked for a flow (its cookie)
+  postern lab exec sender -- swaks --server 203.0.113.10 --from me@sender.example --to alice@acme.example
+  postern lab exec acme-mx -- tcpdump -ni acme-mx-eth0 port 25
+  postern lab stop scanner1.clamd                 what does mail do with one scanner less?
+  postern lab logs acme-mx.postfix                what acme's mail server says
+  postern lab down                                when you have seen enough
+Before `postern status` and `explain`: export POSTERN_API=unix:{api}"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="lab.demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave the lab up, and say what to try next")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    lab = Lab()
+    try:
+        return _run(lab, arguments.keep)
+    except LabError as error:
+        print(f"\nthe demo could not go on: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(lab: Lab, is_kept: bool) -> int:
+    begun = time.monotonic()
+    paper.heading("Postern: real mail through one edge switch, two proxies and two scanners")
+    paper.say("The topology stands in mininet_topos/demo.py, the policy in policies/demo.yaml.")
+    lab.up(_TOPOLOGY, _POLICY, paper.say)
+    is_finished = False
+    try:
+        is_good = _show(lab)
+        is_finished = True
+    finally:
+        if not (is_finished and is_kept):
+            lab.down()
+    paper.say()
+    verdict = "All was as it should be" if is_good else "Something was otherwise; see above"
+    paper.say(paper.paint(f"{verdict} ({time.monotonic() - begun:.0f} s).", "good" if is_good else "bad"))
+    paper.say(_NEXT.format(api=lab.places.api) if is_kept else "The lab is down; nothing is left behind.")
+    return 0 if is_good else 1
+
+
+def _show(lab: Lab) -> bool:
+    """Send everything, print everything, and return whether all was as it should be."""
+    reader = Reader(lab.scene())
+    paper.heading("Mail")
+    rows = [("message", "to", "told", "delivered", "gateway", "scanner", "as it should be")]
+    for number, case in enumerate(CASES, start=1):
+        rows.append(_show_case(lab, reader, number, case))
+    paper.heading("Ways past the scanners")
+    outcomes = [*attempts.connections(lab), *attempts.hand_made_frames(lab)]
+    for outcome in outcomes:
+        _show_attempt(outcome)
+    paper.heading("In short")
+    paper.table(rows)
+    is_good = all(row[-1] == "yes" for row in rows[1:]) and all(outcome.is_good for outcome in outcomes)
+    if not is_good:
+        _show_logs(lab)
+    return is_good
+
+
+def _show_case(lab: Lab, reader: Reader, number: int, case: Case) -> tuple[str, ...]:
+    message = build(case.content, "someone@sender.example", case.recipient)
+    letter = Letter("someone@sender.example", case.recipient, case.server, message, case.tls)
+    since = reader.bookmark()
+    told = send(lab.places.pin(case.host), letter)
+    found = reader.find(since, case.mail_host, lambda seen: _is_settled(case, seen))
+    wrong = complaints(case, told, found)
+    paper.say()
+    paper.say(f"{number:>3}  {paper.paint(f'{case.tenant}: {case.title}', 'strong')}")
+    paper.fact("sent", f"by {case.host} ({case.client}) to {case.recipient} at [{case.server}]:25")
+    paper.fact("told", told.reply or told.transcript)
+    paper.fact("way", _way(case, found))
+    paper.fact(case.mail_host, _what_server_says(found))
+    paper.judgement(wrong)
+    return _row(case, told, found, not wrong)
+
+
+def _is_settled(case: Case, found: Found) -> bool:
+    is_known = bool(found.gateway) and bool(found.server_saw)
+    is_scanned = bool(found.scans) == case.expected.is_scanned
+    is_over = any(event.get("event") == "SessionClosed" for _, event in found.events)
+    return is_known and is_scanned and is_over and found.is_delivered == case.expected.is_delivered
+
+
+def _way(case: Case, found: Found) -> str:
+    stops = ["s1", found.gateway or "nobody"]
+    stops += [f"{name} ({_opinion(line)})" for name, line in found.scans] or ["not scanned"]
+    last = final_events(found)
+    if found.is_delivered:
+        stops.append(case.mail_host)
+    way = " -> ".join(stops)
+    verdict = f"; {last[-1]['event']}" if last else ""
+    return f"{way}{verdict}; trace {found.trace or 'none'}"
+
+
+def _opinion(line: str) -> str:
+    """Return clamd's own word from a line of its log: `instream(192.0.2.11@40000): OK`."""
+    return line.rpartition("): ")[2] or line
+
+
+def _what_server_says(found: Found) -> str:
+    lines = [line.partition("postfix/")[2] for line in found.server_lines]
+    kept = [line for line in lines if any(word in line for word in ("client=", "reject:", "status=sent"))]
+    return "\n".join(kept) or f"saw {found.server_saw or 'nobody'} connect, and no message"
+
+
+def _row(case: Case, told: Told, found: Found, is_good: bool) -> tuple[str, ...]:
+    scanner = " ".join(name for name, _ in found.scans) or "-"
+    delivered = "yes" if found.is_delivered else "no"
+    code = told.reply[:9].strip()
+    return (case.title, case.tenant, code, delivered, found.gateway, scanner, "yes" if is_good else "NO")
+
+
+def _show_attempt(outcome: Outcome) -> None:
+    mark = paper.paint("good", "good") if outcome.is_good else paper.paint("OTHERWISE", "bad")
+    paper.say(f"     {outcome.title:<66} {outcome.what_happened:<26} {mark}")
+
+
+def _show_logs(lab: Lab) -> None:
+    for part in lab.parts():
+        if part.command:
+            paper.heading(f"The log of {part.name} ends")
+            paper.say(tail(part.log))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

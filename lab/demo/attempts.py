@@ -1,0 +1,97 @@
+"""What an attacker tries at the edge, with real packets. Each must fail; one must succeed, or we are blind."""
+
+from dataclasses import dataclass
+
+from controller.policy.model import Policy
+from lab import probes
+from lab.frames import Eye, Syn, send
+from lab.lab import Lab
+
+_WAIT_S = 0.8
+_FIRST_PORT = 41001
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    title: str
+    what_happened: str
+    is_good: bool
+
+
+def connections(lab: Lab) -> list[Outcome]:
+    """The attacker's own connections to what he has no business with."""
+    wanted = (
+        ("the address of a proxy itself, port 25", "192.0.2.11", 25),
+        ("the address of a scanner itself, port 25", "2001:db8:e::21", 25),
+        ("clamd at the scanners' virtual address", "192.0.2.100", 3310),
+        ("clamd at the scanners' virtual address, IPv6", "2001:db8:e::100", 3310),
+        ("another port of acme's mail server", "203.0.113.10", 587),
+    )
+    return [_connection(lab, *each) for each in wanted]
+
+
+def _connection(lab: Lab, title: str, address: str, port: int) -> Outcome:
+    try:
+        probes.connect(lab.places.pin("attacker"), address, port, _WAIT_S).close()
+    except TimeoutError:
+        return Outcome(title, "no answer at all", True)
+    except OSError as error:
+        return Outcome(title, f"refused: {error}", True)
+    return Outcome(title, f"a connection to [{address}]:{port} was accepted", False)
+
+
+def hand_made_frames(lab: Lab) -> list[Outcome]:
+    """Frames that no honest host sends, while an eye watches what arrives at acme's mail server."""
+    policy = lab.scene().policy
+    edge_mac = policy.switches[0].mac
+    gateway_mac = next(tenant for tenant in policy.tenants if tenant.name == "acme").gateways[0].mac
+    with Eye(lab.places.pin("acme-mx"), "acme-mx-eth0") as eye:
+        found = []
+        for number, (title, host, macs, source) in enumerate(_frames(policy, edge_mac, gateway_mac)):
+            destination = "2001:db8:a::10" if ":" in source else "203.0.113.10"
+            syn = Syn(*macs, source, destination, _FIRST_PORT + number)
+            send(lab.places.pin(host), f"{host}-eth0", syn.to_frame())
+            is_wanted = host == "proxy1"
+            arrived = eye.saw(syn, 2.0 if is_wanted else _WAIT_S)
+            what = "arrived at acme-mx" if arrived else "never arrived at acme-mx"
+            found.append(Outcome(title, what, arrived == is_wanted))
+        return found
+
+
+def _frames(policy: Policy, edge_mac: str, gateway_mac: str) -> list[tuple[str, str, tuple[str, str], str]]:
+    """Return (title, host, (source MAC, destination MAC), source address)."""
+    uplink = policy.uplinks[0].mac
+    mac_by_member = {member.name: member.mac for pool in policy.pools for member in pool.members}
+    return [
+        (
+            "a frame straight to acme's router, past the switch's own address",
+            "bbr",
+            (uplink, gateway_mac),
+            "198.51.100.66",
+        ),
+        (
+            "a frame that claims to come from a proxy",
+            "bbr",
+            (mac_by_member["proxy1"], edge_mac),
+            "192.0.2.11",
+        ),
+        ("a packet with a proxy's source address", "bbr", (uplink, edge_mac), "2001:db8:e::11"),
+        (
+            "a packet from globex with the sender's address",
+            "globex-gw",
+            (policy.tenants[1].gateways[0].mac, edge_mac),
+            "198.51.100.10",
+        ),
+        (
+            "a scanner, which does not serve acme",
+            "scanner1",
+            (mac_by_member["scanner1"], edge_mac),
+            "198.51.100.10",
+        ),
+        (
+            "a proxy, which does: the eye is not blind",
+            "proxy1",
+            (mac_by_member["proxy1"], edge_mac),
+            "198.51.100.10",
+        ),
+    ]

@@ -1,0 +1,37 @@
+"""Was it as it should be? Pure: compares what was expected with what was found."""
+
+from collections.abc import Iterator
+
+from lab.demo.cases import Case
+from lab.evidence import Found
+from lab.mailing import Told
+
+
+def complaints(case: Case, told: Told, found: Found) -> list[str]:
+    """Return, one text each, what was otherwise than it should be."""
+    return [*_about_reply(case, told), *_about_server(case, found), *_about_way(case, found)]
+
+
+def _about_reply(case: Case, told: Told) -> Iterator[str]:
+    if told.code != case.expected.code:
+        yield f"the sender should have been told {case.expected.code}, but was told: {told.reply or 'nothing'}"
+    elif case.expected.words not in told.reply:
+        yield f"the reply should say {case.expected.words!r}: {told.reply}"
+
+
+def _about_server(case: Case, found: Found) -> Iterator[str]:
+    if case.expected.is_delivered and not found.is_delivered:
+        yield f"{case.mail_host} did not deliver it"
+    if not case.expected.is_delivered and found.is_delivered:
+        yield f"{case.mail_host} delivered it"
+    if found.server_saw != case.client:
+        yield f"{case.mail_host} saw client {found.server_saw or 'none'} instead of {case.client}"
+
+
+def _about_way(case: Case, found: Found) -> Iterator[str]:
+    if not found.gateway.startswith(case.gateway_kind):
+        yield f"a {case.gateway_kind} should have handled it, but {found.gateway or 'nobody'} did"
+    if bool(found.scans) != case.expected.is_scanned:
+        yield "it was not scanned" if case.expected.is_scanned else "it was scanned"
+    if case.gateway_kind == "scanner" and any(name != found.gateway for name, _ in found.scans):
+        yield "another scanner than its own gateway's looked at it"

@@ -1,0 +1,112 @@
+"""What the parts of a lab wrote about one message: gateways' journals, scanners' logs, mail servers' logs.
+
+Messages are followed one at a time: whatever was written since the bookmark is
+about the message sent since.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.part import Scene
+from lab.services import gateways, mailservers, scanners
+
+_PATIENCE_S = 5.0
+_STEP_S = 0.05
+_QUEUED = re.compile(r": ([0-9A-F]{6,}|[0-9A-Za-z]{10,}): client=\S*\[([^]]+)\]")
+_FINAL = ("MessageDelivered", "MessageRejected", "MessageDeferred", "DeliveryInDoubt")
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """How much each log held at a moment."""
+
+    size_by_file: dict[Path, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All that was written about one message."""
+
+    events: tuple[tuple[str, Event], ...] = ()  # (gateway, event)
+    scans: tuple[tuple[str, str], ...] = ()  # (scanner, line of its clamd)
+    server_lines: tuple[str, ...] = ()  # the tenant's own mail server
+    server_saw: str = ""  # the client's address as that server saw it
+    is_delivered: bool = False
+    raw: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def gateway(self) -> str:
+        return next((name for name, event in self.events if event.get("event") != "SettingsLoaded"), "")
+
+    @property
+    def trace(self) -> str:
+        return next((str(event["trace"]) for _, event in self.events if event.get("trace")), "")
+
+
+class Reader:
+    """Reads the logs of one lab."""
+
+    def __init__(self, scene: Scene) -> None:
+        pools = [pool for pool in scene.policy.pools]
+        members = [member.name for pool in pools for member in pool.members]
+        places = scene.places
+        self._journals = {name: gateways.journal(places, name) for name in members}
+        self._scanner_logs = {
+            member.name: scanners.scanner_log(places, member.name)
+            for pool in pools
+            if pool.kind.value == "scanner"
+            for member in pool.members
+        }
+        self._server_logs = {
+            host.name: mailservers.mail_log(places, host.name)
+            for host in scene.network.hosts_with("mail-server")
+        }
+
+    def bookmark(self) -> Bookmark:
+        logs = [*self._journals.values(), *self._scanner_logs.values(), *self._server_logs.values()]
+        return Bookmark({log: log.stat().st_size if log.exists() else 0 for log in logs})
+
+    def find(self, since: Bookmark, server: str, is_settled: Callable[[Found], bool]) -> Found:
+        """Return what was written since a bookmark, as soon as it is settled or patience ends."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while not is_settled(found := self._read(since, server)) and time.monotonic() < deadline:
+            time.sleep(_STEP_S)
+        return found
+
+    def _read(self, since: Bookmark, server: str) -> Found:
+        events = tuple(
+            (name, json.loads(line)) for name, log in self._journals.items() for line in _lines(log, since)
+        )
+        scans = tuple(
+            (name, line)
+            for name, log in self._scanner_logs.items()
+            for line in _lines(log, since)
+            if "instream" in line
+        )
+        lines = tuple(_lines(self._server_logs[server], since))
+        queued = next(filter(None, map(_QUEUED.search, lines)), None)
+        saw = re.search(r"(?:client=|connect from )\S*?\[([^]]+)\]", "\n".join(lines))
+        is_delivered = bool(queued) and any(queued[1] in line and "status=sent" in line for line in lines)
+        return Found(events, scans, lines, saw[1] if saw else "", is_delivered)
+
+
+def _lines(log: Path, since: Bookmark) -> list[str]:
+    """Return the whole lines written to a log since a bookmark."""
+    try:
+        with log.open("rb") as file:
+            file.seek(since.size_by_file.get(log, 0))
+            whole, newline, _rest = file.read().rpartition(b"\n")
+    except OSError:
+        return []
+    return whole.decode(errors="replace").splitlines() if newline else []
+
+
+def final_events(found: Found) -> list[Event]:
+    return [event for _, event in found.events if event.get("event") in _FINAL]

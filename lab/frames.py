@@ -1,0 +1,129 @@
+"""Frames made by hand: what an attacker would put on the wire, and an eye on the wire elsewhere.
+
+Used to show that no path leads where none should, with real packets and not
+with the flows' own word. Sends single frames, never floods.
+"""
+
+import ipaddress
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import namespaces
+
+_IPV4, _IPV6 = 0x0800, 0x86DD
+_TCP = 6
+_SYN = 0x02
+_EVERYTHING = 0x0003  # ETH_P_ALL, linux/if_ether.h
+_PATIENCE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Syn:
+    """A TCP SYN from `source` to `destination`, with the MACs that the sender chooses."""
+
+    source_mac: str
+    destination_mac: str
+    source: str
+    destination: str
+    source_port: int
+    destination_port: int = 25
+
+    def to_frame(self) -> bytes:
+        """Return the Ethernet frame (RFC 9293, 3.1; RFC 791, 3.1; RFC 8200, 3)."""
+        source, destination = ipaddress.ip_address(self.source), ipaddress.ip_address(self.destination)
+        macs = _mac(self.destination_mac) + _mac(self.source_mac)
+        segment = self._segment(source.packed, destination.packed)
+        if source.version == 4:
+            return macs + struct.pack("!H", _IPV4) + _ipv4(source.packed, destination.packed, segment)
+        header = struct.pack("!IHBB", 6 << 28, len(segment), _TCP, 64)
+        return macs + struct.pack("!H", _IPV6) + header + source.packed + destination.packed + segment
+
+    def _segment(self, source: bytes, destination: bytes) -> bytes:
+        def pack(checksum: int) -> bytes:
+            ports = (self.source_port, self.destination_port)
+            return struct.pack("!HHIIBBHHH", *ports, 1000, 0, 5 << 4, _SYN, 64240, checksum, 0)
+
+        pseudo = source + destination + struct.pack("!II", len(pack(0)), _TCP)
+        if len(source) == 4:
+            pseudo = source + destination + struct.pack("!BBH", 0, _TCP, len(pack(0)))
+        return pack(_checksum(pseudo + pack(0)))
+
+
+def _ipv4(source: bytes, destination: bytes, payload: bytes) -> bytes:
+    def pack(checksum: int) -> bytes:
+        length = 20 + len(payload)
+        return struct.pack("!BBHHHBBH", 0x45, 0, length, 1, 0x4000, 64, _TCP, checksum) + source + destination
+
+    return pack(_checksum(pack(0))) + payload
+
+
+def _checksum(data: bytes) -> int:
+    """Return the Internet checksum (RFC 1071)."""
+    padded = data + b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def _mac(text: str) -> bytes:
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def send(pin: Path, interface: str, frame: bytes) -> None:
+    """Put one frame on an interface of a host."""
+    with namespaces.socket_inside(pin, socket.AF_PACKET, socket.SOCK_RAW) as wire:
+        wire.bind((interface, 0))
+        wire.send(frame)
+
+
+class Eye:
+    """Sees every frame that arrives on an interface of a host, from its making until it is closed."""
+
+    def __init__(self, pin: Path, interface: str) -> None:
+        self._wire = namespaces.socket_inside(
+            pin, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_EVERYTHING)
+        )
+        self._wire.bind((interface, _EVERYTHING))
+        self._wire.settimeout(_PATIENCE_S)
+        self._seen: set[tuple[int, int]] = set()
+
+    def __enter__(self) -> "Eye":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wire.close()
+
+    def saw(self, syn: Syn, within_s: float) -> bool:
+        """Say whether a SYN with these ports arrives within a time, or has arrived before."""
+        wanted = (syn.source_port, syn.destination_port)
+        deadline = time.monotonic() + within_s
+        while wanted not in self._seen and time.monotonic() < deadline:
+            self._look()
+        return wanted in self._seen
+
+    def _look(self) -> None:
+        try:
+            frame, origin = self._wire.recvfrom(2048)
+        except TimeoutError:
+            return
+        if origin[2] != socket.PACKET_OUTGOING and (ports := _syn_ports(frame)):
+            self._seen.add(ports)
+
+
+def _syn_ports(frame: bytes) -> tuple[int, int] | None:
+    """Return (source port, destination port) of a TCP SYN without ACK, else None."""
+    kind = int.from_bytes(frame[12:14])
+    if kind == _IPV4 and frame[23] == _TCP:
+        segment = frame[14 + (frame[14] & 15) * 4 :]
+    elif kind == _IPV6 and frame[20] == _TCP:
+        segment = frame[54:]
+    else:
+        return None
+    if len(segment) < 14 or segment[13] & 0x17 != _SYN:
+        return None
+    source_port, destination_port = struct.unpack("!HH", segment[:4])
+    return source_port, destination_port

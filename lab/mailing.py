@@ -1,0 +1,74 @@
+"""Sends real mail with swaks from a host of the lab, and reads what the sender was told."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.messages import Message
+from lab.namespaces import entering
+
+import subprocess
+
+_TIMEOUT_S = 60
+_REPLY = re.compile(r"^<(?:-|~|\*\*|~\*) +(\d{3}[ -].*)$")
+_COMMAND = re.compile(r"^ (?:-|~)> ?(.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An envelope, and the address it is handed to. `tls`: encrypt if the other side offers it."""
+
+    sender: str
+    recipient: str
+    server: str
+    message: Message
+    tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the sender was told in the end, verbatim, and all that was said on the way."""
+
+    reply: str  # lines joined with a newline; empty: no connection
+    transcript: str
+
+    @property
+    def code(self) -> int:
+        return int(self.reply[:3]) if self.reply else 0
+
+
+def send(pin: Path, letter: Letter) -> Told:
+    """Send one letter from a host."""
+    command = [
+        "swaks",
+        "--server",
+        letter.server,
+        "--port",
+        "25",
+        "--timeout",
+        "30",
+        "--helo",
+        "sender.example",
+    ]
+    command += ["--from", letter.sender, "--to", letter.recipient, "--data", "-"]
+    command += ["-6"] if ":" in letter.server else ["-4"]
+    command += ["--tls-optional"] if letter.tls else []
+    done = subprocess.run(
+        entering(pin, command), input=letter.message.data, capture_output=True, timeout=_TIMEOUT_S
+    )
+    transcript = (done.stdout + done.stderr).decode(errors="replace")
+    return Told(final_reply(transcript), transcript)
+
+
+def final_reply(transcript: str) -> str:
+    """Return the reply to the message, or the refusal that came before it, from what swaks printed."""
+    exchanges: list[tuple[str, list[str]]] = [("", [])]
+    for line in transcript.splitlines():
+        if reply := _REPLY.match(line):
+            exchanges[-1][1].append(reply[1])
+        elif command := _COMMAND.match(line):
+            exchanges.append((command[1], []))
+    for command_text, replies in exchanges:
+        if replies and (command_text == "." or replies[0][0] in "45"):
+            return "\n".join(replies)
+    return "\n".join(next((replies for _, replies in reversed(exchanges) if replies), []))

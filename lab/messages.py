@@ -1,0 +1,45 @@
+"""Messages to send through a lab: clean ones, and ones that carry the two harmless test samples.
+
+The samples are kept in pieces, so that no scanner takes this file for what it describes.
+"""
+
+import secrets
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate
+from enum import StrEnum
+
+# The industry's own test file: harmless, and known to every scanner (eicar.org).
+EICAR = ("X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTI" + "VIRUS-TEST-FILE!$H+H*").encode()
+
+
+class Content(StrEnum):
+    CLEAN = "clean"
+    ATTACHMENT = "clean, with an attachment"
+    EICAR = "carries the EICAR test file"
+    SAMPLE = "carries Postern's own test sample"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    message_id: str  # with angle brackets
+    data: bytes  # LF line ends; the sending program makes them CRLF
+
+
+def build(content: Content, sender: str, recipient: str) -> Message:
+    """Return a message of a kind, with a Message-ID of its own."""
+    message = EmailMessage()
+    message_id = f"<{secrets.token_hex(8)}@postern.example>"
+    message["Date"] = formatdate()
+    message["From"], message["To"] = sender, recipient
+    message["Subject"] = f"Postern demo: {content.value}"
+    message["Message-ID"] = message_id
+    message.set_content("A message to try the edge with.\n")
+    if content is Content.ATTACHMENT:
+        noise = bytes(number * 7 % 256 for number in range(20_000))
+        message.add_attachment(noise, "application", "octet-stream", filename="figures.bin")
+    elif content is Content.EICAR:
+        message.add_attachment(EICAR, "application", "octet-stream", filename="invoice.com")
+    elif content is Content.SAMPLE:
+        message.add_attachment(own_sample(), "application", "octet-stream", filename="update.bin")
+    return Message(message_id, message.as_bytes())
