@@ -36,6 +36,7 @@ from controller.publish import Publisher
 from controller.runtime import Runtime, Surroundings
 from controller.store import StoreError
 from controller.store.sqlite import SqliteStore
+from controller.sync.outcomes import Outcome
 from controller.sync.plan import Plan
 from controller.telemetry.journal import Event, Journal
 
@@ -48,13 +49,19 @@ class RyuChannel:
 
     def __init__(self, datapath: Any) -> None:
         self._datapath = datapath
-        self.conversation = Conversation()
+        self._conversation = Conversation()
 
     def read(self, attempt: int) -> None:
-        self._send(self.conversation.ask_state(attempt))
+        self._send(self._conversation.ask_state(attempt))
 
     def send(self, attempt: int, plan: Plan) -> None:
-        self._send(self.conversation.send_plan(attempt, plan))
+        self._send(self._conversation.send_plan(attempt, plan))
+
+    def receive(self, buffer: bytes) -> Outcome | None:
+        """Take one message of the switch. Raise `BadMessage` if it is none."""
+        outcome = self._conversation.receive(buffer)
+        self._send(self._conversation.take_outgoing())
+        return outcome
 
     def _send(self, messages: list[bytes]) -> None:
         """Hand messages over in large pieces: the framework queues pieces, not bytes."""
@@ -164,7 +171,7 @@ class Edge(app_manager.RyuApp):
             return
         dpid, buffer = datapath.id, bytes(event.msg.buf)
         try:
-            outcome = channel.conversation.receive(buffer)
+            outcome = channel.receive(buffer)
         except BadMessage as error:
             self._journal.write(Event.BAD_MESSAGE_RECEIVED, dpid=dpid, reason=str(error))
             return

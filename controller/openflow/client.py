@@ -63,7 +63,10 @@ class SwitchClient:
             buffer = head + self._receive_exactly(length - 8)
             if kind == _ECHO_REQUEST:
                 self._socket.sendall(messages.message(_ECHO_REPLY, xid, buffer[8:]))
-            elif (outcome := self._conversation.receive(buffer)) is not None:
+                continue
+            outcome = self._conversation.receive(buffer)
+            self._socket.sendall(b"".join(self._conversation.take_outgoing()))
+            if outcome is not None:
                 yield outcome
 
     def _receive_exactly(self, size: int) -> bytes:

@@ -7,7 +7,7 @@ into outcomes. Replies to requests that were given up are ignored by their xid.
 from dataclasses import dataclass, field
 
 from controller.openflow import messages, replies
-from controller.openflow.encode import encode_bundle, installed_state
+from controller.openflow.encode import encode_bundle, encode_commit, encode_discard, installed_state
 from controller.openflow.messages import BundleControl, Multipart, Type
 from controller.openflow.replies import InstalledFlow, InstalledGroup
 from controller.sync.outcomes import Outcome, PlanConfirmed, PlanRefused, Port, PortChanged, SwitchRead
@@ -41,13 +41,20 @@ class _Reading:
 class _Sending:
     attempt: int
     xid: int
+    bundle_id: int
+    is_filled: bool = False  # the switch took every message of the bundle
     was_committed: bool = False
 
 
 class Conversation:
-    """What was asked of one switch and not yet answered."""
+    """What was asked of one switch and not yet answered.
+
+    After `receive`, send what `take_outgoing` returns: a bundle is committed, or
+    thrown away, only once the switch has looked at all of it.
+    """
 
     def __init__(self) -> None:
+        self._outgoing: list[bytes] = []
         self._next_xid = _OWN_XIDS
         self._reading: _Reading | None = None
         self._sending: _Sending | None = None
@@ -65,8 +72,14 @@ class Conversation:
     def send_plan(self, attempt: int, plan: Plan) -> list[bytes]:
         """Return the bundle whose replies become `PlanConfirmed` or `PlanRefused`."""
         xid = self._xid()
-        self._reading, self._sending = None, _Sending(attempt, xid)
-        return encode_bundle(plan, xid, bundle_id=xid & ~_OWN_XIDS)
+        bundle_id = xid & ~_OWN_XIDS
+        self._reading, self._sending = None, _Sending(attempt, xid, bundle_id)
+        return encode_bundle(plan, xid, bundle_id)
+
+    def take_outgoing(self) -> list[bytes]:
+        """Return messages that have become due, once."""
+        due, self._outgoing = self._outgoing, []
+        return due
 
     def receive(self, buffer: bytes) -> Outcome | None:
         """Take one message of the switch. Raise `BadMessage` if it is none."""
@@ -106,6 +119,7 @@ class Conversation:
     def _receive_about_plan(self, sending: _Sending, kind: int, buffer: bytes) -> Outcome | None:
         if kind == Type.ERROR:
             self._sending = None
+            self._outgoing += encode_discard(self._xid(), sending.bundle_id)
             return PlanRefused(sending.attempt, _describe(replies.parse_error(buffer)))
         if kind == Type.BUNDLE_CONTROL:
             _, control = replies.parse_bundle_control(buffer)
@@ -113,6 +127,9 @@ class Conversation:
         elif kind == Type.BARRIER_REPLY and sending.was_committed:
             self._sending = None
             return PlanConfirmed(sending.attempt)
+        elif kind == Type.BARRIER_REPLY and not sending.is_filled:
+            sending.is_filled = True
+            self._outgoing += encode_commit(sending.xid, sending.bundle_id)
         return None
 
 

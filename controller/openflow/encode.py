@@ -43,7 +43,12 @@ def installed_state(flows: list[InstalledFlow], groups: list[InstalledGroup]) ->
 
 
 def encode_bundle(plan: Plan, xid: int, bundle_id: int) -> list[bytes]:
-    """Return the messages of one atomic, ordered bundle. All carry `xid`, so any error points here."""
+    """Return the messages that fill an atomic, ordered bundle, and a barrier; nothing is carried out yet.
+
+    All carry `xid`, so any error points here. The switch looks at each message
+    when it is added: one that it cannot read is left out and the rest could
+    still be committed. So commit only after the barrier came back without an error.
+    """
     inner = [messages.put_group(xid, GroupCommand.ADD, group) for group in plan.new_groups]
     inner += [messages.put_group(xid, GroupCommand.MODIFY, group) for group in plan.changed_groups]
     inner += [messages.delete_flow(xid, flow) for flow in plan.deleted_flows]
@@ -53,6 +58,15 @@ def encode_bundle(plan: Plan, xid: int, bundle_id: int) -> list[bytes]:
     return [
         messages.bundle_control(xid, bundle_id, BundleControl.OPEN_REQUEST),
         *(messages.message(messages.Type.BUNDLE_ADD, xid, head + one) for one in inner),
-        messages.bundle_control(xid, bundle_id, BundleControl.COMMIT_REQUEST),
         messages.barrier(xid),
     ]
+
+
+def encode_commit(xid: int, bundle_id: int) -> list[bytes]:
+    """Return what carries a filled bundle out, and a barrier."""
+    return [messages.bundle_control(xid, bundle_id, BundleControl.COMMIT_REQUEST), messages.barrier(xid)]
+
+
+def encode_discard(xid: int, bundle_id: int) -> list[bytes]:
+    """Return what throws a bundle away."""
+    return [messages.bundle_control(xid, bundle_id, BundleControl.DISCARD_REQUEST)]

@@ -1,0 +1,85 @@
+"""The demo policy on a real switch: frames in at a port, frames out at ports."""
+
+from ipaddress import ip_address
+from pathlib import Path
+
+from ryu.lib.packet import ethernet, packet
+
+from controller.compiler.compile import compile_policy
+from controller.openflow.client import SwitchClient
+from controller.openflow.encode import to_wire
+from controller.policy.model import Policy
+from controller.policy.parse import read_policy
+from controller.sync.outcomes import PlanConfirmed
+from controller.sync.plan import Plan, difference
+from tests.ovs.dummy import DummyOvs
+from tests.ovs.packets import read_frames, tcp_frame
+
+DEMO = Path(__file__).parents[2] / "policies" / "demo.yaml"
+EDGE_MAC = "02:50:00:00:00:01"
+MAC_BY_PORT = {
+    1: "02:bb:00:00:00:01",
+    2: "02:aa:00:00:00:01",
+    3: "02:aa:00:00:00:02",
+    4: "02:cc:00:00:00:01",
+    5: "02:cc:00:00:00:02",
+    6: "02:dd:00:00:00:01",
+    7: "02:dd:00:00:00:02",
+}
+UPLINK, ACME, GLOBEX, PROXY1, PROXY2, SCANNER1, SCANNER2 = MAC_BY_PORT
+
+
+class EdgeUnderTest:
+    """One switch that carries out a policy."""
+
+    def __init__(self, ovs: DummyOvs) -> None:
+        self.ovs = ovs
+        self._seen = dict.fromkeys(MAC_BY_PORT, 0)
+        ovs.add_bridge("s1", 1, ports=len(MAC_BY_PORT))
+        for port in MAC_BY_PORT:
+            ovs.vsctl("set", "interface", f"s1p{port}", f"options:tx_pcap={self._capture(port)}")
+        self.apply(read_policy(DEMO))
+
+    def apply(self, policy: Policy) -> Plan:
+        """Bring the switch in step with a policy; return what was sent."""
+        desired = to_wire(compile_policy(policy)["s1"])
+        with SwitchClient(self.ovs.management_socket("s1")) as client:
+            plan = difference(desired, client.read().installed)
+            if not plan.is_empty:
+                assert isinstance(client.send(plan), PlanConfirmed)
+            assert difference(desired, client.read().installed).is_empty
+        return plan
+
+    def send(self, port: int, frame: bytes) -> dict[int, list[packet.Packet]]:
+        """Send one frame into a port; return the frames that came out, by port."""
+        self.ovs.appctl("netdev-dummy/receive", f"s1p{port}", frame.hex())
+        arrived = {}
+        for out in MAC_BY_PORT:
+            frames = read_frames(self._capture(out))
+            if new := frames[self._seen[out] :]:
+                arrived[out] = new
+            self._seen[out] = len(frames)
+        return arrived
+
+    def send_tcp(self, port: int, source: tuple[str, int], target: tuple[str, int], flags: int) -> set[int]:
+        """Send a TCP segment as the neighbour at `port` would; return the ports it left by."""
+        return set(self.send(port, tcp_frame((MAC_BY_PORT[port], EDGE_MAC), source, target, flags)))
+
+    def reply_frame(self, port: int, source: tuple[str, int], target: tuple[str, int], flags: int) -> packet.Packet:
+        """Send a segment that must leave exactly once; return the frame that left."""
+        arrived = self.send(port, tcp_frame((MAC_BY_PORT[port], EDGE_MAC), source, target, flags))
+        ((_, frames),) = arrived.items()
+        (frame,) = frames
+        return frame
+
+    def _capture(self, port: int) -> Path:
+        return self.ovs.directory / f"p{port}.pcap"
+
+
+def macs_of(frame: packet.Packet) -> tuple[str, str]:
+    head = frame.get_protocol(ethernet.ethernet)
+    return head.src, head.dst
+
+
+def is_ipv6(address: str) -> bool:
+    return ip_address(address).version == 6
