@@ -27,7 +27,7 @@ def _neighbours(policy: Policy, network: Network) -> Iterator[str]:
             yield f"{neighbour.name}: no host of the topology is at {neighbour.at} with MAC {neighbour.mac}"
         elif neighbour.name in place_by_host and not _stands_at(neighbour, place_by_host):
             at, mac = place_by_host[neighbour.name]
-            yield f"{neighbour.name}: at {neighbour.at} with {neighbour.mac} in the policy, {at} with {mac} here"
+            yield f"{neighbour.name}: {neighbour.at} with {neighbour.mac} in the policy, {at} with {mac} here"
 
 
 def named_neighbours(policy: Policy) -> list[Attachment | Member]:

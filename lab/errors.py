@@ -5,5 +5,5 @@ class LabError(Exception):
     """The lab cannot do what was asked. The text says what is wrong and what to do about it."""
 
 
-class NotUp(LabError):
+class NotUpError(LabError):
     """Something was asked of a lab that is not up."""

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import struct
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +16,16 @@ from lab import namespaces
 
 _IPV4, _IPV6 = 0x0800, 0x86DD
 _TCP = 6
-_SYN = 0x02
+SYN, ACK, FIN = 0x02, 0x10, 0x01  # RFC 9293, 3.1
 _EVERYTHING = 0x0003  # ETH_P_ALL, linux/if_ether.h
 _PATIENCE_S = 0.05
+_BURST, _PAUSE_S = 16, 0.002
+_BUFFER_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Syn:
-    """A TCP SYN from `source` to `destination`, with the MACs that the sender chooses."""
+class Segment:
+    """A TCP segment from `source` to `destination`, with the MACs that the sender chooses."""
 
     source_mac: str
     destination_mac: str
@@ -30,6 +33,7 @@ class Syn:
     destination: str
     source_port: int
     destination_port: int = 25
+    flags: int = SYN
 
     def to_frame(self) -> bytes:
         """Return the Ethernet frame (RFC 9293, 3.1; RFC 791, 3.1; RFC 8200, 3)."""
@@ -44,7 +48,7 @@ class Syn:
     def _segment(self, source: bytes, destination: bytes) -> bytes:
         def pack(checksum: int) -> bytes:
             ports = (self.source_port, self.destination_port)
-            return struct.pack("!HHIIBBHHH", *ports, 1000, 0, 5 << 4, _SYN, 64240, checksum, 0)
+            return struct.pack("!HHIIBBHHH", *ports, 1000, 0, 5 << 4, self.flags, 64240, checksum, 0)
 
         pseudo = source + destination + struct.pack("!II", len(pack(0)), _TCP)
         if len(source) == 4:
@@ -73,21 +77,25 @@ def _mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
-def send(pin: Path, interface: str, frame: bytes) -> None:
-    """Put one frame on an interface of a host."""
+def send(pin: Path, interface: str, frames: Iterable[bytes]) -> None:
+    """Put frames on an interface of a host, a few at a time, so that the switch loses none."""
     with namespaces.socket_inside(pin, socket.AF_PACKET, socket.SOCK_RAW) as wire:
         wire.bind((interface, 0))
-        wire.send(frame)
+        for number, frame in enumerate(frames, start=1):
+            wire.send(frame)
+            if number % _BURST == 0:
+                time.sleep(_PAUSE_S)
 
 
 class Eye:
-    """Sees every frame that arrives on an interface of a host, from its making until it is closed."""
+    """Sees every TCP segment that arrives on an interface of a host, from its making until it is closed."""
 
     def __init__(self, pin: Path, interface: str) -> None:
         self._wire = namespaces.socket_inside(
             pin, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_EVERYTHING)
         )
         self._wire.bind((interface, _EVERYTHING))
+        self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         self._wire.settimeout(_PATIENCE_S)
         self._seen: set[tuple[int, int]] = set()
 
@@ -97,33 +105,40 @@ class Eye:
     def __exit__(self, *_: object) -> None:
         self._wire.close()
 
-    def saw(self, syn: Syn, within_s: float) -> bool:
-        """Say whether a SYN with these ports arrives within a time, or has arrived before."""
-        wanted = (syn.source_port, syn.destination_port)
+    def saw(self, segment: Segment, within_s: float) -> bool:
+        """Say whether a segment with these ports arrives within a time, or has arrived before."""
+        wanted = (segment.source_port, segment.destination_port)
         deadline = time.monotonic() + within_s
         while wanted not in self._seen and time.monotonic() < deadline:
             self._look()
         return wanted in self._seen
 
-    def _look(self) -> None:
+    def seen(self, quiet_s: float) -> frozenset[tuple[int, int]]:
+        """Return (source port, destination port) of all that arrived, once nothing has come for a while."""
+        deadline = time.monotonic() + quiet_s
+        while time.monotonic() < deadline:
+            if self._look():
+                deadline = time.monotonic() + quiet_s
+        return frozenset(self._seen)
+
+    def _look(self) -> bool:
         try:
             frame, origin = self._wire.recvfrom(2048)
         except TimeoutError:
-            return
-        if origin[2] != socket.PACKET_OUTGOING and (ports := _syn_ports(frame)):
+            return False
+        if origin[2] != socket.PACKET_OUTGOING and (ports := _tcp_ports(frame)):
             self._seen.add(ports)
+        return True
 
 
-def _syn_ports(frame: bytes) -> tuple[int, int] | None:
-    """Return (source port, destination port) of a TCP SYN without ACK, else None."""
+def _tcp_ports(frame: bytes) -> tuple[int, int] | None:
+    """Return (source port, destination port) of a TCP segment on IP, else None."""
     kind = int.from_bytes(frame[12:14])
     if kind == _IPV4 and frame[23] == _TCP:
         segment = frame[14 + (frame[14] & 15) * 4 :]
     elif kind == _IPV6 and frame[20] == _TCP:
         segment = frame[54:]
     else:
-        return None
-    if len(segment) < 14 or segment[13] & 0x17 != _SYN:
         return None
     source_port, destination_port = struct.unpack("!HH", segment[:4])
     return source_port, destination_port

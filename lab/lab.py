@@ -18,7 +18,7 @@ from controller.pipeline.tables import Table
 from controller.policy.model import Policy
 from controller.policy.parse import parse_policy
 from lab import agreement, namespaces, network, processes, record, switches
-from lab.errors import LabError, NotUp
+from lab.errors import LabError, NotUpError
 from lab.network import Network, Wanted
 from lab.part import Part, Scene
 from lab.places import REPOSITORY, Places
@@ -88,7 +88,7 @@ class Lab:
         return found
 
     def scene(self) -> Scene:
-        """Return what stands here. Raise `NotUp` if nothing does."""
+        """Return what stands here. Raise `NotUpError` if nothing does."""
         known = self._record()
         file = Path(known.policy)
         return Scene(self.places, network.read(self.places), _read_policy(file), file, known.controller)
@@ -187,7 +187,7 @@ class Lab:
     def _record(self) -> Record:
         known = record.load(self.places.record)
         if known is None:
-            raise NotUp("no lab is up; remedy: postern lab up demo")
+            raise NotUpError("no lab is up; remedy: postern lab up demo")
         return known
 
     def _save(self, known: Record) -> None:

@@ -1,13 +1,12 @@
 """Sends real mail with swaks from a host of the lab, and reads what the sender was told."""
 
 import re
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.messages import Message
 from lab.namespaces import entering
-
-import subprocess
 
 _TIMEOUT_S = 60
 _REPLY = re.compile(r"^<(?:-|~|\*\*|~\*) +(\d{3}[ -].*)$")

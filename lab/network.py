@@ -92,8 +92,8 @@ def check_room(switch_names: tuple[str, ...] = ("s1",)) -> None:
             )
         if bridge.name in switch_names and not bridge.owner:
             raise LabError(
-                f"Open vSwitch is already in use by something else: bridge {bridge.name} exists and is not ours; "
-                f"remedy: if nobody needs it, ovs-vsctl del-br {bridge.name}"
+                f"Open vSwitch is already in use by something else: bridge {bridge.name} exists and is not "
+                f"ours; remedy: if nobody needs it, ovs-vsctl del-br {bridge.name}"
             )
     _check_interfaces(switch_names)
 

@@ -1,4 +1,4 @@
-"""The one program of the lab under the system's Python: builds a Mininet network and keeps it until told to end.
+"""The lab's one program under the system's Python: builds a Mininet network and keeps it until told to end.
 
     python3 lab/network_owner.py TOPOLOGY_FILE NAME NETWORK_JSON CONTROLLER
 

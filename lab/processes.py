@@ -19,7 +19,7 @@ _POLL_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """`started` is the kernel's start time in clock ticks since boot: ids are used again, this pair is not."""
+    """`started` is the kernel's start time in ticks since boot: ids are used again, this pair is not."""
 
     pid: int
     started: int
@@ -79,7 +79,7 @@ def reap() -> None:
 
 
 def carrying(owner: str) -> set[int]:
-    """Return the ids of all processes with a lab's owner mark in their environment; none for an empty mark."""
+    """Return the ids of all processes with this owner mark in their environment; none for an empty mark."""
     if not owner:
         return set()
     mark = f"{OWNER_VARIABLE}={owner}".encode()

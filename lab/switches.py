@@ -55,7 +55,7 @@ def label(names: Iterable[str], directory: Path) -> None:
 
 
 def remove(owner: str) -> None:
-    """Remove the bridges that carry this mark, and no other. An empty mark is nobody's: it removes nothing."""
+    """Remove the bridges that carry this mark, and no other. An empty mark is nobody's."""
     if not owner:
         return
     for bridge in bridges():

@@ -17,7 +17,7 @@ _CHECKS_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """How long to wait (a value of the monotonic clock), how to start a part, and whom to tell that one is well."""
+    """Until when to wait (monotonic clock), how to start a part, and whom to tell that one is well."""
 
     deadline: float
     start: Callable[[Part], Process]

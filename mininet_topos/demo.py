@@ -21,7 +21,7 @@ import sys
 # `mn` executes this file without a module around it: find the neighbours from the code's own name.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(sys._getframe().f_code.co_filename))))
 
-from mininet_topos.parts import EdgeTopo, Inside, Neighbour, Site  # noqa: E402
+from mininet_topos.parts import EdgeTopo, Inside, Neighbour, Site
 
 POOL_EDGE = ("192.0.2.1", "2001:db8:e::1")
 SCANNER_VIPS = ("192.0.2.100", "2001:db8:e::100")

@@ -11,6 +11,7 @@ nothing here is static but MAC addresses, which the policy names.
 import os
 import sys
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mininet.node import Host, OVSSwitch
 from mininet.topo import Topo
@@ -47,7 +48,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Inside:
-    """A host behind a router: its role (`outside`, `client` or `mail-server`), addresses, and mail domain if any."""
+    """A host behind a router: role `outside`, `client` or `mail-server`, addresses, mail domain if any."""
 
     name: str
     role: str
@@ -88,11 +89,11 @@ class EdgeSwitch(OVSSwitch):
         super().start(controllers)
 
     def _refuse_foreign_bridge(self):
-        """Mininet would delete a bridge of the same name. Leave with a message, and `mn` cleans nothing up."""
+        """Mininet would delete a bridge of the same name. Leave, so that `mn` cleans nothing up."""
         mark = self.cmd(f"ovs-vsctl --if-exists get bridge {self.name} external_ids").strip()
         if mark and f"{MARK}={self.owner}" not in mark.replace('"', ""):
             sys.exit(
-                f"bridge {self.name} exists and is not ours: Open vSwitch is already in use by something else; "
+                f"bridge {self.name} exists and is not ours: Open vSwitch is in use by something else; "
                 f"remedy: remove it yourself (ovs-vsctl del-br {self.name}), or take the lab down first"
             )
 
@@ -100,7 +101,7 @@ class EdgeSwitch(OVSSwitch):
 class EdgeHost(Host):
     """A quiet host that is wired from `steps`: arguments of `ip`, by family."""
 
-    sysctls = {}
+    sysctls = MappingProxyType({})
 
     def __init__(self, name, **params):
         params["ip"] = None  # Mininet would hand out 10.0.0.x

@@ -1,4 +1,4 @@
-"""`postern lab`: a whole edge on one machine, with real mail servers and scanners, to play with and to test."""
+"""`postern lab`: a whole edge on one machine, with real mail servers and scanners, to play with."""
 
 import argparse
 import os
@@ -27,7 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "lab",
         help="bring up an edge with real services in network namespaces, and play with it (root)",
-        description="Bring up a topology with switches, hosts, controller and services; look at it; take it down.",
+        description="Bring up switches, hosts, controller and services; look at them; take them down.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -95,7 +95,7 @@ def _where(lab: Lab) -> str:
         f"logs         {lab.places.log('controller').parent}",
         f"the API      POSTERN_API=unix:{lab.places.api}",
         "try next     postern lab status",
-        "             postern lab exec sender -- ping -c1 -W1 203.0.113.10   (no answer: only mail and web pass)",
+        "             postern lab exec sender -- ping -c1 -W1 203.0.113.10   (only mail and web pass)",
         "             ovs-ofctl -O OpenFlow14 --names dump-flows s1",
         "             postern lab down",
     ]

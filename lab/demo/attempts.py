@@ -1,10 +1,14 @@
-"""What an attacker tries at the edge, with real packets. Each must fail; one must succeed, or we are blind."""
+"""What an attacker tries at the edge, with real packets. Each must fail.
+
+One frame is meant to arrive: if it does not, the eye on the wire is blind, and
+the silence of the others says nothing.
+"""
 
 from dataclasses import dataclass
 
 from controller.policy.model import Policy
 from lab import probes
-from lab.frames import Eye, Syn, send
+from lab.frames import Eye, Segment, send
 from lab.lab import Lab
 
 _WAIT_S = 0.8
@@ -49,10 +53,10 @@ def hand_made_frames(lab: Lab) -> list[Outcome]:
         found = []
         for number, (title, host, macs, source) in enumerate(_frames(policy, edge_mac, gateway_mac)):
             destination = "2001:db8:a::10" if ":" in source else "203.0.113.10"
-            syn = Syn(*macs, source, destination, _FIRST_PORT + number)
-            send(lab.places.pin(host), f"{host}-eth0", syn.to_frame())
+            segment = Segment(*macs, source, destination, _FIRST_PORT + number)
+            send(lab.places.pin(host), f"{host}-eth0", [segment.to_frame()])
             is_wanted = host == "proxy1"
-            arrived = eye.saw(syn, 2.0 if is_wanted else _WAIT_S)
+            arrived = eye.saw(segment, 2.0 if is_wanted else _WAIT_S)
             what = "arrived at acme-mx" if arrived else "never arrived at acme-mx"
             found.append(Outcome(title, what, arrived == is_wanted))
         return found
@@ -60,38 +64,15 @@ def hand_made_frames(lab: Lab) -> list[Outcome]:
 
 def _frames(policy: Policy, edge_mac: str, gateway_mac: str) -> list[tuple[str, str, tuple[str, str], str]]:
     """Return (title, host, (source MAC, destination MAC), source address)."""
-    uplink = policy.uplinks[0].mac
+    uplink, globex = policy.uplinks[0].mac, policy.tenants[1].gateways[0].mac
     mac_by_member = {member.name: member.mac for pool in policy.pools for member in pool.members}
+    proxy, scanner = mac_by_member["proxy1"], mac_by_member["scanner1"]
+    sender = "198.51.100.10"
     return [
-        (
-            "a frame straight to acme's router, past the switch's own address",
-            "bbr",
-            (uplink, gateway_mac),
-            "198.51.100.66",
-        ),
-        (
-            "a frame that claims to come from a proxy",
-            "bbr",
-            (mac_by_member["proxy1"], edge_mac),
-            "192.0.2.11",
-        ),
+        ("a frame to acme's router, past the switch's own address", "bbr", (uplink, gateway_mac), sender),
+        ("a frame that claims to come from a proxy", "bbr", (proxy, edge_mac), "192.0.2.11"),
         ("a packet with a proxy's source address", "bbr", (uplink, edge_mac), "2001:db8:e::11"),
-        (
-            "a packet from globex with the sender's address",
-            "globex-gw",
-            (policy.tenants[1].gateways[0].mac, edge_mac),
-            "198.51.100.10",
-        ),
-        (
-            "a scanner, which does not serve acme",
-            "scanner1",
-            (mac_by_member["scanner1"], edge_mac),
-            "198.51.100.10",
-        ),
-        (
-            "a proxy, which does: the eye is not blind",
-            "proxy1",
-            (mac_by_member["proxy1"], edge_mac),
-            "198.51.100.10",
-        ),
+        ("a packet from globex with the sender's address", "globex-gw", (globex, edge_mac), sender),
+        ("a scanner, which does not serve acme", "scanner1", (scanner, edge_mac), sender),
+        ("a proxy, which does: the eye is not blind", "proxy1", (proxy, edge_mac), sender),
     ]

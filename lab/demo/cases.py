@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 from lab.messages import Content
 
-ACME4, ACME6 = "203.0.113.10", "2001:db8:a::10"
-GLOBEX4, GLOBEX6 = "203.0.113.74", "2001:db8:b::10"
-
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -44,60 +41,38 @@ class Case:
         return "proxy" if self.tenant == "acme" else "scanner"
 
 
-_SENDER4, _SENDER6 = "198.51.100.10", "2001:db8:bb::10"
 _DELIVERED = Expected(250, "queued as")
+_UNSCANNED = Expected(250, "queued as", is_scanned=False)
 _MALWARE = Expected(550, "5.7.1")
 _UNKNOWN = Expected(550, "5.1.1", is_scanned=False)
 
+# (host, its address)
+_SENDER4 = ("sender", "198.51.100.10")
+_SENDER6 = ("sender", "2001:db8:bb::10")
+_PARTNER = ("partner", "198.51.100.200")
+_ACME_PC = ("acme-pc", "203.0.113.20")
+
+# (recipient, address of the tenant's mail server)
+_ALICE_ACME4 = ("alice@acme.example", "203.0.113.10")
+_BOB_ACME6 = ("bob@acme.example", "2001:db8:a::10")
+_NOBODY_ACME4 = ("nobody@acme.example", "203.0.113.10")
+_ALICE_GLOBEX4 = ("alice@globex.example", "203.0.113.74")
+_ALICE_GLOBEX6 = ("alice@globex.example", "2001:db8:b::10")
+_BOB_GLOBEX4 = ("bob@globex.example", "203.0.113.74")
+_BOB_GLOBEX6 = ("bob@globex.example", "2001:db8:b::10")
+_NOBODY_GLOBEX6 = ("nobody@globex.example", "2001:db8:b::10")
+
 CASES = (
-    Case("clean, IPv4", "sender", _SENDER4, "alice@acme.example", ACME4, Content.CLEAN, _DELIVERED),
-    Case(
-        "clean, with an attachment, IPv6, TLS",
-        *("sender", _SENDER6, "bob@acme.example", ACME6),
-        *(Content.ATTACHMENT, _DELIVERED, True),
-    ),
-    Case("EICAR test file, IPv4", "sender", _SENDER4, "alice@acme.example", ACME4, Content.EICAR, _MALWARE),
-    Case(
-        "our own test sample, IPv6", "sender", _SENDER6, "bob@acme.example", ACME6, Content.SAMPLE, _MALWARE
-    ),
-    Case(
-        "unknown recipient, IPv4", "sender", _SENDER4, "nobody@acme.example", ACME4, Content.CLEAN, _UNKNOWN
-    ),
-    Case(
-        "a partner whose mail is not scanned",
-        *("partner", "198.51.100.200", "alice@acme.example", ACME4),
-        *(Content.CLEAN, Expected(250, "queued as", is_scanned=False)),
-    ),
-    Case("clean, IPv4", "sender", _SENDER4, "alice@globex.example", GLOBEX4, Content.CLEAN, _DELIVERED),
-    Case(
-        "clean, with an attachment, IPv6",
-        *("sender", _SENDER6, "bob@globex.example", GLOBEX6),
-        *(Content.ATTACHMENT, _DELIVERED),
-    ),
-    Case(
-        "EICAR test file, IPv6", "sender", _SENDER6, "alice@globex.example", GLOBEX6, Content.EICAR, _MALWARE
-    ),
-    Case(
-        "our own test sample, IPv4",
-        "sender",
-        _SENDER4,
-        "bob@globex.example",
-        GLOBEX4,
-        Content.SAMPLE,
-        _MALWARE,
-    ),
-    Case(
-        "unknown recipient, IPv6",
-        "sender",
-        _SENDER6,
-        "nobody@globex.example",
-        GLOBEX6,
-        Content.CLEAN,
-        _UNKNOWN,
-    ),
-    Case(
-        "from one tenant to another: scanned like any other",
-        *("acme-pc", "203.0.113.20", "alice@globex.example", GLOBEX4),
-        *(Content.CLEAN, _DELIVERED),
-    ),
+    Case("clean, IPv4", *_SENDER4, *_ALICE_ACME4, Content.CLEAN, _DELIVERED),
+    Case("with an attachment, IPv6, TLS", *_SENDER6, *_BOB_ACME6, Content.ATTACHMENT, _DELIVERED, tls=True),
+    Case("EICAR test file, IPv4", *_SENDER4, *_ALICE_ACME4, Content.EICAR, _MALWARE),
+    Case("our own test sample, IPv6", *_SENDER6, *_BOB_ACME6, Content.SAMPLE, _MALWARE),
+    Case("unknown recipient, IPv4", *_SENDER4, *_NOBODY_ACME4, Content.CLEAN, _UNKNOWN),
+    Case("a partner, not scanned by rule", *_PARTNER, *_ALICE_ACME4, Content.CLEAN, _UNSCANNED),
+    Case("clean, IPv4", *_SENDER4, *_ALICE_GLOBEX4, Content.CLEAN, _DELIVERED),
+    Case("with an attachment, IPv6", *_SENDER6, *_BOB_GLOBEX6, Content.ATTACHMENT, _DELIVERED),
+    Case("EICAR test file, IPv6", *_SENDER6, *_ALICE_GLOBEX6, Content.EICAR, _MALWARE),
+    Case("our own test sample, IPv4", *_SENDER4, *_BOB_GLOBEX4, Content.SAMPLE, _MALWARE),
+    Case("unknown recipient, IPv6", *_SENDER6, *_NOBODY_GLOBEX6, Content.CLEAN, _UNKNOWN),
+    Case("from one tenant to another", *_ACME_PC, *_ALICE_GLOBEX4, Content.CLEAN, _DELIVERED),
 )

@@ -14,7 +14,7 @@ def complaints(case: Case, told: Told, found: Found) -> list[str]:
 
 def _about_reply(case: Case, told: Told) -> Iterator[str]:
     if told.code != case.expected.code:
-        yield f"the sender should have been told {case.expected.code}, but was told: {told.reply or 'nothing'}"
+        yield f"the sender should be told {case.expected.code}, but was told: {told.reply or 'nothing'}"
     elif case.expected.words not in told.reply:
         yield f"the reply should say {case.expected.words!r}: {told.reply}"
 

@@ -13,10 +13,10 @@ NAME = "controller"
 def build_part(places: Places, policy_file: Path, listen: str) -> Part:
     host, _, port = listen.rpartition(":")
     manager = str(Path(sys.executable).parent / "ryu-manager")
+    application = str(REPOSITORY / "apps" / "edge.py")
     return Part(
         name=NAME,
-        command=(manager, "--ofp-listen-host", host, "--ofp-tcp-listen-port", port)
-        + (str(REPOSITORY / "apps" / "edge.py"),),
+        command=(manager, "--ofp-listen-host", host, "--ofp-tcp-listen-port", port, application),
         log=places.log(NAME),
         environment={
             "POSTERN_POLICY": str(policy_file),

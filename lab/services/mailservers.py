@@ -65,19 +65,17 @@ def _make_certificate(home: Path, name: str) -> None:
     chain = home / "tls.pem"
     chain.touch(mode=0o600)
     certificate = home / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        + [
-            "-days",
-            str(_DAYS_VALID),
-            "-subj",
-            f"/CN={name}",
-            "-keyout",
-            str(chain),
-            "-out",
-            str(certificate),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]
+    command += ["-days", str(_DAYS_VALID), "-subj", f"/CN={name}"]
+    command += ["-keyout", str(chain), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
     chain.write_text(chain.read_text() + certificate.read_text())

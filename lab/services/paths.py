@@ -1,4 +1,4 @@
-"""The ways that must work once everything runs: from outside, through the edge, to each tenant's mail server."""
+"""The ways that must work once all runs: from outside, through the edge, to each tenant's mail server."""
 
 from lab import probes
 from lab.errors import LabError

@@ -1,0 +1,1 @@
+"""Tests of the lab, and of the whole edge in the lab."""

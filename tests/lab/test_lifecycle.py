@@ -1,0 +1,232 @@
+"""The lab comes up, goes down, and leaves nothing, whatever happens on the way."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import namespaces, processes
+from lab.errors import LabError
+from lab.lab import Lab
+from lab.places import REPOSITORY
+from tests.lab.conftest import POLICY, House
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def bare(house: House) -> Iterator[Lab]:
+    """A lab that is down, and is down again afterwards."""
+    house.close()
+    yield house.lab
+    house.close()
+
+
+@pytest.fixture
+def foreign_bridge() -> Iterator[str]:
+    """A bridge of somebody else that bears the name of ours."""
+    _vsctl("add-br", "s1", "--", "set", "Bridge", "s1", "datapath_type=netdev", "external_ids:whose=theirs")
+    yield "s1"
+    _vsctl("del-br", "s1")
+
+
+def _vsctl(*words: str) -> str:
+    done = subprocess.run(["ovs-vsctl", "--timeout=10", *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _interfaces() -> set[str]:
+    return {path.name for path in Path("/sys/class/net").iterdir()}
+
+
+def _leftovers(lab: Lab, owner: str) -> dict[str, object]:
+    """Return whatever a lab could have left behind; every value is empty if it left nothing."""
+    return {
+        "processes": [pid for pid in processes.carrying(owner) if processes.identify(pid).is_alive],
+        "bridges": [name for name in _vsctl("list-br").split() if name == "s1"],
+        "interfaces": [name for name in _interfaces() if re.fullmatch(r"s1(-eth\d+)?", name)],
+        "mounts": [
+            line for line in Path("/proc/mounts").read_text().splitlines() if str(lab.places.root) in line
+        ],
+        "files": [lab.places.root] if lab.places.root.exists() else [],
+    }
+
+
+_NOTHING = {"processes": [], "bridges": [], "interfaces": [], "mounts": [], "files": []}
+
+
+def _owner(lab: Lab) -> str:
+    return lab._record().owner
+
+
+def _command(lab: Lab, *words: str) -> subprocess.Popen[str]:
+    """Run `postern lab` as a user does, in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "controller.cli.main", "lab", *words],
+        env={**os.environ, "POSTERN_LAB_DIR": str(lab.places.root)},
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def _run(lab: Lab, *words: str) -> tuple[int, str]:
+    with _command(lab, *words) as process:
+        said, _ = process.communicate(timeout=60)
+        return process.returncode, said
+
+
+def _await_bridge() -> None:
+    deadline = time.monotonic() + 20
+    while "s1" not in _vsctl("list-br").split() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def test_down_leaves_nothing(bare: Lab) -> None:
+    bare.up("demo", POLICY)
+    owner = _owner(bare)
+    assert all(_leftovers(bare, owner).values())
+    assert bare.down()
+    assert _leftovers(bare, owner) == _NOTHING
+    assert not bare.down()
+
+
+def test_up_takes_less_than_a_quarter_of_the_time_allowed(bare: Lab) -> None:
+    begun = time.monotonic()
+    bare.up("demo", POLICY)
+    assert time.monotonic() - begun < 15
+
+
+def test_every_part_is_well_after_up(bare: Lab) -> None:
+    bare.up("demo", POLICY)
+    found = bare.status()
+    assert {row.part.name: row.problem for row in found if row.problem} == {}
+    assert {"controller", "network", "acme-mx.postfix", "scanner2.clamd", "proxy1.mail", "scanner1.mail"} <= {
+        row.part.name for row in found
+    }
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_up_leaves_nothing(bare: Lab, signal_number: int) -> None:
+    with _command(bare, "up", "demo") as process:
+        _await_bridge()
+        owner = _owner(bare)
+        process.send_signal(signal_number)
+        process.communicate(timeout=30)
+        assert process.returncode == 130
+    assert _leftovers(bare, owner) == _NOTHING
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.8])
+def test_the_next_up_cleans_what_a_killed_one_left(bare: Lab, delay_s: float) -> None:
+    with _command(bare, "up", "demo") as process:
+        _await_bridge()
+        time.sleep(delay_s)
+        owner = _owner(bare)
+        process.kill()
+        process.communicate(timeout=30)
+    bare.up("demo", POLICY)
+    assert [pid for pid in processes.carrying(owner) if processes.identify(pid).is_alive] == []
+    assert _owner(bare) != owner
+
+
+def test_up_after_the_network_died_cleans_and_begins_anew(bare: Lab) -> None:
+    bare.up("demo", POLICY)
+    network = next(row.process for row in bare.status() if row.part.name == "network")
+    assert network is not None
+    os.kill(network.pid, signal.SIGKILL)
+    processes.end([network])
+    bare.up("demo", POLICY)
+    assert all(not row.problem for row in bare.status())
+
+
+def test_a_second_up_is_refused_and_harms_nothing(lab: Lab) -> None:
+    code, said = _run(lab, "up", "demo")
+    assert code == 1
+    assert "a lab is up already" in said
+    assert all(not row.problem for row in lab.status())
+
+
+def test_a_foreign_bridge_is_named_and_left_alone(bare: Lab, foreign_bridge: str) -> None:
+    uuid = _vsctl("get", "Bridge", foreign_bridge, "_uuid")
+    with pytest.raises(LabError, match="already in use by something else: bridge s1"):
+        bare.up("demo", POLICY)
+    bare.down()
+    assert _vsctl("get", "Bridge", foreign_bridge, "_uuid") == uuid
+
+
+def test_mininet_itself_refuses_a_foreign_bridge(bare: Lab, foreign_bridge: str) -> None:
+    uuid = _vsctl("get", "Bridge", foreign_bridge, "_uuid")
+    done = subprocess.run(
+        ["mn", "--custom", str(REPOSITORY / "mininet_topos" / "demo.py"), "--topo", "demo"],
+        input="exit\n",
+        capture_output=True,
+        text=True,
+        cwd="/",
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert "is not ours" in done.stdout + done.stderr
+    assert _vsctl("get", "Bridge", foreign_bridge, "_uuid") == uuid
+
+
+def test_a_foreign_interface_is_named_and_left_alone(bare: Lab) -> None:
+    subprocess.run(["ip", "link", "add", "s1-eth1", "type", "dummy"], check=True)
+    try:
+        with pytest.raises(LabError, match="interface s1-eth1 exists and is not ours"):
+            bare.up("demo", POLICY)
+        assert "s1-eth1" in _interfaces()
+    finally:
+        subprocess.run(["ip", "link", "del", "s1-eth1"], check=True)
+
+
+def test_a_taken_openflow_port_is_named(bare: Lab) -> None:
+    with socket.create_server(("127.0.0.1", 6653)), pytest.raises(LabError, match="127.0.0.1:6653 is taken"):
+        bare.up("demo", POLICY)
+
+
+def test_a_policy_that_does_not_fit_the_topology_is_refused_with_every_reason(
+    bare: Lab, tmp_path: Path
+) -> None:
+    text = POLICY.read_text().replace("s1:4", "s1:14").replace("02:dd:00:00:00:02", "02:dd:00:00:00:99")
+    (tmp_path / "other.yaml").write_text(text)
+    with pytest.raises(LabError) as caught:
+        bare.up("demo", tmp_path / "other.yaml")
+    assert "proxy1" in str(caught.value)
+    assert "scanner2" in str(caught.value)
+    assert not bare.places.root.exists()
+
+
+def test_exec_keeps_exit_code_and_standard_input(lab: Lab) -> None:
+    words = lab.command_in("sender", ["sh", "-c", "cat; exit 7"])
+    done = subprocess.run(words, input="hello", capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (7, "hello")
+
+
+def test_exec_in_a_host_that_is_not_there_names_those_that_are(lab: Lab) -> None:
+    code, said = _run(lab, "exec", "nobody", "--", "true")
+    assert code == 1
+    assert "there is no host 'nobody'" in said
+    assert "acme-mx" in said
+
+
+def test_every_host_resolves_the_edge_by_itself(lab: Lab) -> None:
+    """No static neighbour entry anywhere: ARP and neighbour discovery are answered by the switch."""
+    for host in ("bbr", "acme-gw", "globex-gw", "proxy1", "scanner2"):
+        pin = lab.places.pin(host)
+        namespaces.run_inside(pin, ["ip", "neigh", "flush", "all"])
+        for family, route in (("-4", "1.1.1.1"), ("-6", "2001:db8:ffff::1")):
+            namespaces.run_inside(pin, ["ping", family, "-c1", "-W1", route])
+        said = namespaces.run_inside(pin, ["ip", "neigh"]).stdout
+        assert len(re.findall(r"lladdr 02:50:00:00:00:01", said)) == 2, said
+        assert "PERMANENT" not in said
