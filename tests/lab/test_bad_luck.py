@@ -1,4 +1,4 @@
-"""Parts of the edge die while mail flows: nothing is lost, nothing slips through, senders are told to come back."""
+"""Parts of the edge die: nothing is lost, nothing slips through, senders are told to come back."""
 
 import re
 import subprocess

@@ -191,7 +191,10 @@ def test_a_foreign_interface_is_named_and_left_alone(bare: Lab) -> None:
 
 
 def test_a_taken_openflow_port_is_named(bare: Lab) -> None:
-    with socket.create_server(("127.0.0.1", 6653)), pytest.raises(LabError, match="127.0.0.1:6653 is taken"):
+    with (
+        socket.create_server(("127.0.0.1", 6653)),
+        pytest.raises(LabError, match=r"127\.0\.0\.1:6653 is taken"),
+    ):
         bare.up("demo", POLICY)
 
 

@@ -95,7 +95,7 @@ def test_port_25_of_a_tenant_is_reached_from_its_gateways_alone(lab: Lab, tenant
     ],
 )
 def test_the_edges_own_hosts_answer_nobody_outside(lab: Lab, host: str, address: str, port: int) -> None:
-    with pytest.raises(OSError, match="timed out|unreachable|No route"):
+    with pytest.raises(OSError, match=r"timed out|unreachable|No route"):
         probes.connect(lab.places.pin(host), address, port, 0.7).close()
 
 
