@@ -72,8 +72,8 @@ GLOBEX = Site(
 
 
 def member(name, mac, last):
-    """Return a pool member of the edge: 192.0.2.LAST and 2001:db8:e::LAST."""
-    return Neighbour(name, mac, (f"192.0.2.{last}/24", f"2001:db8:e::{last}/64"), POOL_EDGE)
+    """Return a pool member of the edge: 192.0.2.LAST and 2001:db8:e::LAST, alone on its link."""
+    return Neighbour(name, mac, (f"192.0.2.{last}/32", f"2001:db8:e::{last}/128"), POOL_EDGE)
 
 
 class DemoTopo(EdgeTopo):

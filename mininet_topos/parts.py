@@ -162,11 +162,10 @@ class EdgeTopo(Topo):
     def add_gateway(self, switch, port, neighbour, vips=()):
         """Attach a proxy or scanner at `switch:port`. `vips` are addresses of its pool, owned on `lo`."""
         device = f"{neighbour.name}-eth0"
-        steps = [
-            *_addresses(neighbour.addresses, device),
-            *_defaults(neighbour.edge, device),
-            *_addresses(_alone(vips), "lo"),
-        ]
+        steps = [*_addresses(neighbour.addresses, device), *_addresses(_alone(vips), "lo")]
+        # Each member is alone with the edge on its link, so it reaches its fellows through the edge too.
+        steps += [(_family(hop), f"route add {hop} dev {device}") for hop in neighbour.edge]
+        steps += _defaults(neighbour.edge, device)
         for family, everything in ((4, "0.0.0.0/0"), (6, "::/0")):
             steps.append((family, f"rule add iif {device} lookup {ANYIP_TABLE}"))
             steps.append((family, f"route add local {everything} dev lo table {ANYIP_TABLE}"))
