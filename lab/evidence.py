@@ -8,7 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,6 @@ class Found:
     server_lines: tuple[str, ...] = ()  # the tenant's own mail server
     server_saw: str = ""  # the client's address as that server saw it
     is_delivered: bool = False
-    raw: dict[str, str] = field(default_factory=dict)
 
     @property
     def gateway(self) -> str:
@@ -93,7 +92,9 @@ class Reader:
         lines = tuple(_lines(self._server_logs[server], since))
         queued = next(filter(None, map(_QUEUED.search, lines)), None)
         saw = re.search(r"(?:client=|connect from )\S*?\[([^]]+)\]", "\n".join(lines))
-        is_delivered = bool(queued) and any(queued[1] in line and "status=sent" in line for line in lines)
+        is_delivered = queued is not None and any(
+            queued[1] in line and "status=sent" in line for line in lines
+        )
         return Found(events, scans, lines, saw[1] if saw else "", is_delivered)
 
 

@@ -82,7 +82,9 @@ def _show(lab: Lab) -> bool:
     """Send everything, print everything, and return whether all was as it should be."""
     reader = Reader(lab.scene())
     paper.heading("Mail")
-    rows = [("message", "to", "told", "delivered", "gateway", "scanner", "as it should be")]
+    rows: list[tuple[str, ...]] = [
+        ("message", "to", "told", "delivered", "gateway", "scanner", "as it should be")
+    ]
     for number, case in enumerate(CASES, start=1):
         rows.append(_show_case(lab, reader, number, case))
     paper.heading("Ways past the scanners")
