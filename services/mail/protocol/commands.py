@@ -1,0 +1,113 @@
+"""MAIL and RCPT, parsed strictly. What we are not sure of is refused, never guessed.
+
+Accepted commands travel on as the client's own bytes; the parse only serves
+our decisions. Grammar: RFC 5321, 4.1.1.2, 4.1.1.3, 4.1.2.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_PATH_BYTES = 254  # RFC 5321, 4.5.3.1.3, less the angle brackets
+MAX_LOCAL_BYTES = 64
+MAX_DOMAIN_BYTES = 255
+
+_ATOM = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\xff-]+"
+_QUOTED = rb'"(?:[\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\x20-\x7e])*"'
+_LOCAL = rb"(?P<local>" + _ATOM + rb"(?:\." + _ATOM + rb")*|" + _QUOTED + rb")"
+_LABEL = rb"[A-Za-z0-9\x80-\xff_](?:[A-Za-z0-9\x80-\xff_-]*[A-Za-z0-9\x80-\xff_])?"
+_NAME = _LABEL + rb"(?:\." + _LABEL + rb")*\.?"
+_LITERAL = rb"\[(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|IPv6:[0-9A-Fa-f:.]{2,45})\]"
+_ROUTE = rb"(?:@" + _NAME + rb"(?:,@" + _NAME + rb")*:)?"
+_MAILBOX = _LOCAL + rb"@(?P<domain>" + _NAME + rb"|" + _LITERAL + rb")"
+_PARAMETERS = rb"(?P<parameters>(?: +[A-Za-z0-9][A-Za-z0-9-]*(?:=[\x21-\x3c\x3e-\x7e\x80-\xff]+)?)*) *"
+_MAIL = re.compile(rb"(?i:MAIL FROM:) ?<(?P<path>" + _ROUTE + rb"(?:" + _MAILBOX + rb")?)>" + _PARAMETERS)
+_RCPT = re.compile(
+    rb"(?i:RCPT TO:) ?<(?P<path>" + _ROUTE + rb"(?:" + _MAILBOX + rb"|(?P<postmaster>(?i:postmaster))))>" + _PARAMETERS
+)
+_ENCODED_CONTROL = re.compile(rb"\+(?:[01][0-9A-Fa-f]|7[Ff])")
+
+# Which announced extension defines a parameter (RFC 1870, 6152, 6531, 3461).
+_EXTENSION_BY_PARAMETER = {
+    "MAIL": {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8", "RET": "DSN", "ENVID": "DSN"},
+    "RCPT": {"NOTIFY": "DSN", "ORCPT": "DSN"},
+}
+
+
+class Problem(StrEnum):
+    """Why a command is refused; each has its reply in the catalogue."""
+
+    SYNTAX = "syntax"
+    TOO_LONG = "too long"
+    UNKNOWN_PARAMETER = "unknown parameter"
+    BAD_PARAMETER = "bad parameter"
+    NOT_ASCII = "not ascii"
+    CONTROL = "control"
+
+
+class CommandError(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """An envelope address, lower case for matching, and the parameters of its command."""
+
+    address: str
+    size_bytes: int = 0  # declared with SIZE=
+    uses_utf8: bool = False
+
+
+def verb_of(line: bytes) -> str:
+    """Return the verb in capitals; an empty text for what is none."""
+    word = line.split(b" ", 1)[0]
+    return word.decode("ascii", "replace").upper() if word.isascii() and len(word) <= 16 else ""
+
+
+def parse_path(line: bytes, extensions: frozenset[str]) -> Path:
+    """Parse MAIL or RCPT. Raise `CommandError`; `extensions` are those announced to this client."""
+    if any(byte < 0x20 or byte == 0x7F for byte in line):
+        raise CommandError(Problem.CONTROL)
+    verb = verb_of(line)
+    found = (_MAIL if verb == "MAIL" else _RCPT).fullmatch(line)
+    if not found:
+        raise CommandError(Problem.SYNTAX)
+    _check_lengths(found)
+    parameters = _parse_parameters(verb, found["parameters"].split(), extensions)
+    uses_utf8 = "SMTPUTF8" in parameters
+    if not line.isascii() and "SMTPUTF8" not in extensions:
+        raise CommandError(Problem.NOT_ASCII)
+    address = found["path"].rpartition(b":")[2] if found["path"].startswith(b"@") else found["path"]
+    text = address.decode("utf-8", "replace").lower()
+    return Path(text, _parse_size(parameters.get("SIZE", "0")), uses_utf8)
+
+
+def _check_lengths(found: re.Match[bytes]) -> None:
+    if len(found["path"]) > MAX_PATH_BYTES:
+        raise CommandError(Problem.TOO_LONG)
+    if len(found["local"] or b"") > MAX_LOCAL_BYTES or len(found["domain"] or b"") > MAX_DOMAIN_BYTES:
+        raise CommandError(Problem.TOO_LONG)
+
+
+def _parse_parameters(verb: str, words: list[bytes], extensions: frozenset[str]) -> dict[str, str]:
+    parameters: dict[str, str] = {}
+    for word in words:
+        name, _, value = word.decode("utf-8", "replace").partition("=")
+        name = name.upper()
+        extension = _EXTENSION_BY_PARAMETER[verb].get(name)
+        if extension is None or extension not in extensions:
+            raise CommandError(Problem.UNKNOWN_PARAMETER)
+        if name in parameters or _ENCODED_CONTROL.search(word):
+            raise CommandError(Problem.BAD_PARAMETER)
+        if name == "BODY" and value.upper() not in ("7BIT", "8BITMIME"):
+            raise CommandError(Problem.UNKNOWN_PARAMETER)
+        parameters[name] = value
+    return parameters
+
+
+def _parse_size(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 20:
+        raise CommandError(Problem.BAD_PARAMETER)
+    return int(text)

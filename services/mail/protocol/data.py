@@ -1,0 +1,100 @@
+"""The message after DATA: where it ends, what is wrong in it, how scanners and servers see it.
+
+It ends at CRLF . CRLF and nowhere else (RFC 5321, 4.1.1.4), also across
+segments, also as its very first bytes. Whatever looks almost like an end is
+content, and is noticed.
+"""
+
+import re
+from dataclasses import dataclass
+
+_END = b"\r\n.\r\n"
+_LONGEST_LINE_BYTES = 1 << 20  # real mail has lines far past 998; this only guards memory
+_BARE = re.compile(rb"(?<!\r)\n(\.?)|\r(?!\n)(\.?)")
+
+
+@dataclass(slots=True)
+class Flaws:
+    """What a tenant may refuse in a message."""
+
+    bare_newlines: int = 0
+    nul_bytes: int = 0
+    has_endless_line: bool = False
+
+
+class DataReceiver:
+    """Feeds on segments; hands on message bytes in wire form (dots still stuffed)."""
+
+    def __init__(self) -> None:
+        self.flaws = Flaws()
+        self.is_done = False
+        self._held = b"\r\n"  # the line end after DATA counts as the start of the terminator
+        self._held_is_ours = 2  # how many of the held bytes are that line end, and no content
+        self._line_bytes = 0
+
+    def feed(self, segment: bytes | bytearray) -> tuple[bytes, bytes]:
+        """Return (message bytes that are certain, bytes behind the end)."""
+        window = self._held + segment
+        end = window.find(_END)
+        if end >= 0:
+            self.is_done = True
+            body = window[self._held_is_ours : end + 2]
+            self._note(body)
+            return body, window[end + len(_END) :]
+        keep = _overlap(window)
+        body = window[self._held_is_ours : len(window) - keep]
+        self._held_is_ours = max(0, self._held_is_ours - (len(window) - keep))
+        self._held = window[len(window) - keep :]
+        self._note(body)
+        return body, b""
+
+    def _note(self, body: bytes) -> None:
+        """Count flaws. A CR is never the last byte of `body` unless it is a lone one."""
+        pairs = body.count(b"\r\n")
+        self.flaws.bare_newlines += body.count(b"\n") + body.count(b"\r") - 2 * pairs
+        self.flaws.nul_bytes += body.count(b"\0")
+        last = body.rfind(b"\n")
+        if last < 0:
+            self._line_bytes += len(body)
+        else:
+            first_line = self._line_bytes + body.find(b"\n")
+            self.flaws.has_endless_line |= first_line > _LONGEST_LINE_BYTES
+            self._line_bytes = len(body) - last - 1
+        self.flaws.has_endless_line |= self._line_bytes > _LONGEST_LINE_BYTES
+
+
+def _overlap(window: bytes) -> int:
+    """Return how many last bytes of the window may be the beginning of the end."""
+    for size in range(min(len(_END) - 1, len(window)), 0, -1):
+        if window.endswith(_END[:size]):
+            return size
+    return 0
+
+
+class Unstuffer:
+    """Wire form to content: takes the dot off lines that begin with one (RFC 5321, 4.5.2)."""
+
+    def __init__(self) -> None:
+        self._held = b"\r\n"
+        self._skip = 2
+
+    def feed(self, piece: bytes, is_last: bool = False) -> bytes:
+        window = self._held + piece
+        keep = 0 if is_last else _line_end_overlap(window)
+        ready, self._held = window[: len(window) - keep], window[len(window) - keep :]
+        content = ready.replace(b"\r\n.", b"\r\n")
+        content, self._skip = content[self._skip :], max(0, self._skip - len(content))
+        return content
+
+
+def _line_end_overlap(window: bytes) -> int:
+    return 2 if window.endswith(b"\r\n") else 1 if window.endswith(b"\r") else 0
+
+
+def normalize(wire: bytes) -> bytes:
+    """Return a message whose lone CRs and LFs are CRLFs.
+
+    A dot behind a lone newline was content; behind a real one it would begin a
+    terminator, so it is stuffed. Otherwise normalizing would do the smuggling.
+    """
+    return _BARE.sub(lambda found: b"\r\n.." if b"." in found.group() else b"\r\n", wire)

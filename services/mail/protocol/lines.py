@@ -1,0 +1,40 @@
+"""One command line out of a buffer, strictly: ended by CRLF, bounded, free of NUL and lone CR or LF.
+
+RFC 5321, 2.3.8: CR and LF only ever appear together. A lone LF that one side
+takes for the end of a line and the other does not is how mail is smuggled.
+"""
+
+
+# RFC 5321, 4.5.3.1.4: 512; DSN and SMTPUTF8 parameters may add to it (RFC 3461, 4; RFC 6531, 3.4).
+MAX_COMMAND_BYTES = 2_048
+
+
+class LineError(Exception):
+    """The client's line breaks the protocol; the line was consumed."""
+
+
+
+
+def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None:
+    """Take one line off the front of the buffer, without its CRLF; None while it is incomplete.
+
+    Raise `LineError` for a line that is too long, or has a lone CR, a lone LF or
+    a NUL. The offending bytes are consumed, so that the caller may go on.
+    """
+    end = buffer.find(b"\n", 0, limit)
+    if end < 0:
+        if len(buffer) >= limit:
+            cut = buffer.find(b"\n")
+            del buffer[: cut + 1 if cut >= 0 else len(buffer)]
+            raise LineError("line too long")
+        return None
+    line = bytes(buffer[: end + 1])
+    del buffer[: end + 1]
+    if not line.endswith(b"\r\n"):
+        raise LineError("line ended by a lone LF")
+    line = line[:-2]
+    if b"\r" in line:
+        raise LineError("lone CR inside a line")
+    if b"\0" in line:
+        raise LineError("NUL inside a line")
+    return line

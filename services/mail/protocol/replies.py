@@ -1,0 +1,61 @@
+"""Replies of a tenant's server: taken whole, checked, and passed on as the very same bytes."""
+
+import re
+from dataclasses import dataclass
+
+MAX_REPLY_BYTES = 64 * 1024
+MAX_REPLY_LINES = 512
+_LINE = re.compile(rb"(?P<code>[2-5][0-9]{2})(?P<more>[ -]|$)[^\x00\r\n]*")
+
+
+class ReplyError(Exception):
+    """The server's bytes are no SMTP reply (RFC 5321, 4.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    code: int
+    wire: bytes  # all lines, CRLFs included
+
+    @property
+    def is_positive(self) -> bool:
+        return 200 <= self.code < 300
+
+    @property
+    def is_intermediate(self) -> bool:
+        return 300 <= self.code < 400
+
+    @property
+    def text(self) -> str:
+        return self.wire.decode("utf-8", "replace").strip()
+
+    @property
+    def lines(self) -> list[str]:
+        """The texts of the lines, without codes."""
+        return [line[4:].decode("utf-8", "replace") for line in self.wire.split(b"\r\n")[:-1]]
+
+
+def take_reply(buffer: bytearray) -> Reply | None:
+    """Take one whole reply off the front; None while incomplete. Raise `ReplyError`."""
+    at = 0
+    code = b""
+    for _ in range(MAX_REPLY_LINES):
+        end = buffer.find(b"\r\n", at)
+        if end < 0:
+            if len(buffer) > MAX_REPLY_BYTES:
+                raise ReplyError("reply too long")
+            return None
+        found = _LINE.fullmatch(buffer, at, end)
+        if not found:
+            raise ReplyError("line is no reply")
+        if code and found["code"] != code:
+            raise ReplyError("lines of one reply differ in code")
+        code = found["code"]
+        at = end + 2
+        if found["more"] != b"-":
+            wire = bytes(buffer[:at])
+            del buffer[:at]
+            return Reply(int(code), wire)
+        if at > MAX_REPLY_BYTES:
+            raise ReplyError("reply too long")
+    raise ReplyError("reply has too many lines")

@@ -1,0 +1,23 @@
+"""One message's envelope, and what the client announced for it."""
+
+from dataclasses import dataclass, field
+
+from services.mail.protocol.commands import Path
+
+
+@dataclass(slots=True)
+class Recipient:
+    path: Path
+    line: bytes  # the client's own command, for a replay
+
+
+@dataclass(slots=True)
+class Envelope:
+    sender: Path
+    line: bytes  # the client's own MAIL command, for a replay
+    recipients: list[Recipient] = field(default_factory=list)
+    were_refused: int = 0
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(recipient.path.address for recipient in self.recipients)

@@ -1,0 +1,68 @@
+"""Scan or not, and what follows from a verdict. Pure.
+
+Decided from facts of the envelope and the connection only: never from looking
+into the message, because a MIME walk that sees no attachment proves nothing.
+"""
+
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+from re import Pattern, compile
+
+from services.mail.protocol.clamd import Verdict, VerdictKind
+from services.mail.settings import Address, Disposition, Role, ScanRule, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class MailFacts:
+    """What is known of a message without looking into it."""
+
+    client: Address
+    sender: str
+    recipients: tuple[str, ...]
+    size_bytes: int
+    is_encrypted: bool
+
+
+def must_scan(role: Role, tenant: Tenant, facts: MailFacts) -> bool:
+    """First rule whose every condition holds decides; if none does, scan."""
+    if role is Role.SCANNER:
+        return True
+    for rule in tenant.scan:
+        if _holds(rule, facts):
+            return rule.action != "skip"
+    return True
+
+
+def _holds(rule: ScanRule, facts: MailFacts) -> bool:
+    if rule.client and not any(facts.client in network for network in rule.client):
+        return False
+    if rule.sender and not _matches(rule.sender, facts.sender):
+        return False
+    if rule.recipient and not all(_matches(rule.recipient, recipient) for recipient in facts.recipients):
+        return False
+    if facts.size_bytes <= rule.larger_than_bytes and rule.larger_than_bytes:
+        return False
+    return rule.tls is None or rule.tls == facts.is_encrypted
+
+
+def _matches(patterns: tuple[str, ...], address: str) -> bool:
+    return any(_pattern(pattern).fullmatch(address) for pattern in patterns)
+
+
+@lru_cache(maxsize=4_096)
+def _pattern(pattern: str) -> Pattern[str]:
+    """`*` stands for any part of an address; nothing else is special."""
+    literal = pattern.replace("[", "[[]").replace("?", "[?]")
+    return compile(translate(literal))
+
+
+def disposition_of(tenant: Tenant, verdict: Verdict) -> Disposition | None:
+    """Return what happens to the message; None: deliver it as it is."""
+    return {
+        VerdictKind.CLEAN: None,
+        VerdictKind.INFECTED: tenant.on_infected,
+        VerdictKind.LIMITS: tenant.on_limits,
+        VerdictKind.ENCRYPTED: tenant.on_encrypted,
+        VerdictKind.UNAVAILABLE: tenant.on_unavailable,
+    }[verdict.kind]

@@ -1,0 +1,1 @@
+"""Sockets, TLS, timers: everything that touches the world."""

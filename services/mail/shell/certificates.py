@@ -1,0 +1,83 @@
+"""TLS contexts: towards clients one for each tenant, towards tenants' servers one for each strictness.
+
+Without a certificate from the operator a self-signed one is made on first use
+and kept. It costs: clients that insist on a trusted name will not encrypt, or
+not send at all. So it is said, once, in the journal.
+"""
+
+import os
+import ssl
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from services.mail.settings import Settings, Tenant
+
+_VALID_DAYS = 3650
+
+
+def make_self_signed(directory: Path, tenant: str, hostname: str) -> tuple[Path, Path, bool]:
+    """Return (certificate, key, whether they were made now). Raise `OSError`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    certificate, key = directory / f"{tenant}.crt", directory / f"{tenant}.key"
+    if certificate.exists() and key.exists():
+        return certificate, key, False
+    secret = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(secret.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=_VALID_DAYS))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(hostname)]), critical=False)
+        .sign(secret, hashes.SHA256())
+    )
+    pem = secret.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    _write(key, pem, 0o600)
+    _write(certificate, signed.public_bytes(serialization.Encoding.PEM), 0o644)
+    return certificate, key, True
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    draft = path.with_suffix(path.suffix + f".{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    draft.replace(path)
+
+
+def client_context(settings: Settings, tenant: Tenant) -> tuple[ssl.SSLContext, bool]:
+    """Return the context towards a tenant's clients, and whether a certificate was made for it now."""
+    was_made = False
+    if tenant.tls.certificate:
+        certificate, key = Path(tenant.tls.certificate), Path(tenant.tls.key)
+    else:
+        directory = settings.state_dir / "certificates"
+        certificate, key, was_made = make_self_signed(directory, tenant.name, settings.hostname)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.load_cert_chain(certificate, key)
+    return context, was_made
+
+
+@lru_cache(maxsize=2)
+def server_context(verifies: bool) -> ssl.SSLContext:
+    """Return the context towards a tenant's server; only `verify` looks at its certificate."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    if not verifies:
+        context.verify_mode = ssl.CERT_NONE
+    return context

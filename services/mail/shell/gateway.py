@@ -1,0 +1,220 @@
+"""The running gateway: listens, admits or sheds, gives each session its tenant, reloads its settings.
+
+Sessions keep the settings they began with; a bad settings file changes nothing.
+"""
+
+import asyncio
+import ssl
+from collections import Counter
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from services.mail.journal import Event, Journal
+from services.mail.protocol import catalogue
+from services.mail.protocol.catalogue import with_trace
+from services.mail.relay.session import Session, Surroundings
+from services.mail.settings import Address, Settings, SettingsError, Tenant, parse_settings
+from services.mail.shell.certificates import client_context
+from services.mail.shell.scanners import Scanners
+from services.mail.shell.sockets import end_of, listen
+from services.mail.shell.wire import Sweeper, Wire, WireTimeout
+
+_POLL_S = 0.5
+_NO_TRACE = "no session"
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How many sessions at once. Past a cap the client hears 421 and tries again later."""
+
+    total: int = 5_000
+    per_tenant: int = 2_000
+    per_client: int = 100
+    per_neighbourhood: int = 500  # a /24, or a /64
+
+
+class Gateway:
+    """Raise `SettingsError` or `OSError` from `start`; after that it runs until `stop`."""
+
+    def __init__(self, settings_file: Path, journal: Journal, caps: Caps, state_dir: Path | None) -> None:
+        self._file, self._journal, self._caps, self._state_dir = settings_file, journal, caps, state_dir
+        self._loop = asyncio.get_running_loop()
+        self._sweeper = Sweeper(self._loop)
+        self._around = Surroundings(self._loop, journal, Scanners(self._loop), self._sweeper)
+        self._settings: Settings
+        self._tls: dict[str, ssl.SSLContext | None] = {}
+        self._seen: tuple[int, int, int] = (0, 0, 0)
+        self._open: Counter[object] = Counter()
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._servers: list[asyncio.AbstractServer] = []
+        self._chores: list[asyncio.Task[None]] = []
+        self._is_stopping = False
+
+    async def start(self) -> None:
+        self._take_up(self._read())
+        for sock in listen(self._settings):
+            self._servers.append(await self._loop.create_server(self._admit, sock=sock))
+        self._chores = [self._loop.create_task(self._sweeper.run()), self._loop.create_task(self._watch())]
+        self._journal.write(
+            Event.GATEWAY_STARTED, role=self._settings.role.value, pool=self._settings.pool, port=self._settings.port
+        )
+
+    async def stop(self, grace_s: float) -> None:
+        """Listen no more, let sessions finish, then end those that are left with a 421."""
+        self._is_stopping = True
+        for server in self._servers:
+            server.close()
+        if self._sessions:
+            await asyncio.wait(self._sessions, timeout=grace_s)
+        left = len(self._sessions)
+        for task in tuple(self._sessions):
+            task.cancel()
+        if self._sessions:
+            await asyncio.wait(self._sessions, timeout=2.0)
+        for chore in self._chores:
+            chore.cancel()
+        self._journal.write(Event.GATEWAY_STOPPED, sessions_ended=left)
+
+    def reload(self) -> None:
+        """Take up the settings file if it is good; say why if it is not."""
+        try:
+            settings = self._read()
+        except (OSError, SettingsError, UnicodeDecodeError) as error:
+            self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file), why=str(error))
+            return
+        if settings.port != self._settings.port or settings.is_transparent != self._settings.is_transparent:
+            why = "port and transparency only change with a restart; remedy: restart the gateway"
+            self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file), why=why)
+            return
+        self._take_up(settings)
+
+    # settings
+
+    def _read(self) -> Settings:
+        facts = self._file.stat()
+        self._seen = (facts.st_mtime_ns, facts.st_ino, facts.st_size)
+        settings = parse_settings(self._file.read_text(encoding="utf-8"))
+        return replace(settings, state_dir=self._state_dir) if self._state_dir else settings
+
+    def _take_up(self, settings: Settings) -> None:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        self._settings = settings
+        self._tls = {tenant.name: self._tls_for(settings, tenant) for tenant in settings.tenants}
+        self._journal.write(Event.SETTINGS_LOADED, revision=settings.revision, tenants=len(settings.tenants))
+
+    def _tls_for(self, settings: Settings, tenant: Tenant) -> ssl.SSLContext | None:
+        """Return the tenant's context; without one, STARTTLS is not offered, and that is said."""
+        if tenant.tls.clients == "off":
+            return None
+        try:
+            context, was_made = client_context(settings, tenant)
+        except (OSError, ssl.SSLError) as error:
+            why = f"certificate of {tenant.name} cannot be used: {error}; no STARTTLS for its clients"
+            self._journal.write(Event.SETTINGS_REFUSED, tenant=tenant.name, why=why)
+            return None
+        if was_made:
+            why = "self-signed: clients that insist on a trusted name will not encrypt, or not send"
+            self._journal.write(Event.CERTIFICATE_MADE, tenant=tenant.name, why=why)
+        return context
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_POLL_S)
+            try:
+                facts = self._file.stat()
+            except OSError:
+                continue  # being replaced, or gone: what we have stays
+            if (facts.st_mtime_ns, facts.st_ino, facts.st_size) != self._seen:
+                self._seen = (facts.st_mtime_ns, facts.st_ino, facts.st_size)
+                self.reload()
+
+    # sessions
+
+    def _admit(self) -> Wire:
+        return _ClientWire(self._loop, self._on_client)
+
+    def _on_client(self, wire: Wire) -> None:
+        name = wire.transport.get_extra_info("peername")
+        if name is None:  # gone before we looked
+            wire.abort()
+            return
+        client = end_of(name)
+        server = end_of(wire.transport.get_extra_info("sockname"))[0]
+        tenant = self._settings.tenant_by_server.get(server)
+        refusal = self._refusal(client[0], tenant)
+        if refusal or tenant is None:
+            self._refuse(wire, client, server, refusal)
+            return
+        keys = self._keys(client[0], tenant)
+        self._open.update(keys)
+        self._sweeper.add(wire)
+        session = Session(
+            self._around, self._settings, tenant, wire, (client, server), self._tls.get(tenant.name)
+        )
+        task = self._loop.create_task(self._hold(session, wire, keys))
+        self._sessions.add(task)
+        task.add_done_callback(self._sessions.discard)
+
+    async def _hold(self, session: Session, wire: Wire, keys: tuple[object, ...]) -> None:
+        try:
+            await session.run()
+        except asyncio.CancelledError:
+            session.say(catalogue.SHUTTING_DOWN)
+        except WireTimeout:
+            pass
+        except Exception as error:  # a mistake of ours ends one session, never the gateway
+            self._journal.write(Event.GATEWAY_FAILED, session=session.session_id, why=repr(error))
+        finally:
+            wire.close()
+            self._sweeper.discard(wire)
+            self._open.subtract(keys)
+            for key in keys:
+                if not self._open[key]:
+                    del self._open[key]
+
+    def _refusal(self, client: Address, tenant: Tenant | None) -> str:
+        """Return why this client gets no session, or nothing."""
+        if self._is_stopping:
+            return catalogue.SHUTTING_DOWN
+        if tenant is None:
+            return catalogue.NO_SUCH_SERVER
+        if _cannot_be_a_client(client, tenant, self._settings):
+            return catalogue.SOURCE_REFUSED
+        caps = self._caps
+        limits = (caps.total, caps.per_tenant, caps.per_client, caps.per_neighbourhood)
+        crowded = any(
+            self._open[key] >= limit for key, limit in zip(self._keys(client, tenant), limits, strict=True)
+        )
+        return catalogue.TOO_BUSY if crowded else ""
+
+    def _keys(self, client: Address, tenant: Tenant) -> tuple[object, ...]:
+        neighbourhood = ip_network((client, 24 if client.version == 4 else 64), strict=False)
+        return ("all", tenant.name, client, neighbourhood)
+
+    def _refuse(self, wire: Wire, client: tuple[Address, int], server: Address, refusal: str) -> None:
+        self._journal.write(Event.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal)
+        wire.write(with_trace(refusal, _NO_TRACE))
+        wire.close()
+
+
+def _cannot_be_a_client(client: Address, tenant: Tenant, settings: Settings) -> bool:
+    """Say whether nobody can send mail from there: we would have to speak under that address."""
+    if client in settings.refused_sources or client.is_multicast or client.is_unspecified:
+        return True
+    return settings.is_transparent and any(client in prefix for prefix in tenant.prefixes)
+
+
+class _ClientWire(Wire):
+    """A wire that tells the gateway when it is connected."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_connected: Any) -> None:
+        super().__init__(loop)
+        self._on_connected = on_connected
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if not transport.is_closing() and self._on_connected is not None:
+            on_connected, self._on_connected = self._on_connected, None  # TLS connects a second time
+            on_connected(self)

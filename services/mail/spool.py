@@ -1,0 +1,83 @@
+"""Where a message waits for its verdict: in memory while small, then in a file without a name.
+
+A crash leaves nothing behind, since the file has no name. Raises `SpoolFull`
+when the disk refuses; the message is then refused as a whole.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+MEMORY_BYTES = 256 * 1024
+_PIECE_BYTES = 64 * 1024
+
+
+class SpoolFull(Exception):
+    """The disk has no room, or cannot be written."""
+
+
+class Spool:
+    """Holds the wire form of one message."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._parts: list[bytes] = []
+        self._file: IO[bytes] | None = None
+        self._hash = hashlib.sha256()
+        self.size_bytes = 0
+
+    def write(self, piece: bytes) -> None:
+        self.size_bytes += len(piece)
+        self._hash.update(piece)
+        if self._file is None:
+            self._parts.append(piece)
+            if self.size_bytes > MEMORY_BYTES:
+                self._move_to_file()
+            return
+        self._to_file(piece)
+
+    def read(self) -> Iterator[bytes]:
+        """Yield the whole message in pieces."""
+        if self._file is None:
+            yield from self._parts
+            return
+        self._file.seek(0)
+        while piece := self._file.read(_PIECE_BYTES):
+            yield piece
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def head(self, size: int) -> bytes:
+        """Return the first bytes, for facts of the header."""
+        pieces, have = [], 0
+        for piece in self.read():
+            pieces.append(piece)
+            have += len(piece)
+            if have >= size:
+                break
+        return b"".join(pieces)[:size]
+
+    def close(self) -> None:
+        self._parts.clear()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _move_to_file(self) -> None:
+        try:
+            self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - closed by close()
+        except OSError as error:
+            raise SpoolFull(str(error)) from error
+        self._to_file(b"".join(self._parts))
+        self._parts.clear()
+
+    def _to_file(self, piece: bytes) -> None:
+        assert self._file is not None
+        try:
+            self._file.write(piece)
+        except OSError as error:
+            raise SpoolFull(str(error)) from error
