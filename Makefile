@@ -1,0 +1,66 @@
+# Postern: everything a person types. `make` alone says what there is.
+# Works as root, and as anybody with sudo; only the lines that need root take it.
+
+PYTHON := .venv/bin/python
+SUDO   := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=PATH)
+# The lab leaves no files of root's in the tree.
+PYTEST := $(PYTHON) -m pytest
+AS_LAB := $(SUDO) env PYTHONDONTWRITEBYTECODE=1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock format lint fast check test ovs-tests lab-tests demo lab-down golden docs clean
+
+help: ## what there is (this list)
+	@echo "Postern: steers tenants' mail through scanners, in Open vSwitch."; echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
+	@echo; echo "A first sitting: make setup, make demo KEEP=1, and then what it says."
+
+setup: ## packages, virtual environment, Open vSwitch; instant when nothing is to do
+	@deploy/setup/setup
+
+lock: ## pin all Python packages anew (the only target that changes versions)
+	@deploy/setup/lock
+
+format: ## let ruff format the code
+	@$(PYTHON) -m ruff format . && $(PYTHON) -m ruff check --fix .
+
+lint: ## format, lint, types, direction of imports
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+
+fast: ## tests that need no root, no switch and no network
+	$(PYTEST) -m "not ovs and not lab"
+
+check: lint fast ## lint and fast: under a minute, no root, no network
+
+# Both runs happen even if the first one fails, and either failure fails the target.
+# The last line printed is pytest's own.
+test: setup lint ## everything: check, the real switch, the lab (root)
+	@code=0; \
+	$(PYTEST) -m "not lab" || code=$$?; \
+	$(AS_LAB) $(PYTEST) -p no:cacheprovider -m lab || code=$$?; \
+	exit $$code
+
+ovs-tests: ## only the tests on a real switch (no root)
+	$(PYTEST) -m ovs
+
+lab-tests: ## only the tests in the lab (root)
+	$(AS_LAB) $(PYTEST) -p no:cacheprovider -m lab
+
+demo: setup ## real mail through the edge; KEEP=1 leaves it up and says what to try
+	@$(AS_LAB) $(PYTHON) -m lab.demo $(if $(KEEP),--keep)
+
+lab-down: ## take down whatever lab is up
+	@$(AS_LAB) .venv/bin/postern lab down
+
+golden: ## write the golden files anew; read their diff as code
+	POSTERN_WRITE_GOLDEN=1 $(PYTEST) -p no:randomly -m "not lab" -k golden
+
+docs: ## write the pages that are made from the code: the pipeline, the policy's schema
+	$(PYTHON) -m controller.pipeline.docs
+
+clean: ## remove what set-up and tests made (Debian packages stay)
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

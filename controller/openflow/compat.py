@@ -1,0 +1,69 @@
+"""Makes Ryu 4.34 and today's eventlet agree, in whatever program imports Ryu first.
+
+Owns the one name that Ryu misses, and the start-up hook that puts it in place.
+Knows nothing of OpenFlow. Imported at the start of every program of the virtual
+environment, so it imports nothing that is not already there.
+
+`ryu.app.wsgi`, which `ryu-manager` always imports, wants `eventlet.wsgi.ALREADY_HANDLED`;
+eventlet took it away in 0.31. The value only mattered to applications that answer over
+Ryu's own WSGI server, and we build on none: that the name exists is enough.
+"""
+
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+_NAME = "ALREADY_HANDLED"
+_HOOK_FILE = "postern-ryu.pth"
+
+# One line, as site(7) demands. Silent where Postern cannot be imported: an interpreter
+# must not complain at every start because a directory was moved.
+_HOOK = (
+    "import sys; exec('try:\\n import controller.openflow.compat as c\\n"
+    "except ImportError: pass\\nelse: c.await_ryu()')\n"
+)
+
+
+class _RyuWatch:
+    """Sits first among the finders until Ryu is looked for, and finds nothing itself."""
+
+    def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name == "ryu":
+            sys.meta_path.remove(self)
+            mend_eventlet()
+        return None
+
+
+def await_ryu() -> None:
+    """Mend eventlet as soon as anything imports Ryu, and not before. May be called more than once."""
+    if "ryu" not in sys.modules and not any(isinstance(finder, _RyuWatch) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _RyuWatch())
+
+
+def mend_eventlet() -> None:
+    """Give eventlet the name that Ryu asks for, if it lacks it."""
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            # Eventlet advises new projects against itself at every start. Ryu has no choice, nor its users.
+            warnings.simplefilter("ignore")
+            from eventlet import wsgi
+    except ImportError:
+        return  # Ryu's own import says what is missing, better than we could here
+    if not hasattr(wsgi, _NAME):
+        setattr(wsgi, _NAME, object())
+
+
+def write_hook() -> str:
+    """Write the start-up hook of this environment and return its path. Raise `OSError`."""
+    import sysconfig
+    from pathlib import Path
+
+    file = Path(sysconfig.get_path("purelib")) / _HOOK_FILE
+    file.write_text(_HOOK, encoding="ascii")
+    return str(file)
+
+
+if __name__ == "__main__":
+    write_hook()
