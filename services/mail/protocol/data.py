@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 _END = b"\r\n.\r\n"
 _LONGEST_LINE_BYTES = 1 << 20  # real mail has lines far past 998; this only guards memory
-_BARE = re.compile(rb"(?<!\r)\n(\.?)|\r(?!\n)(\.?)")
+_ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
 
 
 @dataclass(slots=True)
@@ -92,9 +92,11 @@ def _line_end_overlap(window: bytes) -> int:
 
 
 def normalize(wire: bytes) -> bytes:
-    """Return a message whose lone CRs and LFs are CRLFs.
+    """Return a message, in wire form, whose lone CRs and LFs are CRLFs.
 
-    A dot behind a lone newline was content; behind a real one it would begin a
-    terminator, so it is stuffed. Otherwise normalizing would do the smuggling.
+    Unstuff, normalize, stuff again: what was content stays content. Doing it on
+    the wire form would turn CRLF . LF into an end of data, and so do the smuggling.
     """
-    return _BARE.sub(lambda found: b"\r\n.." if b"." in found.group() else b"\r\n", wire)
+    content = Unstuffer().feed(wire, is_last=True)
+    lines = _ANY_NEWLINE.split(content)
+    return b"\r\n".join(b"." + line if line.startswith(b".") else line for line in lines)
