@@ -27,7 +27,9 @@ _HOOK = (
 class _RyuWatch:
     """Sits first among the finders until Ryu is looked for, and finds nothing itself."""
 
-    def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, name: str, path: object = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if name == "ryu":
             sys.meta_path.remove(self)
             mend_eventlet()

@@ -76,7 +76,7 @@ def bomb() -> bytes:
 
 
 def test_clean_mail_is_clean(clamd: Clamd) -> None:
-    assert clamd.scan(mailed(bytes(range(256)) * 40) == "stream: OK"
+    assert clamd.scan(mailed(bytes(range(256)) * 40)) == "stream: OK"
 
 
 @pytest.mark.parametrize("wrap", WRAPS)
