@@ -1,0 +1,33 @@
+"""What all tests share: a test that cannot run here fails with the reason, and is never skipped."""
+
+import os
+import shutil
+
+import pytest
+
+_PROGRAMS_BY_MARKER = {
+    "ovs": ("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl"),
+    "lab": ("ovs-vswitchd", "ovs-vsctl", "mnexec", "clamd", "postfix", "swaks", "tcpdump", "ethtool"),
+}
+
+
+@pytest.hookimpl(trylast=True)  # after -m and -k have taken out what nobody asked for
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Raise `pytest.UsageError` if tests were chosen that this machine or this user cannot run."""
+    for marker, programs in _PROGRAMS_BY_MARKER.items():
+        if not any(item.get_closest_marker(marker) for item in items):
+            continue
+        if missing := [name for name in programs if not shutil.which(name, path=_search_path())]:
+            raise pytest.UsageError(
+                f"tests marked {marker!r} need {', '.join(missing)}; remedy: make setup, "
+                f"or leave them out: pytest -m 'not {marker}'"
+            )
+    if os.geteuid() != 0 and any(item.get_closest_marker("lab") for item in items):
+        raise pytest.UsageError(
+            "tests marked 'lab' make network namespaces and need root; remedy: make lab-tests, "
+            "or leave them out: pytest -m 'not lab'"
+        )
+
+
+def _search_path() -> str:
+    return os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
