@@ -17,7 +17,13 @@ def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
     """Return revision, state in one word, and a row for each switch."""
     accepted = runtime.accepted
     if accepted is None:
-        return {"revision": 0, "state": "no policy", "policy_file": "", "switches": [], "unknown_switches": []}
+        return {
+            "revision": 0,
+            "state": "no policy",
+            "policy_file": "",
+            "switches": [],
+            "unknown_switches": [],
+        }
     rows = [
         _switch_row(dpid, record, accepted, packet_ins.get(dpid, 0))
         for dpid, record in sorted(runtime.records.items())
@@ -62,7 +68,10 @@ def explain_cookie(accepted: Accepted, cookie: int) -> Json:
     """Return the rule behind a cookie, where it stands, and every flow that it asked for."""
     if not is_ours(cookie):
         owner = cookie >> COOKIE_OWNER_SHIFT
-        return {"found": False, "why": f"not a cookie of this edge (its owner mark is {owner:#x}, not 0x9057)"}
+        return {
+            "found": False,
+            "why": f"not a cookie of this edge (its owner mark is {owner:#x}, not 0x9057)",
+        }
     return _explain(accepted, lambda flow: flow.cookie == cookie, f"no flow has cookie {cookie:#x} now")
 
 

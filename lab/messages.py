@@ -1,6 +1,7 @@
 """Messages to send through a lab: clean ones, and ones that carry the two harmless test samples.
 
-The samples are kept in pieces, so that no scanner takes this file for what it describes.
+EICAR is kept in pieces, so that no scanner takes this file for what it describes; our own sample is
+read from the signature that finds it.
 """
 
 import secrets
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
 from enum import StrEnum
+
+from lab.places import REPOSITORY
 
 # The industry's own test file: harmless, and known to every scanner (eicar.org).
 EICAR = ("X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTI" + "VIRUS-TEST-FILE!$H+H*").encode()
@@ -24,6 +27,19 @@ class Content(StrEnum):
 class Message:
     message_id: str  # with angle brackets
     data: bytes  # LF line ends; the sending program makes them CRLF
+
+
+_SIGNATURES = REPOSITORY / "deploy" / "clamav" / "signatures" / "postern-test.ndb"
+_OWN_NAME = "Postern.Test.Sample"
+
+
+def own_sample() -> bytes:
+    """Return what our own signature looks for. Raise `OSError`, or `LookupError` if there is none."""
+    for line in _SIGNATURES.read_text(encoding="ascii").splitlines():
+        name, _, _, pattern = line.split(":")
+        if name == _OWN_NAME:
+            return bytes.fromhex(pattern)
+    raise LookupError(f"{_SIGNATURES}: no signature is named {_OWN_NAME}")
 
 
 def build(content: Content, sender: str, recipient: str) -> Message:

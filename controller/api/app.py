@@ -125,7 +125,9 @@ class _Explain:
             raise falcon.HTTPNotFound(description="no policy has been accepted yet")
         is_cookie = what.startswith("0x")
         response.media = (
-            reports.explain_cookie(accepted, _cookie(what)) if is_cookie else reports.explain_rule(accepted, what)
+            reports.explain_cookie(accepted, _cookie(what))
+            if is_cookie
+            else reports.explain_rule(accepted, what)
         )
 
 

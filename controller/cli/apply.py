@@ -18,7 +18,9 @@ def add_parser(subparsers: Subparsers) -> None:
         "A bad policy changes nothing.",
     )
     parser.add_argument("file", type=Path, help="policy file (YAML)")
-    parser.add_argument("--timeout", type=float, default=15.0, metavar="S", help="seconds to wait (default 15)")
+    parser.add_argument(
+        "--timeout", type=float, default=15.0, metavar="S", help="seconds to wait (default 15)"
+    )
     add_api_option(parser)
     parser.set_defaults(run=with_api(run))
 

@@ -6,6 +6,7 @@ Raises `CompileError` when two rules cannot both be carried out; its text names 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from controller.compiler import numbers
+from controller.compiler.errors import CompileError
 from controller.compiler.stages import (
     admission,
     commit,
@@ -20,7 +21,6 @@ from controller.compiler.stages import (
 )
 from controller.compiler.verify import verify
 from controller.compiler.view import SwitchView
-from controller.compiler.errors import CompileError
 from controller.pipeline.flows import Flow, FlowKey, SwitchState
 from controller.policy.model import Policy
 

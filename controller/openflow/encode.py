@@ -37,9 +37,7 @@ def installed_state(flows: list[InstalledFlow], groups: list[InstalledGroup]) ->
     for flow in flows:
         key = WireKey(flow.table, flow.priority, flow.fields)
         flow_by_key[key] = WireFlow(key, flow.cookie, flow.instructions, flow.wire_fields)
-    return WireState(
-        flow_by_key, {g.group_id: WireGroup(g.group_id, g.kind, g.buckets) for g in groups}
-    )
+    return WireState(flow_by_key, {g.group_id: WireGroup(g.group_id, g.kind, g.buckets) for g in groups})
 
 
 def encode_bundle(plan: Plan, xid: int, bundle_id: int) -> list[bytes]:

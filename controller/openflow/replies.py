@@ -145,4 +145,3 @@ def parse_bundle_control(buffer: bytes) -> tuple[int, int]:
         raise BadMessage("bundle control cut short")
     bundle_id, control = struct.unpack_from("!IH", buffer, 8)
     return bundle_id, control
-

@@ -31,7 +31,9 @@ def build_policy(top: Fields) -> Policy:
     """Return the policy of all records that are whole."""
     return Policy(
         switches=tuple(_switch(name, fields) for name, fields in _whole(top.get("switches"))),
-        links=tuple(sorted((_link(fields) for fields in top.get("links", ())), key=lambda link: (link.a, link.b))),
+        links=tuple(
+            sorted((_link(fields) for fields in top.get("links", ())), key=lambda link: (link.a, link.b))
+        ),
         uplinks=_attachments(top.get("uplinks")),
         tenants=tuple(_tenant(name, fields) for name, fields in _complete_tenants(top)),
         pools=tuple(_pool(name, fields) for name, fields in _whole(top.get("pools"))),
@@ -45,7 +47,9 @@ def _whole(records: dict[str, Fields] | None) -> list[tuple[str, Fields]]:
 def _complete_tenants(top: Fields) -> list[tuple[str, Fields]]:
     """Tenants that have at least prefixes and gateways, so that these can be checked."""
     tenants = (top.get("tenants") or {}).items()
-    return sorted((name, fields) for name, fields in tenants if {"prefixes", "gateways"} <= set(fields.values))
+    return sorted(
+        (name, fields) for name, fields in tenants if {"prefixes", "gateways"} <= set(fields.values)
+    )
 
 
 def _switch(name: str, fields: Fields) -> Switch:

@@ -68,7 +68,11 @@ def check(policy: Policy, known: KnownNames, report: Report) -> None:
             _check_mail(tenant, tenant.mail, known, report)
     for pool in policy.pools:
         if pool.kind in (PoolKind.SCANNER, PoolKind.ANTIVIRUS) and not pool.vip:
-            report.add(f"pools.{pool.name}.vip", f"is missing; a pool of kind {pool.kind} needs one", "add `vip: [...]`")
+            report.add(
+                f"pools.{pool.name}.vip",
+                f"is missing; a pool of kind {pool.kind} needs one",
+                "add `vip: [...]`",
+            )
     for uplink in policy.uplinks:
         _check_families(policy, uplink.name, uplink.edge, report)
 
@@ -78,7 +82,9 @@ def _check_ports(policy: Policy, known: KnownNames, report: Report) -> None:
     for path, at in used:
         if at.switch not in known.switches:
             names = sorted(known.switches)
-            remedy = f"add it under `switches`, or use one of {', '.join(names)}{suggestion(at.switch, names)}"
+            remedy = (
+                f"add it under `switches`, or use one of {', '.join(names)}{suggestion(at.switch, names)}"
+            )
             report.add(path, f"no switch is named {at.switch}", remedy)
     _check_distinct(report, used, "switch port")
 
@@ -123,7 +129,9 @@ def _check_distinct(report: Report, used: Iterable[tuple[str, Hashable]], what: 
 def _check_prefixes(policy: Policy, report: Report) -> None:
     """Neighbours in sorted order clash if any do: a prefix stands before all that it covers."""
     prefixes = [
-        (prefix, f"tenants.{tenant.name}.prefixes.{prefix}") for tenant in policy.tenants for prefix in tenant.prefixes
+        (prefix, f"tenants.{tenant.name}.prefixes.{prefix}")
+        for tenant in policy.tenants
+        for prefix in tenant.prefixes
     ]
     covering: list[tuple[Network, str]] = []
     for prefix, path in sorted(prefixes, key=lambda p: (p[0].version, p[0].network_address, p[0].prefixlen)):
@@ -137,7 +145,10 @@ def _check_prefixes(policy: Policy, report: Report) -> None:
 
 
 def _covers(wide: Network, narrow: Network) -> bool:
-    return wide.version == narrow.version and wide.network_address <= narrow.network_address <= wide.broadcast_address
+    return (
+        wide.version == narrow.version
+        and wide.network_address <= narrow.network_address <= wide.broadcast_address
+    )
 
 
 def _own_addresses(policy: Policy) -> Iterator[tuple[str, Address]]:
@@ -174,7 +185,11 @@ def _check_own_addresses(policy: Policy, report: Report) -> None:
             first = report.line(edge_path_by_address[address])
             report.add(path, f"address {address} is the edge's own ({first})", "use another address")
     starts = sorted(
-        ((prefix.version, int(prefix.network_address), prefix, tenant) for tenant in policy.tenants for prefix in tenant.prefixes),
+        (
+            (prefix.version, int(prefix.network_address), prefix, tenant)
+            for tenant in policy.tenants
+            for prefix in tenant.prefixes
+        ),
         key=lambda entry: entry[:2],
     )
     find = _finder([entry[:2] for entry in starts])
@@ -219,7 +234,11 @@ def _check_inside(tenant: Tenant, servers: Iterable[Address], path: str, report:
     for server in servers:
         if not any(server in prefix for prefix in tenant.prefixes):
             prefixes = ", ".join(map(str, tenant.prefixes))
-            report.add(f"{path}.{server}", f"is outside {tenant.name}'s prefixes ({prefixes})", "use one of its addresses")
+            report.add(
+                f"{path}.{server}",
+                f"is outside {tenant.name}'s prefixes ({prefixes})",
+                "use one of its addresses",
+            )
 
 
 def _check_services(tenant: Tenant, report: Report) -> None:
@@ -231,7 +250,9 @@ def _check_services(tenant: Tenant, report: Report) -> None:
         if service.protocol is not Protocol.ICMP and not service.ports:
             report.add(f"{path}.ports", "is missing", "list the ports: ports: [443]")
         if service.protocol is Protocol.TCP and _SMTP_PORT in service.ports:
-            report.add(f"{path}.ports.{_SMTP_PORT}", "port 25 would bypass the scanners", "mail belongs under `mail`")
+            report.add(
+                f"{path}.ports.{_SMTP_PORT}", "port 25 would bypass the scanners", "mail belongs under `mail`"
+            )
 
 
 def _check_mail(tenant: Tenant, mail: Mail, known: KnownNames, report: Report) -> None:
@@ -242,12 +263,20 @@ def _check_mail(tenant: Tenant, mail: Mail, known: KnownNames, report: Report) -
         if mail.proxies:
             _check_pool(f"{path}.proxies", mail.proxies, PoolKind.MAIL_PROXY, known, report)
         else:
-            report.add(f"{path}.proxies", "is missing in mode proxy", "name a pool of kind mail-proxy, or use mode direct")
+            report.add(
+                f"{path}.proxies",
+                "is missing in mode proxy",
+                "name a pool of kind mail-proxy, or use mode direct",
+            )
     else:
         if mail.proxies:
             report.add(f"{path}.proxies", "has no meaning in mode direct", "remove it, or use mode proxy")
         if any(rule.action is ScanAction.SKIP for rule in mail.scan):
-            report.add(f"{path}.scan", "mode direct scans everything, nothing can be skipped", "remove it, or use mode proxy")
+            report.add(
+                f"{path}.scan",
+                "mode direct scans everything, nothing can be skipped",
+                "remove it, or use mode proxy",
+            )
     if mail.on_verdict.infected is Disposition.PASS_TAGGED:
         report.add(f"{path}.on_verdict.infected", "malware is never passed on", "write reject or tempfail")
     if mail.on_verdict.unavailable is Disposition.REJECT:
@@ -257,13 +286,17 @@ def _check_mail(tenant: Tenant, mail: Mail, known: KnownNames, report: Report) -
         )  # fmt: skip
     if bool(mail.tls.certificate) != bool(mail.tls.key):
         given, lacking = ("certificate", "key") if mail.tls.certificate else ("key", "certificate")
-        report.add(f"{path}.tls.{given}", f"is given without `{lacking}`", f"add `{lacking}`, or remove `{given}`")
+        report.add(
+            f"{path}.tls.{given}", f"is given without `{lacking}`", f"add `{lacking}`, or remove `{given}`"
+        )
 
 
 def _check_pool(path: str, name: str, kind: PoolKind, known: KnownNames, report: Report) -> None:
     if name not in known.pools:
         names = sorted(known.pools)
-        remedy = f"add it under `pools`, or use one of {', '.join(names) or 'none yet'}{suggestion(name, names)}"
+        remedy = (
+            f"add it under `pools`, or use one of {', '.join(names) or 'none yet'}{suggestion(name, names)}"
+        )
         report.add(path, f"no pool is named {name}", remedy)
     elif known.pools[name] not in (kind, None):
         report.add(path, f"pool {name} is of kind {known.pools[name]}", f"name a pool of kind {kind}")

@@ -56,7 +56,9 @@ Type = Kind | Record | ListOf | MapOf
 
 _PORT = whole_number("TCP or UDP port", 1, 65_535)
 _EDGE = Key(
-    ListOf(kinds.ADDRESS, 1), "the edge's own addresses on this link; the switch answers ARP and ND for them", True
+    ListOf(kinds.ADDRESS, 1),
+    "the edge's own addresses on this link; the switch answers ARP and ND for them",
+    True,
 )
 
 SWITCH = Record(
@@ -96,7 +98,9 @@ SCAN_RULE = Record(
 ON_VERDICT = Record(
     {
         "infected": Key(choice(Disposition), "malware was found; never `pass-tagged`", default="reject"),
-        "limits": Key(choice(Disposition), "a scanner's limit was hit, as by an archive bomb", default="reject"),
+        "limits": Key(
+            choice(Disposition), "a scanner's limit was hit, as by an archive bomb", default="reject"
+        ),
         "encrypted": Key(choice(Disposition), "nobody can look inside", default="pass-tagged"),
         "unavailable": Key(choice(Disposition), "no scanner answered; never `reject`", default="tempfail"),
     }
@@ -115,7 +119,9 @@ MAIL = Record(
         "servers": Key(ListOf(kinds.ADDRESS, 1), "the tenant's own mail servers", True),
         "proxies": Key(kinds.NAME, "pool of mail proxies (mode `proxy` only)"),
         "scanners": Key(kinds.NAME, "pool of scanners", True),
-        "scan": Key(ListOf(SCAN_RULE), "first rule that holds decides (mode `proxy` only)", default="scan everything"),
+        "scan": Key(
+            ListOf(SCAN_RULE), "first rule that holds decides (mode `proxy` only)", default="scan everything"
+        ),
         "on_verdict": Key(ON_VERDICT, "what happens to a message that is not clean"),
         "tls": Key(MAIL_TLS, "encryption on both legs"),
         "message_limit": Key(kinds.SIZE, "largest message taken", default="25MiB"),

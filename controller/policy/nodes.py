@@ -81,7 +81,11 @@ def _compose(text: str, file: str) -> yaml.Node | None:
             documents += 1
             if documents > 1:
                 raise PolicyErrors(
-                    [PolicyError(place, "policy", "a second document begins here", "keep one policy in a file")]
+                    [
+                        PolicyError(
+                            place, "policy", "a second document begins here", "keep one policy in a file"
+                        )
+                    ]
                 )
     node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
     return node
@@ -128,13 +132,18 @@ def _convert_mapping(node: yaml.Node, file: str, depth: int, errors: list[Policy
         key = _convert(key_node, file, depth + 1, errors)
         value = _convert(value_node, file, depth + 1, errors)
         if not isinstance(key, Scalar):
-            errors.append(PolicyError(key.place, "policy", "a key must be plain text", "name it with one word"))
+            errors.append(
+                PolicyError(key.place, "policy", "a key must be plain text", "name it with one word")
+            )
             continue
         first = first_by_key.setdefault(key.text, key.place)
         if first is not key.place:
             errors.append(
                 PolicyError(
-                    key.place, key.text, f"given a second time (first in line {first.line})", "keep one of them"
+                    key.place,
+                    key.text,
+                    f"given a second time (first in line {first.line})",
+                    "keep one of them",
                 )
             )
             continue

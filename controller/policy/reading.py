@@ -125,7 +125,10 @@ class Reader:
         if len(node.entries) < wanted.at_least:
             self.error(node.place, path, "is empty", "name at least one")
             return _BAD
-        records = {name: self.record(value, wanted.item, _join(path, name)) for name, value in self._named(node, path)}
+        records = {
+            name: self.record(value, wanted.item, _join(path, name))
+            for name, value in self._named(node, path)
+        }
         return records
 
     def _named(self, node: Mapping, path: str) -> Iterator[tuple[str, Node]]:

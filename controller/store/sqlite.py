@@ -26,10 +26,14 @@ class SqliteStore:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"{path}: {error}; remedy: check the disk, or name another state directory") from error
+            raise StoreError(
+                f"{path}: {error}; remedy: check the disk, or name another state directory"
+            ) from error
 
     def last_policy(self) -> AcceptedPolicy | None:
-        row = self._execute("SELECT revision, file, text FROM policies ORDER BY revision DESC LIMIT 1").fetchone()
+        row = self._execute(
+            "SELECT revision, file, text FROM policies ORDER BY revision DESC LIMIT 1"
+        ).fetchone()
         return AcceptedPolicy(*row) if row else None
 
     def accept_policy(self, file: str, text: str) -> AcceptedPolicy:
@@ -47,4 +51,6 @@ class SqliteStore:
         try:
             return self._connection.execute(statement, values)
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}; remedy: make room on the disk, then try again") from error
+            raise StoreError(
+                f"{self._path}: {error}; remedy: make room on the disk, then try again"
+            ) from error

@@ -33,13 +33,22 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (JSON)")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)")
+    parser.add_argument(
+        "--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)"
+    )
     parser.add_argument("--name", default="gateway", help="this gateway's name in the journal")
     parser.add_argument(
-        "--state-dir", type=Path, metavar="DIR", help="for spool and certificates (default: as the settings say)"
+        "--state-dir",
+        type=Path,
+        metavar="DIR",
+        help="for spool and certificates (default: as the settings say)",
     )
-    parser.add_argument("--grace", type=float, default=10.0, metavar="S", help="seconds to finish sessions (10)")
-    parser.add_argument("--sessions", type=int, default=5_000, metavar="N", help="most sessions at once (5000)")
+    parser.add_argument(
+        "--grace", type=float, default=10.0, metavar="S", help="seconds to finish sessions (10)"
+    )
+    parser.add_argument(
+        "--sessions", type=int, default=5_000, metavar="N", help="most sessions at once (5000)"
+    )
     parser.add_argument(
         "--sessions-per-client", type=int, default=100, metavar="N", help="most from one address (100)"
     )

@@ -101,14 +101,18 @@ class _Reader:
 
     def __init__(self, value: Any, path: str) -> None:
         if not isinstance(value, dict):
-            raise SettingsError(f"{path or 'the file'}: an object is wanted; remedy: let the controller write it")
+            raise SettingsError(
+                f"{path or 'the file'}: an object is wanted; remedy: let the controller write it"
+            )
         self._value, self._path = value, path
 
     def take(self, key: str, kind: type, default: Any = None) -> Any:
         value = self._value.get(key, default)
         is_number_as_bool = kind is int and isinstance(value, bool)
         if not isinstance(value, kind) or is_number_as_bool:
-            raise SettingsError(f"{self._name(key)}: {kind.__name__} is wanted; remedy: let the controller write it")
+            raise SettingsError(
+                f"{self._name(key)}: {kind.__name__} is wanted; remedy: let the controller write it"
+            )
         return value
 
     def record(self, key: str) -> "_Reader":
@@ -121,7 +125,9 @@ class _Reader:
     def one_of(self, key: str, allowed: tuple[str, ...], default: str) -> str:
         value = self.take(key, str, default)
         if value not in allowed:
-            raise SettingsError(f"{self._name(key)}: unknown value {value!r:.60}; remedy: one of {', '.join(allowed)}")
+            raise SettingsError(
+                f"{self._name(key)}: unknown value {value!r:.60}; remedy: one of {', '.join(allowed)}"
+            )
         return str(value)
 
     def addresses(self, key: str) -> tuple[Address, ...]:
@@ -157,7 +163,9 @@ def parse_settings(text: str) -> Settings:
         raise SettingsError(f"not JSON: {error}; remedy: let the controller write the file again") from error
     top = _Reader(value, "")
     if (found := top.take("format", int, 0)) != _FORMAT:
-        raise SettingsError(f"format: is {found}, this gateway reads {_FORMAT}; remedy: use matching releases")
+        raise SettingsError(
+            f"format: is {found}, this gateway reads {_FORMAT}; remedy: use matching releases"
+        )
     port = top.take("port", int, 25)
     if not 1 <= port <= 65_535:
         raise SettingsError("port: outside 1..65535; remedy: correct it")
@@ -181,7 +189,9 @@ def _check_distinct_servers(settings: Settings) -> None:
     for tenant in settings.tenants:
         for server in tenant.servers:
             if seen.setdefault(server, tenant.name) != tenant.name:
-                raise SettingsError(f"tenants: {seen[server]} and {tenant.name} both have {server}; remedy: keep one")
+                raise SettingsError(
+                    f"tenants: {seen[server]} and {tenant.name} both have {server}; remedy: keep one"
+                )
 
 
 def _read_tenant(reader: _Reader) -> Tenant:
@@ -216,7 +226,11 @@ def _read_tenant(reader: _Reader) -> Tenant:
 
 def _read_scanner(reader: _Reader) -> ScannerAddress:
     unix = reader.take("unix", str, "")
-    return ScannerAddress(unix=unix) if unix else ScannerAddress(reader.take("host", str), reader.take("port", int))
+    return (
+        ScannerAddress(unix=unix)
+        if unix
+        else ScannerAddress(reader.take("host", str), reader.take("port", int))
+    )
 
 
 def _read_rule(reader: _Reader) -> ScanRule:

@@ -61,7 +61,9 @@ def test_nothing_that_was_sent_is_lost_or_added(pieces: list[bytes]) -> None:
     assert message + b".\r\n" + rest == whole
 
 
-@pytest.mark.parametrize(("message", "count"), [(b"a\nb", 1), (b"a\rb", 1), (b"a\r\r\nb", 1), (b"a\n\rb", 2), (b"a\r\n", 0)])
+@pytest.mark.parametrize(
+    ("message", "count"), [(b"a\nb", 1), (b"a\rb", 1), (b"a\r\r\nb", 1), (b"a\n\rb", 2), (b"a\r\n", 0)]
+)
 def test_lone_newlines_are_counted(message: bytes, count: int) -> None:
     assert receive(message + b"\r\n.\r\n")[2].flaws.bare_newlines == count
 

@@ -92,7 +92,16 @@ def test_without_a_scanner_mail_is_deferred_unless_the_tenant_says_otherwise() -
 
 
 def test_the_offer_is_what_both_sides_can_do_in_the_servers_order() -> None:
-    server = ("DSN", "SIZE 1000", "CHUNKING", "BINARYMIME", "AUTH PLAIN", "XCLIENT NAME", "8BITMIME", "STARTTLS")
+    server = (
+        "DSN",
+        "SIZE 1000",
+        "CHUNKING",
+        "BINARYMIME",
+        "AUTH PLAIN",
+        "XCLIENT NAME",
+        "8BITMIME",
+        "STARTTLS",
+    )
     assert offered(server, tenant_with(), is_encrypted=False) == ("DSN", "SIZE 1000", "8BITMIME", "STARTTLS")
 
 
@@ -104,7 +113,9 @@ def test_encryption_is_not_offered_twice() -> None:
     assert "STARTTLS" not in offered(("PIPELINING",), tenant_with(), is_encrypted=True)
 
 
-@pytest.mark.parametrize(("server", "limit"), [("SIZE 500", 500), ("SIZE 5000", 2_000), ("SIZE", 2_000), ("SIZE 0", 2_000)])
+@pytest.mark.parametrize(
+    ("server", "limit"), [("SIZE 500", 500), ("SIZE 5000", 2_000), ("SIZE", 2_000), ("SIZE 0", 2_000)]
+)
 def test_the_smaller_size_limit_is_offered(server: str, limit: int) -> None:
     tenant = tenant_with(message_limit_bytes=2_000)
     assert size_limit(offered((server,), tenant, is_encrypted=True), tenant) == limit
@@ -133,7 +144,9 @@ def test_a_bad_setting_is_named_by_its_key(change: dict[str, Any], key: str) -> 
     assert str(caught.value).startswith(key)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "null", '{"format": 2}', '{"format": 1, "role": "king"}', "[" * 5_000])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", "null", '{"format": 2}', '{"format": 1, "role": "king"}', "[" * 5_000]
+)
 def test_a_file_that_is_no_settings_is_refused(text: str) -> None:
     with pytest.raises(SettingsError):
         parse_settings(text)

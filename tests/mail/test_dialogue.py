@@ -41,7 +41,10 @@ def test_the_envelope_travels_as_the_client_wrote_it(client: Client, server: Scr
     client.hello()
     client.ask(b"mail from: <A@B.example> size=100")
     client.ask(b"RCPT TO:<@relay.example:c@acme.example> NOTIFY=NEVER")
-    assert server.commands[1:] == ["mail from: <A@B.example> size=100", "RCPT TO:<@relay.example:c@acme.example> NOTIFY=NEVER"]
+    assert server.commands[1:] == [
+        "mail from: <A@B.example> size=100",
+        "RCPT TO:<@relay.example:c@acme.example> NOTIFY=NEVER",
+    ]
 
 
 def test_the_end_of_data_across_two_segments_is_seen(client: Client, server: ScriptedServer) -> None:
@@ -62,8 +65,12 @@ def test_an_empty_message_is_a_message(client: Client, server: ScriptedServer) -
     assert server.messages == [b""]
 
 
-@pytest.mark.parametrize("almost", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r.\r\n", b"\r\n.\r\r\n"])
-def test_smuggling_is_refused_after_the_true_end(client: Client, server: ScriptedServer, almost: bytes) -> None:
+@pytest.mark.parametrize(
+    "almost", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r.\r\n", b"\r\n.\r\r\n"]
+)
+def test_smuggling_is_refused_after_the_true_end(
+    client: Client, server: ScriptedServer, almost: bytes
+) -> None:
     smuggled = b"a" + almost + b"MAIL FROM:<evil@x.example>\r\nRCPT TO:<c@acme.example>\r\nDATA\r\nevil"
     reply = client.message(smuggled)
     assert reply.startswith("550 5.6.11 ")
@@ -80,7 +87,9 @@ def test_lone_newlines_are_normalized_where_the_tenant_wants_it(
     assert server.messages == [b"a\r\nb\r\n\r\nc\r\n"]
 
 
-def test_a_nul_is_refused_or_passed_as_the_tenant_wants(start_gateway: StartGateway, server: ScriptedServer) -> None:
+def test_a_nul_is_refused_or_passed_as_the_tenant_wants(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
     assert start_gateway(server.port).client().message(b"a\0b").startswith("550 5.6.0 ")
     assert start_gateway(server.port, nul_bytes="pass").client().message(b"a\0b")[:3] == "250"
     assert server.messages == [b"a\0b\r\n"]
@@ -111,10 +120,19 @@ def test_a_client_that_only_chatters_is_hung_up_on(client: Client) -> None:
     assert [client.reply()[:3] for _ in range(101)][-1] == "421"
 
 
-def test_the_offer_is_the_servers_less_what_the_gateway_cannot_do(client: Client, server: ScriptedServer) -> None:
-    server.script["EHLO"] = b"250-mx\r\n250-CHUNKING\r\n250-AUTH PLAIN\r\n250-PIPELINING\r\n250-XCLIENT A\r\n250 8BITMIME\r\n"
+def test_the_offer_is_the_servers_less_what_the_gateway_cannot_do(
+    client: Client, server: ScriptedServer
+) -> None:
+    server.script["EHLO"] = (
+        b"250-mx\r\n250-CHUNKING\r\n250-AUTH PLAIN\r\n250-PIPELINING\r\n250-XCLIENT A\r\n250 8BITMIME\r\n"
+    )
     client.reply()
-    assert client.ask(b"EHLO c.example").split("\n") == ["250-mx", "250-PIPELINING", "250-8BITMIME", "250 STARTTLS"]
+    assert client.ask(b"EHLO c.example").split("\n") == [
+        "250-mx",
+        "250-PIPELINING",
+        "250-8BITMIME",
+        "250 STARTTLS",
+    ]
 
 
 def test_bdat_is_never_read_as_commands(client: Client, server: ScriptedServer) -> None:
@@ -154,7 +172,9 @@ def test_pipelined_commands_are_answered_in_order(client: Client, server: Script
         b"250 ok\r\n" if "good" in server.commands[-1] else b"550 5.1.1 unknown\r\n"
     )
     client.hello()
-    client.send(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<bad@acme.example>\r\nRCPT TO:<good@acme.example>\r\nDATA\r\n")
+    client.send(
+        b"MAIL FROM:<a@b.example>\r\nRCPT TO:<bad@acme.example>\r\nRCPT TO:<good@acme.example>\r\nDATA\r\n"
+    )
     assert [client.reply()[:3] for _ in range(4)] == ["250", "550", "250", "354"]
     assert client.ask(b"body\r\n.")[:3] == "250"
 
@@ -195,7 +215,9 @@ def test_a_client_that_speaks_before_the_greeting_is_out_of_step(
     assert client.is_closed()
 
 
-def test_plaintext_behind_starttls_is_thrown_away(client: Client, server: ScriptedServer, gateway: RunningGateway) -> None:
+def test_plaintext_behind_starttls_is_thrown_away(
+    client: Client, server: ScriptedServer, gateway: RunningGateway
+) -> None:
     client.hello()
     client.send(b"STARTTLS\r\nMAIL FROM:<injected@x.example>\r\n")
     assert client.is_closed()
@@ -254,7 +276,12 @@ def test_a_control_character_never_reaches_the_server(client: Client, server: Sc
 
 @pytest.mark.parametrize(
     ("verb", "step"),
-    [("MAIL", b"450 4.7.1 greylisted\r\n"), ("RCPT", b"550-5.1.1 no\r\n550 5.1.1 such user\r\n"), ("DATA", b"452 4.3.1 full\r\n"), ("DOT", b"554 5.7.1 our own filter\r\n")],
+    [
+        ("MAIL", b"450 4.7.1 greylisted\r\n"),
+        ("RCPT", b"550-5.1.1 no\r\n550 5.1.1 such user\r\n"),
+        ("DATA", b"452 4.3.1 full\r\n"),
+        ("DOT", b"554 5.7.1 our own filter\r\n"),
+    ],
 )
 def test_the_servers_refusal_reaches_the_client_word_for_word(
     client: Client, server: ScriptedServer, verb: str, step: bytes
@@ -270,7 +297,9 @@ def test_the_servers_refusal_reaches_the_client_word_for_word(
 
 
 @pytest.mark.parametrize("banner", [b"554 5.7.1 go away\r\n", b"421 4.3.2 closing\r\n"])
-def test_the_servers_refusal_to_talk_is_passed_on(gateway: RunningGateway, server: ScriptedServer, banner: bytes) -> None:
+def test_the_servers_refusal_to_talk_is_passed_on(
+    gateway: RunningGateway, server: ScriptedServer, banner: bytes
+) -> None:
     server.script["BANNER"] = banner
     client = gateway.client()
     assert client.reply() == banner.decode().strip()
@@ -298,7 +327,13 @@ def test_a_server_that_dies_at_any_word_means_try_again(
     server.script[verb] = hang_up
     client = gateway.client()
     said = [client.reply()]
-    for line in (b"EHLO c.example", b"MAIL FROM:<a@b.example>", b"RCPT TO:<c@acme.example>", b"DATA", MESSAGE + b"\r\n."):
+    for line in (
+        b"EHLO c.example",
+        b"MAIL FROM:<a@b.example>",
+        b"RCPT TO:<c@acme.example>",
+        b"DATA",
+        MESSAGE + b"\r\n.",
+    ):
         try:
             said.append(client.ask(line))
         except OSError:
@@ -334,7 +369,9 @@ def test_a_server_that_closed_while_we_waited_is_asked_again(client: Client, ser
     assert server.messages == [MESSAGE + b"\r\n"]
 
 
-def test_a_server_that_changed_its_mind_in_between_means_try_again(client: Client, server: ScriptedServer) -> None:
+def test_a_server_that_changed_its_mind_in_between_means_try_again(
+    client: Client, server: ScriptedServer
+) -> None:
     def die_and_change(connection: socket.socket) -> None:
         server.script["RCPT"] = b"550 5.1.1 no more\r\n"
         connection.sendall(b"250 ok\r\n")
@@ -349,7 +386,9 @@ def test_a_server_that_changed_its_mind_in_between_means_try_again(client: Clien
     assert server.messages == []
 
 
-@pytest.mark.parametrize("nonsense", [b"hello?\r\n", b"250-a\r\n550 b\r\n", b"354 go\r\n", b"250-x\r\n" * 700, b"250 a\nb\r\n"])
+@pytest.mark.parametrize(
+    "nonsense", [b"hello?\r\n", b"250-a\r\n550 b\r\n", b"354 go\r\n", b"250-x\r\n" * 700, b"250 a\nb\r\n"]
+)
 def test_an_answer_that_makes_no_sense_means_try_again(
     client: Client, server: ScriptedServer, nonsense: bytes
 ) -> None:
@@ -387,7 +426,9 @@ def test_a_client_that_leaves_inside_the_message_delivers_nothing(
     assert "DATA" not in server.commands
 
 
-def test_every_client_has_its_own_connection_to_the_server(gateway: RunningGateway, server: ScriptedServer) -> None:
+def test_every_client_has_its_own_connection_to_the_server(
+    gateway: RunningGateway, server: ScriptedServer
+) -> None:
     clients = [gateway.client(f"127.0.2.{number}") for number in range(1, 6)]
     for one in clients:
         one.hello()
@@ -402,7 +443,9 @@ def test_a_message_that_goes_round_in_circles_is_stopped(client: Client) -> None
     assert client.message(header + b"\r\nbody").startswith("554 5.4.6 ")
 
 
-def test_too_many_sessions_of_one_client_are_shed_with_421(start_gateway: StartGateway, server: ScriptedServer) -> None:
+def test_too_many_sessions_of_one_client_are_shed_with_421(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
     gateway = start_gateway(server.port, "--sessions-per-client", "2")
     first, second = gateway.client(), gateway.client()
     first.hello(), second.hello()
@@ -431,7 +474,9 @@ def test_bad_settings_change_nothing_and_are_named(gateway: RunningGateway) -> N
     gateway.client().hello()
 
 
-def test_a_terminal_escape_of_a_client_stays_data_in_the_journal(client: Client, gateway: RunningGateway) -> None:
+def test_a_terminal_escape_of_a_client_stays_data_in_the_journal(
+    client: Client, gateway: RunningGateway
+) -> None:
     client.hello()
     client.ask(b"MAIL FROM:<" + "\u202eé".encode() + b"@b.example>")
     client.ask(b"QUIT")

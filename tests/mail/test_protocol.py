@@ -136,7 +136,12 @@ def test_any_garbage_is_a_path_or_a_command_error(garbage: bytes) -> None:
 
 
 def test_verbs_come_in_any_case() -> None:
-    assert [verb_of(line) for line in (b"data", b"DaTa", b"mail FROM:<>", b"\xff\xfe")] == ["DATA", "DATA", "MAIL", ""]
+    assert [verb_of(line) for line in (b"data", b"DaTa", b"mail FROM:<>", b"\xff\xfe")] == [
+        "DATA",
+        "DATA",
+        "MAIL",
+        "",
+    ]
 
 
 def test_a_reply_of_several_lines_is_taken_whole_and_passed_on_as_it_came() -> None:

@@ -81,7 +81,9 @@ def test_an_archive_past_the_scanners_limits_is_refused(
     start_gateway: StartGateway, server: ScriptedServer, clamd: dict[str, Any]
 ) -> None:
     gateway = start_gateway(server.port, scan=[], scanners=[clamd])
-    assert gateway.client().message(attached(archive_of(200))).startswith("550 5.7.1 content refused (limits)")
+    assert (
+        gateway.client().message(attached(archive_of(200))).startswith("550 5.7.1 content refused (limits)")
+    )
     assert server.messages == []
 
 
@@ -91,7 +93,9 @@ def test_without_a_scanner_mail_is_deferred(start_gateway: StartGateway, server:
     assert server.messages == []
 
 
-def test_without_a_scanner_a_tenant_may_have_mail_tagged(start_gateway: StartGateway, server: ScriptedServer) -> None:
+def test_without_a_scanner_a_tenant_may_have_mail_tagged(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
     away = [{"host": "127.0.0.1", "port": free_port()}]
     gateway = start_gateway(server.port, scan=[], scanners=away, on_verdict={"unavailable": "pass-tagged"})
     assert gateway.client().message(attached(b"x"))[:3] == "250"
@@ -101,7 +105,9 @@ def test_without_a_scanner_a_tenant_may_have_mail_tagged(start_gateway: StartGat
 def test_the_second_scanner_is_asked_when_the_first_is_away(
     start_gateway: StartGateway, server: ScriptedServer, clamd: dict[str, Any]
 ) -> None:
-    gateway = start_gateway(server.port, scan=[], scanners=[{"host": "127.0.0.1", "port": free_port()}, clamd])
+    gateway = start_gateway(
+        server.port, scan=[], scanners=[{"host": "127.0.0.1", "port": free_port()}, clamd]
+    )
     assert gateway.client().message(attached(EICAR)).startswith("550 5.7.1 ")
 
 

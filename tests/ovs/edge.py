@@ -65,7 +65,9 @@ class EdgeUnderTest:
         """Send a TCP segment as the neighbour at `port` would; return the ports it left by."""
         return set(self.send(port, tcp_frame((MAC_BY_PORT[port], EDGE_MAC), source, target, flags)))
 
-    def reply_frame(self, port: int, source: tuple[str, int], target: tuple[str, int], flags: int) -> packet.Packet:
+    def reply_frame(
+        self, port: int, source: tuple[str, int], target: tuple[str, int], flags: int
+    ) -> packet.Packet:
         """Send a segment that must leave exactly once; return the frame that left."""
         arrived = self.send(port, tcp_frame((MAC_BY_PORT[port], EDGE_MAC), source, target, flags))
         ((_, frames),) = arrived.items()

@@ -41,7 +41,9 @@ def neighbour_solicitation(mac: str, address: str, wanted: str) -> bytes:
     question = icmpv6.nd_neighbor(dst=wanted, option=icmpv6.nd_option_sla(hw_src=mac))
     return _serialized(
         ethernet.ethernet(group, mac, _IPV6),
-        ipv6.ipv6(src=address, dst=f"ff02::1:ff{last[0]:02x}:{last[1]:02x}{last[2]:02x}", nxt=_ICMPV6, hop_limit=255),
+        ipv6.ipv6(
+            src=address, dst=f"ff02::1:ff{last[0]:02x}:{last[1]:02x}{last[2]:02x}", nxt=_ICMPV6, hop_limit=255
+        ),
         icmpv6.icmpv6(type_=icmpv6.ND_NEIGHBOR_SOLICIT, data=question),
     )
 

@@ -60,9 +60,7 @@ def _answered(view: SwitchView) -> Iterator[tuple[int, Address, str]]:
 
 
 def _arp_reply(view: SwitchView, party: int, address: int, because: str) -> Flow:
-    wanted = match(
-        (f.PARTY, party), (f.ETH_TYPE, EthType.ARP), (f.ARP_OP, _REQUEST), (f.ARP_TPA, address)
-    )
+    wanted = match((f.PARTY, party), (f.ETH_TYPE, EthType.ARP), (f.ARP_OP, _REQUEST), (f.ARP_TPA, address))
     actions = (
         Move(f.ETH_SRC, f.ETH_DST, 48),
         SetField(f.ETH_SRC, view.mac),

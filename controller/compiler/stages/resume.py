@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from controller.compiler.view import ETH_TYPES, SwitchView
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
-from controller.pipeline.fields import LABEL_INITIATOR, LABEL_RESPONDER, MAC_BITS, CtState, EthType, Role, Zone
+from controller.pipeline.fields import (
+    LABEL_INITIATOR,
+    LABEL_RESPONDER,
+    MAC_BITS,
+    CtState,
+    EthType,
+    Role,
+    Zone,
+)
 from controller.pipeline.flows import DecTtl, Flow, LookUpConnection, Match, Move, SetField, match
 from controller.pipeline.tables import Table
 

@@ -11,6 +11,7 @@ from controller.compiler.view import (
     SMTP_PORT,
     SwitchView,
     destination_is,
+    mac_number,
     tcp_to,
 )
 from controller.ids import group_id, party_id
@@ -19,7 +20,6 @@ from controller.pipeline import priorities
 from controller.pipeline.fields import Field, IpProto, Role, Zone
 from controller.pipeline.flows import Bucket, Flow, Group, Resubmit, SetField, ToGroup, match
 from controller.pipeline.tables import Table
-from controller.compiler.view import mac_number
 from controller.policy.model import Address, Mail, Pool, Protocol, Service, Tenant
 
 _OUTSIDE = (f.ZONE, Zone.OUTSIDE)

@@ -49,9 +49,7 @@ def _relay_legs(view: SwitchView) -> Iterator[Flow]:
             because = f"tenants.{tenant.name}.mail.servers.{server}"
             there = match((f.ROLE, Role.GATEWAY), *destination_is(server), *tcp_to(SMTP_PORT))
             yield _look_up(priorities.HIGH, there, Zone.RELAY, because)
-            back = match(
-                (f.ROLE, Role.TENANT), (f.PARTY, party), *source_is(server), *tcp_from(SMTP_PORT)
-            )
+            back = match((f.ROLE, Role.TENANT), (f.PARTY, party), *source_is(server), *tcp_from(SMTP_PORT))
             yield _look_up(priorities.NORMAL, back, Zone.RELAY, because)
 
 

@@ -58,7 +58,11 @@ BY_PROBLEM = {
 
 
 def refused_content(verdict: str, signature: str) -> str:
-    what = f"malware found: {signature}" if verdict == "infected" else f"content refused ({verdict}): {signature}"
+    what = (
+        f"malware found: {signature}"
+        if verdict == "infected"
+        else f"content refused ({verdict}): {signature}"
+    )
     return _reply(550, f"5.7.1 {what}")
 
 

@@ -23,7 +23,12 @@ _MAILBOX = _LOCAL + rb"@(?P<domain>" + _NAME + rb"|" + _LITERAL + rb")"
 _PARAMETERS = rb"(?P<parameters>(?: +[A-Za-z0-9][A-Za-z0-9-]*(?:=[\x21-\x3c\x3e-\x7e\x80-\xff]+)?)*) *"
 _MAIL = re.compile(rb"(?i:MAIL FROM:) ?<(?P<path>" + _ROUTE + rb"(?:" + _MAILBOX + rb")?)>" + _PARAMETERS)
 _RCPT = re.compile(
-    rb"(?i:RCPT TO:) ?<(?P<path>" + _ROUTE + rb"(?:" + _MAILBOX + rb"|(?P<postmaster>(?i:postmaster))))>" + _PARAMETERS
+    rb"(?i:RCPT TO:) ?<(?P<path>"
+    + _ROUTE
+    + rb"(?:"
+    + _MAILBOX
+    + rb"|(?P<postmaster>(?i:postmaster))))>"
+    + _PARAMETERS
 )
 _ENCODED_CONTROL = re.compile(rb"\+(?:[01][0-9A-Fa-f]|7[Ff])")
 

@@ -4,15 +4,12 @@ RFC 5321, 2.3.8: CR and LF only ever appear together. A lone LF that one side
 takes for the end of a line and the other does not is how mail is smuggled.
 """
 
-
 # RFC 5321, 4.5.3.1.4: 512; DSN and SMTPUTF8 parameters may add to it (RFC 3461, 4; RFC 6531, 3.4).
 MAX_COMMAND_BYTES = 2_048
 
 
 class LineError(Exception):
     """The client's line breaks the protocol; the line was consumed."""
-
-
 
 
 def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None:

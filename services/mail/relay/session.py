@@ -364,7 +364,9 @@ class Session:
         self.envelope = None
 
 
-_NOT_OFFERED = frozenset({"AUTH", "EXPN", "ETRN", "XCLIENT", "XFORWARD", "BURL", "TURN", "SEND", "SOML", "SAML"})
+_NOT_OFFERED = frozenset(
+    {"AUTH", "EXPN", "ETRN", "XCLIENT", "XFORWARD", "BURL", "TURN", "SEND", "SOML", "SAML"}
+)
 _KNOWN_VERBS = _NOT_OFFERED | {
     "EHLO", "HELO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "HELP", "QUIT", "STARTTLS", "BDAT",
 }  # fmt: skip

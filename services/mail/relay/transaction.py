@@ -34,7 +34,6 @@ _RECEIVED = re.compile(rb"^received:", re.IGNORECASE | re.MULTILINE)
 _MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r\n[ \t]+)?(<[!-~]{1,250}>)", re.IGNORECASE | re.MULTILINE)
 
 
-
 class Transaction:
     def __init__(self, session: "Session", envelope: Envelope) -> None:
         self._session, self._envelope = session, envelope

@@ -58,7 +58,10 @@ class Gateway:
             self._servers.append(await self._loop.create_server(self._admit, sock=sock))
         self._chores = [self._loop.create_task(self._sweeper.run()), self._loop.create_task(self._watch())]
         self._journal.write(
-            Event.GATEWAY_STARTED, role=self._settings.role.value, pool=self._settings.pool, port=self._settings.port
+            Event.GATEWAY_STARTED,
+            role=self._settings.role.value,
+            pool=self._settings.pool,
+            port=self._settings.port,
         )
 
     async def stop(self, grace_s: float) -> None:

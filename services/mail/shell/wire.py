@@ -88,7 +88,9 @@ class Wire(asyncio.Protocol):
                 raise WireClosed
             await self._wait(within_s)
 
-    async def upgrade(self, context: ssl.SSLContext, name: str | None, is_server: bool, within_s: float) -> None:
+    async def upgrade(
+        self, context: ssl.SSLContext, name: str | None, is_server: bool, within_s: float
+    ) -> None:
         """Do a TLS handshake on this connection. Raise `WireTimeout`, `ssl.SSLError` or `OSError`."""
         self._resume_reading()
         try:
