@@ -149,8 +149,8 @@ class Edge(app_manager.RyuApp):
             channel = self._channels[id(datapath)] = RyuChannel(datapath)
             dpid = datapath.id
             self._queue.put((lambda runtime: runtime.on_connected(time.monotonic(), dpid, channel), None))
-        elif (channel := self._channels.pop(id(datapath), None)) and (dpid := datapath.id) is not None:
-            self._queue.put((lambda runtime: runtime.on_disconnected(dpid, channel), None))
+        elif (gone := self._channels.pop(id(datapath), None)) and (dpid := datapath.id) is not None:
+            self._queue.put((lambda runtime: runtime.on_disconnected(dpid, gone), None))
 
     @set_ev_cls(
         [

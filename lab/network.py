@@ -9,6 +9,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lab import namespaces, processes, switches
 from lab.errors import LabError
@@ -160,7 +161,7 @@ def read(places: Places) -> Network:
     )
 
 
-def _read_host(facts: dict) -> Host:
+def _read_host(facts: dict[str, Any]) -> Host:
     ports = tuple(Port(**port) for port in facts["ports"])
     return Host(facts["name"], facts["pid"], facts["role"], facts["domain"], tuple(facts["addresses"]), ports)
 

@@ -28,7 +28,7 @@ class Clock:
         self.packet_ins = packet_ins
 
 
-def build_app(ask: Ask[Any], clock: Clock) -> falcon.App:
+def build_app(ask: Ask[Any], clock: Clock) -> falcon.App[Any, Any]:
     app = falcon.App()
     app.add_route("/v1/status", _Status(ask, clock))
     app.add_route("/v1/policy", _Policy(ask, clock))

@@ -11,8 +11,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "schema",
         help="print the JSON Schema of a policy",
-        description="Print the JSON Schema of policy files. Editors with a YAML language server take it from a "
-        "first line such as: # yaml-language-server: $schema=postern.schema.json",
+        description="Print the JSON Schema of policy files. Editors with a YAML language server take it from "
+        "a first line such as: # yaml-language-server: $schema=postern.schema.json",
     )
     parser.set_defaults(run=run)
 

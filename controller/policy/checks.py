@@ -145,10 +145,7 @@ def _check_prefixes(policy: Policy, report: Report) -> None:
 
 
 def _covers(wide: Network, narrow: Network) -> bool:
-    return (
-        wide.version == narrow.version
-        and wide.network_address <= narrow.network_address <= wide.broadcast_address
-    )
+    return wide.version == narrow.version and narrow.network_address in wide
 
 
 def _own_addresses(policy: Policy) -> Iterator[tuple[str, Address]]:

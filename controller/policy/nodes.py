@@ -96,7 +96,9 @@ def _too_deep(place: Place) -> PolicyError:
 
 
 def _place(thing: yaml.Event | yaml.Node, file: str) -> Place:
-    return Place(file, thing.start_mark.line + 1, thing.start_mark.column + 1)
+    mark = thing.start_mark
+    assert mark is not None  # PyYAML's own events and nodes always have one
+    return Place(file, mark.line + 1, mark.column + 1)
 
 
 def _yaml_error(error: yaml.YAMLError, file: str) -> PolicyError:

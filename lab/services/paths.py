@@ -1,5 +1,7 @@
 """The ways that must work once all runs: from outside, through the edge, to each tenant's mail server."""
 
+from functools import partial
+
 from lab import probes
 from lab.errors import LabError
 from lab.part import Part, Scene
@@ -16,7 +18,7 @@ def build_parts(scene: Scene) -> list[Part]:
             host=outside[0].name,
             command=(),
             log=scene.places.log("controller"),
-            check=lambda address=str(server): probes.smtp_banner(pin, address),
+            check=partial(probes.smtp_banner, pin, str(server)),
         )
         for tenant in scene.policy.tenants
         if tenant.mail

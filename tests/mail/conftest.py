@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,12 @@ class RunningGateway:
     settings_file: Path
     log: Path
     settings: dict[str, Any]
+    clients: list[Client] = field(default_factory=list)
 
     def client(self, source: str = "127.0.2.5") -> Client:
-        return Client(self.port, source)
+        """Connect; the connection is closed when the test is over, if not before."""
+        self.clients.append(Client(self.port, source))
+        return self.clients[-1]
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
         lines = self.log.read_text().splitlines() if self.log.exists() else []
@@ -102,8 +105,17 @@ def start_gateway(tmp_path: Path) -> Iterator[StartGateway]:
             **of_tenant,
         }
         port = free_port("127.0.1.10")
-        settings = {"format": 1, "revision": 1, "role": "proxy", "pool": "p", "port": port, "transparent": False,
-                    "hostname": "edge.example", "state_dir": str(tmp_path / "state"), "tenants": [tenant]}  # fmt: skip
+        settings = {
+            "format": 1,
+            "revision": 1,
+            "role": "proxy",
+            "pool": "p",
+            "port": port,
+            "transparent": False,
+            "hostname": "edge.example",
+            "state_dir": str(tmp_path / "state"),
+            "tenants": [tenant],
+        }
         file, log = tmp_path / f"settings-{port}.json", tmp_path / f"log-{port}"
         file.write_text(json.dumps(settings))
         command = [sys.executable, "-m", "services.mail.main", "--settings", str(file), "--log", str(log),
@@ -116,6 +128,8 @@ def start_gateway(tmp_path: Path) -> Iterator[StartGateway]:
 
     yield start
     for gateway in started:
+        for client in gateway.clients:
+            client.close()
         stop(gateway.process)
 
 
@@ -125,10 +139,8 @@ def gateway(start_gateway: StartGateway, server: ScriptedServer) -> RunningGatew
 
 
 @pytest.fixture
-def client(gateway: RunningGateway) -> Iterator[Client]:
-    connected = gateway.client()
-    yield connected
-    connected.close()
+def client(gateway: RunningGateway) -> Client:
+    return gateway.client()
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,10 @@ class ScriptedServer:
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError, ssl.SSLError), connection:
             self._do(connection, "BANNER", b"220 mx.acme.example ESMTP\r\n")
-            file = connection.makefile("rb")
+            self._converse(connection)
+
+    def _converse(self, connection: socket.socket) -> None:
+        with connection.makefile("rb") as file:
             while line := file.readline():
                 self.commands.append(line.decode("utf-8", "replace").rstrip("\r\n"))
                 verb = line.split(b" ")[0].strip().decode("ascii", "replace").upper()

@@ -8,7 +8,10 @@ from typing import Any
 from tests.mail.conftest import EICAR, StartGateway, free_port
 from tests.mail.scripted import ScriptedServer
 
-HEAD = b"Subject: s\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+HEAD = (
+    b"Subject: s\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n"
+    b"Content-Transfer-Encoding: base64\r\n\r\n"
+)
 
 
 def attached(content: bytes) -> bytes:

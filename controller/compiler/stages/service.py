@@ -18,7 +18,7 @@ from controller.ids import group_id, party_id
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
 from controller.pipeline.fields import Field, IpProto, Role, Zone
-from controller.pipeline.flows import Bucket, Flow, Group, Resubmit, SetField, ToGroup, match
+from controller.pipeline.flows import Bucket, Flow, Group, Match, Resubmit, SetField, ToGroup, match
 from controller.pipeline.tables import Table
 from controller.policy.model import Address, Mail, Pool, Protocol, Service, Tenant
 
@@ -62,7 +62,7 @@ def _mail(view: SwitchView, tenant: Tenant, mail: Mail) -> Iterator[Flow]:
         yield Flow(Table.SERVICE, priorities.HIGH, relay, (), Table.ROUTE, because)
 
 
-def _to_pool(wanted: tuple, pool: Pool, because: str) -> Flow:
+def _to_pool(wanted: Match, pool: Pool, because: str) -> Flow:
     return Flow(Table.SERVICE, priorities.HIGH, wanted, (ToGroup(group_id(pool.name)),), None, because)
 
 

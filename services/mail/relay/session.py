@@ -50,24 +50,32 @@ class Surroundings:
     sweeper: Sweeper
 
 
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Who has come to whom, and what holds for them until they part."""
+
+    settings: Settings
+    tenant: Tenant
+    client: tuple[Address, int]
+    server: Address
+    tls: ssl.SSLContext | None  # none: STARTTLS is not offered
+
+
 class Session:
-    def __init__(
-        self,
-        around: Surroundings,
-        settings: Settings,
-        tenant: Tenant,
-        wire: Wire,
-        ends: tuple[tuple[Address, int], Address],
-        tls: ssl.SSLContext | None,
-    ) -> None:
-        self.around, self.settings, self.tenant, self.wire = around, settings, tenant, wire
-        self.client, self.server = ends
-        self.tls = tls
+    def __init__(self, around: Surroundings, occasion: Occasion, wire: Wire) -> None:
+        self.around, self.wire = around, wire
+        self.settings, self.tenant, self.tls = occasion.settings, occasion.tenant, occasion.tls
+        self.client, self.server = occasion.client, occasion.server
         self.session_id = secrets.token_hex(6)
         self.messages = 0
         self.is_encrypted = False
         self.upstream = Upstream(
-            around.loop, around.sweeper, tenant, self.client, self.server, settings.is_transparent
+            around.loop,
+            around.sweeper,
+            self.tenant,
+            self.client,
+            self.server,
+            self.settings.is_transparent,
         )
         self.envelope: Envelope | None = None
         self.offer: tuple[str, ...] = ()

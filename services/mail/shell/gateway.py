@@ -14,7 +14,7 @@ from typing import Any
 from services.mail.journal import Event, Journal
 from services.mail.protocol import catalogue
 from services.mail.protocol.catalogue import with_trace
-from services.mail.relay.session import Session, Surroundings
+from services.mail.relay.session import Occasion, Session, Surroundings
 from services.mail.settings import Address, Settings, SettingsError, Tenant, parse_settings
 from services.mail.shell.certificates import client_context
 from services.mail.shell.scanners import Scanners
@@ -153,9 +153,8 @@ class Gateway:
         keys = self._keys(client[0], tenant)
         self._open.update(keys)
         self._sweeper.add(wire)
-        session = Session(
-            self._around, self._settings, tenant, wire, (client, server), self._tls.get(tenant.name)
-        )
+        occasion = Occasion(self._settings, tenant, client, server, self._tls.get(tenant.name))
+        session = Session(self._around, occasion, wire)
         task = self._loop.create_task(self._hold(session, wire, keys))
         self._sessions.add(task)
         task.add_done_callback(self._sessions.discard)

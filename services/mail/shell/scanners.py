@@ -8,7 +8,7 @@ verdict is `unavailable`, and never clean.
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from services.mail.protocol import clamd
 from services.mail.protocol.clamd import Verdict, VerdictKind
@@ -100,10 +100,8 @@ async def _stream(
     spool: Spool, address: ScannerAddress, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> Verdict:
     """Send the content and return the verdict; clamd may answer, and close, before all is sent."""
-    try:
+    with suppress(ConnectionError):  # its answer, if it gave one, is still to be read
         await _send_content(spool, writer)
-    except ConnectionError:
-        pass  # its answer, if it gave one, is still to be read
     answer = await reader.readuntil(b"\0")
     return clamd.parse_answer(answer[:-1], str(address))
 
