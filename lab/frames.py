@@ -16,7 +16,7 @@ from lab import namespaces
 
 _IPV4, _IPV6 = 0x0800, 0x86DD
 _TCP = 6
-SYN, ACK, FIN = 0x02, 0x10, 0x01  # RFC 9293, 3.1
+SYN, ACK, FIN, RST = 0x02, 0x10, 0x01, 0x04  # RFC 9293, 3.1
 _EVERYTHING = 0x0003  # ETH_P_ALL, linux/if_ether.h
 _PATIENCE_S = 0.05
 _BURST, _PAUSE_S = 16, 0.002
@@ -88,7 +88,11 @@ def send(pin: Path, interface: str, frames: Iterable[bytes]) -> None:
 
 
 class Eye:
-    """Sees every TCP segment that arrives on an interface of a host, from its making until it is closed."""
+    """Sees every TCP segment that arrives on an interface of a host, from its making until it is closed.
+
+    It is blind to resets: nobody forges them here, and a host behind the same router, whose
+    address was forged, sends its own when it is answered for what it never asked.
+    """
 
     def __init__(self, pin: Path, interface: str) -> None:
         self._wire = namespaces.socket_inside(
@@ -126,13 +130,13 @@ class Eye:
             frame, origin = self._wire.recvfrom(2048)
         except TimeoutError:
             return False
-        if origin[2] != socket.PACKET_OUTGOING and (ports := _tcp_ports(frame)):
+        if origin[2] != socket.PACKET_OUTGOING and (ports := _ports_unless_reset(frame)):
             self._seen.add(ports)
         return True
 
 
-def _tcp_ports(frame: bytes) -> tuple[int, int] | None:
-    """Return (source port, destination port) of a TCP segment on IP, else None."""
+def _ports_unless_reset(frame: bytes) -> tuple[int, int] | None:
+    """Return (source port, destination port) of a TCP segment on IP, None for a reset and for all else."""
     kind = int.from_bytes(frame[12:14])
     if kind == _IPV4 and frame[23] == _TCP:
         segment = frame[14 + (frame[14] & 15) * 4 :]
@@ -141,4 +145,4 @@ def _tcp_ports(frame: bytes) -> tuple[int, int] | None:
     else:
         return None
     source_port, destination_port = struct.unpack("!HH", segment[:4])
-    return source_port, destination_port
+    return None if segment[13] & RST else (source_port, destination_port)

@@ -95,11 +95,28 @@ def carrying(owner: str) -> set[int]:
 
 
 def end(processes: Iterable[Process], patience_s: float = 4.0) -> None:
-    """End processes: asked first, then forced. Returns when none is left."""
-    left = _signal(processes, signal.SIGTERM)
+    """End processes and their descendants: asked first, then forced. Returns when none is left.
+
+    Descendants too: a shell that started Postfix dies alone, and its children go on listening.
+    """
+    leaders = [process for process in processes if process.is_alive]
+    left = _signal([*leaders, *_descendants(leaders)], signal.SIGTERM)
     left = _await(left, patience_s)
     left = _signal(left, signal.SIGKILL)
     _await(left, patience_s)
+
+
+def _descendants(leaders: Sequence[Process]) -> list[Process]:
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            children.setdefault(parent(int(entry)), []).append(int(entry))
+    found: list[int] = []
+    generation = [leader.pid for leader in leaders]
+    while generation:
+        generation = [child for pid in generation for child in children.get(pid, [])]
+        found += generation
+    return [identify(pid) for pid in found]
 
 
 def _signal(processes: Iterable[Process], number: int) -> list[Process]:

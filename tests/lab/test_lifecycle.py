@@ -70,13 +70,12 @@ def _owner(lab: Lab) -> str:
 def _command(lab: Lab, *words: str) -> subprocess.Popen[str]:
     """Run `postern lab` as a user does, in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "controller.cli.main", "lab", *words],
+        ["env", "--default-signal=INT", sys.executable, "-m", "controller.cli.main", "lab", *words],
         env={**os.environ, "POSTERN_LAB_DIR": str(lab.places.root)},
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
@@ -181,7 +180,7 @@ def test_mininet_itself_refuses_a_foreign_bridge(bare: Lab, foreign_bridge: str)
 
 
 def test_a_foreign_interface_is_named_and_left_alone(bare: Lab) -> None:
-    subprocess.run(["ip", "link", "add", "s1-eth1", "type", "dummy"], check=True)
+    subprocess.run(["ip", "link", "add", "s1-eth1", "type", "veth", "peer", "name", "theirs"], check=True)
     try:
         with pytest.raises(LabError, match="interface s1-eth1 exists and is not ours"):
             bare.up("demo", POLICY)
