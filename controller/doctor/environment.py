@@ -1,0 +1,80 @@
+"""Python and Ryu: traps of building and importing a controller framework from before Python 3.10."""
+
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from controller.doctor.finding import Finding
+from controller.doctor.looking import output_of
+
+_RYU, _EVENTLET = "4.34", "0.41.3"
+_OLDEST, _NEWEST = (3, 11), (3, 13)
+_MEND = "postern-ryu.pth"
+_SET_UP = "make setup"
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentFacts:
+    """Empty texts: not installed, or it does not run."""
+
+    python: tuple[int, int]
+    ryu: str
+    eventlet: str
+    has_mend: bool
+    ryu_manager: str  # what `ryu-manager --version` prints
+    has_mininet: bool  # in the system's own Python
+
+
+def look() -> EnvironmentFacts:
+    programs = Path(sys.executable).parent
+    return EnvironmentFacts(
+        python=(sys.version_info.major, sys.version_info.minor),
+        ryu=_version("ryu"),
+        eventlet=_version("eventlet"),
+        has_mend=(Path(sysconfig.get_path("purelib")) / _MEND).exists(),
+        ryu_manager=(output_of(str(programs / "ryu-manager"), "--version") or "").strip(),
+        has_mininet=output_of("/usr/bin/python3", "-c", "import mininet.net") is not None,
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def judge(facts: EnvironmentFacts) -> Iterator[Finding]:
+    python = ".".join(map(str, facts.python))
+    is_tried = _OLDEST <= facts.python <= _NEWEST
+    yield Finding(
+        "Python", python, "" if is_tried else "use 3.11, 3.12 or 3.13: POSTERN_PYTHON=... make setup"
+    )
+    yield Finding(
+        "Ryu",
+        facts.ryu or "not installed",
+        "" if facts.ryu == _RYU else f"{_SET_UP} builds {_RYU} from source",
+    )
+    yield Finding(
+        "eventlet",
+        facts.eventlet or "not installed",
+        "" if facts.eventlet == _EVENTLET else f"Ryu works with {_EVENTLET} here: {_SET_UP}",
+    )
+    yield Finding(
+        "Ryu's mend",
+        "in place" if facts.has_mend else f"{_MEND} is missing: eventlet lacks a name that Ryu imports",
+        "" if facts.has_mend else f"{_SET_UP}, or: python -m controller.openflow.compat",
+    )
+    yield Finding(
+        "ryu-manager",
+        facts.ryu_manager or "does not start",
+        "" if facts.ryu_manager else f"run it by hand to see why; then make clean; {_SET_UP}",
+    )
+    yield Finding(
+        "Mininet",
+        "in the system's Python" if facts.has_mininet else "/usr/bin/python3 has no Mininet",
+        "" if facts.has_mininet else f"apt-get install mininet, or {_SET_UP}",
+    )

@@ -1,0 +1,104 @@
+"""A member of a pool: whether this host answers for every address that the switch sends it (AnyIP)."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.doctor.finding import Finding
+from controller.doctor.looking import content_of, output_of
+
+_TABLE = "100"
+_CAP_NET_ADMIN, _CAP_NET_RAW = 1 << 12, 1 << 13  # linux/capability.h
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFacts:
+    interface: str  # the one that leads to the edge; empty: none
+    reverse_path_filter: int  # the strictest value that applies to it; 0 is off
+    families_without_rule: tuple[int, ...]
+    families_without_route: tuple[int, ...]
+    offloads: bool
+    may_be_transparent: bool
+
+
+def look() -> MemberFacts:
+    interface = _interface()
+    families = (4, 6)
+    return MemberFacts(
+        interface=interface,
+        reverse_path_filter=max(_number(f"net/ipv4/conf/{name}/rp_filter") for name in ("all", interface)),
+        families_without_rule=tuple(family for family in families if not _has_rule(family, interface)),
+        families_without_route=tuple(family for family in families if not _has_route(family)),
+        offloads="tx-checksumming: on" in (output_of("ethtool", "-k", interface) or ""),
+        may_be_transparent=bool(_capabilities() & (_CAP_NET_ADMIN | _CAP_NET_RAW)),
+    )
+
+
+def _interface() -> str:
+    found = re.search(r"^default .*\bdev (\S+)", output_of("ip", "-4", "route") or "", re.MULTILINE)
+    return (
+        found[1]
+        if found
+        else next((name for name in sorted(os.listdir("/sys/class/net")) if name != "lo"), "")
+    )
+
+
+def _number(name: str) -> int:
+    return int(content_of(Path("/proc/sys", name)) or 0)
+
+
+def _has_rule(family: int, interface: str) -> bool:
+    rules = output_of("ip", f"-{family}", "rule") or ""
+    return any(
+        f"iif {interface} " in f"{line} " and f"lookup {_TABLE}" in line for line in rules.splitlines()
+    )
+
+
+def _has_route(family: int) -> bool:
+    return "local default dev lo" in (output_of("ip", f"-{family}", "route", "show", "table", _TABLE) or "")
+
+
+def _capabilities() -> int:
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", content_of("/proc/self/status") or "", re.MULTILINE)
+    return int(found[1], 16) if found else 0
+
+
+def judge(facts: MemberFacts) -> Iterator[Finding]:
+    if not facts.interface:
+        yield Finding(
+            "link", "no interface but lo: the edge cannot reach this host", "connect it to a switch port"
+        )
+        return
+    yield Finding("link", f"{facts.interface} leads to the edge")
+    strict = facts.reverse_path_filter
+    yield Finding(
+        "rp_filter",
+        f"is {strict}: packets to addresses of tenants are dropped unseen" if strict else "off",
+        f"sysctl -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.{facts.interface}.rp_filter=0"
+        if strict
+        else "",
+    )
+    everything = {4: "0.0.0.0/0", 6: "::/0"}
+    for family in (4, 6):
+        remedies = []
+        if family in facts.families_without_rule:
+            remedies.append(f"ip -{family} rule add iif {facts.interface} lookup {_TABLE}")
+        if family in facts.families_without_route:
+            remedies.append(f"ip -{family} route add local {everything[family]} dev lo table {_TABLE}")
+        yield Finding(
+            f"AnyIP, IPv{family}",
+            "does not answer for tenants' addresses" if remedies else "answers for every address it is sent",
+            "; ".join(remedies),
+        )
+    yield Finding(
+        "checksums",
+        "are left to hardware that may not be there: TCP hangs on veth" if facts.offloads else "made here",
+        f"ethtool -K {facts.interface} tx off" if facts.offloads else "",
+    )
+    yield Finding(
+        "IP_TRANSPARENT",
+        "allowed" if facts.may_be_transparent else "this process may not speak under a client's address",
+        "" if facts.may_be_transparent else "run as root, or with AmbientCapabilities=CAP_NET_RAW",
+    )

@@ -1,0 +1,200 @@
+"""Open vSwitch: whether it runs, and whether the bridges of this edge are set up so that flows last."""
+
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.doctor.finding import Finding
+from controller.doctor.looking import content_of, output_of
+from controller.ids import COOKIE_OWNER
+
+_OLDEST = (2, 17)
+_OPENFLOW = "OpenFlow14"
+_REFRESH_S = 6  # ovs-vswitchd writes the state of its connections every 5 s
+_DEFAULT_CONTROLLER = ("127.0.0.1", 6653)
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeFacts:
+    name: str
+    datapath_type: str
+    fail_mode: str
+    protocols: tuple[str, ...]
+    has_controller: bool
+    is_connected: bool
+    ports_with_offload: tuple[str, ...]  # veth ports whose sender leaves checksums to nobody
+    has_normal_flow: bool
+    drops_invalid: bool  # a flow that drops what conntrack calls invalid
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchFacts:
+    version: str  # empty: it does not run
+    has_kernel_module: bool
+    bridges: tuple[BridgeFacts, ...]  # those that Postern has marked or written flows on
+    others: tuple[str, ...]
+    controller_listens: bool
+
+
+def look() -> SwitchFacts:
+    text = output_of("ovs-vsctl", "--timeout=5", "get", "Open_vSwitch", ".", "ovs_version")
+    bridges, others = _bridges() if text is not None else ((), ())
+    return SwitchFacts(
+        version=(text or "").strip().strip('"'),
+        has_kernel_module=Path("/sys/module/openvswitch").exists(),
+        bridges=bridges,
+        others=others,
+        controller_listens=_listens(),
+    )
+
+
+def _listens() -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(_DEFAULT_CONTROLLER) == 0
+
+
+def _bridges() -> tuple[tuple[BridgeFacts, ...], tuple[str, ...]]:
+    ours, others = [], []
+    controllers = _await_connections()
+    for row in _rows("Bridge"):
+        flows = output_of("ovs-ofctl", "-O", _OPENFLOW, "dump-flows", row["name"])
+        is_ours = "postern-lab" in row["external_ids"] or f"cookie=0x{COOKIE_OWNER:x}" in (flows or "")
+        if is_ours:
+            ours.append(_bridge(row, controllers, flows or ""))
+        else:
+            others.append(row["name"])
+    return tuple(ours), tuple(others)
+
+
+def _await_connections() -> dict[str, bool]:
+    """Return by id which controllers are connected. The switch itself notices with a delay."""
+    for _ in range(_REFRESH_S):
+        controllers = {row["_uuid"]: bool(row["is_connected"]) for row in _rows("Controller")}
+        if all(controllers.values()) or not _listens():
+            break
+        time.sleep(1)
+    return controllers
+
+
+def _rows(table: str) -> list[dict[str, Any]]:
+    """Return the rows of a table, references and sets in plain Python (RFC 7047, 5.1)."""
+    answer = json.loads(
+        output_of("ovs-vsctl", "--timeout=5", "--format=json", "list", table) or '{"data": []}'
+    )
+    return [
+        {head: _plain(cell) for head, cell in zip(answer["headings"], row, strict=True)}
+        for row in answer["data"]
+    ]
+
+
+def _plain(cell: Any) -> Any:
+    if isinstance(cell, list) and len(cell) == 2:
+        kind, content = cell
+        if kind == "set":
+            return [_plain(each) for each in content]
+        if kind == "map":
+            return dict(content)
+        if kind == "uuid":
+            return content
+    return cell
+
+
+def _bridge(row: dict[str, Any], controllers: dict[str, bool], flows: str) -> BridgeFacts:
+    wanted = row["controller"] if isinstance(row["controller"], list) else [row["controller"]]
+    ports = (output_of("ovs-vsctl", "--timeout=5", "list-ports", row["name"]) or "").split()
+    protocols = row["protocols"] if isinstance(row["protocols"], list) else [row["protocols"]]
+    return BridgeFacts(
+        name=row["name"],
+        datapath_type=row["datapath_type"] or "system",
+        fail_mode=row["fail_mode"] or "standalone",
+        protocols=tuple(protocols),
+        has_controller=bool(wanted),
+        is_connected=any(controllers.get(each, False) for each in wanted),
+        ports_with_offload=tuple(port for port in ports if _offloads(port)),
+        has_normal_flow="actions=NORMAL" in flows,
+        drops_invalid=bool(re.search(r"ct_state=[^ ,]*\+inv\S* actions=drop", flows)),
+    )
+
+
+def _offloads(port: str) -> bool:
+    if content_of(f"/sys/class/net/{port}/iflink") == content_of(f"/sys/class/net/{port}/ifindex"):
+        return False  # not half of a veth pair
+    return "tx-checksumming: on" in (output_of("ethtool", "-k", port) or "")
+
+
+def judge(facts: SwitchFacts) -> Iterator[Finding]:
+    if not facts.version:
+        yield Finding("Open vSwitch", "does not run", "make setup, or: systemctl start openvswitch-switch")
+        return
+    number = tuple(int(part) for part in re.findall(r"\d+", facts.version)[:2])
+    is_old = number < _OLDEST
+    yield Finding("Open vSwitch", facts.version, "2.17 or later is needed" if is_old else "")
+    for bridge in facts.bridges:
+        yield from _judge_bridge(bridge, facts.has_kernel_module)
+    if not facts.bridges:
+        yield Finding("bridges", "none of this edge's stands here; postern lab up demo makes one")
+    if facts.others:
+        yield Finding("other bridges", f"{' '.join(facts.others)}: not ours, never touched")
+    if any(bridge.has_controller for bridge in facts.bridges) and not facts.controller_listens:
+        where = "{}:{}".format(*_DEFAULT_CONTROLLER)
+        yield Finding(
+            "controller",
+            f"nothing listens at {where}; flows stay as they are",
+            "POSTERN_POLICY=policies/demo.yaml ryu-manager apps/edge.py",
+        )
+
+
+def _judge_bridge(bridge: BridgeFacts, has_kernel_module: bool) -> Iterator[Finding]:
+    subject = f"bridge {bridge.name}"
+    change = f"ovs-vsctl set bridge {bridge.name}"
+    complaints = [
+        (
+            bridge.datapath_type == "system" and not has_kernel_module,
+            "wants the kernel's datapath, and this kernel has no openvswitch module",
+            f"{change} datapath_type=netdev",
+        ),
+        (
+            bridge.fail_mode != "secure",
+            f"fail_mode is {bridge.fail_mode}: a hidden flow forwards all while no controller is there",
+            f"ovs-vsctl set-fail-mode {bridge.name} secure",
+        ),
+        (
+            bool(bridge.protocols) and _OPENFLOW not in bridge.protocols,
+            f"speaks {' '.join(bridge.protocols)}, and the flows need {_OPENFLOW}",
+            f"{change} protocols={_OPENFLOW}",
+        ),
+        (
+            not bridge.has_controller,
+            "has no controller; adding the first one, or deleting the last, flushes all flows",
+            f"ovs-vsctl set-controller {bridge.name} tcp:127.0.0.1:6653, before there is traffic",
+        ),
+        (
+            bridge.has_controller and not bridge.is_connected,
+            "is not connected to its controller; its flows go on working, but no edit reaches it",
+            f"start the controller; ovs-vsctl get-controller {bridge.name} says where it should listen",
+        ),
+        (
+            bridge.has_normal_flow,
+            "has a flow with NORMAL: packets find ways that no policy gave them",
+            f"ovs-ofctl -O {_OPENFLOW} --strict del-flows {bridge.name} that one; find out who put it there",
+        ),
+        (
+            bridge.drops_invalid,
+            "drops what conntrack calls invalid: clients that use a port again will stall",
+            "remove that flow: a new SYN on an old port counts as invalid",
+        ),
+        (
+            bool(bridge.ports_with_offload),
+            f"checksums are left to hardware that is not there, on {' '.join(bridge.ports_with_offload)}: "
+            "ping works and TCP hangs",
+            "; ".join(f"ethtool -K {port} tx off" for port in bridge.ports_with_offload),
+        ),
+    ]
+    found = [Finding(subject, fact, remedy) for is_wrong, fact, remedy in complaints if is_wrong]
+    yield from found or [Finding(subject, f"{bridge.datapath_type}, secure, {_OPENFLOW}, connected")]

@@ -1,0 +1,105 @@
+"""clamd: settings that make it call clean what it did not look at, or that let strangers stop it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.doctor.finding import Finding
+from controller.doctor.looking import content_of, output_of
+
+_OURS = Path(__file__).parents[2] / "deploy" / "clamav" / "clamd.conf"
+_SYSTEMS = "/etc/clamav/clamd.conf"
+_PATH = ("clamd", "/usr/sbin/clamd")
+_SETTING = re.compile(r"^([A-Z][A-Za-z0-9]*)\s+(\S.*?)\s*$", re.MULTILINE)
+_SMALLEST_STREAM = 25 * 1024 * 1024
+_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerFacts:
+    version: str  # empty: not installed
+    settings_by_file: dict[str, dict[str, str]]
+
+
+def look() -> ScannerFacts:
+    version = next(filter(None, (output_of(program, "--version") for program in _PATH)), "")
+    # What stands for the addresses is filled in when a scanner starts.
+    texts = {str(_OURS): (content_of(_OURS) or "").replace("@LISTEN@", "TCPAddr @LISTEN@")}
+    texts |= {file: content_of(file) or "" for file in _in_use()}
+    settings = {file: parse_settings(text) for file, text in texts.items()}
+    # One that serves only programs of its own host is no scanner of ours.
+    return ScannerFacts(
+        version.strip(), {file: found for file, found in settings.items() if "TCPSocket" in found}
+    )
+
+
+def _in_use() -> set[str]:
+    """Return the settings files of the clamds that run here."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        program, *words = (content_of(entry) or "").rstrip("\0").split("\0")
+        if Path(program).name == "clamd":
+            found.add(_settings_file(words))
+    return found
+
+
+def _settings_file(words: list[str]) -> str:
+    """Return which settings file a clamd was given on its command line (clamd(8))."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "-c":
+            return following
+        if word.startswith("--config-file="):
+            return word.removeprefix("--config-file=")
+    return _SYSTEMS
+
+
+def parse_settings(text: str) -> dict[str, str]:
+    """Return the settings of a clamd.conf; of one that stands there twice, the last (clamd.conf(5))."""
+    return dict(_SETTING.findall(text))
+
+
+def judge(facts: ScannerFacts) -> Iterator[Finding]:
+    yield Finding(
+        "clamd", facts.version or "not installed", "" if facts.version else "apt-get install clamav-daemon"
+    )
+    for file, settings in facts.settings_by_file.items():
+        yield from _judge_settings(file, settings, _release(facts.version))
+
+
+def _release(version: str) -> tuple[int, int]:
+    found = re.search(r"ClamAV (\d+)\.(\d+)", version)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _judge_settings(file: str, settings: dict[str, str], release: tuple[int, int]) -> Iterator[Finding]:
+    has_commands = release >= (1, 5)  # older ones cannot turn them off
+    complaints = [
+        (
+            settings.get("AlertExceedsMax", "no") != "yes",
+            "says OK to what is past a limit, unscanned",
+            "AlertExceedsMax yes",
+        ),
+        (
+            _bytes(settings.get("StreamMaxLength", "100M")) < _SMALLEST_STREAM,
+            "takes smaller messages than most mail servers do",
+            f"StreamMaxLength {_SMALLEST_STREAM // 1024**2}M or more",
+        ),
+        (
+            "TCPSocket" in settings and "TCPAddr" not in settings,
+            "listens at every address of its host, and asks nobody who he is",
+            "TCPAddr, with the pool's virtual address alone",
+        ),
+        (
+            has_commands and "TCPSocket" in settings and settings.get("EnableShutdownCommand", "yes") != "no",
+            "lets whoever reaches it shut it down",
+            "EnableShutdownCommand no, EnableReloadCommand no",
+        ),
+    ]
+    found = [Finding(file, fact, remedy) for is_wrong, fact, remedy in complaints if is_wrong]
+    yield from found or [Finding(file, "limits are findings, and nobody but the proxies is served")]
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+)([KMG]?)", text.upper())
+    return int(found[1]) * _UNITS[found[2]] if found else 0

@@ -1,0 +1,133 @@
+"""Each known trap is found, and each finding says what to type."""
+
+from dataclasses import replace
+
+import pytest
+
+from controller.doctor import environment, member, openvswitch, scanner
+from controller.doctor.environment import EnvironmentFacts
+from controller.doctor.finding import Finding
+from controller.doctor.member import MemberFacts
+from controller.doctor.openvswitch import BridgeFacts, SwitchFacts
+from controller.doctor.scanner import ScannerFacts, parse_settings
+
+ENVIRONMENT = EnvironmentFacts((3, 11), "4.34", "0.41.3", True, "ryu-manager 4.34", True)
+BRIDGE = BridgeFacts("s1", "netdev", "secure", ("OpenFlow14",), True, True, (), False, False)
+SWITCH = SwitchFacts("3.1.0", False, (BRIDGE,), (), True)
+MEMBER = MemberFacts("eth0", 0, (), (), False, True)
+GOOD_CLAMD = "TCPSocket 3310\nTCPAddr 192.0.2.100\nAlertExceedsMax yes\nStreamMaxLength 128M\n"
+
+
+def remedies(findings: list[Finding]) -> list[str]:
+    return [finding.remedy for finding in findings if not finding.is_good]
+
+
+def test_a_good_environment_needs_no_remedy() -> None:
+    assert remedies(list(environment.judge(ENVIRONMENT))) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        ({"python": (3, 10)}, "POSTERN_PYTHON"),
+        ({"ryu": ""}, "make setup"),
+        ({"eventlet": "0.30.2"}, "0.41.3"),
+        ({"has_mend": False}, "controller.openflow.compat"),
+        ({"ryu_manager": ""}, "make clean"),
+        ({"has_mininet": False}, "apt-get install mininet"),
+    ],
+)
+def test_a_trap_of_the_environment_is_found(change: dict[str, object], remedy: str) -> None:
+    (found,) = remedies(list(environment.judge(replace(ENVIRONMENT, **change))))  # type: ignore[arg-type]
+    assert remedy in found
+
+
+def test_a_good_switch_needs_no_remedy() -> None:
+    assert remedies(list(openvswitch.judge(SWITCH))) == []
+
+
+def test_a_switch_that_does_not_run_is_the_only_complaint() -> None:
+    (found,) = openvswitch.judge(replace(SWITCH, version=""))
+    assert "systemctl start openvswitch-switch" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        ({"datapath_type": "system"}, "datapath_type=netdev"),
+        ({"fail_mode": "standalone"}, "set-fail-mode s1 secure"),
+        ({"protocols": ("OpenFlow10", "OpenFlow13")}, "protocols=OpenFlow14"),
+        ({"has_controller": False}, "set-controller s1"),
+        ({"is_connected": False}, "start the controller"),
+        ({"ports_with_offload": ("s1-eth1",)}, "ethtool -K s1-eth1 tx off"),
+        ({"has_normal_flow": True}, "del-flows s1"),
+        ({"drops_invalid": True}, "remove that flow"),
+    ],
+)
+def test_a_trap_of_a_bridge_is_found(change: dict[str, object], remedy: str) -> None:
+    bridge = replace(BRIDGE, **change)  # type: ignore[arg-type]
+    (found,) = remedies(list(openvswitch.judge(replace(SWITCH, bridges=(bridge,)))))
+    assert remedy in found
+
+
+def test_the_kernels_datapath_is_good_where_the_kernel_has_it() -> None:
+    bridge = replace(BRIDGE, datapath_type="system")
+    assert remedies(list(openvswitch.judge(replace(SWITCH, has_kernel_module=True, bridges=(bridge,))))) == []
+
+
+def test_a_controller_that_does_not_listen_is_named_with_the_command_that_starts_one() -> None:
+    (found,) = remedies(list(openvswitch.judge(replace(SWITCH, controller_listens=False))))
+    assert "ryu-manager apps/edge.py" in found
+
+
+def test_bridges_of_others_are_named_and_need_no_remedy() -> None:
+    findings = list(openvswitch.judge(replace(SWITCH, others=("br-int",))))
+    assert any("br-int: not ours, never touched" in finding.fact for finding in findings)
+    assert remedies(findings) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        ({"interface": ""}, "connect it"),
+        ({"reverse_path_filter": 2}, "net.ipv4.conf.eth0.rp_filter=0"),
+        ({"families_without_rule": (6,)}, "ip -6 rule add iif eth0 lookup 100"),
+        ({"families_without_route": (4,)}, "ip -4 route add local 0.0.0.0/0 dev lo table 100"),
+        ({"offloads": True}, "ethtool -K eth0 tx off"),
+        ({"may_be_transparent": False}, "CAP_NET_RAW"),
+    ],
+)
+def test_a_trap_of_a_pool_member_is_found(change: dict[str, object], remedy: str) -> None:
+    (found,) = remedies(list(member.judge(replace(MEMBER, **change))))  # type: ignore[arg-type]
+    assert remedy in found
+
+
+def test_a_good_pool_member_needs_no_remedy() -> None:
+    assert remedies(list(member.judge(MEMBER))) == []
+
+
+def clamd(text: str, version: str = "ClamAV 1.4.6") -> list[str]:
+    return remedies(list(scanner.judge(ScannerFacts(version, {"clamd.conf": parse_settings(text)}))))
+
+
+def test_a_good_scanner_needs_no_remedy() -> None:
+    assert clamd(GOOD_CLAMD) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "remedy"),
+    [
+        (
+            GOOD_CLAMD.replace("AlertExceedsMax yes", "# AlertExceedsMax yes"),
+            "ClamAV 1.4.6",
+            "AlertExceedsMax",
+        ),
+        (GOOD_CLAMD.replace("128M", "5M"), "ClamAV 1.4.6", "StreamMaxLength 25M"),
+        (GOOD_CLAMD.replace("TCPAddr", "# TCPAddr"), "ClamAV 1.4.6", "TCPAddr"),
+        (GOOD_CLAMD, "ClamAV 1.5.0", "EnableShutdownCommand no"),
+        (GOOD_CLAMD, "", "apt-get install clamav-daemon"),
+    ],
+)
+def test_a_trap_of_a_scanner_is_found(text: str, version: str, remedy: str) -> None:
+    (found,) = clamd(text, version)
+    assert remedy in found

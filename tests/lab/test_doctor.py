@@ -1,0 +1,58 @@
+"""The doctor looks at a real edge: what is broken on purpose is found, by name, with what mends it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from lab.lab import Lab
+
+pytestmark = pytest.mark.lab
+
+
+def _doctor(*words: str) -> list[dict[str, str]]:
+    command = [sys.executable, "-m", "controller.cli.main", "doctor", "--json", *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    findings: list[dict[str, str]] = json.loads(done.stdout)
+    assert done.returncode == (1 if any(finding["remedy"] for finding in findings) else 0)
+    return findings
+
+
+def _wrong(findings: list[dict[str, str]]) -> dict[str, str]:
+    return {finding["subject"]: finding["remedy"] for finding in findings if finding["remedy"]}
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_healthy_lab(lab: Lab) -> None:
+    findings = _doctor()
+    assert _wrong(findings) == {}
+    assert "bridge s1" in [finding["subject"] for finding in findings]
+
+
+def test_checksums_left_to_hardware_are_found_and_the_remedy_mends_them(lab: Lab) -> None:
+    subprocess.run(["ethtool", "-K", "s1-eth1", "tx", "on"], check=True, capture_output=True)
+    remedy = _wrong(_doctor())["bridge s1"]
+    subprocess.run(remedy.split(), check=True, capture_output=True)
+    assert _wrong(_doctor()) == {}
+
+
+def test_a_bridge_that_would_forward_by_itself_is_found_and_the_remedy_mends_it(lab: Lab) -> None:
+    subprocess.run(["ovs-vsctl", "set-fail-mode", "s1", "standalone"], check=True)
+    remedy = _wrong(_doctor())["bridge s1"]
+    subprocess.run(remedy.split(), check=True)
+    assert _wrong(_doctor()) == {}
+
+
+def test_a_pool_member_that_answers_for_nobody_is_found(lab: Lab) -> None:
+    inside = lab.command_in(
+        "acme-pc", [sys.executable, "-m", "controller.cli.main", "doctor", "--member", "--json"]
+    )
+    done = subprocess.run(inside, capture_output=True, text=True)
+    assert set(_wrong(json.loads(done.stdout))) == {"AnyIP, IPv4", "AnyIP, IPv6"}
+
+
+def test_the_proxies_of_the_lab_are_good_pool_members(lab: Lab) -> None:
+    inside = lab.command_in(
+        "proxy1", [sys.executable, "-m", "controller.cli.main", "doctor", "--member", "--json"]
+    )
+    assert subprocess.run(inside, capture_output=True).returncode == 0
