@@ -100,13 +100,14 @@ def end(processes: Iterable[Process], patience_s: float = 4.0) -> None:
     Descendants too: a shell that started Postfix dies alone, and its children go on listening.
     """
     leaders = [process for process in processes if process.is_alive]
-    left = _signal([*leaders, *_descendants(leaders)], signal.SIGTERM)
+    left = _signal([*leaders, *descendants(leaders)], signal.SIGTERM)
     left = _await(left, patience_s)
     left = _signal(left, signal.SIGKILL)
     _await(left, patience_s)
 
 
-def _descendants(leaders: Sequence[Process]) -> list[Process]:
+def descendants(leaders: Sequence[Process]) -> list[Process]:
+    """Return the children of processes, their children, and so on."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():

@@ -1,0 +1,77 @@
+"""What every benchmark prints and writes: figures of ours and the peer from one run, and their ratio."""
+
+import json
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`ours` and `peer` hold one figure for each round, taken in turns."""
+
+    name: str
+    unit: str
+    peer_name: str
+    ours: Sequence[float]
+    peer: Sequence[float]
+    wanted: float  # the ratio that ours shall reach
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(self.ours) / statistics.median(self.peer)
+
+    @property
+    def is_reached(self) -> bool:
+        return self.ratio >= self.wanted
+
+    def __str__(self) -> str:
+        ours, peer = statistics.median(self.ours), statistics.median(self.peer)
+        mark = "reached" if self.is_reached else "MISSED"
+        return (
+            f"{self.name:<38} ours {ours:>9,.0f}   {self.peer_name} {peer:>9,.0f} {self.unit:<22} "
+            f"ratio {self.ratio:5.2f}   (wanted {self.wanted:g}: {mark})"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "peer": self.peer_name,
+            "ours_by_round": list(self.ours),
+            "peer_by_round": list(self.peer),
+            "ratio_of_medians": round(self.ratio, 3),
+            "wanted": self.wanted,
+        }
+
+
+@dataclass(slots=True)
+class Report:
+    title: str
+    comparisons: list[Comparison] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, file: Path) -> None:
+        """Print all comparisons, and write them as JSON. Raise `OSError`."""
+        for comparison in self.comparisons:
+            print(comparison)
+        content = {
+            "title": self.title,
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": {"python": platform.python_version(), "processors": _processors()},
+            "comparisons": [comparison.to_json() for comparison in self.comparisons],
+            **self.facts,
+        }
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        print(f"written to {file}")
+
+
+def _processors() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0))
