@@ -1,9 +1,11 @@
 """One JSON line for each event. What an attacker wrote stays data: escaped, cut, never raw."""
 
+import asyncio
 import json
 import os
 import sys
-from datetime import UTC, datetime
+import time
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -34,6 +36,13 @@ class Event(StrEnum):
     GATEWAY_FAILED = "GatewayFailed"
 
 
+# What must be on disk at once: the record by which a doubtful delivery is told apart later.
+_URGENT = frozenset({Event.DELIVERY_IN_DOUBT, Event.GATEWAY_FAILED, Event.GATEWAY_STOPPED})
+# Lines wait so long for others to be written with: a write for each would cost a tenth of the gateway.
+_PATIENCE_S = 0.01
+_MOST_WAITING = 200
+
+
 def _bounded(value: object) -> object:
     if isinstance(value, str):
         return value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "..."
@@ -42,29 +51,79 @@ def _bounded(value: object) -> object:
     return value
 
 
+def _encode(facts: Mapping[str, object]) -> str:
+    """Return the inside of a JSON object."""
+    return _ENCODER.encode({name: _bounded(fact) for name, fact in facts.items()})[1:-1]
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=True, check_circular=False)
+
+
+class About:
+    """Facts that many events of one session share, encoded once."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
 class Journal:
     """Appends to a file, or to standard output. A disk that refuses never stops mail: `lost` counts."""
 
     def __init__(self, path: Path | None, gateway: str) -> None:
-        self._gateway = gateway
         self._path = path
         self._file = self._open()
+        self._gateway = _encode({"gateway": gateway})
+        self._waiting: list[str] = []
+        self._flush_at: asyncio.TimerHandle | None = None
+        self._second = (0, "")
         self.lost = 0
 
-    def write(self, event: Event, **facts: object) -> None:
-        time = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        line: dict[str, object] = {"time": time, "event": event.value, "gateway": self._gateway}
-        line |= {name: _bounded(fact) for name, fact in facts.items()}
+    def about(self, **facts: object) -> About:
+        return About(", " + _encode(facts))
+
+    def write(self, event: Event, about: About | None = None, **facts: object) -> None:
+        own = f", {_encode(facts)}" if facts else ""
+        common = about.text if about else ""
+        self._waiting.append(
+            f'{{"time": "{self._time()}", "event": "{event.value}", {self._gateway}{common}{own}}}\n'
+        )
+        if event in _URGENT or len(self._waiting) >= _MOST_WAITING:
+            self.flush()
+        elif self._flush_at is None:
+            self._flush_soon()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._flush_at is not None:
+            self._flush_at.cancel()
+            self._flush_at = None
+        lines, self._waiting = self._waiting, []
         try:
-            os.write(self._file, json.dumps(line, ensure_ascii=True).encode() + b"\n")
+            os.write(self._file, "".join(lines).encode())
         except OSError:
-            self.lost += 1
+            self.lost += len(lines)
 
     def reopen(self) -> None:
         """Open the file again by its name, after a log rotation."""
         if self._path is not None:
+            self.flush()
             os.close(self._file)
             self._file = self._open()
+
+    def _flush_soon(self) -> None:
+        try:
+            self._flush_at = asyncio.get_running_loop().call_later(_PATIENCE_S, self.flush)
+        except RuntimeError:  # no loop runs, so nothing comes to be written with
+            self.flush()
+
+    def _time(self) -> str:
+        """Return now, UTC, RFC 3339 with microseconds."""
+        second, microsecond = divmod(time.time_ns() // 1000, 1_000_000)
+        if second != self._second[0]:
+            self._second = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._second[1]}.{microsecond:06d}Z"
 
     def _open(self) -> int:
         if self._path is None:

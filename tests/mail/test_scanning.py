@@ -120,6 +120,7 @@ def test_the_same_malware_again_is_known_without_a_scan(
     gateway = start_gateway(server.port, scan=[], scanners=[clamd])
     for _ in range(2):
         assert gateway.client().message(attached(EICAR)).startswith("550 5.7.1 ")
+    gateway.wait_for("MessageScanned", 2)
     assert [event["was_cached"] for event in gateway.events("MessageScanned")] == [False, True]
 
 

@@ -5,7 +5,7 @@ What happens to a message is in `transaction`.
 """
 
 import asyncio
-import secrets
+import random
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ WRITE_S = 60.0
 MAX_ERRORS = 20
 MAX_JUNK = 100  # commands that lead nowhere: NOOP, RSET, VRFY
 MAX_RECIPIENTS = 1_000
+_random = random.Random()  # names sessions in journals: must be different, need not be secret
 
 
 class Hangup(Exception):
@@ -66,7 +67,13 @@ class Session:
         self.around, self.wire = around, wire
         self.settings, self.tenant, self.tls = occasion.settings, occasion.tenant, occasion.tls
         self.client, self.server = occasion.client, occasion.server
-        self.session_id = secrets.token_hex(6)
+        self.session_id = f"{_random.getrandbits(48):012x}"
+        self._about = around.journal.about(
+            tenant=self.tenant.name,
+            session=self.session_id,
+            client=_end(self.client),
+            server=str(self.server),
+        )
         self.messages = 0
         self.is_encrypted = False
         self.upstream = Upstream(
@@ -89,14 +96,7 @@ class Session:
         return f"{self.session_id}-{self.messages}"
 
     def note(self, event: Event, **facts: object) -> None:
-        self.around.journal.write(
-            event,
-            tenant=self.tenant.name,
-            session=self.session_id,
-            client=_end(self.client),
-            server=str(self.server),
-            **facts,
-        )
+        self.around.journal.write(event, self._about, **facts)
 
     async def run(self) -> None:
         """Hold the whole dialogue; never raises for what a peer did."""
@@ -178,12 +178,12 @@ class Session:
         if self._last_was_data_refusal and verb not in _KNOWN_VERBS:
             raise self.violate(catalogue.SYNC_LOST, "message bytes without 354")
         self._last_was_data_refusal = False
-        handler = self._handlers().get(verb)
+        handler = _HANDLERS.get(verb)
         if handler is None:
             self.fail(catalogue.NOT_IMPLEMENTED if verb in _NOT_OFFERED else catalogue.UNKNOWN_COMMAND)
             return
         try:
-            await handler(line)
+            await handler(self, line)
         except NoEncryption as lost:
             self._close_transaction()
             self.note(Event.SERVER_UNREACHABLE, why=lost.reason)
@@ -194,22 +194,6 @@ class Session:
             self.note(Event.SERVER_UNREACHABLE, why=lost.reason)
             self.say(catalogue.SERVER_CONFUSED if lost.is_confused else catalogue.SERVER_LOST)
             raise Hangup(why=lost.reason) from lost
-
-    def _handlers(self) -> dict[str, Callable[[bytes], Awaitable[None]]]:
-        return {
-            "EHLO": self._hello,
-            "HELO": self._hello,
-            "MAIL": self._mail,
-            "RCPT": self._rcpt,
-            "DATA": self._data,
-            "RSET": self._rset,
-            "NOOP": self._noop,
-            "VRFY": self._vrfy,
-            "HELP": self._help,
-            "QUIT": self._quit,
-            "STARTTLS": self._starttls,
-            "BDAT": self._bdat,
-        }
 
     async def _hello(self, line: bytes) -> None:
         if not line[5:].strip() or not line.isascii():
@@ -372,12 +356,24 @@ class Session:
         self.envelope = None
 
 
+_HANDLERS: dict[str, Callable[[Session, bytes], Awaitable[None]]] = {
+    "EHLO": Session._hello,
+    "HELO": Session._hello,
+    "MAIL": Session._mail,
+    "RCPT": Session._rcpt,
+    "DATA": Session._data,
+    "RSET": Session._rset,
+    "NOOP": Session._noop,
+    "VRFY": Session._vrfy,
+    "HELP": Session._help,
+    "QUIT": Session._quit,
+    "STARTTLS": Session._starttls,
+    "BDAT": Session._bdat,
+}
 _NOT_OFFERED = frozenset(
     {"AUTH", "EXPN", "ETRN", "XCLIENT", "XFORWARD", "BURL", "TURN", "SEND", "SOML", "SAML"}
 )
-_KNOWN_VERBS = _NOT_OFFERED | {
-    "EHLO", "HELO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "HELP", "QUIT", "STARTTLS", "BDAT",
-}  # fmt: skip
+_KNOWN_VERBS = _NOT_OFFERED | _HANDLERS.keys()
 
 
 def _end(end: tuple[Address, int]) -> str:

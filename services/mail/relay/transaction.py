@@ -238,10 +238,13 @@ class Transaction:
         try:
             if tag:
                 await upstream.send(f"X-Postern-Scan: {tag}; trace={self._session.trace}\r\n".encode())
+            held = b""  # one piece behind, so that the dot travels with the last one
             for piece in self._spool.read():
-                await upstream.send(piece)
+                if held:
+                    await upstream.send(held)
+                held = piece
             has_ended = True
-            await upstream.send(b".\r\n")
+            await upstream.send(held + b".\r\n")
             reply = await upstream.final_reply()
         except UpstreamLost as lost:
             if has_ended:

@@ -7,7 +7,6 @@ import asyncio
 import ssl
 from collections import Counter
 from dataclasses import dataclass, replace
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -146,11 +145,11 @@ class Gateway:
         client = end_of(name)
         server = end_of(wire.transport.get_extra_info("sockname"))[0]
         tenant = self._settings.tenant_by_server.get(server)
-        refusal = self._refusal(client[0], tenant)
+        keys = _keys(client[0], tenant)
+        refusal = self._refusal(client[0], tenant, keys)
         if refusal or tenant is None:
             self._refuse(wire, client, server, refusal)
             return
-        keys = self._keys(client[0], tenant)
         self._open.update(keys)
         self._sweeper.add(wire)
         occasion = Occasion(self._settings, tenant, client, server, self._tls.get(tenant.name))
@@ -176,7 +175,7 @@ class Gateway:
                 if not self._open[key]:
                     del self._open[key]
 
-    def _refusal(self, client: Address, tenant: Tenant | None) -> str:
+    def _refusal(self, client: Address, tenant: Tenant | None, keys: tuple[object, ...]) -> str:
         """Return why this client gets no session, or nothing."""
         if self._is_stopping:
             return catalogue.SHUTTING_DOWN
@@ -186,19 +185,19 @@ class Gateway:
             return catalogue.SOURCE_REFUSED
         caps = self._caps
         limits = (caps.total, caps.per_tenant, caps.per_client, caps.per_neighbourhood)
-        crowded = any(
-            self._open[key] >= limit for key, limit in zip(self._keys(client, tenant), limits, strict=True)
-        )
+        crowded = any(self._open[key] >= limit for key, limit in zip(keys, limits, strict=True))
         return catalogue.TOO_BUSY if crowded else ""
-
-    def _keys(self, client: Address, tenant: Tenant) -> tuple[object, ...]:
-        neighbourhood = ip_network((client, 24 if client.version == 4 else 64), strict=False)
-        return ("all", tenant.name, client, neighbourhood)
 
     def _refuse(self, wire: Wire, client: tuple[Address, int], server: Address, refusal: str) -> None:
         self._journal.write(Event.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal)
         wire.write(with_trace(refusal, _NO_TRACE))
         wire.close()
+
+
+def _keys(client: Address, tenant: Tenant | None) -> tuple[object, ...]:
+    """Return what a session counts towards: all, its tenant, its client, its client's /24 or /64."""
+    neighbourhood = client.packed[: 3 if client.version == 4 else 8]
+    return ("all", tenant and tenant.name, client, neighbourhood)
 
 
 def _cannot_be_a_client(client: Address, tenant: Tenant, settings: Settings) -> bool:

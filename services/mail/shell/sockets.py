@@ -6,6 +6,7 @@ ip(7), IP_TRANSPARENT; ipv6(7), IPV6_TRANSPARENT.
 
 import asyncio
 import errno
+import os
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -58,7 +59,8 @@ async def connect_as(
     """Connect to the server under the client's address, with the client's own port if that is free.
 
     A 4-tuple that is still remembered somewhere must not hang, so the client's
-    own port gets a short try only. Raise `OSError` or `TimeoutError`.
+    own port gets a short try only. Where we may not be transparent, the port is
+    any. Raise `OSError` or `TimeoutError`.
     """
     try:
         return await _connect(loop, client, server, is_transparent, min(within_s, _SAME_PORT_TIMEOUT_S))
@@ -85,9 +87,27 @@ async def _connect(
         if is_transparent:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             _make_transparent(sock)
-        sock.bind((str(source[0]), source[1]))
-        await asyncio.wait_for(loop.sock_connect(sock, (str(server[0]), server[1])), within_s)
+        sock.bind((str(source[0]), source[1] if is_transparent else 0))
+        await _finish_connect(loop, sock, (str(server[0]), server[1]), within_s)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+async def _finish_connect(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, server: tuple[str, int], within_s: float
+) -> None:
+    """What loop.sock_connect() does, without its resolver's thread: the address is one already."""
+    error = sock.connect_ex(server)
+    if error == errno.EINPROGRESS:
+        writable = loop.create_future()
+        loop.add_writer(sock, writable.set_result, None)
+        try:
+            async with asyncio.timeout(within_s):
+                await writable
+        finally:
+            loop.remove_writer(sock)
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
