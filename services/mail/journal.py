@@ -7,7 +7,9 @@ import sys
 import time
 from collections.abc import Mapping
 from enum import StrEnum
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
+from typing import Any
 
 _LONGEST_TEXT = 500
 _MOST_ITEMS = 100
@@ -43,20 +45,29 @@ _PATIENCE_S = 0.01
 _MOST_WAITING = 200
 
 
-def _bounded(value: object) -> object:
+def _bounded(value: Any) -> Any:
     if isinstance(value, str):
         return value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "..."
-    if isinstance(value, (list, tuple)):
-        return [_bounded(item) for item in value[:_MOST_ITEMS]]
-    return value
+    return value[:_MOST_ITEMS]
 
 
 def _encode(facts: Mapping[str, object]) -> str:
-    """Return the inside of a JSON object."""
-    return _ENCODER.encode({name: _bounded(fact) for name, fact in facts.items()})[1:-1]
+    """Return the inside of a JSON object, in ASCII."""
+    return ", ".join([f'"{name}": {_encode_value(fact)}' for name, fact in facts.items()])
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=True, check_circular=False)
+def _encode_value(value: Any) -> str:
+    """What json.dumps() does, many times faster for what most values are."""
+    kind = type(value)
+    if kind is str:
+        return encode_basestring_ascii(_bounded(value))
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int:
+        return str(value)
+    if kind in (list, tuple):
+        return f"[{', '.join(map(_encode_value, _bounded(value)))}]"
+    return json.dumps(value)
 
 
 class About:

@@ -22,9 +22,11 @@ def test_a_message_arrives_byte_for_byte_and_the_250_is_the_servers_own(
     assert server.messages == [MESSAGE + b"\r\n..dot\r\n\xe9\xff 8-bit\r\n" + b"x" * 5_000 + b"\r\n"]
 
 
-def test_the_server_sees_the_clients_own_address(client: Client, server: ScriptedServer) -> None:
+def test_a_gateway_that_is_not_transparent_speaks_under_its_own_address(
+    client: Client, server: ScriptedServer
+) -> None:
     client.message(MESSAGE)
-    assert [address for address, _ in server.clients] == ["127.0.2.5"]
+    assert [address for address, _ in server.clients] == ["127.0.0.1"]
 
 
 def test_one_trace_id_leads_from_the_message_to_the_servers_answer(
@@ -432,7 +434,7 @@ def test_every_client_has_its_own_connection_to_the_server(
     clients = [gateway.client(f"127.0.2.{number}") for number in range(1, 6)]
     for one in clients:
         one.hello()
-    assert sorted(address for address, _ in server.clients) == [f"127.0.2.{number}" for number in range(1, 6)]
+    assert len({port for _, port in server.clients}) == 5
 
 
 # the gateway's own part

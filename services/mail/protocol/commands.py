@@ -30,6 +30,7 @@ _RCPT = re.compile(
     + rb"|(?P<postmaster>(?i:postmaster))))>"
     + _PARAMETERS
 )
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _ENCODED_CONTROL = re.compile(rb"\+(?:[01][0-9A-Fa-f]|7[Ff])")
 
 # Which announced extension defines a parameter (RFC 1870, 6152, 6531, 3461).
@@ -73,7 +74,7 @@ def verb_of(line: bytes) -> str:
 
 def parse_path(line: bytes, extensions: frozenset[str]) -> Path:
     """Parse MAIL or RCPT. Raise `CommandError`; `extensions` are those announced to this client."""
-    if any(byte < 0x20 or byte == 0x7F for byte in line):
+    if _CONTROL.search(line):
         raise CommandError(Problem.CONTROL)
     verb = verb_of(line)
     found = (_MAIL if verb == "MAIL" else _RCPT).fullmatch(line)

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from services.mail.protocol.replies import Reply, ReplyError, take_reply
 from services.mail.settings import Address, Tenant
 from services.mail.shell.certificates import server_context
-from services.mail.shell.sockets import connect_as
+from services.mail.shell.sockets import begin_connect, is_connected
 from services.mail.shell.wire import Sweeper, Wire, WireClosed, WireTimeout
 
 CONNECT_S = 10.0
+SAME_PORT_S = 3.0
 # RFC 5321, 4.5.3.2 allows minutes; the client waits for us while we wait for the server.
 REPLY_S = 60.0
 FINAL_REPLY_S = 120.0
@@ -56,18 +57,43 @@ class Upstream:
         return self.wire is not None and not self.wire.is_closed
 
     async def open(self) -> Reply:
-        """Connect and return the server's greeting, whatever it is."""
+        """Connect and return the server's greeting, whatever it is.
+
+        The greeting is awaited on a socket that is still connecting: whoever reads
+        first needs not be told when. A 4-tuple that the server's side still remembers
+        must not hang, so the client's own port gets a short try only.
+        """
         try:
-            sock = await connect_as(
-                self.loop, self.client, (self.server, self.tenant.server_port), self.is_transparent, CONNECT_S
-            )
-            _, self.wire = await self.loop.create_connection(lambda: Wire(self.loop), sock=sock)
-        except (OSError, TimeoutError) as error:
-            raise UpstreamLost(str(error) or "timed out") from error
+            greeting = await self._greeting(self.client, SAME_PORT_S)
+            if greeting is None:
+                greeting = await self._greeting((self.client[0], 0), CONNECT_S)
+        except OSError as error:
+            raise UpstreamLost(str(error)) from error
+        if greeting is None:
+            raise UpstreamLost("timed out")
+        self.greeting = greeting
+        return greeting
+
+    async def _greeting(self, client: tuple[Address, int], within_s: float) -> Reply | None:
+        """Return the greeting; None if no connection came about in time. Raise `OSError` if refused."""
+        sock, is_own_port = begin_connect(client, (self.server, self.tenant.server_port), self.is_transparent)
+        _, self.wire = await self.loop.create_connection(lambda: Wire(self.loop), sock=sock)
         self.sweeper.add(self.wire)
         self.is_encrypted = False
-        self.greeting = await self._reply(REPLY_S)
-        return self.greeting
+        try:
+            if not self.wire.buffer:  # it may have come already
+                await self.wire.more(within_s if is_own_port else CONNECT_S)
+        except WireTimeout as error:
+            if not is_connected(self.wire.transport.get_extra_info("socket")):
+                self.close()
+                return None
+            if self.wire.is_closed:
+                raise self._lost(error) from error
+        except WireClosed as error:
+            if isinstance(self.wire.error, OSError):
+                raise self.wire.error from error
+            raise self._lost(error) from error
+        return await self._reply(REPLY_S)
 
     async def say_hello(self, line: bytes) -> Reply:
         """Send the client's EHLO or HELO; encrypt first if the tenant wants that and it is possible."""

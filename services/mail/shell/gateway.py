@@ -150,7 +150,8 @@ class Gateway:
         if refusal or tenant is None:
             self._refuse(wire, client, server, refusal)
             return
-        self._open.update(keys)
+        for key in keys:
+            self._open[key] += 1
         self._sweeper.add(wire)
         occasion = Occasion(self._settings, tenant, client, server, self._tls.get(tenant.name))
         session = Session(self._around, occasion, wire)
@@ -170,8 +171,8 @@ class Gateway:
         finally:
             wire.close()
             self._sweeper.discard(wire)
-            self._open.subtract(keys)
             for key in keys:
+                self._open[key] -= 1
                 if not self._open[key]:
                     del self._open[key]
 

@@ -29,6 +29,7 @@ class Wire(asyncio.Protocol):
         self.buffer = bytearray()
         self.deadline = FOREVER
         self.is_closed = False
+        self.error: Exception | None = None  # why it was lost, if for a reason
         self.bytes_in = 0
         self._waiter: asyncio.Future[None] | None = None
         self._is_paused = False
@@ -53,8 +54,8 @@ class Wire(asyncio.Protocol):
         self._wake()
         return False
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        self.is_closed = True
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_closed, self.error = True, error
         self._wake()
 
     def pause_writing(self) -> None:
