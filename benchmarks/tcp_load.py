@@ -32,7 +32,8 @@ def sink(port: int) -> None:
     print("listening", flush=True)
     while True:
         connection, _ = listener.accept()
-        connection.send(_GREETING)
+        with contextlib.suppress(ConnectionError):
+            connection.send(_GREETING)
         threading.Thread(target=_drain, args=(connection,), daemon=True).start()
 
 

@@ -67,6 +67,16 @@ class SwitchView:
                     if self.is_here(member):
                         yield pool, member
 
+    @property
+    def neighbours(self) -> Iterator[tuple[int, str]]:
+        """MAC and policy path of everybody on an edge port of this switch."""
+        for uplink in self.uplinks:
+            yield mac_number(uplink.mac), f"uplinks.{uplink.name}"
+        for tenant, gateway in self.tenant_gateways:
+            yield mac_number(gateway.mac), f"tenants.{tenant.name}"
+        for pool, member in self.gateway_members:
+            yield mac_number(member.mac), f"pools.{pool.name}.members.{member.name}"
+
     def is_here(self, neighbour: Attachment | Member) -> bool:
         return neighbour.at.switch == self.switch.name
 

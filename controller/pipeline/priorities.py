@@ -6,6 +6,7 @@ Prefix matches add their length, so that the longest prefix wins inside a band.
 MISS = 0  # the catch-all of a table
 LOW = 1_000
 NORMAL = 10_000
+RAISED = 15_000  # an exception among what is normal
 HIGH = 20_000
 DENY = 30_000
 

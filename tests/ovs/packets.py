@@ -19,9 +19,14 @@ def _serialized(*layers: object) -> bytes:
     return bytes(built.data)
 
 
-def tcp_frame(macs: tuple[str, str], source: tuple[str, int], target: tuple[str, int], flags: int) -> bytes:
+def tcp_frame(
+    macs: tuple[str, str], source: tuple[str, int], target: tuple[str, int], flags: int, sequence: int = 1
+) -> bytes:
     """Return a TCP segment; `macs` is (source, destination), ends are (address, port)."""
-    segment = tcp.tcp(src_port=source[1], dst_port=target[1], bits=flags, seq=1, ack=1 if flags & ACK else 0)
+    acknowledged = 1 if flags & ACK else 0
+    segment = tcp.tcp(
+        src_port=source[1], dst_port=target[1], bits=flags, seq=sequence, ack=acknowledged, window_size=65_000
+    )
     if ip_address(target[0]).version == 4:
         head = ipv4.ipv4(src=source[0], dst=target[0], proto=_TCP, ttl=64)
         return _serialized(ethernet.ethernet(macs[1], macs[0], _IPV4), head, segment)

@@ -197,3 +197,16 @@ def test_a_neighbour_solicitation_is_answered_by_the_switch(edge: EdgeUnderTest)
     assert answer.data.dst == "2001:db8:64::1"
     assert answer.data.option.hw_src == EDGE_MAC
     assert macs_of(frame) == (EDGE_MAC, mac)
+
+
+@families
+def test_a_late_answer_of_a_forgotten_session_does_not_stall_a_client_that_uses_its_port_again(
+    edge: EdgeUnderTest, family: int
+) -> None:
+    client, server = (CLIENT[family], 40000), (ACME_MX[family], 25)
+    (proxy,) = edge.send_tcp(UPLINK, client, server, SYN)
+    # A proxy that still remembers the client's last session acknowledges that one (RFC 9293, 3.10.7.4),
+    # and conntrack takes its numbers for the new session's.
+    edge.send(proxy, tcp_frame((MAC_BY_PORT[proxy], EDGE_MAC), server, client, ACK, sequence=7_000_000))
+    answer = tcp_frame((MAC_BY_PORT[proxy], EDGE_MAC), server, client, SYN | ACK, sequence=900_000_000)
+    assert set(edge.send(proxy, answer)) == {UPLINK}

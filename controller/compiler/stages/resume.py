@@ -3,6 +3,11 @@
 This comes before suspicion and before services, so no edit of the policy and no
 new decision moves an open session. The label holds the MACs of both ends; zero
 means that nobody has decided yet.
+
+Conntrack gives no direction to a packet that it calls invalid, but it does give
+the label. Such packets are not dropped: they are what ends a half-dead session
+when a client uses a port again. They follow the label too, and whoever stands in
+it as the responder sends to the initiator.
 """
 
 from collections.abc import Iterator
@@ -24,12 +29,14 @@ from controller.pipeline.tables import Table
 
 _NOBODY_YET = (f.CT_LABEL, 0, (1 << MAC_BITS) - 1)
 _IS_REPLY = (f.CT_STATE, CtState.TRACKED | CtState.REPLY, CtState.TRACKED | CtState.REPLY)
+_IS_INVALID = (f.CT_STATE, CtState.TRACKED | CtState.INVALID, CtState.TRACKED | CtState.INVALID)
 _IS_TRACKED = (f.CT_STATE, CtState.TRACKED, CtState.TRACKED)
 
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:
     for eth_type in ETH_TYPES:
         yield from _follow(view, eth_type)
+        yield from _follow_invalid(view, eth_type)
         yield from _unknown(eth_type)
 
 
@@ -40,13 +47,20 @@ def _follow(view: SwitchView, eth_type: EthType) -> Iterator[Flow]:
     yield _follow_label(view, priorities.LOW, to_responder, LABEL_RESPONDER)
 
 
-def _follow_label(view: SwitchView, band: int, wanted: Match, offset: int) -> Flow:
+def _follow_invalid(view: SwitchView, eth_type: EthType) -> Iterator[Flow]:
+    for mac, because in view.neighbours:
+        is_from_responder = (f.CT_LABEL, mac << LABEL_RESPONDER, ((1 << MAC_BITS) - 1) << LABEL_RESPONDER)
+        wanted = match((f.ETH_SRC, mac), (f.ETH_TYPE, eth_type), _IS_INVALID, is_from_responder)
+        yield _follow_label(view, priorities.RAISED, wanted, LABEL_INITIATOR, because)
+
+
+def _follow_label(view: SwitchView, band: int, wanted: Match, offset: int, because: str = "policy") -> Flow:
     actions = (
         Move(f.CT_LABEL, f.ETH_DST, MAC_BITS, source_offset=offset),
         SetField(f.ETH_SRC, view.mac),
         DecTtl(),
     )
-    return Flow(Table.RESUME, band, wanted, actions, Table.FORWARD, "policy")
+    return Flow(Table.RESUME, band, wanted, actions, Table.FORWARD, because)
 
 
 def _unknown(eth_type: EthType) -> Iterator[Flow]:
