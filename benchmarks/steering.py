@@ -45,7 +45,7 @@ def main() -> int:
     arguments = parser.parse_args()
     report = Report("steering path beside plain L2")
     report.facts["compile_and_encode_s"] = _time_of_compiling()
-    lab = Lab(Places(Path("/run/postern/bench-lab")))
+    lab = Lab(Places(Path("/run/postern/bench-lab")), is_attended=True)
     try:
         lab.up("demo", _POLICY, print)
         with ExitStack() as stack:

@@ -45,8 +45,10 @@ Tell = Callable[[str], None]
 class Lab:
     """Everything a person or a test does with a lab. All methods raise `LabError`."""
 
-    def __init__(self, places: Places | None = None) -> None:
+    def __init__(self, places: Places | None = None, is_attended: bool = False) -> None:
+        """An attended lab is this process's own: should it die, the next `up` clears the lab away."""
         self.places = places or Places.from_environment()
+        self._is_attended = is_attended
 
     def up(self, topology: str, policy_file: Path, tell: Tell = lambda _: None) -> None:
         """Bring a lab up and return when all is well. What was begun is undone on failure and on Ctrl-C."""
@@ -55,7 +57,10 @@ class Lab:
         with self._lock():
             self._make_room(tuple(switch.name for switch in policy.switches), tell)
             owner = secrets.token_hex(8)
-            self._save(Record(owner, topology, str(policy_file.absolute()), _CONTROLLER))
+            begun = Record(owner, topology, str(policy_file.absolute()), _CONTROLLER)
+            self._save(
+                replace(begun, attendant=processes.identify(os.getpid()) if self._is_attended else None)
+            )
             try:
                 self._bring_up(policy, tell)
             except BaseException:
@@ -72,6 +77,10 @@ class Lab:
                 self._take_down()
                 network.remove_stale_bridges()
             return there_was
+
+    def leave_up(self) -> None:
+        """Let a lab stay up when this process ends."""
+        self._save(replace(self._record(), attendant=None))
 
     def status(self) -> list[PartStatus]:
         """Ask every part how it is."""
@@ -127,7 +136,7 @@ class Lab:
         _need_root()
         _need_open_vswitch()
         if last := record.load(self.places.record):
-            if last.stage is Stage.UP and last.network and last.network.is_alive:
+            if last.is_in_use:
                 raise LabError(f"a lab is up already ({last.topology}); remedy: postern lab down")
             tell("the last run left things behind; removing them")
         if self.places.root.exists():

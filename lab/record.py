@@ -21,8 +21,15 @@ class Record:
     policy: str
     controller: str
     stage: Stage = Stage.STARTING
+    attendant: Process | None = None  # who takes the lab down when he is done; none: a person will
     network: Process | None = None
     processes: dict[str, Process] = field(default_factory=dict)  # by part name
+
+    @property
+    def is_in_use(self) -> bool:
+        """Say whether this lab is up, and somebody is there to take it down or wants it to stay."""
+        is_up = self.stage is Stage.UP and self.network is not None and self.network.is_alive
+        return is_up and (self.attendant is None or self.attendant.is_alive)
 
     def with_process(self, part: str, process: Process | None) -> "Record":
         """Return the record with a part started, or stopped when `process` is None."""
@@ -43,7 +50,12 @@ def load(file: Path) -> Record | None:
         facts = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    network = facts.pop("network")
+    network, attendant = facts.pop("network"), facts.pop("attendant")
     processes = {name: Process(**each) for name, each in facts.pop("processes").items()}
     facts["stage"] = Stage(facts["stage"])
-    return Record(**facts, network=Process(**network) if network else None, processes=processes)
+    return Record(
+        **facts,
+        attendant=Process(**attendant) if attendant else None,
+        network=Process(**network) if network else None,
+        processes=processes,
+    )

@@ -44,7 +44,7 @@ def main() -> int:
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
-    lab = Lab()
+    lab = Lab(is_attended=True)
     try:
         return _run(lab, arguments.keep)
     except LabError as error:
@@ -69,7 +69,9 @@ def _run(lab: Lab, is_kept: bool) -> int:
         is_good = _show(lab)
         is_finished = True
     finally:
-        if not (is_finished and is_kept):
+        if is_finished and is_kept:
+            lab.leave_up()
+        else:
             lab.down()
     paper.say()
     verdict = "All was as it should be" if is_good else "Something was otherwise; see above"

@@ -17,7 +17,7 @@ class House:
     """Keeps a lab up between tests, in a place of its own, so that nobody's own lab is touched."""
 
     def __init__(self) -> None:
-        self.lab = Lab(Places(Path("/run/postern/test-lab")))
+        self.lab = Lab(Places(Path("/run/postern/test-lab")), is_attended=True)
         self._network: Process | None = None
 
     def open(self) -> Lab:

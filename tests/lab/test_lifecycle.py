@@ -139,6 +139,22 @@ def test_the_next_up_cleans_what_a_killed_one_left(bare: Lab, delay_s: float) ->
     assert _owner(bare) != owner
 
 
+def test_the_next_up_clears_away_an_attended_lab_whose_attendant_was_killed(bare: Lab) -> None:
+    code = (
+        "import os, signal; from pathlib import Path\n"
+        "from lab.lab import Lab; from lab.places import Places\n"
+        f"lab = Lab(Places(Path({str(bare.places.root)!r})), is_attended=True)\n"
+        f"lab.up('demo', Path({str(POLICY)!r}))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True)
+    assert done.returncode == -signal.SIGKILL
+    owner = _owner(bare)
+    bare.up("demo", POLICY)
+    assert [pid for pid in processes.carrying(owner) if processes.identify(pid).is_alive] == []
+    assert all(not row.problem for row in bare.status())
+
+
 def test_up_after_the_network_died_cleans_and_begins_anew(bare: Lab) -> None:
     bare.up("demo", POLICY)
     network = next(row.process for row in bare.status() if row.part.name == "network")
