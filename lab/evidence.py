@@ -42,7 +42,7 @@ class Found:
 
     @property
     def gateway(self) -> str:
-        return next((name for name, event in self.events if event.get("event") != "SettingsLoaded"), "")
+        return next((name for name, _ in self.events), "")
 
     @property
     def trace(self) -> str:
@@ -80,8 +80,8 @@ class Reader:
         return found
 
     def _read(self, since: Bookmark, server: str) -> Found:
-        events = tuple(
-            (name, json.loads(line)) for name, log in self._journals.items() for line in _lines(log, since)
+        events = _of_new_sessions(
+            [(name, json.loads(line)) for name, log in self._journals.items() for line in _lines(log, since)]
         )
         scans = tuple(
             (name, line)
@@ -96,6 +96,12 @@ class Reader:
             queued[1] in line and "status=sent" in line for line in lines
         )
         return Found(events, scans, lines, saw[1] if saw else "", is_delivered)
+
+
+def _of_new_sessions(events: list[tuple[str, Event]]) -> tuple[tuple[str, Event], ...]:
+    """Keep what is about sessions that were opened since the bookmark: journals are written with a delay."""
+    opened = {event["session"] for _, event in events if event["event"] == "SessionOpened"}
+    return tuple(each for each in events if each[1].get("session") in opened)
 
 
 def _lines(log: Path, since: Bookmark) -> list[str]:

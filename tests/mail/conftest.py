@@ -1,5 +1,7 @@
+import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -20,10 +22,14 @@ ROOT = Path(__file__).parents[2]
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + rb"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 
 
-def free_port(address: str = "127.0.0.1") -> int:
-    with socket.create_server((address, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """Return a port that nobody listens at, below those of outgoing connections (ip_local_port_range)."""
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("0.0.0.0", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def wait_for_port(address: str, port: int, process: subprocess.Popen[bytes]) -> None:
@@ -104,7 +110,7 @@ def start_gateway(tmp_path: Path) -> Iterator[StartGateway]:
             "message_limit_bytes": 100_000,
             **of_tenant,
         }
-        port = free_port("127.0.1.10")
+        port = free_port()
         settings = {
             "format": 1,
             "revision": 1,
