@@ -80,7 +80,7 @@ def check(policy: Policy, known: KnownNames, report: Report) -> None:
 def _check_ports(policy: Policy, known: KnownNames, report: Report) -> None:
     used = list(_port_users(policy))
     for path, at in used:
-        if at.switch not in known.switches:
+        if known.switches and at.switch not in known.switches:  # none at all is a mistake of its own
             names = sorted(known.switches)
             remedy = (
                 f"add it under `switches`, or use one of {', '.join(names)}{suggestion(at.switch, names)}"

@@ -65,6 +65,8 @@ def whole_number(name: str, low: int, high: int) -> Kind:
         except ValueError:  # such as 007
             number = -1
         if not low <= number <= high:
+            if low == high:
+                raise Wrong(f"{quoted(text)} is not {low}", f"write {low}")
             raise Wrong(f"{quoted(text)} is no whole number in {low}..{high}", f"write {low} to {high}")
         return number
 

@@ -1,0 +1,47 @@
+"""`postern check`: one line for each mistake, and an exit code to go by."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from controller.cli.main import main
+
+POLICIES = Path(__file__).parents[2] / "policies"
+
+
+def test_a_good_file_is_called_good(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(POLICIES / "demo.yaml")]) == 0
+    assert "good. 1 switch, 1 uplink, 2 tenants, 2 pools, 4 pool members." in capsys.readouterr().out
+
+
+def test_all_mistakes_are_printed_with_place_key_and_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+    file = POLICIES / "invalid" / "many-mistakes.yaml"
+    assert main(["check", str(file)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == f"{file}: 5 mistakes, nothing was applied"
+    assert all(line.startswith(f"{file}:") and "; remedy: " in line for line in lines[:-1])
+    assert len(lines) == 6
+
+
+def test_editors_get_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--json", str(POLICIES / "invalid" / "bad-mac.yaml")]) == 1
+    (mistake,) = json.loads(capsys.readouterr().out)
+    assert mistake["key"] == "uplinks.backbone.mac"
+    assert mistake["line"] == 6
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path / "none.yaml")]) == 1
+    assert "none.yaml" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bytes.yaml").write_bytes(b"postern: \xff\xfe\x00")
+    assert main(["check", str(tmp_path / "bytes.yaml")]) == 1
+    assert "remedy" in capsys.readouterr().err
+
+
+def test_one_bad_file_among_good_ones_fails_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(POLICIES / "demo.yaml"), str(POLICIES / "invalid" / "empty.yaml")]) == 1
+    assert "good" in capsys.readouterr().out

@@ -1,0 +1,42 @@
+"""The JSON Schema for editors says what the checker says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from controller.cli.main import main
+from controller.policy.schema import policy_schema
+
+POLICIES = Path(__file__).parents[2] / "policies"
+
+
+def complaints(data: Any) -> list[str]:
+    validator = jsonschema.Draft202012Validator(policy_schema())
+    return [error.message for error in validator.iter_errors(data)]
+
+
+def test_the_schema_that_we_ship_is_fresh(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    shipped = json.loads((POLICIES / "postern.schema.json").read_text())
+    assert printed == shipped, "stale; remedy: postern schema > policies/postern.schema.json"
+
+
+def test_the_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(policy_schema())
+
+
+@pytest.mark.parametrize("file", sorted(POLICIES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_a_good_policy_fits_the_schema(file: Path) -> None:
+    assert complaints(yaml.safe_load(file.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["unknown-key", "missing-key", "unknown-mode", "weight-outside", "empty-list"]
+)
+def test_what_the_checker_refuses_the_schema_refuses(name: str) -> None:
+    assert complaints(yaml.safe_load((POLICIES / "invalid" / f"{name}.yaml").read_text()))
