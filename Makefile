@@ -59,7 +59,7 @@ golden: ## write the golden files anew; read their diff as code
 	POSTERN_WRITE_GOLDEN=1 $(PYTEST) -p no:randomly -m "not lab" -k golden
 
 docs: ## write the pages that are made from the code: the pipeline, the policy's schema
-	$(PYTHON) -m controller.pipeline.docs
+	$(PYTHON) -m controller.cli.docs
 
 bench: bench-steering bench-mail ## ours beside the peers, in one run; ratios, and JSON in build/benchmarks
 

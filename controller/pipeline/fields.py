@@ -101,6 +101,16 @@ class Zone(IntEnum):
     SCAN = 3  # mail proxy <-> scanner
 
 
+ROLE_MEANINGS = {
+    Role.BACKBONE: "a router of the backbone, on an uplink",
+    Role.TENANT: "a router that leads into a tenant's intranet",
+    Role.GATEWAY: "a mail proxy, or a scanner host (which runs the gateway in mode `direct`)",
+}
+ZONE_MEANINGS = {
+    Zone.OUTSIDE: "the backbone, or another tenant, and whoever answers for the tenant",
+    Zone.RELAY: "a gateway, under the client's address, and the tenant's mail server",
+    Zone.SCAN: "a mail proxy and a scanner, at the pool's virtual address",
+}
 # The label of a connection holds the MACs of its two ends (bit offsets).
 LABEL_RESPONDER = 0
 LABEL_INITIATOR = 48

@@ -30,6 +30,7 @@ class Table(IntEnum):
 class TableDoc:
     matches: str
     does: str
+    stage: str = ""  # the stage file that makes its flows, if its name is another
 
 
 DOCS: dict[Table, TableDoc] = {
@@ -44,6 +45,7 @@ DOCS: dict[Table, TableDoc] = {
     Table.ADVERTISE: TableDoc(
         "the advertisement that `neighbour` began",
         "completes it with the switch's MAC and sends it back",
+        "neighbour",
     ),
     Table.SOURCE: TableDoc(
         "role, party, source prefix",

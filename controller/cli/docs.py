@@ -1,0 +1,30 @@
+"""`make docs`: writes what is made from the code. Run from the project's root."""
+
+import json
+from pathlib import Path
+
+from controller.compiler import page as pipeline_page
+from controller.policy import page as policy_page
+from controller.policy.parse import read_policy
+from controller.policy.schema import policy_schema
+
+_DEMO = Path("policies/demo.yaml")
+
+
+def made_files() -> dict[Path, str]:
+    """Return what each made file must hold."""
+    return {
+        Path("docs/policy.md"): policy_page.build_page(),
+        Path("docs/pipeline.md"): pipeline_page.build_page(read_policy(_DEMO)),
+        Path("policies/postern.schema.json"): json.dumps(policy_schema(), indent=2) + "\n",
+    }
+
+
+def main() -> None:
+    for file, content in made_files().items():
+        file.write_text(content, encoding="utf-8")
+        print(file)
+
+
+if __name__ == "__main__":
+    main()

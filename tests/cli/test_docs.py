@@ -1,0 +1,15 @@
+"""Pages that are made from the code are as the code is."""
+
+from pathlib import Path
+
+import pytest
+
+from controller.cli.docs import made_files
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("file", ["docs/policy.md", "docs/pipeline.md", "policies/postern.schema.json"])
+def test_a_made_page_is_fresh(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert (ROOT / file).read_text() == made_files()[Path(file)], f"{file} is stale; remedy: make docs"

@@ -1,0 +1,146 @@
+"""The verifier finds each thing that must never be sent to a switch."""
+
+import pytest
+
+from controller.compiler.compile import _merge, compile_policy
+from controller.compiler.errors import CompileError
+from controller.compiler.verify import verify
+from controller.pipeline import fields as f
+from controller.pipeline import priorities
+from controller.pipeline.fields import EthType, IpProto, Role, Zone
+from controller.pipeline.flows import (
+    Bucket,
+    Flow,
+    Group,
+    LookUpConnection,
+    Resubmit,
+    SwitchState,
+    ToGroup,
+    match,
+)
+from controller.pipeline.tables import Table
+from controller.policy.model import Policy
+
+_ANY_IP = match((f.ETH_TYPE, EthType.IPV4))
+_TO_MAIL = (
+    (f.ETH_TYPE, EthType.IPV4),
+    (f.IPV4_DST, 0xCB00710A),
+    (f.IP_PROTO, IpProto.TCP),
+    (f.TCP_DST, 25),
+)
+
+
+def state(*flows: Flow, groups: tuple[Group, ...] = ()) -> SwitchState:
+    return SwitchState({flow.key: flow for flow in flows}, {group.group_id: group for group in groups})
+
+
+def flow(table: Table, goto: Table | None, *actions: object, because: str = "tenants.acme") -> Flow:
+    return Flow(table, priorities.NORMAL, _ANY_IP, actions, goto, because)  # type: ignore[arg-type]
+
+
+def test_the_demo_holds_all_invariants(demo: Policy) -> None:
+    for compiled in compile_policy(demo).values():
+        verify(compiled)
+
+
+@pytest.mark.parametrize(
+    ("bad", "complaint"),
+    [
+        (state(flow(Table.ROUTE, Table.SERVICE)), "goes backward"),
+        (state(flow(Table.ROUTE, Table.ROUTE)), "goes backward"),
+        (state(flow(Table.ROUTE, None, LookUpConnection(Zone.SCAN, Table.TRACK))), "goes backward"),
+        (state(flow(Table.SERVICE, None, ToGroup(7))), "groups used"),
+        (state(groups=(Group(7, (), "pools.proxies"),)), "groups used"),
+        (
+            state(Flow(Table.SERVICE, 1, match(*_TO_MAIL, (f.ZONE, Zone.OUTSIDE)), (), Table.ROUTE, "x")),
+            "bypasses",
+        ),
+        (
+            state(
+                Flow(
+                    Table.SERVICE,
+                    1,
+                    match(*_TO_MAIL, (f.ROLE, Role.GATEWAY), (f.ZONE, Zone.RELAY)),
+                    (),
+                    Table.ROUTE,
+                    "any gateway, whoever it serves",
+                )
+            ),
+            "bypasses",
+        ),
+    ],
+    ids=[
+        "backward",
+        "to itself",
+        "conntrack backward",
+        "no group",
+        "unused group",
+        "mail from outside",
+        "any gateway",
+    ],
+)
+def test_a_broken_invariant_is_found(bad: SwitchState, complaint: str) -> None:
+    with pytest.raises(AssertionError, match=complaint):
+        verify(bad)
+
+
+def test_a_bucket_that_goes_back_is_found() -> None:
+    group = Group(7, (Bucket(1, (Resubmit(Table.TRACK),)),), "pools.proxies")
+    with pytest.raises(AssertionError):
+        verify(state(flow(Table.SERVICE, None, ToGroup(7)), groups=(group,)))
+
+
+def test_two_rules_with_one_cookie_are_found(demo: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.pipeline.flows.cookie_of", lambda _path: 1)
+    one, two = flow(Table.SOURCE, Table.TRACK, because="a"), flow(Table.ROUTE, Table.COMMIT, because="b")
+    with pytest.raises(AssertionError, match="one cookie for several rules"):
+        verify(state(one, two))
+
+
+def test_what_nobody_foresaw_is_dropped_in_every_table_but_suspicion(demo: Policy) -> None:
+    for compiled in compile_policy(demo).values():
+        assert {shown.table for shown in compiled.flows.values() if not shown.match} == {Table.SUSPICION}
+
+
+def test_no_flow_is_hidden_by_another_and_none_contradict(demo: Policy) -> None:
+    for compiled in compile_policy(demo).values():
+        flows = sorted(compiled.flows.values(), key=lambda each: (each.table, -each.priority))
+        for index, low in enumerate(flows):
+            for high in flows[:index]:
+                if high.table is low.table and _covers(high, low):
+                    raise AssertionError(f"{low} can never be hit, because of {high}")
+                is_same_rank = high.table is low.table and high.priority == low.priority
+                is_same_result = (high.actions, high.goto) == (low.actions, low.goto)
+                if is_same_rank and not is_same_result and _overlap(high, low):
+                    raise AssertionError(f"{low} and {high} want different things of one packet")
+
+
+def _bits(one: Flow) -> dict[f.Field, tuple[int, int]]:
+    return {criterion.field: (criterion.value, criterion.mask) for criterion in one.match}
+
+
+def _covers(high: Flow, low: Flow) -> bool:
+    wide, narrow = _bits(high), _bits(low)
+    return all(
+        field in narrow and mask & narrow[field][1] == mask and value & mask == narrow[field][0] & mask
+        for field, (value, mask) in wide.items()
+    )
+
+
+def _overlap(one: Flow, two: Flow) -> bool:
+    left, right = _bits(one), _bits(two)
+    return all(
+        (left[field][0] ^ right[field][0]) & left[field][1] & right[field][1] == 0
+        for field in left.keys() & right.keys()
+    )
+
+
+def test_rules_that_contradict_are_both_named() -> None:
+    one, two = flow(Table.ROUTE, Table.COMMIT, because="rule.a"), flow(Table.ROUTE, None, because="rule.b")
+    with pytest.raises(CompileError, match=r"rule\.a.*rule\.b.*route"):
+        _merge([one, two])
+
+
+def test_a_rule_given_twice_is_one_flow() -> None:
+    one = flow(Table.ROUTE, Table.COMMIT)
+    assert list(_merge([one, one]).values()) == [one]
