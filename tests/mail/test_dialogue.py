@@ -4,6 +4,7 @@ Numbers in brackets are the cases of the matrix in docs/smtp-matrix.md.
 """
 
 import socket
+import threading
 import time
 
 import pytest
@@ -493,3 +494,45 @@ def test_a_full_disk_means_try_again(start_gateway: StartGateway, server: Script
     client = gateway.client()
     assert client.message(b"x" * 400_000).startswith("452 4.3.1 ")
     assert server.messages == []
+
+
+# one reply for a message, whoever it is for
+
+
+def test_recipients_whom_the_server_refuses_are_refused_at_once_and_the_others_get_the_message(
+    gateway: RunningGateway, server: ScriptedServer
+) -> None:
+    client = gateway.client()
+    client.hello()
+    client.ask(b"MAIL FROM:<a@b.example>")
+    assert client.ask(b"RCPT TO:<good@acme.example>")[:3] == "250"
+    server.script["RCPT"] = b"550 5.1.1 no such user\r\n"
+    assert client.ask(b"RCPT TO:<bad@acme.example>") == "550 5.1.1 no such user"
+    assert client.ask(b"DATA")[:3] == "354"
+    assert client.ask(b"Subject: s\r\n\r\nb\r\n.")[:3] == "250"
+    assert gateway.wait_for("MessageReceived")["recipients"] == ["good@acme.example"]
+
+
+def test_a_client_that_is_gone_when_the_server_has_the_message_is_noted(
+    gateway: RunningGateway, server: ScriptedServer
+) -> None:
+    """It will send the message again: a duplicate that nobody can prevent, but anybody can find."""
+    left = threading.Event()
+
+    def answer_late(connection: socket.socket) -> None:
+        assert left.wait(10)
+        connection.sendall(b"250 2.0.0 queued\r\n")
+
+    server.script["DOT"] = answer_late
+    client = gateway.client()
+    client.envelope()
+    client.ask(b"DATA")
+    client.send(b"Subject: s\r\n\r\nb\r\n.\r\n")
+    for _ in range(400):
+        if server.messages:
+            break
+        time.sleep(0.025)
+    client.close()
+    time.sleep(0.2)  # nothing tells that the gateway has seen the connection end
+    left.set()
+    assert gateway.wait_for("MessageDelivered")["client_was_gone"] is True
