@@ -25,6 +25,7 @@ NEED_HELO = _reply(503, "5.5.1 send EHLO or HELO first")
 NEED_MAIL = _reply(503, "5.5.1 send MAIL first")
 NEED_RCPT = _reply(503, "5.5.1 no recipient has been accepted")
 NESTED_MAIL = _reply(503, "5.5.1 a transaction is open already")
+OUT_OF_ORDER = _reply(503, "5.5.1 not now")
 NEED_TLS = _reply(530, "5.7.0 send STARTTLS first")
 READY_FOR_TLS = "220 2.0.0 ready to start TLS"
 START_DATA = "354 end data with <CR><LF>.<CR><LF>"
