@@ -1,13 +1,16 @@
 """What must hold of any compiled state, checked before a switch ever sees it.
 
 Invariants: goto only forward, groups exist and are used, only declared fields,
-cookies unique to one rule, nothing leads to a port 25 but from a gateway.
+no flow hidden by another, no two flows that contradict, cookies unique to one
+rule, nothing leads to a port 25 but from a gateway.
 A failure is our own mistake, hence `AssertionError`.
 """
 
 from collections import defaultdict
 
+from controller.compiler.overlaps import find_ambiguous, find_shadowed
 from controller.pipeline import fields as f
+from controller.pipeline.declared import FIELDS
 from controller.pipeline.fields import IpProto, Role, Zone
 from controller.pipeline.flows import Flow, LookUpConnection, Resubmit, SwitchState, ToGroup
 from controller.pipeline.tables import Table
@@ -21,13 +24,19 @@ def verify(state: SwitchState) -> None:
     rule_by_cookie: dict[int, set[str]] = defaultdict(set)
     for flow in state.flows.values():
         _check_forward(flow)
+        _check_fields(flow)
         _check_smtp(flow)
         rule_by_cookie[flow.cookie].add(flow.because)
         used_groups |= {a.group_id for a in flow.actions if isinstance(a, ToGroup)}
     assert used_groups == set(state.groups), f"groups used {used_groups}, groups made {set(state.groups)}"
     for rules in rule_by_cookie.values():
         assert len(rules) == 1, f"one cookie for several rules: {sorted(rules)}"
-    for group in state.groups.values():
+    for low, high in find_shadowed(state.flows.values()):
+        raise AssertionError(f"{low} is never hit because of {high}")
+    for one, other in find_ambiguous(state.flows.values()):
+        raise AssertionError(f"{one} and {other} want different things of the same packets")
+    for number, group in state.groups.items():
+        assert group.group_id == number, f"{group} is kept under number {number}"
         for bucket in group.buckets:
             for action in bucket.actions:
                 assert not isinstance(action, Resubmit) or action.table > Table.SERVICE
@@ -38,8 +47,13 @@ def _check_forward(flow: Flow) -> None:
     for action in flow.actions:
         if isinstance(action, LookUpConnection):
             # `resume` may look a second zone up, once: `track` chose RELAY, it falls back to OUTSIDE.
-            is_fallback = flow.table is Table.RESUME and action.zone is Zone.OUTSIDE
+            is_fallback = flow.table is action.then is Table.RESUME and action.zone is Zone.OUTSIDE
             assert action.then > flow.table or is_fallback, f"{flow} goes backward"
+
+
+def _check_fields(flow: Flow) -> None:
+    for criterion in flow.match:
+        assert criterion.field in FIELDS[flow.table], f"{flow} matches {criterion.field.name}, undeclared"
 
 
 def _check_smtp(flow: Flow) -> None:

@@ -1,10 +1,13 @@
 """The verifier finds each thing that must never be sent to a switch."""
 
+from ipaddress import ip_network
+
 import pytest
 
 from controller.compiler.compile import _merge, compile_policy
 from controller.compiler.errors import CompileError
 from controller.compiler.verify import verify
+from controller.compiler.view import destination_is
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
 from controller.pipeline.fields import EthType, IpProto, Role, Zone
@@ -20,6 +23,8 @@ from controller.pipeline.flows import (
 )
 from controller.pipeline.tables import Table
 from controller.policy.model import Policy
+from controller.policy.parse import parse_policy
+from tests.compiler.conftest import POLICIES
 
 _ANY_IP = match((f.ETH_TYPE, EthType.IPV4))
 _TO_MAIL = (
@@ -82,6 +87,92 @@ def test_the_demo_holds_all_invariants(demo: Policy) -> None:
 def test_a_broken_invariant_is_found(bad: SwitchState, complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
         verify(bad)
+
+
+def test_a_field_that_its_table_does_not_declare_is_found() -> None:
+    wanted = match((f.IN_PORT, 4), (f.ETH_TYPE, EthType.IPV4))
+    with pytest.raises(AssertionError, match="in_port, undeclared"):
+        verify(state(Flow(Table.ROUTE, priorities.NORMAL, wanted, (), None, "tenants.acme")))
+
+
+def _towards(prefix: str, goto: Table | None, priority: int = priorities.NORMAL) -> Flow:
+    return Flow(Table.ROUTE, priority, match(*destination_is(ip_network(prefix))), (), goto, prefix)
+
+
+@pytest.mark.parametrize("same_or_higher", [priorities.NORMAL, priorities.HIGH])
+def test_a_flow_that_another_hides_is_found(same_or_higher: int) -> None:
+    hidden = _towards("203.0.113.0/26", Table.COMMIT)
+    with pytest.raises(
+        AssertionError, match=r"203\.0\.113\.0/26.* is never hit because of .*203\.0\.0\.0/16"
+    ):
+        verify(state(hidden, _towards("203.0.0.0/16", Table.COMMIT, same_or_higher)))
+
+
+def test_a_longer_prefix_of_higher_priority_hides_nothing() -> None:
+    verify(state(_towards("203.0.113.0/26", Table.COMMIT, priorities.HIGH), _towards("203.0.0.0/16", None)))
+
+
+def _to_port(field: f.Field, port: int, goto: Table | None) -> Flow:
+    wanted = match((f.ETH_TYPE, EthType.IPV4), (f.IP_PROTO, IpProto.TCP), (field, port))
+    return Flow(Table.TRACK, priorities.NORMAL, wanted, (), goto, f"{field.name} {port}")
+
+
+def test_two_flows_of_one_priority_that_contradict_are_found() -> None:
+    one, two = _to_port(f.TCP_SRC, 3310, Table.RESUME), _to_port(f.TCP_DST, 25, None)
+    with pytest.raises(AssertionError, match="want different things of the same packets"):
+        verify(state(one, two))
+
+
+def test_the_third_of_three_flows_is_compared_with_each_result_before_it() -> None:
+    agreeing = [_to_port(f.TCP_SRC, port, Table.RESUME) for port in (1, 2, 3)]
+    odd = _to_port(f.TCP_SRC, 4, None)
+    with pytest.raises(AssertionError, match="tcp_src 4"):
+        verify(state(*agreeing, odd, _to_port(f.TCP_DST, 25, Table.RESUME)))
+
+
+def test_two_flows_of_one_priority_that_agree_are_no_mistake() -> None:
+    verify(state(_to_port(f.TCP_SRC, 3310, Table.RESUME), _to_port(f.TCP_DST, 25, Table.RESUME)))
+
+
+def test_a_group_kept_under_another_number_is_found() -> None:
+    groups = {7: Group(8, (), "pools.proxies")}
+    with pytest.raises(AssertionError, match="kept under number 7"):
+        verify(SwitchState(state(flow(Table.SERVICE, None, ToGroup(7))).flows, groups))
+
+
+@pytest.mark.parametrize("number_of", ["group_id", "party_id"])
+def test_two_names_that_share_a_number_are_both_named(
+    demo: Policy, monkeypatch: pytest.MonkeyPatch, number_of: str
+) -> None:
+    monkeypatch.setattr(f"controller.compiler.numbers.{number_of}", lambda _name: 7)
+    with pytest.raises(CompileError, match=r"proxies` and `.*scanners` happen to share .* rename one"):
+        compile_policy(demo)
+
+
+def _demo_text(old: str, new: str) -> str:
+    text = (POLICIES / "demo.yaml").read_text()
+    assert old in text
+    return text.replace(old, new)
+
+
+def test_scanners_that_listen_on_port_25_contradict_no_answer_of_a_proxy() -> None:
+    text = _demo_text("vip: [192", "port: 25\n    vip: [192")
+    answers = [
+        each
+        for each in compile_policy(parse_policy(text, "p.yaml"))["s1"].flows.values()
+        if each.table is Table.TRACK and (f.TCP_SRC, 25) in ((c.field, c.value) for c in each.match)
+    ]
+    scan = {each.priority for each in answers if ".vip." in each.because}
+    proxies = {each.priority for each in answers if each.because == "pools"}
+    assert min(scan) > max(proxies)
+
+
+def test_a_tenant_with_private_addresses_adds_no_flow_that_is_never_hit() -> None:
+    text = _demo_text("203.0.113.", "10.1.1.")
+    compiled = compile_policy(parse_policy(text, "p.yaml"))["s1"]
+    refused = [each.because for each in compiled.flows.values() if each.priority == priorities.DENY]
+    assert "tenants.acme.prefixes.10.1.1.0/26" not in refused
+    assert "tenants.acme.prefixes.2001:db8:a::/48" in refused
 
 
 def test_a_bucket_that_goes_back_is_found() -> None:

@@ -59,6 +59,13 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
 def _never_from_backbone(view: SwitchView) -> Iterator[tuple[Network, str]]:
     for network in BOGONS:
         yield network, "uplinks"
+    for network, because in _ours(view):
+        # What is private already is refused above; a second flow would never be hit.
+        if not any(_lies_inside(network, bogon) for bogon in BOGONS):
+            yield network, because
+
+
+def _ours(view: SwitchView) -> Iterator[tuple[Network, str]]:
     for tenant in view.policy.tenants:
         for prefix in tenant.prefixes:
             yield prefix, f"tenants.{tenant.name}.prefixes.{prefix}"
@@ -73,3 +80,11 @@ def _never_from_backbone(view: SwitchView) -> Iterator[tuple[Network, str]]:
         for address in uplink.edge:
             own.setdefault(ip_network(address), f"uplinks.{uplink.name}.edge.{address}")
     yield from own.items()
+
+
+def _lies_inside(network: Network, wide: Network) -> bool:
+    return (
+        network.version == wide.version
+        and network.prefixlen >= wide.prefixlen
+        and network.network_address in wide
+    )

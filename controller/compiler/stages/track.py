@@ -59,7 +59,8 @@ def _scan_legs(pool: Pool) -> Iterator[Flow]:
         there = match((f.ROLE, Role.GATEWAY), *destination_is(vip), *tcp_to(pool.port))
         yield _look_up(priorities.HIGH, there, Zone.SCAN, because)
         back = match((f.ROLE, Role.GATEWAY), *source_is(vip), *tcp_from(pool.port))
-        yield _look_up(priorities.NORMAL, back, Zone.SCAN, because)
+        # Before the gateways' answers from port 25, which a policy may give to scanners, too.
+        yield _look_up(priorities.RAISED, back, Zone.SCAN, because)
 
 
 def _look_up(band: int, wanted: Match, zone: Zone, because: str) -> Flow:

@@ -1,0 +1,27 @@
+"""Which fields each table may match. A flow that matches another one is a mistake in its stage."""
+
+from controller.pipeline import fields as f
+from controller.pipeline.fields import Field
+from controller.pipeline.tables import Table
+
+_SOURCES = {f.IPV4_SRC, f.IPV6_SRC}
+_DESTINATIONS = {f.IPV4_DST, f.IPV6_DST}
+_SOLICITATION = {f.ETH_TYPE, f.IP_PROTO, f.ICMPV6_TYPE}
+
+FIELDS: dict[Table, frozenset[Field]] = {
+    Table.ADMISSION: frozenset({f.IN_PORT, f.ETH_SRC, f.ETH_DST, *_SOLICITATION}),
+    Table.NEIGHBOUR: frozenset({f.PARTY, f.ARP_OP, f.ARP_TPA, f.ND_TARGET, *_SOLICITATION}),
+    Table.ADVERTISE: frozenset({f.ND_TARGET, *_SOLICITATION}),
+    Table.SOURCE: frozenset({f.ROLE, f.PARTY, f.ETH_TYPE, *_SOURCES}),
+    Table.TRACK: frozenset(
+        {f.ROLE, f.PARTY, f.ETH_TYPE, f.IP_PROTO, f.TCP_SRC, f.TCP_DST, *_SOURCES, *_DESTINATIONS}
+    ),
+    Table.RESUME: frozenset({f.ROLE, f.ZONE, f.ETH_TYPE, f.ETH_SRC, f.CT_STATE, f.CT_LABEL}),
+    Table.SUSPICION: frozenset(),
+    Table.SERVICE: frozenset(
+        {f.ROLE, f.PARTY, f.ZONE, f.ETH_TYPE, f.IP_PROTO, f.TCP_DST, f.UDP_DST, *_DESTINATIONS}
+    ),
+    Table.ROUTE: frozenset({f.ETH_TYPE, *_DESTINATIONS}),
+    Table.COMMIT: frozenset({f.ETH_TYPE}),
+    Table.FORWARD: frozenset({f.ETH_DST}),
+}
