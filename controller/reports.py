@@ -8,7 +8,7 @@ from controller.ids import COOKIE_OWNER_SHIFT, is_ours
 from controller.pipeline.flows import Flow, SwitchState
 from controller.pipeline.show import Shower
 from controller.policy.model import Policy
-from controller.runtime import Accepted, Runtime, SwitchRecord
+from controller.runtime import Accepted, Runtime, SwitchRecord, ports_of
 
 Json = dict[str, Any]
 
@@ -42,9 +42,13 @@ def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
 
 def _switch_row(dpid: int, record: SwitchRecord, accepted: Accepted, packet_ins: int) -> Json:
     session = record.session
-    problems = [f"port {port} is in the policy, but not on the switch" for port in record.missing_ports]
+    who = {ref.port: name for ref, name in ports_of(accepted.policy) if ref.switch == session.name}
+    problems = [
+        f"port {port} ({who.get(port, 'unused')}) is in the policy, but not on the switch"
+        for port in record.missing_ports
+    ]
     problems += [
-        f"port {port.number} ({port.name}) is down"
+        f"port {port.number} ({who.get(port.number, port.name)}) is down"
         for port in record.ports.values()
         if port.is_down and port.number < 0xFFFF_FF00
     ]

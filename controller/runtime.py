@@ -224,18 +224,18 @@ class Runtime:
         if record.channel is None or not record.ports or self.accepted is None:
             return
         switch = record.session.name
-        used = {ref.port for ref in ports_of(self.accepted.policy) if ref.switch == switch}
+        used = {ref.port for ref, _ in ports_of(self.accepted.policy) if ref.switch == switch}
         missing = tuple(sorted(used - set(record.ports)))
         if missing and missing != record.missing_ports:
             self._world.journal.write(Event.PORT_MISSING, switch=switch, ports=list(missing))
         record.missing_ports = missing
 
 
-def ports_of(policy: Policy) -> Iterator[PortRef]:
-    """Yield every switch port that the policy says something about."""
-    yield from (uplink.at for uplink in policy.uplinks)
-    yield from (gateway.at for tenant in policy.tenants for gateway in tenant.gateways)
-    yield from (member.at for pool in policy.pools for member in pool.members)
+def ports_of(policy: Policy) -> Iterator[tuple[PortRef, str]]:
+    """Yield every switch port that the policy says something about, and who is there."""
+    yield from ((uplink.at, uplink.name) for uplink in policy.uplinks)
+    yield from ((gateway.at, gateway.name) for tenant in policy.tenants for gateway in tenant.gateways)
+    yield from ((member.at, member.name) for pool in policy.pools for member in pool.members)
     for link in policy.links:
-        yield link.a
-        yield link.b
+        yield link.a, f"trunk to {link.b.switch}"
+        yield link.b, f"trunk to {link.a.switch}"

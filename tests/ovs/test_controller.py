@@ -1,0 +1,199 @@
+"""The controller under `ryu-manager`, with a real switch: edits, bad edits, restarts."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.api.client import ApiClient, ApiError
+from tests.ovs.dummy import DummyOvs
+
+pytestmark = pytest.mark.ovs
+
+POLICIES = Path(__file__).parents[2] / "policies"
+EDGE = Path(__file__).parents[2] / "apps" / "edge.py"
+
+
+class Controller:
+    """One controller and its switch `s1`; `policy` is a file of its own."""
+
+    def __init__(self, ovs: DummyOvs) -> None:
+        self.ovs = ovs
+        here = ovs.directory
+        self.policy = here / "policy.yaml"
+        shutil.copy(POLICIES / "demo.yaml", self.policy)
+        self.log = here / "controller.log"
+        self.api = ApiClient(f"unix:{here}/api.sock")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, **settings: str) -> None:
+        here = self.ovs.directory
+        environment = {
+            **os.environ,
+            "POSTERN_POLICY": str(self.policy),
+            "POSTERN_STATE_DIR": f"{here}/state",
+            "POSTERN_API": self.api.address,
+            **settings,
+        }
+        command = [str(Path(sys.executable).parent / "ryu-manager"), "--ofp-listen-host", "127.0.0.1"]
+        command += ["--ofp-tcp-listen-port", str(self.port), str(EDGE)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=here)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(10)
+            self._process = None
+
+    def hang_up(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
+    def edit(self, old: str, new: str) -> None:
+        """Replace the policy file as an editor does."""
+        text = self.policy.read_text()
+        assert old in text
+        draft = self.policy.with_suffix(".draft")
+        draft.write_text(text.replace(old, new))
+        draft.replace(self.policy)
+
+    def status(self) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = self.api.get("/v1/status")
+        except ApiError:
+            return {"state": "not there", "switches": []}
+        return found
+
+    def wait(self, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        deadline = time.monotonic() + 20
+        while not is_so(status := self.status()):
+            assert time.monotonic() < deadline, f"{status}\n{self.log.read_text()[-3000:]}"
+            time.sleep(0.05)
+        return status
+
+    def wait_for(self, revision: int) -> dict[str, Any]:
+        return self.wait(
+            lambda status: (
+                status["state"] == "confirmed"
+                and [row["confirmed_revision"] for row in status["switches"]] == [revision]
+            )
+        )
+
+    def flows(self) -> str:
+        """Return what the switch itself says, without counters."""
+        return re.sub(r"(duration|n_packets|n_bytes)=[^,]+, ", "", self.ovs.ofctl("dump-flows", "s1"))
+
+
+@pytest.fixture
+def controller(ovs: DummyOvs) -> Iterator[Controller]:
+    ovs.add_bridge("s1", 1, ports=7)
+    running = Controller(ovs)
+    ovs.vsctl("set-controller", "s1", f"tcp:127.0.0.1:{running.port}")
+    ovs.vsctl("set", "controller", "s1", "inactivity_probe=1000", "max_backoff=1000")
+    running.start()
+    try:
+        running.wait_for(1)
+        yield running
+    finally:
+        running.stop()
+
+
+def test_a_hangup_takes_the_edited_file_up(controller: Controller) -> None:
+    controller.edit("servers: [203.0.113.74", "servers: [203.0.113.75")
+    assert controller.status()["revision"] == 1
+    controller.hang_up()
+    controller.wait_for(2)
+    assert "nw_dst=203.0.113.75" in controller.flows()
+    assert "nw_dst=203.0.113.74" not in controller.flows()
+
+
+def test_a_bad_file_changes_nothing_and_the_journal_says_why(controller: Controller) -> None:
+    before = controller.flows()
+    controller.edit("mode: direct", "mode: dirct")
+    controller.hang_up()
+    deadline = time.monotonic() + 10
+    while "did you mean direct?" not in controller.log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert controller.status()["revision"] == 1
+    assert controller.flows() == before
+
+
+def test_a_watched_file_is_taken_up_by_itself(controller: Controller) -> None:
+    controller.stop()
+    controller.start(POSTERN_WATCH="1")
+    controller.wait_for(1)
+    controller.edit("servers: [203.0.113.74", "servers: [203.0.113.75")
+    controller.wait_for(2)
+    assert "nw_dst=203.0.113.75" in controller.flows()
+
+
+def test_a_policy_that_is_applied_is_kept_across_a_crash(controller: Controller) -> None:
+    text = (POLICIES / "demo.yaml").read_text().replace("servers: [203.0.113.74", "servers: [203.0.113.75")
+    controller.api.post("/v1/policy", {"file": "mine.yaml", "text": text})
+    controller.wait_for(2)
+    after = controller.flows()
+    controller.stop(signal.SIGKILL)
+    assert controller.flows() == after
+
+
+def test_a_restarted_controller_sends_nothing_that_is_there(controller: Controller) -> None:
+    controller.stop(signal.SIGKILL)
+    controller.start()
+    (row,) = controller.wait_for(1)["switches"]
+    assert row["flows_sent"] == 0
+    assert row["flows"] > 100
+
+
+def test_a_flow_that_somebody_deleted_comes_back_when_the_switch_reconnects(controller: Controller) -> None:
+    before = sorted(controller.flows().splitlines())
+    controller.stop()
+    controller.ovs.ofctl("del-flows", "s1", "table=4")
+    controller.start()
+    (row,) = controller.wait_for(1)["switches"]
+    assert 0 < row["flows_sent"] < 40
+    assert sorted(controller.flows().splitlines()) == before
+
+
+def test_a_flow_of_somebody_else_is_left_alone(controller: Controller) -> None:
+    controller.ovs.ofctl("add-flow", "s1", "cookie=0x1234,table=200,priority=5,actions=drop")
+    controller.edit("servers: [203.0.113.74", "servers: [203.0.113.75")
+    controller.hang_up()
+    controller.wait_for(2)
+    assert "cookie=0x1234" in controller.flows()
+
+
+def test_a_switch_that_lost_everything_is_filled_again(controller: Controller) -> None:
+    before = sorted(controller.flows().splitlines())
+    controller.ovs.stop_switches()
+    controller.wait(lambda status: not any(row["connected"] for row in status["switches"]))
+    controller.ovs.start_switches()
+    controller.wait_for(1)
+    assert sorted(controller.flows().splitlines()) == before
+
+
+def test_a_switch_that_the_policy_does_not_know_is_named_and_left_alone(controller: Controller) -> None:
+    controller.ovs.add_bridge("other", 77, ports=1)
+    controller.ovs.vsctl("set-controller", "other", f"tcp:127.0.0.1:{controller.port}")
+    status = controller.wait(lambda status: bool(status.get("unknown_switches")))
+    assert status["unknown_switches"] == [f"{77:016x}"]
+    assert "cookie=0x9057" not in controller.ovs.ofctl("dump-flows", "other")
+
+
+def test_a_missing_port_is_reported_by_name(controller: Controller) -> None:
+    controller.ovs.vsctl("del-port", "s1", "s1p4")
+    status = controller.wait(lambda status: any(row["problems"] for row in status["switches"]))
+    (row,) = status["switches"]
+    assert any("proxy1" in problem and "4" in problem for problem in row["problems"])
