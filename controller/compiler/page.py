@@ -57,15 +57,13 @@ def _diagram(state: SwitchState) -> Iterator[str]:
     yield "```mermaid"
     yield "flowchart LR"
     steps = {step for flow in state.flows.values() for step in _steps(flow)}
-    if state.groups:
-        through = {
-            b.table
-            for g in state.groups.values()
-            for k in g.buckets
-            for b in k.actions
-            if isinstance(b, Resubmit)
-        }
-        steps |= {(Table.SERVICE, target, "pool") for target in through}
+    steps |= {
+        (Table.SERVICE, action.table, "pool")
+        for group in state.groups.values()
+        for bucket in group.buckets
+        for action in bucket.actions
+        if isinstance(action, Resubmit)
+    }
     for source, target, label in sorted(steps):
         arrow = f"-->|{label}|" if label else "-->"
         yield f"  {source.label} {arrow} {target.label}"
@@ -79,8 +77,6 @@ def _steps(flow: Flow) -> Iterator[tuple[Table, Table, str]]:
     for action in flow.actions:
         if isinstance(action, LookUpConnection):
             yield flow.table, action.then, "conntrack"
-        if isinstance(action, Resubmit):
-            yield flow.table, action.table, ""
 
 
 def _tables(state: SwitchState, shower: Shower) -> Iterator[str]:

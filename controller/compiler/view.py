@@ -3,7 +3,7 @@
 Owns look-ups that several stages need. Decides nothing about flows.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, ip_network
@@ -96,10 +96,6 @@ class SwitchView:
 
 def mac_number(mac: str) -> int:
     return int(mac.replace(":", ""), 16)
-
-
-def of_family(addresses: Iterable[Address], network: Network) -> Iterator[Address]:
-    return (address for address in addresses if address.version == network.version)
 
 
 def eth_type_of(thing: Address | Network) -> tuple[Field, int]:

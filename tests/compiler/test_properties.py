@@ -2,13 +2,14 @@
 
 import itertools
 from dataclasses import dataclass
+from random import Random
 
 import hypothesis
 import yaml
 from hypothesis import strategies as st
 
 from controller.compiler.compile import compile_policy
-from controller.openflow.encode import to_wire
+from controller.openflow.encode import encode_bundle, to_wire
 from controller.pipeline.flows import SwitchState
 from controller.policy.parse import parse_policy
 from controller.sync.plan import Plan, difference
@@ -119,6 +120,27 @@ def test_an_edit_and_its_reversal_equal_nothing(edit: Edit) -> None:
 
 def test_an_unchanged_policy_needs_no_plan() -> None:
     assert difference(to_wire(compiled(fresh())), to_wire(compiled(fresh()))).is_empty
+
+
+def _shuffled(thing: object, random: Random) -> object:
+    """Return the same YAML with the keys of every mapping in another order."""
+    if isinstance(thing, dict):
+        keys = random.sample(sorted(thing), len(thing))
+        return {key: _shuffled(thing[key], random) for key in keys}
+    return [_shuffled(item, random) for item in thing] if isinstance(thing, list) else thing
+
+
+@hypothesis.given(st.randoms(use_true_random=False))
+@hypothesis.settings(max_examples=15, deadline=None)
+def test_the_order_of_keys_does_not_change_a_byte_of_what_is_sent(random: Random) -> None:
+    def sent(data: Data) -> list[bytes]:
+        text = yaml.safe_dump(data, sort_keys=False)
+        state = to_wire(compile_policy(parse_policy(text, "p.yaml"))["s1"])
+        return encode_bundle(difference(state, WireState()), 1, 1)
+
+    shuffled = _shuffled(fresh(), random)
+    assert isinstance(shuffled, dict)
+    assert sent(shuffled) == sent(fresh())
 
 
 def test_an_edit_of_one_tenant_leaves_the_others_flows_alone() -> None:

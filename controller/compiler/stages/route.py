@@ -12,11 +12,8 @@ from controller.pipeline.tables import Table
 def build_flows(view: SwitchView) -> Iterator[Flow]:
     for tenant in view.policy.tenants:
         for prefix in tenant.prefixes:
-            gateway = next(
-                (g for g in tenant.gateways if any(a.version == prefix.version for a in g.edge)), None
-            )
-            if gateway is None:
-                continue
+            # The policy's checks see to it that some gateway speaks every family of the prefixes.
+            gateway = next(g for g in tenant.gateways if any(a.version == prefix.version for a in g.edge))
             yield Flow(
                 Table.ROUTE,
                 priorities.longest_prefix(priorities.NORMAL, prefix.prefixlen),
