@@ -115,7 +115,7 @@ def place_of(policy: Policy, rule: str) -> str:
     """Return `file:line:column` of a rule, or of the nearest rule above it."""
     path = rule
     while path:
-        if path in policy.places:
+        if path in policy.places and path != "policy":
             place = policy.places[path]
             return f"{place.file}:{place.line}:{place.column}"
         path = path.rpartition(".")[0]
