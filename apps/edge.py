@@ -8,6 +8,7 @@ the `[postern]` section of a file given with `--config-file`:
   POSTERN_STATE_DIR  where accepted policies are kept     [postern] state_dir
   POSTERN_API        unix:PATH of the API's socket        [postern] api
   POSTERN_WATCH      1: reload when the file changes      [postern] watch
+  POSTERN_SWITCH_CONTROL  control socket of ovs-vswitchd  [postern] switch_control
 
 SIGHUP reloads the policy file. A bad file changes nothing and says why.
 """
@@ -16,6 +17,8 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ryu.base import app_manager
@@ -24,14 +27,17 @@ from ryu.controller.handler import CONFIG_DISPATCHER, DEAD_DISPATCHER, MAIN_DISP
 from ryu.lib import hub
 from ryu.ofproto import ofproto_v1_4
 
+from apps.conntrack import ConntrackError, read_connections
 from apps.serving import serve_api
 from apps.settings import EdgeSettings, read_settings
-from controller.api.app import Clock, build_app
+from controller.api.app import Outside, build_app
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.openflow.conversation import Conversation
 from controller.openflow.encode import to_wire
 from controller.openflow.replies import BadMessage
+from controller.pools.conntrack import count_sessions
+from controller.pools.members import MemberState
 from controller.publish import Publisher
 from controller.runtime import Runtime, Surroundings
 from controller.store import StoreError
@@ -41,6 +47,7 @@ from controller.sync.plan import Plan
 from controller.telemetry.journal import Event, Journal
 
 _TICK_S = 0.5
+_COUNT_S = 1.0
 _SEND_CHUNK_BYTES = 1 << 20
 
 
@@ -88,6 +95,7 @@ class Edge(app_manager.RyuApp):
         self._channels: dict[int, RyuChannel] = {}
         self._queue = hub.Queue()
         self._watched = self._settings.modified_at()
+        self._why_not_counted = ""
         try:
             store = SqliteStore(self._settings.state_dir / "postern.db")
             publisher = Publisher(self._settings.state_dir / "gateways")
@@ -102,7 +110,8 @@ class Edge(app_manager.RyuApp):
         signal.signal(signal.SIGHUP, lambda *_: self._queue.put((self._reload, None)))
         self.threads.append(hub.spawn(self._loop))
         self.threads.append(hub.spawn(self._tick))
-        api = build_app(self._ask, Clock(time.monotonic, self._packet_ins))
+        self.threads.append(hub.spawn(self._watch_draining))
+        api = build_app(self._ask, Outside(time.monotonic, self._packet_ins, self._count_sessions))
         self.threads.append(hub.spawn(serve_api, self._settings.api, api))
 
     def _loop(self) -> None:
@@ -133,6 +142,25 @@ class Edge(app_manager.RyuApp):
             if self._settings.watch and (modified := self._settings.modified_at()) != self._watched:
                 self._watched = modified
                 self._queue.put((self._reload, None))
+
+    def _watch_draining(self) -> None:
+        """While somebody drains, look whether he is empty yet."""
+        while True:
+            hub.sleep(_COUNT_S)
+            if any(member.state is MemberState.DRAINING for member in self._runtime.roster.members):
+                counts = self._count_sessions()
+                if counts is not None:
+                    work = partial(Runtime.on_counts, now=time.monotonic(), sessions_by_mac=counts)
+                    self._queue.put((work, None))
+
+    def _count_sessions(self) -> Mapping[str, int] | None:
+        try:
+            return count_sessions(read_connections(self._settings.switch_control))
+        except ConntrackError as error:
+            if str(error) != self._why_not_counted:
+                self._why_not_counted = str(error)
+                self._journal.write(Event.SESSIONS_NOT_COUNTED, reason=str(error))
+            return None
 
     def _reload(self, runtime: Runtime) -> None:
         try:

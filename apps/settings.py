@@ -16,6 +16,7 @@ cfg.CONF.register_opts(
         StrOpt("policy", default="", help="policy file to carry out"),
         StrOpt("state_dir", default=_DEFAULT_STATE_DIR, help="directory for accepted policies"),
         StrOpt("api", default=_DEFAULT_API, help="unix:PATH of the API's socket"),
+        StrOpt("switch_control", default="", help="control socket of ovs-vswitchd, to count sessions"),
         BoolOpt("watch", default=False, help="reload when the policy file changes"),
     ],
     group=_GROUP,
@@ -28,6 +29,7 @@ class EdgeSettings:
     state_dir: Path
     api: str
     watch: bool
+    switch_control: str  # empty: ovs-appctl's own default
 
     def read_policy(self) -> str:
         """Return the text of the policy file. Raise `OSError` if it cannot be read."""
@@ -58,4 +60,5 @@ def read_settings() -> EdgeSettings:
         Path(os.environ.get("POSTERN_STATE_DIR") or section.state_dir),
         os.environ.get("POSTERN_API") or section.api,
         (os.environ.get("POSTERN_WATCH") or str(section.watch)).lower() in ("1", "true", "yes"),
+        os.environ.get("POSTERN_SWITCH_CONTROL") or section.switch_control,
     )

@@ -8,6 +8,7 @@ from controller.ids import COOKIE_OWNER_SHIFT, is_ours
 from controller.pipeline.flows import Flow, SwitchState
 from controller.pipeline.show import Shower
 from controller.policy.model import Policy
+from controller.pools.members import Member
 from controller.runtime import Accepted, Runtime, SwitchRecord, ports_of
 
 Json = dict[str, Any]
@@ -37,6 +38,32 @@ def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
         "packet_ins": sum(packet_ins.values()),
         "switches": rows,
         "unknown_switches": [f"{dpid:016x}" for dpid in sorted(runtime.strangers)],
+    }
+
+
+def pools(runtime: Runtime) -> list[Json]:
+    """Return every pool with its members, in the policy's order."""
+    accepted = runtime.accepted
+    if accepted is None:
+        return []
+    return [
+        {
+            "name": pool.name,
+            "kind": pool.kind.value,
+            "is_empty": not any(m.takes_new_sessions for m in runtime.roster.members if m.pool == pool.name),
+            "members": [member_row(each) for each in runtime.roster.members if each.pool == pool.name],
+        }
+        for pool in accepted.policy.pools
+    ]
+
+
+def member_row(member: Member) -> Json:
+    return {
+        "pool": member.pool,
+        "name": member.name,
+        "state": member.state.value,
+        "weight": member.weight,
+        "sessions": member.sessions,
     }
 
 

@@ -6,7 +6,7 @@ it, and time is a parameter.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from controller.compiler.compile import compile_policy
@@ -15,6 +15,8 @@ from controller.errors import PolicyErrors
 from controller.pipeline.flows import SwitchState
 from controller.policy.model import Policy, PortRef
 from controller.policy.parse import parse_policy
+from controller.pools.members import Member, StateChanged
+from controller.pools.roster import Roster
 from controller.render import Settings, render_gateways
 from controller.store import Store, StoreError
 from controller.sync.outcomes import Outcome, PlanConfirmed, PlanRefused, Port, PortChanged, SwitchRead
@@ -71,6 +73,7 @@ class Runtime:
         self.accepted: Accepted | None = None
         self.records: dict[int, SwitchRecord] = {}
         self.strangers: dict[int, Channel] = {}
+        self.roster = Roster()
 
     def start(self, now: float, file: str, text: str) -> None:
         """Take up the policy of the operator's file, or, if that is bad, the last good one."""
@@ -93,6 +96,41 @@ class Runtime:
             self._world.journal.write(Event.POLICY_REFUSED, file=file, reason=str(error))
             raise
         return self._take_up(now, revision, file, policy, states)
+
+    def drain(self, now: float, name: str, is_drained: bool) -> Member:
+        """Give a member no new sessions from now on, or give it some again; it keeps those it has.
+
+        Raise `UnknownMember` or `StoreError`; nothing has changed then.
+        """
+        member = self.roster.find(name)
+        self._world.store.set_drained(member.path, is_drained)
+        self._on_members(now, self.roster.on_drained(member.path, is_drained))
+        return self.roster.find(member.path)
+
+    def on_counts(self, now: float, sessions_by_mac: Mapping[str, int]) -> None:
+        """Open sessions by the MAC of a pool's member, as the switches' conntrack has them."""
+        self._on_members(now, self.roster.on_counts(sessions_by_mac))
+
+    def _on_members(self, now: float, changes: tuple[StateChanged, ...]) -> None:
+        for change in changes:
+            self._world.journal.write(
+                Event.MEMBER_CHANGED,
+                pool=change.member.pool,
+                member=change.member.name,
+                state=change.member.state.value,
+                before=change.before.value,
+                sessions=change.member.sessions,
+            )
+        if changes and self.accepted is not None:
+            self._rebalance(now, self.accepted)
+
+    def _rebalance(self, now: float, accepted: Accepted) -> None:
+        """The same policy, with its new sessions spread over the members that take some."""
+        states = compile_policy(accepted.policy, self.roster.resting)
+        self._set_desired(now, replace(accepted, states=states, wires=self._encode(states)))
+        for pool in {member.pool for member in self.roster.members}:
+            if not any(each.takes_new_sessions for each in self.roster.members if each.pool == pool):
+                self._world.journal.write(Event.POOL_BECAME_EMPTY, pool=pool)
 
     def preview(self, file: str, text: str) -> tuple[Policy, Mapping[str, SwitchState]]:
         """Check and compile a policy without carrying it out."""
@@ -132,17 +170,17 @@ class Runtime:
         before = session.phase
         match outcome:
             case SwitchRead(attempt, installed, ports):
-                self._note_ports(record, ports)
                 commands = session.on_read(now, attempt, installed)
                 self._world.journal.write(Event.SWITCH_READ, switch=switch, flows=len(installed.flows))
+                self._note_ports(now, record, ports)
             case PlanConfirmed(attempt):
                 commands = session.on_confirmed(now, attempt)
             case PlanRefused(attempt, reason):
                 commands = session.on_refused(now, attempt, reason)
                 self._world.journal.write(Event.PLAN_REFUSED, switch=switch, reason=reason)
             case PortChanged(port, was_deleted):
-                self._note_port(record, port, was_deleted)
                 commands = ()
+                self._note_port(now, record, port, was_deleted)
         self._execute(record, commands)
         if session.phase is Phase.IN_STEP and before is not Phase.IN_STEP:
             self._world.journal.write(
@@ -160,16 +198,24 @@ class Runtime:
     def _take_up(
         self, now: float, revision: int, file: str, policy: Policy, states: Mapping[str, SwitchState]
     ) -> Accepted:
-        wires = {name: self._world.encode(state) for name, state in states.items()}
-        self.accepted = Accepted(revision, file, policy, states, wires)
+        self.roster.on_policy(policy, self._world.store.drained())
+        if self.roster.resting:
+            states = compile_policy(policy, self.roster.resting)
         self._publish(policy, revision)
         self._world.journal.write(Event.POLICY_ACCEPTED, revision=revision, file=file)
         self._match_records(now, policy)
+        return self._set_desired(now, Accepted(revision, file, policy, states, self._encode(states)))
+
+    def _encode(self, states: Mapping[str, SwitchState]) -> Mapping[str, WireState]:
+        return {name: self._world.encode(state) for name, state in states.items()}
+
+    def _set_desired(self, now: float, accepted: Accepted) -> Accepted:
+        self.accepted = accepted
         for record in self.records.values():
             session = record.session
-            self._execute(record, session.on_desired(now, revision, wires[session.name]))
+            self._execute(record, session.on_desired(now, accepted.revision, accepted.wires[session.name]))
             self._check_ports(record)
-        return self.accepted
+        return accepted
 
     def _publish(self, policy: Policy, revision: int) -> None:
         """Tell the gateways before the switches, so that nothing is steered to one that does not know."""
@@ -205,11 +251,11 @@ class Runtime:
                     self._world.journal.write(Event.PLAN_SENT, switch=record.session.name, plan=str(plan))
                     record.channel.send(attempt, plan)
 
-    def _note_ports(self, record: SwitchRecord, ports: tuple[Port, ...]) -> None:
+    def _note_ports(self, now: float, record: SwitchRecord, ports: tuple[Port, ...]) -> None:
         record.ports = {port.number: port for port in ports}
-        self._check_ports(record)
+        self._look_at_ports(now, record)
 
-    def _note_port(self, record: SwitchRecord, port: Port, was_deleted: bool) -> None:
+    def _note_port(self, now: float, record: SwitchRecord, port: Port, was_deleted: bool) -> None:
         before = record.ports.pop(port.number, None)
         if not was_deleted:
             record.ports[port.number] = port
@@ -217,7 +263,12 @@ class Runtime:
         if before is None or before.is_down != went_down:
             event = Event.PORT_WENT_DOWN if went_down else Event.PORT_CAME_UP
             self._world.journal.write(event, switch=record.session.name, port=port.number, name=port.name)
+        self._look_at_ports(now, record)
+
+    def _look_at_ports(self, now: float, record: SwitchRecord) -> None:
         self._check_ports(record)
+        up = {port.number for port in record.ports.values() if not port.is_down}
+        self._on_members(now, self.roster.on_ports(record.session.name, up))
 
     def _check_ports(self, record: SwitchRecord) -> None:
         """Name the ports that the policy uses and the switch does not have."""

@@ -5,6 +5,7 @@ are JSON objects with `errors`: a list of texts with place and remedy.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import falcon
@@ -12,6 +13,7 @@ import falcon
 from controller import reports
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
+from controller.pools.roster import UnknownMember
 from controller.runtime import Runtime
 from controller.store import StoreError
 
@@ -20,22 +22,26 @@ Ask = Callable[[Callable[[Runtime], T]], T]
 _LARGEST_BODY_BYTES = 8 * 1024 * 1024
 
 
-class Clock:
-    """The two things that resources need besides the runtime."""
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What resources need besides the runtime."""
 
-    def __init__(self, now: Callable[[], float], packet_ins: Mapping[int, int]) -> None:
-        self.now = now
-        self.packet_ins = packet_ins
+    now: Callable[[], float]
+    packet_ins: Mapping[int, int]
+    count_sessions: Callable[[], Mapping[str, int] | None]  # by member's MAC; None: cannot be counted here
 
 
-def build_app(ask: Ask[Any], clock: Clock) -> falcon.App[Any, Any]:
+def build_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     app = falcon.App()
-    app.add_route("/v1/status", _Status(ask, clock))
-    app.add_route("/v1/policy", _Policy(ask, clock))
+    app.add_route("/v1/status", _Status(ask, outside))
+    app.add_route("/v1/policy", _Policy(ask, outside))
     app.add_route("/v1/plan", _Plan(ask))
     app.add_route("/v1/flows", _Flows(ask))
     app.add_route("/v1/explain/{what}", _Explain(ask))
+    app.add_route("/v1/pools", _Pools(ask, outside))
+    app.add_route("/v1/members/{name}", _Member(ask, outside))
     app.add_error_handler(PolicyErrors, _refuse)
+    app.add_error_handler(UnknownMember, _unknown)
     app.add_error_handler(CompileError, _refuse)
     app.add_error_handler(StoreError, _cannot_store)
     return app
@@ -44,6 +50,11 @@ def build_app(ask: Ask[Any], clock: Clock) -> falcon.App[Any, Any]:
 def _refuse(_request: falcon.Request, response: falcon.Response, error: Exception, _params: object) -> None:
     response.status = falcon.HTTP_422
     response.media = {"errors": str(error).splitlines()}
+
+
+def _unknown(_request: falcon.Request, response: falcon.Response, error: Exception, _params: object) -> None:
+    response.status = falcon.HTTP_404
+    response.media = {"errors": [str(error)]}
 
 
 def _cannot_store(
@@ -64,16 +75,16 @@ def _posted_policy(request: falcon.Request) -> tuple[str, str]:
 
 
 class _Status:
-    def __init__(self, ask: Ask[Any], clock: Clock) -> None:
-        self._ask, self._clock = ask, clock
+    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
+        self._ask, self._outside = ask, outside
 
     def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
-        response.media = self._ask(lambda runtime: reports.status(runtime, self._clock.packet_ins))
+        response.media = self._ask(lambda runtime: reports.status(runtime, self._outside.packet_ins))
 
 
 class _Policy:
-    def __init__(self, ask: Ask[Any], clock: Clock) -> None:
-        self._ask, self._clock = ask, clock
+    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
+        self._ask, self._outside = ask, outside
 
     def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
         accepted = self._ask(lambda runtime: runtime.accepted)
@@ -82,7 +93,7 @@ class _Policy:
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         """Accept a policy and begin to carry it out; `GET /v1/status` says when it is confirmed."""
         file, text = _posted_policy(request)
-        accepted = self._ask(lambda runtime: runtime.submit(self._clock.now(), file, text))
+        accepted = self._ask(lambda runtime: runtime.submit(self._outside.now(), file, text))
         response.media = {"revision": accepted.revision}
 
 
@@ -112,6 +123,31 @@ class _Flows:
     def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
         accepted = self._ask(lambda runtime: runtime.accepted)
         response.media = reports.show_flows(accepted.policy, accepted.states) if accepted else {}
+
+
+class _Pools:
+    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
+        self._ask, self._outside = ask, outside
+
+    def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
+        """Count open sessions now, and list every pool with its members."""
+        counts, now = self._outside.count_sessions(), self._outside.now()
+        if counts is not None:
+            self._ask(lambda runtime: runtime.on_counts(now, counts))
+        response.media = self._ask(lambda runtime: reports.pools(runtime))
+
+
+class _Member:
+    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
+        self._ask, self._outside = ask, outside
+
+    def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
+        """Drain a member (`{"drained": true}`), or have it take new sessions again."""
+        media = request.get_media()
+        if not isinstance(media, dict) or not isinstance(media.get("drained"), bool):
+            raise falcon.HTTPBadRequest(description='send {"drained": true} or {"drained": false}')
+        member = self._ask(lambda runtime: runtime.drain(self._outside.now(), name, media["drained"]))
+        response.media = reports.member_row(member)
 
 
 class _Explain:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from controller.cli import apply, check, doctor, explain, flows, lab, plan, schema, status
+from controller.cli import apply, check, doctor, explain, flows, lab, plan, pool, schema, status
 
 _EPILOG = """\
 a first sitting:
@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"postern {version('postern')}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (doctor, check, schema, lab, status, plan, apply, explain, flows):
+    for module in (doctor, check, schema, lab, status, plan, apply, explain, flows, pool):
         module.add_parser(subparsers)
     return parser
 

@@ -38,10 +38,13 @@ _STAGES: tuple[Callable[[SwitchView], Iterator[Flow]], ...] = (
 )
 
 
-def compile_policy(policy: Policy) -> Mapping[str, SwitchState]:
-    """Return the desired state of every switch, by switch name."""
+def compile_policy(policy: Policy, resting: frozenset[str] = frozenset()) -> Mapping[str, SwitchState]:
+    """Return the desired state of every switch, by switch name.
+
+    `resting` are paths (`pools.P.members.M`) of members that get no new sessions.
+    """
     numbers.check(policy)
-    return {switch.name: compile_switch(SwitchView(policy, switch)) for switch in policy.switches}
+    return {switch.name: compile_switch(SwitchView(policy, switch, resting)) for switch in policy.switches}
 
 
 def compile_switch(view: SwitchView) -> SwitchState:

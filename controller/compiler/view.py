@@ -34,6 +34,7 @@ class SwitchView:
 
     policy: Policy
     switch: Switch
+    resting: frozenset[str] = frozenset()  # paths of members that get no new sessions
 
     @property
     def mac(self) -> int:

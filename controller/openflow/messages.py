@@ -101,7 +101,8 @@ def delete_flow(xid: int, flow: WireFlow) -> bytes:
 
 def encode_bucket(bucket: Bucket) -> bytes:
     actions = encode_actions(bucket.actions)
-    return struct.pack("!HHII4x", 16 + len(actions), bucket.weight, _ANY, _ANY) + actions
+    watched = bucket.watch_port or _ANY
+    return struct.pack("!HHII4x", 16 + len(actions), bucket.weight, watched, _ANY) + actions
 
 
 def encode_buckets(group: Group) -> bytes:

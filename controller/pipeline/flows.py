@@ -122,8 +122,11 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
+    """The switch leaves a bucket out while the port that it watches is down; 0: it watches none."""
+
     weight: int
     actions: tuple[Action, ...]
+    watch_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

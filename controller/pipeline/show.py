@@ -56,7 +56,9 @@ class Shower:
 
     def group(self, group: Group) -> str:
         buckets = "; ".join(
-            f"{bucket.weight} x ({', '.join(map(self._action, bucket.actions))})" for bucket in group.buckets
+            f"{bucket.weight} x ({', '.join(map(self._action, bucket.actions))})"
+            + (f" while port {bucket.watch_port} is up" if bucket.watch_port else "")
+            for bucket in group.buckets
         )
         return f"group {self._group_name(group.group_id)}: {buckets}  # {group.because}"
 

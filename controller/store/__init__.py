@@ -20,6 +20,12 @@ class Store(Protocol):
     def accept_policy(self, file: str, text: str) -> AcceptedPolicy:
         """Keep a policy; the same text again keeps its revision. Raise `StoreError`."""
 
+    def drained(self) -> frozenset[str]:
+        """Return the paths of the members that an operator has drained."""
+
+    def set_drained(self, path: str, is_drained: bool) -> None:
+        """Keep that a member is drained, or is not any more. Raise `StoreError`."""
+
 
 class StoreError(Exception):
     """The disk or database refused; the text says what and what to do."""

@@ -11,7 +11,11 @@ CREATE TABLE IF NOT EXISTS policies (
     accepted_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
     file TEXT NOT NULL,
     text TEXT NOT NULL
-) STRICT
+) STRICT;
+CREATE TABLE IF NOT EXISTS drained (
+    path TEXT PRIMARY KEY,
+    since TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+) STRICT;
 """
 
 
@@ -24,7 +28,7 @@ class SqliteStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute(_SCHEMA)
+            self._connection.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"{path}: {error}; remedy: check the disk, or name another state directory"
@@ -43,6 +47,15 @@ class SqliteStore:
         cursor = self._execute("INSERT INTO policies (file, text) VALUES (?, ?)", file, text)
         assert cursor.lastrowid is not None
         return AcceptedPolicy(cursor.lastrowid, file, text)
+
+    def drained(self) -> frozenset[str]:
+        return frozenset(row[0] for row in self._execute("SELECT path FROM drained"))
+
+    def set_drained(self, path: str, is_drained: bool) -> None:
+        if is_drained:
+            self._execute("INSERT OR IGNORE INTO drained (path) VALUES (?)", path)
+        else:
+            self._execute("DELETE FROM drained WHERE path = ?", path)
 
     def close(self) -> None:
         self._connection.close()

@@ -27,6 +27,9 @@ class Event(StrEnum):
     PORT_MISSING = "PortMissing"
     PORT_WENT_DOWN = "PortWentDown"
     PORT_CAME_UP = "PortCameUp"
+    MEMBER_CHANGED = "MemberChanged"
+    POOL_BECAME_EMPTY = "PoolBecameEmpty"
+    SESSIONS_NOT_COUNTED = "SessionsNotCounted"
     BAD_MESSAGE_RECEIVED = "BadMessageReceived"
     GATEWAYS_NOT_PUBLISHED = "GatewaysNotPublished"
 

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from controller.api.client import ApiClient, ApiError
+from controller.pools.conntrack import count_sessions
 from tests.ovs.dummy import DummyOvs
+from tests.ovs.packets import SYN, tcp_frame
 
 pytestmark = pytest.mark.ovs
 
@@ -44,6 +46,7 @@ class Controller:
             "POSTERN_POLICY": str(self.policy),
             "POSTERN_STATE_DIR": f"{here}/state",
             "POSTERN_API": self.api.address,
+            "POSTERN_SWITCH_CONTROL": f"{here}/vswitchd.ctl",
             **settings,
         }
         command = [str(Path(sys.executable).parent / "ryu-manager"), "--ofp-listen-host", "127.0.0.1"]
@@ -197,3 +200,81 @@ def test_a_missing_port_is_reported_by_name(controller: Controller) -> None:
     status = controller.wait(lambda status: any(row["problems"] for row in status["switches"]))
     (row,) = status["switches"]
     assert any("proxy1" in problem and "4" in problem for problem in row["problems"])
+
+
+def _syn(controller: Controller, source_port: int) -> None:
+    macs = ("02:bb:00:00:00:01", "02:50:00:00:00:01")
+    frame = tcp_frame(macs, ("198.51.100.10", source_port), ("203.0.113.10", 25), SYN)
+    controller.ovs.appctl("netdev-dummy/receive", "s1p1", frame.hex())
+
+
+def _members(controller: Controller) -> dict[str, dict[str, Any]]:
+    rows = controller.api.get("/v1/pools")
+    return {member["name"]: member for pool in rows for member in pool["members"]}
+
+
+def _sessions(controller: Controller) -> tuple[int, int]:
+    members = _members(controller)
+    return members["proxy1"]["sessions"], members["proxy2"]["sessions"]
+
+
+def test_a_drained_member_keeps_its_sessions_and_gets_no_new_ones(controller: Controller) -> None:
+    for port in range(40_000, 40_030):
+        _syn(controller, port)
+    first, second = _sessions(controller)
+    assert first + second == 30 and first and second
+    assert controller.api.post("/v1/members/proxy1", {"drained": True})["state"] == "draining"
+    controller.wait_for(1)
+    for port in range(41_000, 41_020):
+        _syn(controller, port)
+    assert _sessions(controller) == (first, second + 20)
+
+
+def test_a_drained_member_without_sessions_is_empty(controller: Controller) -> None:
+    controller.api.post("/v1/members/proxies.proxy2", {"drained": True})
+    assert _members(controller)["proxy2"]["state"] == "empty"
+
+
+def test_a_drained_member_stays_drained_when_the_controller_crashes(controller: Controller) -> None:
+    controller.api.post("/v1/members/proxy1", {"drained": True})
+    controller.wait_for(1)
+    controller.stop(signal.SIGKILL)
+    controller.start()
+    controller.wait_for(1)
+    assert _members(controller)["proxy1"]["state"] == "empty"
+    assert "02:cc:00:00:00:01" not in controller.ovs.ofctl("dump-groups", "s1")
+
+
+def test_a_member_that_is_resumed_takes_new_sessions_again(controller: Controller) -> None:
+    before = controller.ovs.ofctl("dump-groups", "s1")
+    controller.api.post("/v1/members/proxy1", {"drained": True})
+    controller.wait_for(1)
+    controller.api.post("/v1/members/proxy1", {"drained": False})
+    controller.wait_for(1)
+    assert _members(controller)["proxy1"]["state"] == "up"
+    assert controller.ovs.ofctl("dump-groups", "s1").split("\n")[1:] == before.split("\n")[1:]
+
+
+def test_a_member_that_nobody_knows_is_refused_with_the_names_of_those_there_are(
+    controller: Controller,
+) -> None:
+    with pytest.raises(ApiError, match=r"no pool has a member proxy9; remedy: use one of proxies\.proxy1"):
+        controller.api.post("/v1/members/proxy9", {"drained": True})
+
+
+def test_a_member_whose_port_goes_down_is_down_and_one_that_comes_back_is_up(controller: Controller) -> None:
+    controller.ovs.appctl("netdev-dummy/set-admin-state", "s1p4", "down")
+    controller.wait(lambda _: _members(controller)["proxy1"]["state"] == "down")
+    controller.ovs.appctl("netdev-dummy/set-admin-state", "s1p4", "up")
+    controller.wait(lambda _: _members(controller)["proxy1"]["state"] == "up")
+
+
+def test_with_the_controller_stopped_a_member_whose_port_is_down_gets_no_new_sessions(
+    controller: Controller,
+) -> None:
+    controller.stop()
+    controller.ovs.appctl("netdev-dummy/set-admin-state", "s1p4", "down")
+    for port in range(42_000, 42_020):
+        _syn(controller, port)
+    counts = count_sessions(controller.ovs.appctl("dpctl/dump-conntrack").splitlines())
+    assert counts == {"02:cc:00:00:00:02": 20}

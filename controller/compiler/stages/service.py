@@ -40,13 +40,19 @@ def build_groups(view: SwitchView) -> Iterator[Group]:
     wanted = {view.first_stop(mail).name for _, mail in view.mail_tenants}
     wanted |= {pool.name for asking in view.policy.pools for pool in view.scanners_asked_by(asking)}
     for name in sorted(wanted):
-        yield _group(view.pool_by_name[name])
+        yield _group(view, view.pool_by_name[name])
 
 
-def _group(pool: Pool) -> Group:
+def _group(view: SwitchView, pool: Pool) -> Group:
+    """A bucket for each member that takes new sessions; sessions of the others follow their labels."""
     buckets = tuple(
-        Bucket(member.weight, (SetField(f.ETH_DST, mac_number(member.mac)), Resubmit(Table.COMMIT)))
+        Bucket(
+            member.weight,
+            (SetField(f.ETH_DST, mac_number(member.mac)), Resubmit(Table.COMMIT)),
+            watch_port=member.at.port if view.is_here(member) else 0,
+        )
         for member in pool.members
+        if f"pools.{pool.name}.members.{member.name}" not in view.resting
     )
     return Group(group_id(pool.name), buckets, f"pools.{pool.name}")
 

@@ -1,0 +1,148 @@
+"""`postern pool`: who takes new sessions, who only finishes old ones; and rolling through a pool."""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from controller.api.client import ApiClient, ApiError
+from controller.cli.common import Subparsers, add_api_option, with_api
+
+_POLL_S = 0.5
+_EPILOG = """\
+states:
+  up         takes new sessions, by its weight
+  draining   keeps its sessions, gets no new ones
+  empty      draining, and its last session has ended: safe to stop
+  down       its switch port is down or missing; new sessions go to the others
+
+  postern pool roll proxies --command 'ssh {member} systemctl restart postern-mail'
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "pool",
+        help="pools at a glance; drain members, roll through a pool",
+        description="Show pools and change who takes new sessions. No session is ever moved.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add(commands, "list", "list pools and members, with their open sessions", _list)
+    drain = _add(commands, "drain", "give a member no new sessions; it keeps those it has", _drain)
+    _add_member(drain)
+    drain.add_argument("--wait", action="store_true", help="return when its last session has ended")
+    _add_patience(drain)
+    resume = _add(commands, "resume", "give a member new sessions again", _resume)
+    _add_member(resume)
+    roll = _add(commands, "roll", "drain, restart and resume every member of a pool, one by one", _roll)
+    roll.add_argument("pool", metavar="POOL")
+    roll.add_argument(
+        "--command", required=True, help="what restarts a member once it is empty; {member} is its name"
+    )
+    _add_patience(roll)
+
+
+def _add(commands: Any, name: str, text: str, run: Callable[..., int]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=f"{text.capitalize()}."
+    )
+    add_api_option(parser)
+    parser.set_defaults(run=with_api(run))
+    return parser
+
+
+def _add_member(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("member", metavar="MEMBER", help="NAME, or POOL.NAME where several pools have one")
+
+
+def _add_patience(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=600.0,
+        metavar="S",
+        help="give up waiting after S seconds (default: 600)",
+    )
+
+
+def _list(_arguments: argparse.Namespace, api: ApiClient) -> int:
+    is_good = True
+    for pool in api.get("/v1/pools"):
+        note = "  ! nobody takes new sessions" if pool["is_empty"] else ""
+        is_good &= not pool["is_empty"]
+        print(f"{pool['name']} ({pool['kind']}){note}")
+        for member in pool["members"]:
+            sessions = "?" if member["sessions"] is None else member["sessions"]
+            print(
+                f"  {member['name']:<16} {member['state']:<10} weight {member['weight']:<4} "
+                f"{sessions} {'session' if sessions == 1 else 'sessions'}"
+            )
+    return 0 if is_good else 1
+
+
+def _drain(arguments: argparse.Namespace, api: ApiClient) -> int:
+    member = _set(api, arguments.member, True)
+    if arguments.wait:
+        _await_empty(api, member, arguments.patience)
+    return 0
+
+
+def _resume(arguments: argparse.Namespace, api: ApiClient) -> int:
+    _set(api, arguments.member, False)
+    return 0
+
+
+def _roll(arguments: argparse.Namespace, api: ApiClient) -> int:
+    members = [m for pool in api.get("/v1/pools") if pool["name"] == arguments.pool for m in pool["members"]]
+    if not members:
+        raise ApiError([f"no pool is named {arguments.pool}; remedy: postern pool list"])
+    if len(members) == 1:
+        raise ApiError([f"{arguments.pool} has one member: nobody would take its new sessions"])
+    for number, member in enumerate(members, start=1):
+        name = f"{member['pool']}.{member['name']}"
+        print(f"[{number}/{len(members)}] {name}")
+        _set(api, name, True)
+        _await_empty(api, member, arguments.patience)
+        command = arguments.command.replace("{member}", member["name"])
+        print(f"  {command}")
+        if code := subprocess.run(command, shell=True).returncode:
+            raise ApiError(
+                [f"the command ended with {code}; {name} stays drained: postern pool resume {name}"]
+            )
+        _set(api, name, False)
+    print(f"all {len(members)} members of {arguments.pool} have been restarted")
+    return 0
+
+
+def _set(api: ApiClient, name: str, is_drained: bool) -> dict[str, Any]:
+    member: dict[str, Any] = api.post(f"/v1/members/{name}", {"drained": is_drained})
+    print(f"  {member['name']}: {member['state']}", flush=True)
+    return member
+
+
+def _await_empty(api: ApiClient, wanted: dict[str, Any], patience_s: float) -> None:
+    """Show how many sessions are left until there is none. Raise `ApiError` when patience ends."""
+    deadline, last = time.monotonic() + patience_s, None
+    while True:
+        rows = [member for pool in api.get("/v1/pools") for member in pool["members"]]
+        member = next(m for m in rows if (m["pool"], m["name"]) == (wanted["pool"], wanted["name"]))
+        if member["sessions"] is None:
+            raise ApiError(["its sessions cannot be counted: the switch is not on the controller's machine"])
+        if member["sessions"] != last:
+            last = member["sessions"]
+            print(f"  {member['name']}: {last} {'session' if last == 1 else 'sessions'} left", flush=True)
+        if member["state"] in ("empty", "down"):
+            print(
+                f"  {member['name']} is empty, safe to stop" if last == 0 else f"  {member['name']} is down"
+            )
+            return
+        if time.monotonic() > deadline:
+            raise ApiError(
+                [f"{last} sessions are left after {patience_s:.0f} s; {member['name']} stays drained"]
+            )
+        time.sleep(_POLL_S)
+        sys.stdout.flush()

@@ -1,0 +1,78 @@
+"""All members of all pools, and what changed with each fact. The single place that knows their states."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from controller.policy.model import Policy, PortRef
+from controller.pools.members import Member, StateChanged
+
+
+class UnknownMember(LookupError):
+    """No member has this name; the text names those there are."""
+
+
+class Roster:
+    """Each method returns the state changes it made; the order is that of the policy."""
+
+    def __init__(self) -> None:
+        self._members: dict[str, Member] = {}  # by path
+        self._ports: dict[str, PortRef] = {}
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return tuple(self._members.values())
+
+    @property
+    def resting(self) -> frozenset[str]:
+        """Paths of the members that get no new sessions."""
+        return frozenset(member.path for member in self.members if not member.takes_new_sessions)
+
+    def on_policy(self, policy: Policy, drained: Iterable[str]) -> None:
+        """Take up a policy; members that stay keep what is known of them."""
+        known, drained = self._members, set(drained)
+        self._members, self._ports = {}, {}
+        for pool in policy.pools:
+            for wanted in pool.members:
+                member = Member(pool.name, wanted.name, wanted.mac, wanted.weight)
+                before = known.get(member.path, member)
+                self._members[member.path] = replace(
+                    member,
+                    is_drained=member.path in drained,
+                    has_port=before.has_port,
+                    sessions=before.sessions,
+                )
+                self._ports[member.path] = wanted.at
+
+    def find(self, name: str) -> Member:
+        """Return a member by `NAME`, or `POOL.NAME` where several pools have one. Raise `UnknownMember`."""
+        found = [each for each in self.members if name in (each.name, f"{each.pool}.{each.name}", each.path)]
+        if len(found) == 1:
+            return found[0]
+        names = ", ".join(f"{each.pool}.{each.name}" for each in (found or self.members))
+        reason = f"{name} is a member of several pools" if found else f"no pool has a member {name}"
+        raise UnknownMember(f"{reason}; remedy: use one of {names}")
+
+    def on_drained(self, path: str, is_drained: bool) -> tuple[StateChanged, ...]:
+        return self._change(
+            lambda member: replace(member, is_drained=is_drained) if member.path == path else member
+        )
+
+    def on_ports(self, switch: str, up: set[int]) -> tuple[StateChanged, ...]:
+        """A switch told which of its ports are up."""
+
+        def look(member: Member) -> Member:
+            at = self._ports[member.path]
+            return replace(member, has_port=at.port in up) if at.switch == switch else member
+
+        return self._change(look)
+
+    def on_counts(self, sessions_by_mac: Mapping[str, int]) -> tuple[StateChanged, ...]:
+        return self._change(lambda member: replace(member, sessions=sessions_by_mac.get(member.mac, 0)))
+
+    def _change(self, change: Callable[[Member], Member]) -> tuple[StateChanged, ...]:
+        changes = []
+        for path, before in self._members.items():
+            after = self._members[path] = change(before)
+            if after.state is not before.state:
+                changes.append(StateChanged(after, before.state))
+        return tuple(changes)

@@ -1,0 +1,42 @@
+"""Sessions are counted by who answers them."""
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from controller.pools.conntrack import count_sessions
+
+_ENDS = "orig=(src=198.51.100.10,dst=203.0.113.10,sport=40000,dport=25),reply=(...)"
+_LABEL = "labels=0x2bb0000000102cc00000001"
+
+
+def line(zone: int = 1, state: str = "ESTABLISHED", protocol: str = "tcp", label: str = _LABEL) -> str:
+    return f"{protocol},{_ENDS},zone={zone},{label},protoinfo=(state={state})"
+
+
+@pytest.mark.parametrize("zone", [1, 3])
+def test_an_open_session_counts_for_its_responder(zone: int) -> None:
+    assert count_sessions([line(zone), line(zone, "SYN_SENT")]) == {"02:cc:00:00:00:01": 2}
+
+
+@pytest.mark.parametrize(
+    "not_one",
+    [
+        line(state="TIME_WAIT"),
+        line(state="CLOSING"),
+        line(zone=2),
+        line(zone=9),
+        line(protocol="udp"),
+        line(label="mark=1"),
+        "",
+        "garbage",
+    ],
+)
+def test_what_is_no_open_session_of_a_pool_does_not_count(not_one: str) -> None:
+    assert count_sessions([not_one]) == {}
+
+
+@hypothesis.given(st.lists(st.text(max_size=200)))
+@hypothesis.settings(max_examples=50, deadline=None)
+def test_any_text_is_survived(lines: list[str]) -> None:
+    count_sessions(lines)
