@@ -1,0 +1,194 @@
+"""A switch that keeps what it is told, message by message, as OpenFlow 1.4 says. No packets, no socket.
+
+Knows the demands that a plan can break: a group must not be there yet to be added,
+must be there to be modified, and takes the flows that use it along when it goes.
+`tests/ovs/test_fake_switch.py` holds it against a real one.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from controller.openflow.messages import (
+    BundleControl,
+    FlowCommand,
+    GroupCommand,
+    Multipart,
+    Type,
+    message,
+)
+from controller.openflow.oxm import canonical
+
+_ECHO_REQUEST, _ECHO_REPLY = 2, 3
+_GROUP_ACTION = 22
+_APPLY_ACTIONS = 4
+_FLOW_MOD = struct.Struct("!QQBBHHHIIIHH")
+_FLOW_STATS = struct.Struct("!HBxIIHHHHHxxQQQ")
+_MORE = 1
+_FLOWS_IN_A_PART = 50
+
+Key = tuple[int, int, bytes]
+
+
+class Refused(Exception):
+    """The switch answers with an error of this kind and code."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFlow:
+    cookie: int
+    fields: bytes
+    instructions: bytes
+
+
+@dataclass
+class Tables:
+    flows: dict[Key, HeldFlow] = field(default_factory=dict)
+    groups: dict[int, tuple[int, bytes]] = field(default_factory=dict)  # number -> kind, buckets
+
+    def copy(self) -> "Tables":
+        return Tables(dict(self.flows), dict(self.groups))
+
+    def carry_out(self, inner: bytes) -> None:
+        """Carry out one flow-mod or group-mod. Raise `Refused`."""
+        if inner[1] == Type.FLOW_MOD:
+            self._flow_mod(inner[8:])
+        elif inner[1] == Type.GROUP_MOD:
+            self._group_mod(inner[8:])
+        else:
+            raise Refused(17, 6)  # a message that no bundle holds
+
+    def _flow_mod(self, body: bytes) -> None:
+        cookie, _, table, command, _, _, priority, *_ = _FLOW_MOD.unpack_from(body)
+        (match_length,) = struct.unpack_from("!H", body, 42)
+        fields = body[44 : 40 + match_length]
+        instructions = body[40 + (match_length + 7) // 8 * 8 :]
+        key = (table, priority, canonical(fields))
+        if command == FlowCommand.DELETE_STRICT:
+            self.flows.pop(key, None)
+            return
+        assert command == FlowCommand.ADD
+        if not groups_used(instructions) <= set(self.groups):
+            raise Refused(2, 9)  # bad out group
+        self.flows[key] = HeldFlow(cookie, fields, instructions)
+
+    def _group_mod(self, body: bytes) -> None:
+        command, kind, number = struct.unpack_from("!HBxI", body)
+        if command == GroupCommand.DELETE:
+            self.groups.pop(number, None)
+            users = [key for key, flow in self.flows.items() if number in groups_used(flow.instructions)]
+            for key in users:
+                del self.flows[key]
+            return
+        is_new = number not in self.groups
+        if is_new is not (command == GroupCommand.ADD):
+            raise Refused(6, 8 if is_new else 0)  # unknown group; group exists
+        self.groups[number] = (kind, body[8:])
+
+
+class FakeSwitch:
+    """Give it whole messages; it returns whole replies."""
+
+    def __init__(self, ports: int = 7) -> None:
+        self.tables = Tables()
+        self.ports = ports
+        self._bundles: dict[int, list[bytes]] = {}
+
+    def restart(self) -> None:
+        """Forget everything, as a switch does that lost its power."""
+        self.tables = Tables()
+        self._bundles = {}
+
+    def receive(self, sent: bytes) -> list[bytes]:
+        """Return the replies to one message."""
+        _, kind, length, xid = struct.unpack_from("!BBHI", sent)
+        assert length == len(sent)
+        try:
+            return list(self._replies(kind, xid, sent))
+        except Refused as refused:
+            error_kind, code = refused.args
+            return [message(Type.ERROR, xid, struct.pack("!HH", error_kind, code) + sent[:64])]
+
+    def _replies(self, kind: int, xid: int, sent: bytes) -> Iterator[bytes]:
+        if kind == _ECHO_REQUEST:
+            yield message(_ECHO_REPLY, xid, sent[8:])
+        elif kind == Type.BARRIER_REQUEST:
+            yield message(Type.BARRIER_REPLY, xid)
+        elif kind == Type.MULTIPART_REQUEST:
+            yield from self._parts(struct.unpack_from("!H", sent, 8)[0], xid)
+        elif kind == Type.BUNDLE_ADD:
+            (bundle,) = struct.unpack_from("!I", sent, 8)
+            if bundle not in self._bundles:
+                raise Refused(17, 2)  # bad id
+            self._bundles[bundle].append(sent[16:])
+        elif kind == Type.BUNDLE_CONTROL:
+            yield self._control(xid, *struct.unpack_from("!IHH", sent, 8))
+        elif kind in (Type.FLOW_MOD, Type.GROUP_MOD):
+            self.tables.carry_out(sent)
+
+    def _control(self, xid: int, bundle: int, control: int, flags: int) -> bytes:
+        if control == BundleControl.OPEN_REQUEST:
+            self._bundles[bundle] = []
+        elif bundle not in self._bundles:
+            raise Refused(17, 2)
+        elif control == BundleControl.DISCARD_REQUEST:
+            del self._bundles[bundle]
+        else:
+            assert control == BundleControl.COMMIT_REQUEST
+            draft = self.tables.copy()
+            for inner in self._bundles.pop(bundle):
+                draft.carry_out(inner)
+            self.tables = draft  # all or nothing
+        return message(Type.BUNDLE_CONTROL, xid, struct.pack("!IHH", bundle, control + 1, flags))
+
+    def _parts(self, kind: int, xid: int) -> Iterator[bytes]:
+        if kind == Multipart.FLOW:
+            entries = [encode_flow_stats(key, flow) for key, flow in self.tables.flows.items()]
+        elif kind == Multipart.GROUP_DESC:
+            entries = [
+                struct.pack("!HBxI", 8 + len(buckets), group_kind, number) + buckets
+                for number, (group_kind, buckets) in self.tables.groups.items()
+            ]
+        else:
+            entries = [encode_port(number) for number in range(1, self.ports + 1)]
+        parts = [entries[at : at + _FLOWS_IN_A_PART] for at in range(0, len(entries), _FLOWS_IN_A_PART)] or [
+            []
+        ]
+        for number, part in enumerate(parts, 1):
+            flags = _MORE if number < len(parts) else 0
+            yield message(Type.MULTIPART_REPLY, xid, struct.pack("!HH4x", kind, flags) + b"".join(part))
+
+
+def groups_used(instructions: bytes) -> set[int]:
+    """Return the groups that the instructions of a flow lead to."""
+    used = set()
+    for kind, instruction in _tlvs(instructions):
+        if kind == _APPLY_ACTIONS:
+            for action_kind, action in _tlvs(instruction[8:]):
+                if action_kind == _GROUP_ACTION:
+                    used.add(struct.unpack_from("!I", action, 4)[0])
+    return used
+
+
+def _tlvs(buffer: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(buffer):
+        kind, length = struct.unpack_from("!HH", buffer, at)
+        yield kind, buffer[at : at + length]
+        at += length
+
+
+def encode_flow_stats(key: Key, flow: HeldFlow) -> bytes:
+    match_length = 4 + len(flow.fields)
+    match = struct.pack("!HH", 1, match_length) + flow.fields + bytes(-match_length % 8)
+    length = _FLOW_STATS.size + len(match) + len(flow.instructions)
+    table, priority, _ = key
+    head = _FLOW_STATS.pack(length, table, 0, 0, priority, 0, 0, 0, 0, flow.cookie, 0, 0)
+    return head + match + flow.instructions
+
+
+def encode_port(number: int, is_down: bool = False) -> bytes:
+    """Return an ofp_port with no properties (7.2.1)."""
+    mac = (0x02_70_00_00_00_00 | number).to_bytes(6)
+    name = f"p{number}".encode()
+    return struct.pack("!IH2x6s2x16sII", number, 40, mac, name, 0, int(is_down))
