@@ -48,6 +48,7 @@ from controller.telemetry.journal import Event, Journal
 
 _TICK_S = 0.5
 _COUNT_S = 1.0
+_FINISHING = (MemberState.DRAINING, MemberState.LEAVING)
 _SEND_CHUNK_BYTES = 1 << 20
 
 
@@ -147,7 +148,7 @@ class Edge(app_manager.RyuApp):
         """While somebody drains, look whether he is empty yet."""
         while True:
             hub.sleep(_COUNT_S)
-            if any(member.state is MemberState.DRAINING for member in self._runtime.roster.members):
+            if any(member.state in _FINISHING for member in self._runtime.roster.members):
                 counts = self._count_sessions()
                 if counts is not None:
                     work = partial(Runtime.on_counts, now=time.monotonic(), sessions_by_mac=counts)

@@ -15,6 +15,7 @@ from controller.errors import PolicyErrors
 from controller.pipeline.flows import SwitchState
 from controller.policy.model import Policy, PortRef
 from controller.policy.parse import parse_policy
+from controller.pools.leaving import member_paths, with_leaving, without_members
 from controller.pools.members import Member, StateChanged
 from controller.pools.roster import Roster
 from controller.render import Settings, render_gateways
@@ -110,6 +111,18 @@ class Runtime:
     def on_counts(self, now: float, sessions_by_mac: Mapping[str, int]) -> None:
         """Open sessions by the MAC of a pool's member, as the switches' conntrack has them."""
         self._on_members(now, self.roster.on_counts(sessions_by_mac))
+        gone = {each.path for each in self.roster.members if each.is_leaving and not each.may_have_sessions}
+        if gone and self.accepted is not None:
+            self._let_go(now, self.accepted, gone)
+
+    def _let_go(self, now: float, accepted: Accepted, gone: set[str]) -> None:
+        """Members that were leaving have finished: nothing is left of them on the switches."""
+        for path in sorted(gone):
+            self._world.journal.write(Event.MEMBER_LEFT, member=path)
+        carried = without_members(accepted.policy, gone)
+        leaving = {each.path for each in self.roster.members if each.is_leaving} - gone
+        self.roster.on_policy(carried, self._world.store.drained(), leaving)
+        self._rebalance(now, replace(accepted, policy=carried))
 
     def _on_members(self, now: float, changes: tuple[StateChanged, ...]) -> None:
         for change in changes:
@@ -198,13 +211,24 @@ class Runtime:
     def _take_up(
         self, now: float, revision: int, file: str, policy: Policy, states: Mapping[str, SwitchState]
     ) -> Accepted:
-        self.roster.on_policy(policy, self._world.store.drained())
-        if self.roster.resting:
-            states = compile_policy(policy, self.roster.resting)
+        carried = self._with_leaving(policy)
+        if self.roster.resting or carried is not policy:
+            states = compile_policy(carried, self.roster.resting)
         self._publish(policy, revision)
         self._world.journal.write(Event.POLICY_ACCEPTED, revision=revision, file=file)
         self._match_records(now, policy)
-        return self._set_desired(now, Accepted(revision, file, policy, states, self._encode(states)))
+        return self._set_desired(now, Accepted(revision, file, carried, states, self._encode(states)))
+
+    def _with_leaving(self, policy: Policy) -> Policy:
+        """Return what is carried out: the policy, and members that still have sessions to finish."""
+        # The last count may be old: whoever is reachable stays until the next one.
+        reachable = {each.path for each in self.roster.members if each.has_port}
+        carried = policy
+        if self.accepted is not None:
+            carried = with_leaving(policy, self.accepted.policy, reachable.__contains__)
+        leaving = member_paths(carried) - member_paths(policy)
+        self.roster.on_policy(carried, self._world.store.drained(), leaving)
+        return carried if leaving else policy
 
     def _encode(self, states: Mapping[str, SwitchState]) -> Mapping[str, WireState]:
         return {name: self._world.encode(state) for name, state in states.items()}

@@ -16,6 +16,7 @@ states:
   up         takes new sessions, by its weight
   draining   keeps its sessions, gets no new ones
   empty      draining, and its last session has ended: safe to stop
+  leaving    no longer in the policy; finishing its sessions
   down       its switch port is down or missing; new sessions go to the others
 
   postern pool roll proxies --command 'ssh {member} systemctl restart postern-mail'

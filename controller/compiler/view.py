@@ -86,13 +86,14 @@ class SwitchView:
         return self.pool_by_name[mail.proxies if mail.mode is MailMode.PROXY else mail.scanners]
 
     def scanners_asked_by(self, pool: Pool) -> tuple[Pool, ...]:
-        """Return the scanner pools that a pool of proxies may reach, sorted by name."""
-        names = {
-            mail.scanners
-            for _, mail in self.mail_tenants
-            if mail.mode is MailMode.PROXY and mail.proxies == pool.name
-        }
-        return tuple(self.pool_by_name[name] for name in sorted(names))
+        """Return the scanner pools that a pool of proxies may reach: all, in the policy's order.
+
+        Not only those that some tenant's rules name today: a session that is open while
+        its tenant changes mode still has its message scanned.
+        """
+        if pool.kind is not PoolKind.MAIL_PROXY:
+            return ()
+        return tuple(other for other in self.policy.pools if other.kind is PoolKind.SCANNER)
 
 
 def mac_number(mac: str) -> int:

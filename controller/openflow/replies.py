@@ -57,6 +57,8 @@ class SwitchError:
 
 def header_of(buffer: bytes) -> tuple[int, int]:
     """Return (type, xid) of a message."""
+    if len(buffer) < 8:
+        raise BadMessage("header cut short")
     _, kind, length, xid = struct.unpack_from("!BBHI", buffer)
     if length != len(buffer):
         raise BadMessage(f"header says {length} bytes, message has {len(buffer)}")
@@ -92,7 +94,19 @@ def parse_flows(body: bytes) -> Iterator[InstalledFlow]:
             raise BadMessage("match longer than its flow")
         wire = entry[52 : 48 + match_length]
         rest = entry[48 + padded :]
+        _check_fields(wire)
         yield InstalledFlow(table, priority, canonical(wire), cookie, rest, wire, duration, packets, octets)
+
+
+def _check_fields(fields: bytes) -> None:
+    """Raise `BadMessage` unless the entries of an OXM list fill it exactly (7.2.3.2)."""
+    at = 0
+    while at < len(fields):
+        if at + 4 > len(fields):
+            raise BadMessage("match field cut short")
+        at += 4 + fields[at + 3]
+    if at > len(fields):
+        raise BadMessage("match field longer than its match")
 
 
 def parse_groups(body: bytes) -> Iterator[InstalledGroup]:

@@ -27,9 +27,9 @@ class Roster:
         """Paths of the members that get no new sessions."""
         return frozenset(member.path for member in self.members if not member.takes_new_sessions)
 
-    def on_policy(self, policy: Policy, drained: Iterable[str]) -> None:
+    def on_policy(self, policy: Policy, drained: Iterable[str], leaving: Iterable[str] = ()) -> None:
         """Take up a policy; members that stay keep what is known of them."""
-        known, drained = self._members, set(drained)
+        known, drained, leaving = self._members, set(drained), set(leaving)
         self._members, self._ports = {}, {}
         for pool in policy.pools:
             for wanted in pool.members:
@@ -38,8 +38,9 @@ class Roster:
                 self._members[member.path] = replace(
                     member,
                     is_drained=member.path in drained,
+                    is_leaving=member.path in leaving,
                     has_port=before.has_port,
-                    sessions=before.sessions,
+                    sessions=None if member.path in leaving and not before.is_leaving else before.sessions,
                 )
                 self._ports[member.path] = wanted.at
 

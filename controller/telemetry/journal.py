@@ -28,6 +28,7 @@ class Event(StrEnum):
     PORT_WENT_DOWN = "PortWentDown"
     PORT_CAME_UP = "PortCameUp"
     MEMBER_CHANGED = "MemberChanged"
+    MEMBER_LEFT = "MemberLeft"
     POOL_BECAME_EMPTY = "PoolBecameEmpty"
     SESSIONS_NOT_COUNTED = "SessionsNotCounted"
     BAD_MESSAGE_RECEIVED = "BadMessageReceived"

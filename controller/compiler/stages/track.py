@@ -1,8 +1,9 @@
 """Table `track`: which leg is this packet on, and does conntrack know its connection.
 
-The leg is a conntrack zone. Packets of a tenant's mail server may belong to the
-relay leg or to an outside connection; the relay leg is looked up first, and
-`resume` falls back.
+The leg is a conntrack zone. It is chosen by role and port, never by whose server an
+address is: a session must be found again after its server has left the policy.
+Packets from port 25 of a tenant may belong to the relay leg or to an outside
+connection; the relay leg is looked up first, and `resume` falls back.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,6 @@ from controller.compiler.view import (
     tcp_from,
     tcp_to,
 )
-from controller.ids import party_id
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
 from controller.pipeline.fields import EthType, IpProto, Role, Zone
@@ -34,23 +34,15 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
             yield _look_up(priorities.LOW, wanted, Zone.OUTSIDE, because)
         icmp = match((f.ROLE, Role.TENANT), (f.ETH_TYPE, eth_type), (f.IP_PROTO, _ICMP[eth_type]))
         yield _look_up(priorities.NORMAL, icmp, Zone.RELAY, "tenants")
-        reply = match((f.ROLE, Role.GATEWAY), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
-        yield _look_up(priorities.NORMAL, reply, Zone.OUTSIDE, "pools")
-    yield from _relay_legs(view)
+        from_server = match((f.ROLE, Role.TENANT), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
+        yield _look_up(priorities.NORMAL, from_server, Zone.RELAY, "tenants")
+        to_server = match((f.ROLE, Role.GATEWAY), (f.ETH_TYPE, eth_type), *tcp_to(SMTP_PORT))
+        yield _look_up(priorities.LOW, to_server, Zone.RELAY, "pools")
+        to_client = match((f.ROLE, Role.GATEWAY), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
+        yield _look_up(priorities.NORMAL, to_client, Zone.OUTSIDE, "pools")
     for pool in view.policy.pools:
         if pool.kind is PoolKind.SCANNER:
             yield from _scan_legs(pool)
-
-
-def _relay_legs(view: SwitchView) -> Iterator[Flow]:
-    for tenant, mail in view.mail_tenants:
-        party = party_id(f"tenants.{tenant.name}")
-        for server in mail.servers:
-            because = f"tenants.{tenant.name}.mail.servers.{server}"
-            there = match((f.ROLE, Role.GATEWAY), *destination_is(server), *tcp_to(SMTP_PORT))
-            yield _look_up(priorities.HIGH, there, Zone.RELAY, because)
-            back = match((f.ROLE, Role.TENANT), (f.PARTY, party), *source_is(server), *tcp_from(SMTP_PORT))
-            yield _look_up(priorities.NORMAL, back, Zone.RELAY, because)
 
 
 def _scan_legs(pool: Pool) -> Iterator[Flow]:

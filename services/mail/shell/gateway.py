@@ -124,13 +124,22 @@ class Gateway:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_POLL_S)
-            try:
-                facts = self._file.stat()
-            except OSError:
-                continue  # being replaced, or gone: what we have stays
-            if (facts.st_mtime_ns, facts.st_ino, facts.st_size) != self._seen:
-                self._seen = (facts.st_mtime_ns, facts.st_ino, facts.st_size)
-                self.reload()
+            self._reload_if_changed()
+
+    def _reload_if_changed(self) -> None:
+        try:
+            facts = self._file.stat()
+        except OSError:
+            return  # being replaced, or gone: what we have stays
+        if (facts.st_mtime_ns, facts.st_ino, facts.st_size) != self._seen:
+            self._seen = (facts.st_mtime_ns, facts.st_ino, facts.st_size)
+            self.reload()
+
+    def _tenant_of(self, server: Address) -> Tenant | None:
+        """Return whose server this is. The switch may know a new one before we have looked."""
+        if server not in self._settings.tenant_by_server:
+            self._reload_if_changed()
+        return self._settings.tenant_by_server.get(server)
 
     # sessions
 
@@ -144,7 +153,7 @@ class Gateway:
             return
         client = end_of(name)
         server = end_of(wire.transport.get_extra_info("sockname"))[0]
-        tenant = self._settings.tenant_by_server.get(server)
+        tenant = self._tenant_of(server)
         keys = _keys(client[0], tenant)
         refusal = self._refusal(client[0], tenant, keys)
         if refusal or tenant is None:
