@@ -85,7 +85,7 @@ class SwitchSession:
 
     def on_refused(self, now: float, attempt: int, reason: str) -> tuple[Command, ...]:
         """The switch refused the plan as a whole, so what it held before still stands."""
-        if attempt != self.attempt or self.phase is Phase.OFFLINE:
+        if attempt != self.attempt or self.phase is not Phase.SENDING:
             return ()
         self.phase, self.last_error, self.deadline = Phase.REFUSED, reason, now + RETRY_S
         return ()

@@ -126,7 +126,8 @@ EDITS = {
         r"192.0.2.11, \"2001:db8:e::11\"\]", r'192.0.2.11, "2001:db8:e::11"], weight: 9'
     ),
     "acme direct": edited(
-        r"mode: proxy\n      proxies: proxies\n(      scanners: scanners\n      servers[^\n]*\n)      scan:.*?(      on_verdict)",
+        r"mode: proxy\n      proxies: proxies\n(      scanners: scanners\n      servers[^\n]*\n)"
+        r"      scan:.*?(      on_verdict)",
         r"mode: direct\n\1\2",
     ),
     "mode changed": edited(
