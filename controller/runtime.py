@@ -167,7 +167,8 @@ class Runtime:
         self._execute(record, record.session.on_connected(now))
 
     def on_disconnected(self, dpid: int, channel: Channel) -> None:
-        self.strangers.pop(dpid, None)
+        if self.strangers.get(dpid) is channel:
+            del self.strangers[dpid]
         record = self.records.get(dpid)
         if record is None or record.channel is not channel:
             return  # an old connection, already replaced by a new one

@@ -18,7 +18,8 @@ def with_leaving(policy: Policy, before: Policy, stays: Callable[[str], bool]) -
         leaving = []
         for member in _gone(pool, before):
             path = _path(pool, member)
-            if stays(path) and not taken & set(_belongings(member)):
+            is_free = not taken & set(_belongings(member)) and not _is_a_tenants(member, policy)
+            if stays(path) and is_free:
                 leaving.append(member)
                 places |= {
                     key: at for key, at in before.places.items() if key == path or key.startswith(f"{path}.")
@@ -55,6 +56,11 @@ def _belongings(member: Member) -> Iterator[object]:
     yield member.at
     yield member.mac
     yield from member.addresses
+
+
+def _is_a_tenants(member: Member, policy: Policy) -> bool:
+    prefixes = [prefix for tenant in policy.tenants for prefix in tenant.prefixes]
+    return any(address in prefix for address in member.addresses for prefix in prefixes)
 
 
 def _belongings_of_others(policy: Policy) -> Iterator[object]:

@@ -1,0 +1,116 @@
+"""A runtime with everything around it faked: switches that answer in bytes, a store, a journal."""
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from controller.openflow.conversation import Conversation
+from controller.openflow.encode import to_wire
+from controller.render import Settings
+from controller.runtime import Runtime, Surroundings
+from controller.store import AcceptedPolicy, StoreError
+from controller.sync.outcomes import Outcome
+from controller.sync.plan import Plan
+from controller.telemetry.journal import Journal
+from tests.fake_switch import FakeSwitch
+
+POLICIES = Path(__file__).parents[1] / "policies"
+DEMO = (POLICIES / "demo.yaml").read_text(encoding="utf-8")
+
+
+class MemoryStore:
+    """Keeps what a disk would keep; refuses while `failure` says why."""
+
+    def __init__(self) -> None:
+        self.policies: list[AcceptedPolicy] = []
+        self.paths: set[str] = set()
+        self.failure = ""
+
+    def last_policy(self) -> AcceptedPolicy | None:
+        return self.policies[-1] if self.policies else None
+
+    def accept_policy(self, file: str, text: str) -> AcceptedPolicy:
+        self._refuse_on_failure()
+        last = self.last_policy()
+        if last is None or (last.file, last.text) != (file, text):
+            self.policies.append(AcceptedPolicy(len(self.policies) + 1, file, text))
+        return self.policies[-1]
+
+    def drained(self) -> frozenset[str]:
+        return frozenset(self.paths)
+
+    def set_drained(self, path: str, is_drained: bool) -> None:
+        self._refuse_on_failure()
+        (self.paths.add if is_drained else self.paths.discard)(path)
+
+    def _refuse_on_failure(self) -> None:
+        if self.failure:
+            raise StoreError(self.failure)
+
+
+class FakeChannel:
+    """One connection to a fake switch; nothing travels before `World.settle`."""
+
+    def __init__(self, switch: FakeSwitch) -> None:
+        self.switch = switch
+        self.due: list[bytes] = []
+        self.asked: list[str] = []
+        self._conversation = Conversation()
+
+    def read(self, attempt: int) -> None:
+        self.asked.append("read")
+        self.due += self._conversation.ask_state(attempt)
+
+    def send(self, attempt: int, plan: Plan) -> None:
+        self.asked.append(str(plan))
+        self.due += self._conversation.send_plan(attempt, plan)
+
+    def exchange(self) -> list[Outcome]:
+        """Hand one message over; return what its replies mean."""
+        replies = self.switch.receive(self.due.pop(0))
+        outcomes = [self._conversation.receive(reply) for reply in replies]
+        self.due += self._conversation.take_outgoing()
+        return [outcome for outcome in outcomes if outcome is not None]
+
+
+class World:
+    """One runtime. Time stands still unless a test moves it."""
+
+    def __init__(self, store: Any = None) -> None:
+        self.now = 0.0
+        self.store = store if store is not None else MemoryStore()
+        self.published: list[Mapping[str, Settings]] = []
+        self.publish_failure: OSError | None = None
+        self._journal = io.StringIO()
+        self.runtime = Runtime(Surroundings(to_wire, self._publish, self.store, Journal(self._journal)))
+
+    def _publish(self, settings: Mapping[str, Settings]) -> None:
+        if self.publish_failure:
+            raise self.publish_failure
+        self.published.append(settings)
+
+    def connect(self, dpid: int = 1, switch: FakeSwitch | None = None) -> FakeChannel:
+        channel = FakeChannel(switch or FakeSwitch())
+        self.runtime.on_connected(self.now, dpid, channel)
+        return channel
+
+    def settle(self, channel: FakeChannel, dpid: int = 1) -> None:
+        """Let everything travel until both sides have nothing left to say."""
+        while channel.due:
+            for outcome in channel.exchange():
+                self.runtime.on_outcome(self.now, dpid, channel, outcome)
+
+    def tick(self, seconds: float) -> None:
+        self.now += seconds
+        self.runtime.on_tick(self.now)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the facts of all events of one name, oldest first."""
+        lines = map(json.loads, self._journal.getvalue().splitlines())
+        return [
+            {key: fact for key, fact in line.items() if key not in ("time", "event")}
+            for line in lines
+            if line["event"] == name
+        ]
