@@ -64,6 +64,11 @@ class SqliteStore:
         try:
             return self._connection.execute(statement, values)
         except sqlite3.Error as error:
-            raise StoreError(
-                f"{self._path}: {error}; remedy: make room on the disk, then try again"
-            ) from error
+            raise StoreError(f"{self._path}: {error}; remedy: {_remedy(error)}") from error
+
+
+def _remedy(error: sqlite3.Error) -> str:
+    # Full, locked and read-only are operational; a damaged file is a plain `DatabaseError`.
+    if isinstance(error, sqlite3.OperationalError):
+        return "make room on the disk and end whoever else holds the file, then try again"
+    return "move the file away and start the controller again; who was drained is forgotten"
