@@ -37,7 +37,7 @@ def build_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     app.add_route("/v1/policy", _Policy(ask, outside))
     app.add_route("/v1/plan", _Plan(ask))
     app.add_route("/v1/flows", _Flows(ask))
-    app.add_route("/v1/explain/{what}", _Explain(ask))
+    app.add_route("/v1/explain/{what:path}", _Explain(ask))
     app.add_route("/v1/pools", _Pools(ask, outside))
     app.add_route("/v1/members/{name}", _Member(ask, outside))
     app.add_error_handler(PolicyErrors, _refuse)
@@ -88,6 +88,8 @@ class _Policy:
 
     def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
         accepted = self._ask(lambda runtime: runtime.accepted)
+        if accepted is None:
+            raise falcon.HTTPNotFound(description="no policy has been accepted yet")
         response.media = {"revision": accepted.revision, "file": accepted.file}
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
