@@ -1,0 +1,49 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from falcon import testing
+
+from controller.api.app import Outside, build_app
+from controller.runtime import Runtime
+from tests.world import DEMO, FakeChannel, World
+
+
+class Northbound:
+    """The API over a real runtime with one fake switch, which answers at once."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.channel: FakeChannel | None = None
+        self.sessions: dict[str, int] | None = None
+        outside = Outside(lambda: self.world.now, {1: 3}, lambda: self.sessions)
+        self.app = build_app(self._ask, outside)
+        self.http = testing.TestClient(self.app)
+
+    def start(self) -> None:
+        self.world.runtime.start(0.0, "demo.yaml", DEMO)
+
+    def connect(self) -> FakeChannel:
+        self.channel = self.world.connect()
+        self.world.settle(self.channel)
+        return self.channel
+
+    def _ask(self, work: Callable[[Runtime], Any]) -> Any:
+        answer = work(self.world.runtime)
+        if self.channel is not None:
+            self.world.settle(self.channel)
+        return answer
+
+
+@pytest.fixture
+def bare() -> Northbound:
+    """A controller that has no policy yet."""
+    return Northbound()
+
+
+@pytest.fixture
+def api(bare: Northbound) -> Northbound:
+    """A controller with the demo's policy on its one switch."""
+    bare.start()
+    bare.connect()
+    return bare
