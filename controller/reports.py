@@ -64,6 +64,8 @@ def member_row(member: Member) -> Json:
         "state": member.state.value,
         "weight": member.weight,
         "sessions": member.sessions,
+        "health": member.health.opinion.value if member.is_probed else "not probed",
+        "detail": member.health.detail,
     }
 
 

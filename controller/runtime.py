@@ -15,6 +15,7 @@ from controller.errors import PolicyErrors
 from controller.pipeline.flows import SwitchState
 from controller.policy.model import Policy, PortRef
 from controller.policy.parse import parse_policy
+from controller.pools.health import trusted
 from controller.pools.leaving import member_paths, with_leaving, without_members
 from controller.pools.members import Member, StateChanged
 from controller.pools.roster import Roster
@@ -108,6 +109,12 @@ class Runtime:
         self._on_members(now, self.roster.on_drained(member.path, is_drained))
         return self.roster.find(member.path)
 
+    def on_report(self, now: float, name: str, is_good: bool, detail: str) -> Member:
+        """An agent says how a member is. Raise `UnknownMember`."""
+        member = self.roster.find(name)
+        self._on_members(now, self.roster.on_report(now, member.path, is_good, detail))
+        return self.roster.find(member.path)
+
     def on_counts(self, now: float, sessions_by_mac: Mapping[str, int]) -> None:
         """Open sessions by the MAC of a pool's member, as the switches' conntrack has them."""
         self._on_members(now, self.roster.on_counts(sessions_by_mac))
@@ -133,6 +140,7 @@ class Runtime:
                 state=change.member.state.value,
                 before=change.before.value,
                 sessions=change.member.sessions,
+                detail=change.member.health.detail,
             )
         if changes and self.accepted is not None:
             self._rebalance(now, self.accepted)
@@ -202,6 +210,7 @@ class Runtime:
             )
 
     def on_tick(self, now: float) -> None:
+        self._on_members(now, self.roster.on_tick(now))
         for record in self.records.values():
             self._execute(record, record.session.on_tick(now))
 
@@ -212,7 +221,7 @@ class Runtime:
     def _take_up(
         self, now: float, revision: int, file: str, policy: Policy, states: Mapping[str, SwitchState]
     ) -> Accepted:
-        carried = self._with_leaving(policy)
+        carried = self._with_leaving(now, policy)
         if self.roster.resting or carried is not policy:
             states = compile_policy(carried, self.roster.resting)
         self._publish(policy, revision)
@@ -220,7 +229,7 @@ class Runtime:
         self._match_records(now, policy)
         return self._set_desired(now, Accepted(revision, file, carried, states, self._encode(states)))
 
-    def _with_leaving(self, policy: Policy) -> Policy:
+    def _with_leaving(self, now: float, policy: Policy) -> Policy:
         """Return what is carried out: the policy, and members that still have sessions to finish."""
         # The last count may be old: whoever is reachable stays until the next one.
         reachable = {each.path for each in self.roster.members if each.has_port}
@@ -228,7 +237,8 @@ class Runtime:
         if self.accepted is not None:
             carried = with_leaving(policy, self.accepted.policy, reachable.__contains__)
         leaving = member_paths(carried) - member_paths(policy)
-        self.roster.on_policy(carried, self._world.store.drained(), leaving)
+        newcomer = trusted(now) if self.accepted is None else None
+        self.roster.on_policy(carried, self._world.store.drained(), leaving, newcomer)
         return carried if leaving else policy
 
     def _encode(self, states: Mapping[str, SwitchState]) -> Mapping[str, WireState]:

@@ -19,6 +19,7 @@ from controller.store import StoreError
 
 T = TypeVar("T")
 Ask = Callable[[Callable[[Runtime], T]], T]
+_LONGEST_DETAIL = 200
 _LARGEST_BODY_BYTES = 8 * 1024 * 1024
 
 
@@ -40,6 +41,7 @@ def build_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     app.add_route("/v1/explain/{what:path}", _Explain(ask))
     app.add_route("/v1/pools", _Pools(ask, outside))
     app.add_route("/v1/members/{name}", _Member(ask, outside))
+    app.add_route("/v1/members/{name}/health", _Health(ask, outside))
     app.add_error_handler(PolicyErrors, _refuse)
     app.add_error_handler(UnknownMember, _unknown)
     app.add_error_handler(CompileError, _refuse)
@@ -149,6 +151,22 @@ class _Member:
         if not isinstance(media, dict) or not isinstance(media.get("drained"), bool):
             raise falcon.HTTPBadRequest(description='send {"drained": true} or {"drained": false}')
         member = self._ask(lambda runtime: runtime.drain(self._outside.now(), name, media["drained"]))
+        response.media = reports.member_row(member)
+
+
+class _Health:
+    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
+        self._ask, self._outside = ask, outside
+
+    def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
+        """Hear an agent's report: `{"good": false, "detail": "why"}`."""
+        media = request.get_media()
+        if not isinstance(media, dict) or not isinstance(media.get("good"), bool):
+            raise falcon.HTTPBadRequest(description='send {"good": true} or {"good": false, "detail": "why"}')
+        detail = str(media.get("detail", ""))[:_LONGEST_DETAIL]
+        member = self._ask(
+            lambda runtime: runtime.on_report(self._outside.now(), name, media["good"], detail)
+        )
         response.media = reports.member_row(member)
 
 

@@ -13,11 +13,12 @@ from controller.cli.common import Subparsers, add_api_option, with_api
 _POLL_S = 0.5
 _EPILOG = """\
 states:
+  joining    not yet proved well: no new sessions until its agent's first good report
   up         takes new sessions, by its weight
   draining   keeps its sessions, gets no new ones
   empty      draining, and its last session has ended: safe to stop
   leaving    no longer in the policy; finishing its sessions
-  down       its switch port is down or missing; new sessions go to the others
+  down       its switch port is down, or its agent's reports are bad; new sessions go to the others
 
   postern pool roll proxies --command 'ssh {member} systemctl restart postern-mail'
 """
@@ -81,6 +82,7 @@ def _list(_arguments: argparse.Namespace, api: ApiClient) -> int:
             print(
                 f"  {member['name']:<16} {member['state']:<10} weight {member['weight']:<4} "
                 f"{sessions} {'session' if sessions == 1 else 'sessions'}"
+                f"{'  ! ' + member['detail'] if member['detail'] else ''}"
             )
     return 0 if is_good else 1
 

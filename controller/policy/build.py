@@ -5,6 +5,7 @@ from typing import Any
 from controller.policy.model import (
     Attachment,
     BareNewlines,
+    HealthSource,
     Link,
     Mail,
     MailMode,
@@ -131,6 +132,7 @@ def _pool(name: str, fields: Fields) -> Pool:
         _addresses(fields["edge"]),
         _addresses(fields.get("vip", [])),
         fields.get("port", _SCANNER_PORT if kind is PoolKind.SCANNER else 0),
+        fields.get("health", HealthSource.NONE),
     )
 
 

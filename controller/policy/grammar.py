@@ -12,6 +12,7 @@ from controller.policy.model import (
     BareNewlines,
     ClientTls,
     Disposition,
+    HealthSource,
     MailMode,
     NulBytes,
     PoolKind,
@@ -159,6 +160,11 @@ POOL = Record(
         "members": Key(MapOf(MEMBER, 1), "the hosts", True),
         "vip": Key(ListOf(kinds.ADDRESS, 1), "virtual addresses of the pool (scanner, antivirus)"),
         "port": Key(_PORT, "TCP port at the virtual address", default="3310 for scanner"),
+        "health": Key(
+            choice(HealthSource),
+            "who says that a member is well: nobody, or an agent beside it",
+            default="none",
+        ),
     }
 )
 POLICY = Record(

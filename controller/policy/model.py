@@ -23,6 +23,11 @@ class PoolKind(StrEnum):
     ANTIVIRUS = "antivirus"
 
 
+class HealthSource(StrEnum):
+    NONE = "none"  # a member is well while its switch port is up
+    AGENT = "agent"  # an agent beside each member reports; no traffic before its first good report
+
+
 class MailMode(StrEnum):
     PROXY = "proxy"  # switch -> proxies -> scanners when a rule says scan
     DIRECT = "direct"  # switch -> scanners, whose own gateway scans everything
@@ -195,6 +200,7 @@ class Pool:
     edge: tuple[Address, ...]  # the edge's own addresses on the members' links
     vip: tuple[Address, ...] = ()  # needed for `scanner` and `antivirus`
     port: int = 0  # TCP port at the VIP; 3310 by default for `scanner`
+    health: HealthSource = HealthSource.NONE
 
 
 @dataclass(frozen=True, slots=True)

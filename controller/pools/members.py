@@ -1,15 +1,18 @@
 """The state of one member, from the facts that are known of it. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from controller.pools.health import Health, Opinion
 
 
 class MemberState(StrEnum):
+    JOINING = "joining"  # not yet proved well; no traffic until it is
     UP = "up"
     DRAINING = "draining"  # keeps its sessions, gets no new ones
     EMPTY = "empty"  # draining, and its last session has ended: safe to stop
     LEAVING = "leaving"  # no longer in the policy; finishing its sessions
-    DOWN = "down"  # its switch port is down or missing
+    DOWN = "down"  # its switch port is down or missing, or its reports are bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Member:
     is_leaving: bool = False  # the policy no longer names it
     has_port: bool = True
     sessions: int | None = None
+    is_probed: bool = False  # an agent reports on it
+    health: Health = field(default_factory=Health)
 
     @property
     def path(self) -> str:
@@ -31,12 +36,13 @@ class Member:
 
     @property
     def state(self) -> MemberState:
-        if not self.has_port:
+        if not self.has_port or (self.is_probed and self.health.opinion is Opinion.BAD):
             return MemberState.DOWN
         if self.is_leaving:
             return MemberState.LEAVING
         if not self.is_drained:
-            return MemberState.UP
+            is_proved = not self.is_probed or self.health.opinion is Opinion.GOOD
+            return MemberState.UP if is_proved else MemberState.JOINING
         return MemberState.EMPTY if self.sessions == 0 else MemberState.DRAINING
 
     @property

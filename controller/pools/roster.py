@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from controller.policy.model import Policy, PortRef
+from controller.policy.model import HealthSource, Policy, PortRef
+from controller.pools.health import Health
 from controller.pools.members import Member, StateChanged
 
 
@@ -27,8 +28,14 @@ class Roster:
         """Paths of the members that get no new sessions."""
         return frozenset(member.path for member in self.members if not member.takes_new_sessions)
 
-    def on_policy(self, policy: Policy, drained: Iterable[str], leaving: Iterable[str] = ()) -> None:
-        """Take up a policy; members that stay keep what is known of them."""
+    def on_policy(
+        self,
+        policy: Policy,
+        drained: Iterable[str],
+        leaving: Iterable[str] = (),
+        newcomer: Health | None = None,
+    ) -> None:
+        """Take up a policy. Members that stay keep what is known of them; others begin as `newcomer`."""
         known, drained, leaving = self._members, set(drained), set(leaving)
         self._members, self._ports = {}, {}
         for pool in policy.pools:
@@ -40,6 +47,8 @@ class Roster:
                     is_drained=member.path in drained,
                     is_leaving=member.path in leaving,
                     has_port=before.has_port,
+                    is_probed=pool.health is HealthSource.AGENT,
+                    health=before.health if member.path in known else newcomer or Health(),
                     sessions=None if member.path in leaving and not before.is_leaving else before.sessions,
                 )
                 self._ports[member.path] = wanted.at
@@ -66,6 +75,28 @@ class Roster:
             return replace(member, has_port=at.port in up) if at.switch == switch else member
 
         return self._change(look)
+
+    def on_report(self, now: float, path: str, is_good: bool, detail: str) -> tuple[StateChanged, ...]:
+        def hear(member: Member) -> Member:
+            if member.path != path:
+                return member
+            return replace(member, health=member.health.on_report(now, is_good, detail))
+
+        return self._change(hear)
+
+    def on_tick(self, now: float) -> tuple[StateChanged, ...]:
+        """A member whose agent falls silent is down; unless nobody of its pool is heard of, which says
+        more about agents, or the way to us, than about members.
+        """
+        probed = [member for member in self.members if member.is_probed]
+        talking = {member.pool for member in probed if member.health.is_heard(now)}
+
+        def listen(member: Member) -> Member:
+            if member.is_probed and member.health.is_silent(now) and member.pool in talking:
+                return replace(member, health=member.health.on_silence())
+            return member
+
+        return self._change(listen)
 
     def on_counts(self, sessions_by_mac: Mapping[str, int]) -> tuple[StateChanged, ...]:
         return self._change(lambda member: replace(member, sessions=sessions_by_mac.get(member.mac, 0)))

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from controller.api.client import ApiClient
+from controller.pools.health import SILENCE_S
 from lab import namespaces
 from lab.lab import Lab
 from lab.services.controllers import api_address
@@ -32,11 +33,15 @@ class Session:
     def __init__(self, pin: Path, server: str, tenant: str) -> None:
         family = socket.AF_INET6 if ":" in server else socket.AF_INET
         self._socket = namespaces.socket_inside(pin, family, socket.SOCK_STREAM)
-        self._socket.settimeout(20)
-        self._socket.connect((server, 25))
         self._file = self._socket.makefile("rb")
         self._tenant = tenant
-        self.hear("220")
+        try:
+            self._socket.settimeout(20)
+            self._socket.connect((server, 25))
+            self.hear("220")
+        except BaseException:
+            self.close()
+            raise
 
     def hear(self, code: str) -> None:
         while (line := self._file.readline().decode())[3:4] == "-":
@@ -230,3 +235,60 @@ def test_a_pool_is_restarted_member_by_member_under_load_and_no_message_fails(
     assert "all 2 members of proxies have been restarted" in done.stdout
     assert load.failures == []
     assert load.sent > 20
+
+
+def _states(api: ApiClient) -> dict[str, str]:
+    return {member["name"]: member["state"] for pool in api.get("/v1/pools") for member in pool["members"]}
+
+
+def _await_state(api: ApiClient, member: str, state: str) -> float:
+    """Return after how many seconds a member had a state."""
+    begun = time.monotonic()
+    while _states(api)[member] != state:
+        assert time.monotonic() - begun < 10, _states(api)
+        time.sleep(0.02)
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize(
+    ("part", "member"),
+    [("proxy1.mail", "proxy1"), ("scanner2.mail", "scanner2"), ("scanner1.clamd", "scanner1")],
+)
+def test_a_killed_member_gets_no_new_sessions_and_all_that_senders_see_is_try_again(
+    lab: Lab, api: ApiClient, part: str, member: str
+) -> None:
+    load = Load(lab)
+    with load.going():
+        time.sleep(0.5)
+        lab.stop(part, patience_s=0)
+        _await_state(api, member, "down")
+        failed, sent = len(load.failures), load.sent
+        while load.sent < sent + 30:
+            time.sleep(0.02)
+        assert len(load.failures) == failed, load.failures[failed:]
+        lab.start(part)
+        _await_state(api, member, "up")
+    heard = [each for each in load.failures if "heard '5" in each]
+    assert heard == [], "a sender was told that mail is refused for good"
+
+
+def test_a_dead_agent_alone_takes_its_member_out_and_a_new_one_brings_it_back(
+    lab: Lab, api: ApiClient
+) -> None:
+    lab.stop("proxy2.agent", patience_s=0)
+    _await_state(api, "proxy2", "down")
+    lab.start("proxy2.agent")
+    _await_state(api, "proxy2", "up")
+
+
+def test_without_any_agent_mail_goes_on(lab: Lab, api: ApiClient) -> None:
+    agents = ("proxy1.agent", "proxy2.agent")
+    for agent in agents:
+        lab.stop(agent, patience_s=0)
+    time.sleep(SILENCE_S + 1)
+    assert "up" in (_states(api)["proxy1"], _states(api)["proxy2"])
+    with sessions(lab, 3) as opened:
+        for session in opened:
+            session.finish()
+    for agent in agents:
+        lab.start(agent)

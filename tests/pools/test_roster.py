@@ -6,6 +6,7 @@ import pytest
 
 from controller.policy.model import Policy
 from controller.policy.parse import parse_policy, read_policy
+from controller.pools.health import trusted
 from controller.pools.members import MemberState
 from controller.pools.roster import Roster, UnknownMember
 
@@ -22,7 +23,7 @@ def policy() -> Policy:
 @pytest.fixture
 def roster(policy: Policy) -> Roster:
     roster = Roster()
-    roster.on_policy(policy, ())
+    roster.on_policy(policy, (), newcomer=trusted(0.0))
     return roster
 
 

@@ -199,7 +199,12 @@ class Gateway:
         return catalogue.TOO_BUSY if crowded else ""
 
     def _refuse(self, wire: Wire, client: tuple[Address, int], server: Address, refusal: str) -> None:
-        self._journal.write(Event.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal)
+        if not (
+            server.is_loopback and refusal == catalogue.NO_SUCH_SERVER
+        ):  # an agent that looks whether we live
+            self._journal.write(
+                Event.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal
+            )
         wire.write(with_trace(refusal, _NO_TRACE))
         wire.close()
 

@@ -1,0 +1,48 @@
+"""The agents: one beside each member of a pool whose health an agent tells."""
+
+import sys
+
+from controller.api.client import ApiClient, ApiError
+from controller.policy.model import HealthSource, Member, Pool, PoolKind
+from lab.namespaces import entering
+from lab.part import Part, Scene
+from lab.places import Places
+from lab.services.controllers import api_address
+
+_GATEWAY, _CLAMD = "smtp:127.0.0.1:25", "clamd:127.0.0.1:3310"
+
+
+def build_parts(scene: Scene) -> list[Part]:
+    return [
+        _part(scene.places, pool, member)
+        for pool in scene.policy.pools
+        if pool.health is HealthSource.AGENT
+        for member in pool.members
+    ]
+
+
+def _part(places: Places, pool: Pool, member: Member) -> Part:
+    checks = [_GATEWAY] if pool.kind is PoolKind.MAIL_PROXY else [_GATEWAY, _CLAMD]
+    name = f"{pool.name}.{member.name}"
+    command = [sys.executable, "-m", "services.agent.main", "--api", api_address(places), "--member", name]
+    for check in checks:
+        command += ["--check", check]
+    return Part(
+        name=f"{member.name}.agent",
+        host=member.name,
+        command=tuple(entering(places.pin(member.name), command)),
+        log=places.log(f"{member.name}.agent"),
+        is_due=places.api.exists,
+        check=lambda: _problem(places, pool.name, member.name),
+    )
+
+
+def _problem(places: Places, pool: str, member: str) -> str:
+    try:
+        rows = [row for each in ApiClient(api_address(places)).get("/v1/pools") for row in each["members"]]
+    except ApiError as error:
+        return str(error)
+    row = next((each for each in rows if (each["pool"], each["name"]) == (pool, member)), None)
+    if row is None:
+        return "the controller does not know this member"
+    return "" if row["health"] == "good" else f"its health is {row['health']}: {row['detail']}"

@@ -1,0 +1,97 @@
+"""A member is believed well or ill only after enough reports, and never for silence of everybody."""
+
+from pathlib import Path
+
+import pytest
+
+from controller.policy.parse import parse_policy, read_policy
+from controller.pools.health import SILENCE_S, Health, Opinion, trusted
+from controller.pools.members import MemberState
+from controller.pools.roster import Roster
+
+DEMO = Path(__file__).parents[2] / "policies" / "demo.yaml"
+PROXY1, PROXY2 = "pools.proxies.members.proxy1", "pools.proxies.members.proxy2"
+
+
+@pytest.fixture
+def roster() -> Roster:
+    """The demo's pools, as a controller that starts now sees them."""
+    roster = Roster()
+    roster.on_policy(read_policy(DEMO), (), newcomer=trusted(0.0))
+    return roster
+
+
+def test_one_bad_report_is_an_accident_and_two_are_a_fact(roster: Roster) -> None:
+    assert roster.on_report(1.0, PROXY1, False, "refused") == ()
+    (change,) = roster.on_report(1.3, PROXY1, False, "refused")
+    assert (change.before, change.member.state) == (MemberState.UP, MemberState.DOWN)
+    assert change.member.health.detail == "refused"
+    assert roster.resting == {PROXY1}
+
+
+def test_a_good_report_in_between_begins_anew(roster: Roster) -> None:
+    for is_good in (False, True, False, True, False):
+        assert roster.on_report(1.0, PROXY1, is_good, "") == ()
+    assert roster.resting == frozenset()
+
+
+def test_a_member_that_was_down_comes_back_after_two_good_reports(roster: Roster) -> None:
+    roster.on_report(1.0, PROXY1, False, "")
+    roster.on_report(1.3, PROXY1, False, "")
+    assert roster.on_report(1.6, PROXY1, True, "") == ()
+    (change,) = roster.on_report(1.9, PROXY1, True, "")
+    assert change.member.state is MemberState.UP
+    assert change.member.health.detail == ""
+
+
+def test_a_new_member_gets_no_traffic_before_its_first_good_report(roster: Roster) -> None:
+    text = DEMO.read_text().replace(
+        "  scanners:\n    kind",
+        "      proxy3: {at: s1:9, mac: 02:cc:00:00:00:03, addresses: [192.0.2.13]}\n  scanners:\n    kind",
+    )
+    roster.on_policy(parse_policy(text, "p.yaml"), ())
+    proxy3 = roster.find("proxy3")
+    assert proxy3.state is MemberState.JOINING
+    assert roster.resting == {proxy3.path}
+    (change,) = roster.on_report(1.0, proxy3.path, True, "")
+    assert (change.before, change.member.state) == (MemberState.JOINING, MemberState.UP)
+    assert roster.resting == frozenset()
+
+
+def test_a_new_member_whose_first_report_is_bad_is_down(roster: Roster) -> None:
+    fresh = Roster()
+    fresh.on_policy(read_policy(DEMO), ())
+    (change,) = fresh.on_report(1.0, PROXY1, False, "refused")
+    assert (change.before, change.member.state) == (MemberState.JOINING, MemberState.DOWN)
+
+
+def test_a_member_whose_agent_falls_silent_is_down_while_others_are_heard(roster: Roster) -> None:
+    roster.on_report(SILENCE_S, PROXY2, True, "")
+    (change,) = roster.on_tick(SILENCE_S + 0.1)
+    assert (change.member.path, change.member.state) == (PROXY1, MemberState.DOWN)
+    assert "no report for 3 s" in change.member.health.detail
+
+
+def test_when_nobody_is_heard_everybody_is_left_as_he_was(roster: Roster) -> None:
+    assert roster.on_tick(SILENCE_S + 100) == ()
+    assert roster.resting == frozenset()
+
+
+def test_the_last_one_standing_is_not_dropped_for_silence(roster: Roster) -> None:
+    roster.on_report(1.0, PROXY1, False, "")
+    roster.on_report(1.3, PROXY1, False, "")
+    assert roster.on_tick(1.3 + SILENCE_S + 1) == ()
+    assert roster.resting == {PROXY1}
+
+
+def test_without_an_agent_reports_mean_nothing() -> None:
+    roster = Roster()
+    roster.on_policy(parse_policy(DEMO.read_text().replace("    health: agent\n", ""), "p.yaml"), ())
+    assert roster.on_report(1.0, PROXY1, False, "") == ()
+    assert roster.on_report(1.3, PROXY1, False, "") == ()
+    assert roster.find("proxy1").state is MemberState.UP
+
+
+def test_nobody_knows_a_member_that_was_never_heard_of() -> None:
+    assert Health().opinion is Opinion.UNKNOWN
+    assert not Health().is_silent(1e9)
