@@ -63,9 +63,12 @@ class Roster:
         raise UnknownMember(f"{reason}; remedy: use one of {names}")
 
     def on_drained(self, path: str, is_drained: bool) -> tuple[StateChanged, ...]:
-        return self._change(
-            lambda member: replace(member, is_drained=is_drained) if member.path == path else member
-        )
+        """An operator said so. The last count may be old, so nobody is empty before the next one."""
+
+        def look(member: Member) -> Member:
+            return replace(member, is_drained=is_drained, sessions=None) if member.path == path else member
+
+        return self._change(look)
 
     def on_ports(self, switch: str, up: set[int]) -> tuple[StateChanged, ...]:
         """A switch told which of its ports are up."""
