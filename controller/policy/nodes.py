@@ -5,15 +5,17 @@ documents, duplicate keys, great depth or size. So `no`, `02:50:00:00:00:01`
 and `1e3` are the text that was written.
 """
 
+import re
 from dataclasses import dataclass
 
 import yaml
 
-from controller.errors import PolicyError, PolicyErrors
+from controller.errors import PolicyError, PolicyErrors, quoted
 from controller.policy.model import Place
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 20
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # no UTF-8 file holds one, but the text of a JSON body may
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -41,24 +43,29 @@ Node = Scalar | Sequence | Mapping
 
 def read_nodes(text: str, file: str) -> Node | None:
     """Return the tree, or None for an empty file. Raise `PolicyErrors` on what cannot be a policy."""
-    top = Place(file, 1, 1)
-    if len(text) > MAX_BYTES:
-        raise PolicyErrors(
-            [PolicyError(top, "policy", f"file holds more than {MAX_BYTES} bytes", "split the edge in two")]
-        )
+    if found := _LONE_SURROGATE.search(text):
+        line_begin = text.rfind("\n", 0, found.start()) + 1
+        place = Place(file, text.count("\n", 0, found.start()) + 1, found.start() - line_begin + 1)
+        message = f"{quoted(found[0])} is half a character"
+        raise PolicyErrors([PolicyError(place, "policy", message, "write the whole character, or remove it")])
+    if len(text.encode()) > MAX_BYTES:
+        raise too_large(file)
     try:
         root = _compose(text, file)
     except yaml.YAMLError as error:
         raise PolicyErrors([_yaml_error(error, file)]) from error
-    except RecursionError as error:
-        raise PolicyErrors([_too_deep(top)]) from error
     if root is None:
         return None
     errors: list[PolicyError] = []
-    tree = _convert(root, file, 1, errors)
+    tree = _convert(root, file, errors)
     if errors:
         raise PolicyErrors(errors)
     return tree
+
+
+def too_large(file: str) -> PolicyErrors:
+    message = f"file holds more than {MAX_BYTES} bytes"
+    return PolicyErrors([PolicyError(Place(file, 1, 1), "policy", message, "split the edge in two")])
 
 
 def _compose(text: str, file: str) -> yaml.Node | None:
@@ -108,7 +115,7 @@ def _yaml_error(error: yaml.YAMLError, file: str) -> PolicyError:
     return PolicyError(place, "policy", f"not valid YAML: {problem}", "mend the line; indent with spaces")
 
 
-def _convert(node: yaml.Node, file: str, depth: int, errors: list[PolicyError]) -> Node:
+def _convert(node: yaml.Node, file: str, errors: list[PolicyError]) -> Node:
     place = _place(node, file)
     if isinstance(node, yaml.ScalarNode):
         if node.tag not in _PLAIN_TAGS:
@@ -117,8 +124,8 @@ def _convert(node: yaml.Node, file: str, depth: int, errors: list[PolicyError]) 
     if node.tag not in _PLAIN_TAGS:
         errors.append(PolicyError(place, "policy", "tags are not taken", "remove the `!tag`"))
     if isinstance(node, yaml.SequenceNode):
-        return Sequence(place, tuple(_convert(item, file, depth + 1, errors) for item in node.value))
-    return _convert_mapping(node, file, depth, errors)
+        return Sequence(place, tuple(_convert(item, file, errors) for item in node.value))
+    return _convert_mapping(node, file, errors)
 
 
 _PLAIN_TAGS = frozenset(
@@ -127,12 +134,12 @@ _PLAIN_TAGS = frozenset(
 )
 
 
-def _convert_mapping(node: yaml.Node, file: str, depth: int, errors: list[PolicyError]) -> Mapping:
+def _convert_mapping(node: yaml.Node, file: str, errors: list[PolicyError]) -> Mapping:
     entries: list[tuple[Scalar, Node]] = []
     first_by_key: dict[str, Place] = {}
     for key_node, value_node in node.value:
-        key = _convert(key_node, file, depth + 1, errors)
-        value = _convert(value_node, file, depth + 1, errors)
+        key = _convert(key_node, file, errors)
+        value = _convert(value_node, file, errors)
         if not isinstance(key, Scalar):
             errors.append(
                 PolicyError(key.place, "policy", "a key must be plain text", "name it with one word")

@@ -8,7 +8,7 @@ from controller.policy.build import build_policy
 from controller.policy.checks import KnownNames, Report, check
 from controller.policy.grammar import POLICY
 from controller.policy.model import Place, Policy
-from controller.policy.nodes import MAX_BYTES, read_nodes
+from controller.policy.nodes import MAX_BYTES, read_nodes, too_large
 from controller.policy.reading import Fields, Reader
 
 
@@ -16,6 +16,8 @@ def read_policy(path: Path) -> Policy:
     """Read and check a policy file. Raise `PolicyErrors`, or `OSError` if it cannot be read."""
     with path.open("rb") as file:
         raw = file.read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:  # before decoding: the end of `raw` may be half a character
+        raise too_large(str(path))
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -67,6 +67,7 @@ class SwitchSession:
 
     def on_disconnected(self) -> tuple[Command, ...]:
         self.phase = Phase.OFFLINE
+        self.confirmed_revision = 0  # who knows what it holds when it comes back
         self.attempt += 1
         return ()
 
