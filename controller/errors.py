@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from controller.policy.model import Place
 
+MOST_ERRORS = 1_000  # more than anybody mends at once; the rest is said when these are mended
 _LONGEST_QUOTE = 80
 
 
@@ -31,3 +32,10 @@ class PolicyErrors(Exception):
     def __init__(self, errors: list[PolicyError]) -> None:
         self.errors = tuple(sorted(errors, key=lambda e: (e.place.line, e.place.column, e.key, e.message)))
         super().__init__("\n".join(map(str, self.errors)))
+
+
+def note(errors: list[PolicyError], error: PolicyError) -> None:
+    """Add an error; raise them all when there are too many to go on."""
+    errors.append(error)
+    if len(errors) >= MOST_ERRORS:
+        raise PolicyErrors(errors)

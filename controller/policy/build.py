@@ -33,7 +33,7 @@ def build_policy(top: Fields) -> Policy:
     return Policy(
         switches=tuple(_switch(name, fields) for name, fields in _whole(top.get("switches"))),
         links=tuple(
-            sorted((_link(fields) for fields in top.get("links", ())), key=lambda link: (link.a, link.b))
+            sorted({_link(fields) for fields in top.get("links", ())}, key=lambda link: (link.a, link.b))
         ),
         uplinks=_attachments(top.get("uplinks")),
         tenants=tuple(_tenant(name, fields) for name, fields in _complete_tenants(top)),
@@ -100,11 +100,16 @@ def _mail(fields: Fields) -> Mail:
         scanners=fields["scanners"],
         scan=tuple(_scan_rule(rule) for rule in fields.get("scan", ())),
         on_verdict=OnVerdict(**_values(fields.get("on_verdict"))),
-        tls=MailTls(**_values(fields.get("tls"))),
+        tls=_tls(fields.get("tls")),
         message_limit_bytes=fields.get("message_limit", _DEFAULT_MESSAGE_LIMIT),
         bare_newlines=fields.get("bare_newlines", BareNewlines.REJECT),
         nul_bytes=fields.get("nul_bytes", NulBytes.REJECT),
     )
+
+
+def _tls(fields: Fields | None) -> MailTls:
+    """Return the defaults when any key is bad: a bad certificate was given all the same, with its key."""
+    return MailTls(**fields.values) if fields and fields.is_whole else MailTls()
 
 
 def _values(fields: Fields | None) -> dict[str, Any]:

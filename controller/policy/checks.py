@@ -6,10 +6,11 @@ place of the first in the text.
 
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import product
 
-from controller.errors import PolicyError
-from controller.policy.kinds import suggestion
+from controller.errors import PolicyError, note
+from controller.policy.kinds import listed, suggestion
 from controller.policy.model import (
     Address,
     Disposition,
@@ -32,10 +33,10 @@ _SMTP_PORT = 25
 class Report:
     places: Mapping[str, Place]
     top: Place
-    errors: list[PolicyError] = field(default_factory=list)
+    errors: list[PolicyError]
 
     def add(self, path: str, message: str, remedy: str) -> None:
-        self.errors.append(PolicyError(self.place(path), path, message, remedy))
+        note(self.errors, PolicyError(self.place(path), path, message, remedy))
 
     def place(self, path: str) -> Place:
         """Return where a rule stands, or the nearest rule above it."""
@@ -63,9 +64,11 @@ def check(policy: Policy, known: KnownNames, report: Report) -> None:
     _check_own_addresses(policy, report)
     for tenant in policy.tenants:
         _check_gateways(tenant, report)
-        _check_services(tenant, report)
+        is_own = _membership(tenant.prefixes)
+        _check_services(tenant, is_own, report)
         if tenant.mail:
-            _check_mail(tenant, tenant.mail, known, report)
+            _check_inside(tenant, tenant.mail.servers, is_own, f"tenants.{tenant.name}.mail.servers", report)
+            _check_mail(f"tenants.{tenant.name}.mail", tenant.mail, known, report)
     for pool in policy.pools:
         if pool.kind in (PoolKind.SCANNER, PoolKind.ANTIVIRUS) and not pool.vip:
             report.add(
@@ -73,18 +76,15 @@ def check(policy: Policy, known: KnownNames, report: Report) -> None:
                 f"is missing; a pool of kind {pool.kind} needs one",
                 "add `vip: [...]`",
             )
-    for uplink in policy.uplinks:
-        _check_families(policy, uplink.name, uplink.edge, report)
+    _check_families(policy, report)
 
 
 def _check_ports(policy: Policy, known: KnownNames, report: Report) -> None:
     used = list(_port_users(policy))
+    names = sorted(known.switches)
     for path, at in used:
         if known.switches and at.switch not in known.switches:  # none at all is a mistake of its own
-            names = sorted(known.switches)
-            remedy = (
-                f"add it under `switches`, or use one of {', '.join(names)}{suggestion(at.switch, names)}"
-            )
+            remedy = f"add it under `switches`, or use one of {listed(names)}{suggestion(at.switch, names)}"
             report.add(path, f"no switch is named {at.switch}", remedy)
     _check_distinct(report, used, "switch port")
 
@@ -134,7 +134,7 @@ def _check_prefixes(policy: Policy, report: Report) -> None:
         for prefix in tenant.prefixes
     ]
     covering: list[tuple[Network, str]] = []
-    for prefix, path in sorted(prefixes, key=lambda p: (p[0].version, p[0].network_address, p[0].prefixlen)):
+    for prefix, path in sorted(prefixes, key=lambda each: _span(each[0])):
         while covering and not _covers(covering[-1][0], prefix):
             covering.pop()
         if covering:
@@ -142,6 +142,11 @@ def _check_prefixes(policy: Policy, report: Report) -> None:
             second = path if first == covering[-1][1] else covering[-1][1]
             report.add(second, f"overlaps {report.line(first)}", "give every tenant prefixes of its own")
         covering.append((prefix, path))
+
+
+def _span(prefix: Network) -> tuple[int, int, int]:
+    """Sorts a prefix before all that it covers."""
+    return prefix.version, int(prefix.network_address), prefix.prefixlen
 
 
 def _covers(wide: Network, narrow: Network) -> bool:
@@ -206,14 +211,15 @@ def _finder(starts: list[tuple[int, int]]) -> Callable[[tuple[int, int]], int]:
     return lambda key: bisect_right(starts, key) - 1
 
 
-def _check_families(policy: Policy, uplink: str, edge: tuple[Address, ...], report: Report) -> None:
+def _check_families(policy: Policy, report: Report) -> None:
     spoken = {address.version for other in policy.uplinks for address in other.edge}
     needed = {prefix.version for tenant in policy.tenants for prefix in tenant.prefixes}
-    for version in sorted(needed - spoken):
+    for uplink, version in product(policy.uplinks, sorted(needed - spoken)):
         report.add(
-            f"uplinks.{uplink}.edge", f"no uplink speaks IPv{version}, but tenants have such prefixes",
+            f"uplinks.{uplink.name}.edge",
+            f"no uplink speaks IPv{version}, but tenants have such prefixes",
             f"add the edge's own IPv{version} address",
-        )  # fmt: skip
+        )
 
 
 def _check_gateways(tenant: Tenant, report: Report) -> None:
@@ -227,10 +233,31 @@ def _check_gateways(tenant: Tenant, report: Report) -> None:
             )
 
 
-def _check_inside(tenant: Tenant, servers: Iterable[Address], path: str, report: Report) -> None:
+def _membership(prefixes: Iterable[Network]) -> Callable[[Address], bool]:
+    """Return a test whether an address lies in one of them. They may overlap: that is said elsewhere."""
+    widest: list[Network] = []
+    for prefix in sorted(prefixes, key=_span):
+        if not widest or not _covers(widest[-1], prefix):
+            widest.append(prefix)
+    find = _finder([(prefix.version, int(prefix.network_address)) for prefix in widest])
+
+    def is_inside(address: Address) -> bool:
+        at = find((address.version, int(address)))
+        return at >= 0 and address in widest[at]
+
+    return is_inside
+
+
+def _check_inside(
+    tenant: Tenant,
+    servers: Iterable[Address],
+    is_own: Callable[[Address], bool],
+    path: str,
+    report: Report,
+) -> None:
     for server in servers:
-        if not any(server in prefix for prefix in tenant.prefixes):
-            prefixes = ", ".join(map(str, tenant.prefixes))
+        if not is_own(server):
+            prefixes = listed(tenant.prefixes)
             report.add(
                 f"{path}.{server}",
                 f"is outside {tenant.name}'s prefixes ({prefixes})",
@@ -238,10 +265,10 @@ def _check_inside(tenant: Tenant, servers: Iterable[Address], path: str, report:
             )
 
 
-def _check_services(tenant: Tenant, report: Report) -> None:
+def _check_services(tenant: Tenant, is_own: Callable[[Address], bool], report: Report) -> None:
     for service in tenant.services:
         path = f"tenants.{tenant.name}.services.{service.name}"
-        _check_inside(tenant, service.servers, f"{path}.servers", report)
+        _check_inside(tenant, service.servers, is_own, f"{path}.servers", report)
         if service.protocol is Protocol.ICMP and service.ports:
             report.add(f"{path}.ports", "icmp has no ports", "remove `ports`")
         if service.protocol is not Protocol.ICMP and not service.ports:
@@ -252,9 +279,7 @@ def _check_services(tenant: Tenant, report: Report) -> None:
             )
 
 
-def _check_mail(tenant: Tenant, mail: Mail, known: KnownNames, report: Report) -> None:
-    path = f"tenants.{tenant.name}.mail"
-    _check_inside(tenant, mail.servers, f"{path}.servers", report)
+def _check_mail(path: str, mail: Mail, known: KnownNames, report: Report) -> None:
     _check_pool(f"{path}.scanners", mail.scanners, PoolKind.SCANNER, known, report)
     if mail.mode is MailMode.PROXY:
         if mail.proxies:
@@ -290,10 +315,8 @@ def _check_mail(tenant: Tenant, mail: Mail, known: KnownNames, report: Report) -
 
 def _check_pool(path: str, name: str, kind: PoolKind, known: KnownNames, report: Report) -> None:
     if name not in known.pools:
-        names = sorted(known.pools)
-        remedy = (
-            f"add it under `pools`, or use one of {', '.join(names) or 'none yet'}{suggestion(name, names)}"
-        )
+        names = list(known.pools)
+        remedy = f"add it under `pools`, or use one of {listed(names) or 'none yet'}{suggestion(name, names)}"
         report.add(path, f"no pool is named {name}", remedy)
     elif known.pools[name] not in (kind, None):
         report.add(path, f"pool {name} is of kind {known.pools[name]}", f"name a pool of kind {kind}")

@@ -4,7 +4,7 @@ A reader raises `Wrong` with what is wrong and a remedy; the caller knows where.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -20,6 +20,15 @@ _PORT_REF = re.compile(r"(?P<switch>[a-z0-9][a-z0-9-]{0,30}):(?P<port>[0-9]{1,10
 _SIZE = re.compile(r"(?P<number>[0-9]{1,12}) ?(?P<unit>B|KiB|MiB|GiB)?")
 _PATTERN = re.compile(r"[!-~]{1,320}")
 _UNITS = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_NETWORK = re.compile(r"[0-9a-fA-F:.]{1,45}(/[0-9]{1,3})?")
+_MOST_LISTED = 12
+_MOST_COMPARED = 200
+_NO_HOSTS = tuple(
+    map(
+        ip_network,
+        ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/128", "::1/128", "::ffff:0.0.0.0/96", "ff00::/8"),
+    )
+)
 _LARGEST_PORT = 0xFEFF  # what every switch of today numbers itself; OFPP_MAX is larger
 
 
@@ -40,7 +49,15 @@ class Kind:
     schema: dict[str, Any]
 
 
+def listed(things: Sequence[object]) -> str:
+    """Return a list fit for one line: the first ones, and how many more there are."""
+    more = len(things) - _MOST_LISTED
+    return ", ".join(map(str, things[:_MOST_LISTED])) + (f" and {more} more" if more > 0 else "")
+
+
 def suggestion(text: str, known: list[str]) -> str:
+    if len(known) > _MOST_COMPARED:  # comparing takes time, and many mistakes may each ask for it
+        return ""
     close = get_close_matches(text, known, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
@@ -93,24 +110,26 @@ def _read_address(text: str) -> Address:
         address = ip_address(text)
     except ValueError:
         raise Wrong(f"{quoted(text)} is no IP address", "write 203.0.113.10 or 2001:db8::10") from None
-    if address.is_multicast or address.is_unspecified or address.is_loopback or "%" in text:
+    if "%" in text or any(address in network for network in _NO_HOSTS):
         raise Wrong(f"{address} is not the address of one host", "write a unicast address without a zone")
     return address
 
 
 def _read_network(text: str) -> Network:
     try:
+        if not _NETWORK.fullmatch(text):  # ipaddress also takes masks and zones
+            raise ValueError
         network = ip_network(text, strict=False)
     except ValueError:
         raise Wrong(f"{quoted(text)} is no prefix", "write 203.0.113.0/24 or 2001:db8:a::/48") from None
-    if ip_network(text, strict=False).network_address != ip_address(text.split("/")[0]):
+    if network.network_address != ip_address(text.split("/")[0]):
         raise Wrong(f"{quoted(text)} has bits set behind its prefix", f"write {network}")
     return network
 
 
 def _read_prefix(text: str) -> Network:
     network = _read_network(text)
-    if network.is_multicast or network.is_loopback or network.is_unspecified or network.prefixlen == 0:
+    if any(network.overlaps(other) for other in _NO_HOSTS):
         raise Wrong(f"{network} cannot belong to a tenant", "write the tenant's own unicast prefix")
     return network
 

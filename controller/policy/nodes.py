@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from controller.errors import PolicyError, PolicyErrors, quoted
+from controller.errors import PolicyError, PolicyErrors, note, quoted
 from controller.policy.model import Place
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -119,10 +119,10 @@ def _convert(node: yaml.Node, file: str, errors: list[PolicyError]) -> Node:
     place = _place(node, file)
     if isinstance(node, yaml.ScalarNode):
         if node.tag not in _PLAIN_TAGS:
-            errors.append(PolicyError(place, "policy", "tags are not taken", "remove the `!tag`"))
+            note(errors, PolicyError(place, "policy", "tags are not taken", "remove the `!tag`"))
         return Scalar(place, node.value, is_quoted=node.style is not None)
     if node.tag not in _PLAIN_TAGS:
-        errors.append(PolicyError(place, "policy", "tags are not taken", "remove the `!tag`"))
+        note(errors, PolicyError(place, "policy", "tags are not taken", "remove the `!tag`"))
     if isinstance(node, yaml.SequenceNode):
         return Sequence(place, tuple(_convert(item, file, errors) for item in node.value))
     return _convert_mapping(node, file, errors)
@@ -141,20 +141,13 @@ def _convert_mapping(node: yaml.Node, file: str, errors: list[PolicyError]) -> M
         key = _convert(key_node, file, errors)
         value = _convert(value_node, file, errors)
         if not isinstance(key, Scalar):
-            errors.append(
-                PolicyError(key.place, "policy", "a key must be plain text", "name it with one word")
-            )
+            message, remedy = "a key must be plain text", "name it with one word"
+            note(errors, PolicyError(key.place, "policy", message, remedy))
             continue
         first = first_by_key.setdefault(key.text, key.place)
         if first is not key.place:
-            errors.append(
-                PolicyError(
-                    key.place,
-                    key.text,
-                    f"given a second time (first in line {first.line})",
-                    "keep one of them",
-                )
-            )
+            message = f"given a second time (first in line {first.line})"
+            note(errors, PolicyError(key.place, quoted(key.text)[1:-1], message, "keep one of them"))
             continue
         entries.append((key, value))
     return Mapping(_place(node, file), tuple(entries))

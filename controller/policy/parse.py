@@ -37,28 +37,29 @@ def parse_policy(text: str, file: str) -> Policy:
         raise PolicyErrors([PolicyError(top_place, "policy", "is empty", "begin with `postern: 1`")])
     reader = Reader()
     top = reader.record(root, POLICY, "")
-    places = {**reader.places, **_link_places(top)}
-    report = Report(places, top_place)
+    places = {**reader.places, **_link_places(top, reader)}
+    report = Report(places, top_place, reader.errors)
     policy = build_policy(top)
     check(policy, _known_names(top), report)
-    errors = [*reader.errors, *report.errors]
-    if errors:
-        raise PolicyErrors(errors)
+    if report.errors:
+        raise PolicyErrors(report.errors)
     return replace(policy, places=places)
 
 
 def _known_names(top: Fields) -> KnownNames:
-    pools = top.get("pools") or {}
+    pools = sorted((top.get("pools") or {}).items())
     return KnownNames(
-        frozenset(top.get("switches") or {}), {name: fields.get("kind") for name, fields in pools.items()}
+        frozenset(top.get("switches") or {}), {name: fields.get("kind") for name, fields in pools}
     )
 
 
-def _link_places(top: Fields) -> dict[str, Place]:
+def _link_places(top: Fields, reader: Reader) -> dict[str, Place]:
     """Links are named by their ends, not by their position in the list."""
-    places = {}
+    places: dict[str, Place] = {}
     for fields in top.get("links", ()):
-        if fields.is_whole:
-            a, b = sorted((fields["a"], fields["b"]))
-            places[f"links.{a}-{b}"] = fields.place
+        a, b = sorted((fields["a"], fields["b"]))
+        path = f"links.{a}-{b}"
+        first = places.setdefault(path, fields.place)
+        if first is not fields.place:
+            reader.error(fields.place, path, f"is given already in line {first.line}", "remove one of them")
     return places

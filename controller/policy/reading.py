@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.errors import PolicyError, quoted
+from controller.errors import PolicyError, note, quoted
 from controller.policy import kinds
 from controller.policy.grammar import Key, ListOf, MapOf, Record, Type
 from controller.policy.kinds import Kind, Wrong, suggestion
@@ -58,7 +58,7 @@ class Reader:
         return fields
 
     def error(self, place: Place, key: str, message: str, remedy: str) -> None:
-        self.errors.append(PolicyError(place, key or "policy", message, remedy))
+        note(self.errors, PolicyError(place, key or "policy", message, remedy))
 
     def _key(self, fields: Fields, record: Record, key_node: Scalar, value_node: Node) -> None:
         name = key_node.text
@@ -104,14 +104,16 @@ class Reader:
             return _BAD
         errors_before = len(self.errors)
         values: list[Any] = []
+        seen: set[Any] = set()
         for number, item in enumerate(node.items, 1):
             value = self._value(item, wanted.item, f"{path}.{number}")
             if isinstance(value, _Bad):
                 continue
             if isinstance(wanted.item, Kind):
-                if value in values:
+                if value in seen:
                     self.error(item.place, f"{path}.{value}", "is listed twice", "remove one of them")
                     continue
+                seen.add(value)
                 self.places[f"{path}.{value}"] = item.place
             values.append(value)
         if len(node.items) < wanted.at_least:
