@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from controller.errors import PolicyErrors
-from controller.policy.parse import parse_policy
+from controller.policy.parse import parse_policy, read_policy
 
 LINES = (Path(__file__).parents[2] / "policies" / "demo.yaml").read_text().splitlines()
 _SCALARS = st.one_of(
@@ -30,6 +30,28 @@ def is_survived(text: str) -> bool:
 @hypothesis.settings(max_examples=200, deadline=None)
 def test_any_text_is_survived(text: str) -> None:
     assert is_survived(text)
+
+
+@hypothesis.given(st.binary(max_size=400))
+@hypothesis.settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+def test_any_bytes_in_a_file_are_survived(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "fuzz.yaml"
+    file.write_bytes(content)
+    with pytest.raises(PolicyErrors) as caught:
+        read_policy(file)
+    assert all(error.remedy and error.place.line > 0 for error in caught.value.errors)
+
+
+@hypothesis.given(st.text(st.characters(categories=["Cs", "Cc", "Zl", "Zp", "Lu"]), max_size=50))
+@hypothesis.settings(max_examples=100, deadline=None)
+def test_any_text_of_a_json_body_is_survived_and_shown_in_plain_letters(text: str) -> None:
+    with pytest.raises(PolicyErrors) as caught:
+        parse_policy(f'"{text}": 1\n"{text}": 2', "body.yaml")
+    assert all(str(error).isprintable() for error in caught.value.errors)
 
 
 @hypothesis.given(st.text(alphabet="abs1:-[]{}&*!|>%@`\"'#\n\t ,?~<=.0", max_size=200))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.errors import PolicyError, PolicyErrors
+from controller.errors import MOST_ERRORS, PolicyError, PolicyErrors
 from controller.policy.nodes import MAX_BYTES
 from controller.policy.parse import parse_policy, read_policy
 
@@ -17,11 +17,11 @@ def refusal(text: str) -> tuple[PolicyError, ...]:
     return caught.value.errors
 
 
-def test_a_file_that_is_too_large_is_refused_and_not_cut_off(tmp_path: Path) -> None:
-    """Its last character begins before the limit and ends behind it; it has fewer characters than bytes."""
-    comment = "# "
+@pytest.mark.parametrize("comment", ["# ", "#  "], ids=["odd", "even"])
+def test_a_file_that_is_too_large_is_refused_and_not_cut_off(tmp_path: Path, comment: str) -> None:
+    """It has fewer characters than bytes, and the limit is between two of them, or inside one."""
     file = tmp_path / "large.yaml"
-    file.write_text(MINIMAL + comment + "ö" * ((MAX_BYTES - len(MINIMAL + comment)) // 2 + 1), "utf-8")
+    file.write_text(MINIMAL + comment + "ö" * (MAX_BYTES // 2), "utf-8")
     with pytest.raises(PolicyErrors, match=f"file holds more than {MAX_BYTES} bytes"):
         read_policy(file)
 
@@ -41,3 +41,53 @@ def test_half_a_character_in_a_text_that_came_as_json_is_refused_with_its_place(
     (error,) = refusal("postern: 1\nswitches: \ud800")
     assert (error.place.line, error.place.column) == (2, 11)
     assert error.message == r'"\ud800" is half a character'
+
+
+def test_no_more_mistakes_are_listed_than_anybody_mends_at_once() -> None:
+    assert len(refusal("\n".join(f"key{number}: 1" for number in range(5_000)))) == MOST_ERRORS
+
+
+def test_the_same_holds_of_mistakes_found_before_the_grammar_is_looked_at() -> None:
+    assert len(refusal("a: 1\n" * 5_000)) == MOST_ERRORS
+
+
+@pytest.mark.timeout(20)
+def test_a_list_of_many_addresses_is_read_without_comparing_each_with_each() -> None:
+    addresses = [f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(1, 50_000)]
+    policy = parse_policy(
+        MINIMAL.replace("203.0.113.0/26", "10.0.0.0/8").replace("203.0.113.10", ", ".join(addresses)), "p"
+    )
+    assert policy.tenants[0].mail is not None
+    assert len(policy.tenants[0].mail.servers) == len(addresses)
+
+
+@pytest.mark.timeout(20)
+def test_a_server_outside_many_prefixes_is_refused_in_one_line() -> None:
+    prefixes = ", ".join(f"10.{number >> 8}.{number & 255}.0/24" for number in range(10_000))
+    servers = ", ".join(f"11.0.{number >> 8}.{number & 255}" for number in range(500))
+    errors = refusal(MINIMAL.replace("203.0.113.0/26", prefixes).replace("203.0.113.10", servers))
+    assert len(errors) == 500
+    assert errors[0].message.endswith("10.0.11.0/24 and 9988 more)")
+
+
+@pytest.mark.timeout(20)
+def test_unknown_switches_among_many_known_ones_are_refused_in_one_line_each() -> None:
+    switches = "".join(f"  a{number}: {{dpid: {number + 2}}}\n" for number in range(3_000))
+    uplinks = "".join(
+        f"  b{number}: {{at: z{number}:1, mac: 02:ab:00:00:{number >> 8:02x}:{number & 255:02x}, "
+        "edge: [100.64.0.1]}\n"
+        for number in range(500)
+    )
+    text = MINIMAL.replace("uplinks:\n", f"{switches}uplinks:\n{uplinks}")
+    errors = refusal(text)
+    assert len(errors) == 500
+    assert all("and 2989 more" in error.remedy and len(str(error)) < 300 for error in errors)
+
+
+def test_an_address_inside_one_of_two_overlapping_prefixes_is_not_called_outside() -> None:
+    (error,) = refusal(
+        MINIMAL.replace("203.0.113.0/26", "203.0.113.0/24, 203.0.113.0/28").replace(
+            "203.0.113.10", "203.0.113.77"
+        )
+    )
+    assert error.message.startswith("overlaps")

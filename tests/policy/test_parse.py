@@ -9,7 +9,8 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
-from controller.policy.model import ClientTls, Disposition, MailMode, Policy, PortRef, ScanAction
+from controller.errors import PolicyErrors
+from controller.policy.model import ClientTls, Disposition, MailMode, Policy, PortRef, ScanAction, ScanRule
 from controller.policy.parse import parse_policy, read_policy
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -54,6 +55,38 @@ def test_the_model_cannot_be_changed(demo: Policy) -> None:
         demo.tenants[0].name = "evil"  # type: ignore[misc]
 
 
+def test_links_are_the_same_from_either_end() -> None:
+    switches = (POLICIES / "minimal.yaml").read_text().replace("{dpid: 1}", "{dpid: 1}\n  s2: {dpid: 2}")
+    policies = [
+        parse_policy(switches + f"links: [{links}]\n", "p.yaml")
+        for links in (
+            "{a: s1:8, b: s2:8}, {a: s1:9, b: s2:9}",
+            "{a: s2:9, b: s1:9}, {a: s2:8, b: s1:8}",
+        )
+    ]
+    assert policies[0] == policies[1]
+    first, second = policies[0].links
+    assert (first.a, first.b) == (PortRef("s1", 8), PortRef("s2", 8))
+    assert policies[0].places[f"links.{second.a}-{second.b}"].line == policies[0].places["links.2"].line
+
+
+def test_conditions_of_a_scan_rule_become_typed() -> None:
+    rule = "{if: {sender: ['*@News.example'], larger_than: 10 MiB, tls: false}, then: skip}"
+    demo = DEMO.read_text().replace("- {then: scan}", f"- {rule}\n        - {{then: scan}}")
+    mail = parse_policy(demo, "p.yaml").tenants[0].mail
+    assert mail is not None
+    assert mail.scan[1] == ScanRule(
+        ScanAction.SKIP, sender=("*@news.example",), larger_than_bytes=10 * 1024 * 1024, tls=False
+    )
+
+
+def test_a_bad_certificate_is_not_also_called_missing() -> None:
+    tls = "tls: {certificate: acme.pem, key: /etc/acme.key}"
+    with pytest.raises(PolicyErrors) as caught:
+        parse_policy(DEMO.read_text().replace("tls: {clients: offer, server: may}", tls), "p.yaml")
+    assert [error.key for error in caught.value.errors] == ["tenants.acme.mail.tls.certificate"]
+
+
 def _shuffled(data: Any, draw: Any) -> Any:
     if isinstance(data, dict):
         return {key: _shuffled(data[key], draw) for key in draw(st.permutations(list(data)))}
@@ -69,14 +102,4 @@ def test_the_order_of_keys_means_nothing(data: st.DataObject) -> None:
     text = yaml.safe_dump(_shuffled(plain, data.draw), sort_keys=False)
     straight = parse_policy(yaml.safe_dump(plain, sort_keys=False), "p.yaml")
     shuffled = parse_policy(text, "p.yaml")
-    assert _by_name(shuffled) == _by_name(straight)
-
-
-def _by_name(policy: Policy) -> tuple[Any, ...]:
-    """Return what the policy says; where a line stands is not part of it."""
-    return (
-        {switch.name: switch for switch in policy.switches},
-        {uplink.name: uplink for uplink in policy.uplinks},
-        {tenant.name: (tenant.prefixes, tenant.mail, set(tenant.services)) for tenant in policy.tenants},
-        {pool.name: (pool.kind, pool.vip, set(pool.members)) for pool in policy.pools},
-    )
+    assert shuffled == straight == read_policy(DEMO)

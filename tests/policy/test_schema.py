@@ -36,7 +36,20 @@ def test_a_good_policy_fits_the_schema(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["unknown-key", "missing-key", "unknown-mode", "weight-outside", "empty-list"]
+    "name",
+    [
+        "unknown-key",
+        "missing-key",
+        "unknown-mode",
+        "weight-outside",
+        "empty-list",
+        "netmask",
+        "address-with-zone",
+        "text-for-a-mapping",
+        "rule-without-then",
+        "neither-true-nor-false",
+        "link-without-an-end",
+    ],
 )
 def test_what_the_checker_refuses_the_schema_refuses(name: str) -> None:
     assert complaints(yaml.safe_load((POLICIES / "invalid" / f"{name}.yaml").read_text()))
