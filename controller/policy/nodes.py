@@ -120,7 +120,7 @@ def _convert(node: yaml.Node, file: str, errors: list[PolicyError]) -> Node:
     if isinstance(node, yaml.ScalarNode):
         if node.tag not in _PLAIN_TAGS:
             note(errors, PolicyError(place, "policy", "tags are not taken", "remove the `!tag`"))
-        return Scalar(place, node.value, is_quoted=node.style is not None)
+        return Scalar(place, node.value, is_quoted=bool(node.style))  # libyaml calls the plain style ""
     if node.tag not in _PLAIN_TAGS:
         note(errors, PolicyError(place, "policy", "tags are not taken", "remove the `!tag`"))
     if isinstance(node, yaml.SequenceNode):
