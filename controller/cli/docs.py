@@ -5,6 +5,7 @@ from pathlib import Path
 
 from controller.compiler import page as pipeline_page
 from controller.policy import page as policy_page
+from controller.policy.nodes import Node, read_nodes
 from controller.policy.parse import read_policy
 from controller.policy.schema import policy_schema
 
@@ -14,10 +15,16 @@ _DEMO = Path("policies/demo.yaml")
 def made_files() -> dict[Path, str]:
     """Return what each made file must hold."""
     return {
-        Path("docs/policy.md"): policy_page.build_page(),
+        Path("docs/policy.md"): policy_page.build_page(_demo_nodes()),
         Path("docs/pipeline.md"): pipeline_page.build_page(read_policy(_DEMO)),
         Path("policies/postern.schema.json"): json.dumps(policy_schema(), indent=2) + "\n",
     }
+
+
+def _demo_nodes() -> Node:
+    nodes = read_nodes(_DEMO.read_text(encoding="utf-8"), str(_DEMO))
+    assert nodes is not None  # the demo's policy is not empty
+    return nodes
 
 
 def main() -> None:
