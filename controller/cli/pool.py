@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from controller.api.client import ApiClient, ApiError
 from controller.cli.common import Subparsers, add_api_option, with_api
@@ -122,7 +123,7 @@ def _roll(arguments: argparse.Namespace, api: ApiClient) -> int:
 
 
 def _set(api: ApiClient, name: str, is_drained: bool) -> dict[str, Any]:
-    member: dict[str, Any] = api.post(f"/v1/members/{name}", {"drained": is_drained})
+    member: dict[str, Any] = api.post(f"/v1/members/{quote(name, safe='')}", {"drained": is_drained})
     print(f"  {member['name']}: {member['state']}", flush=True)
     return member
 

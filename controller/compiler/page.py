@@ -36,7 +36,7 @@ _READING = f"""\
         actions=set_field:0x2->reg2,ct(table=resume,zone=2)
 
 - `cookie`: begins with `{COOKIE_OWNER:x}`, the mark of everything that is ours; `postern explain COOKIE` names the line of the
-  policy that asked for it. Flows with another mark are somebody else's, and are left alone.
+  policy that asked for it. On a switch of the policy, flows with another mark are removed when the switch is next read: they could be a way past the scanners.
 - `table`: the stage; the file of the same name under `controller/compiler/stages/` made the flow.
 - `priority`: its band, see below. `n_packets`: how often it was hit.
 - `reg0`, `reg1`, `reg2`: see below. So this one says: from a gateway, for acme's server, port 25: it is on the relay leg.

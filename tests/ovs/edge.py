@@ -1,9 +1,10 @@
 """The demo policy on a real switch: frames in at a port, frames out at ports."""
 
+import time
 from ipaddress import ip_address
 from pathlib import Path
 
-from ryu.lib.packet import ethernet, packet
+from ryu.lib.packet import arp, ethernet, packet
 
 from controller.compiler.compile import compile_policy
 from controller.openflow.client import SwitchClient
@@ -13,7 +14,7 @@ from controller.policy.parse import read_policy
 from controller.sync.outcomes import PlanConfirmed
 from controller.sync.plan import Plan, difference
 from tests.ovs.dummy import DummyOvs
-from tests.ovs.packets import read_frames, tcp_frame
+from tests.ovs.packets import arp_request, read_frames, tcp_frame
 
 DEMO = Path(__file__).parents[2] / "policies" / "demo.yaml"
 EDGE_MAC = "02:50:00:00:00:01"
@@ -26,6 +27,16 @@ MAC_BY_PORT = {
     6: "02:dd:00:00:00:01",
     7: "02:dd:00:00:00:02",
 }
+EDGE_ADDRESS_BY_PORT = {
+    1: "100.64.0.1",
+    2: "100.64.1.1",
+    3: "100.64.2.1",
+    4: "192.0.2.1",
+    5: "192.0.2.1",
+    6: "192.0.2.1",
+    7: "192.0.2.1",
+}
+_MARKER_SOURCE = "169.254.77.77"  # nobody else asks from here
 UPLINK, ACME, GLOBEX, PROXY1, PROXY2, SCANNER1, SCANNER2 = MAC_BY_PORT
 
 
@@ -53,13 +64,28 @@ class EdgeUnderTest:
     def send(self, port: int, frame: bytes) -> dict[int, list[packet.Packet]]:
         """Send one frame into a port; return the frames that came out, by port."""
         self.ovs.appctl("netdev-dummy/receive", f"s1p{port}", frame.hex())
+        self._await_marker(port)
         arrived = {}
         for out in MAC_BY_PORT:
-            frames = read_frames(self._capture(out))
-            if new := frames[self._seen[out] :]:
-                arrived[out] = new
-            self._seen[out] = len(frames)
+            frames = [each for each in self._new_frames(out) if not _is_marker(each)]
+            if frames:
+                arrived[out] = frames
+            self._seen[out] += len(self._new_frames(out))
         return arrived
+
+    def _new_frames(self, port: int) -> list[packet.Packet]:
+        return read_frames(self._capture(port))[self._seen[port] :]
+
+    def _await_marker(self, port: int) -> None:
+        """Ask the edge for its own address, behind the frame: once that is answered, the frame is through."""
+        question = arp_request(MAC_BY_PORT[port], _MARKER_SOURCE, EDGE_ADDRESS_BY_PORT[port])
+        self.ovs.appctl("netdev-dummy/receive", f"s1p{port}", question.hex())
+        deadline = time.monotonic() + 5
+        while not any(map(_is_marker, self._new_frames(port))):
+            assert time.monotonic() < deadline, (
+                f"port {port} does not answer for {EDGE_ADDRESS_BY_PORT[port]}"
+            )
+            time.sleep(0.005)
 
     def send_tcp(self, port: int, source: tuple[str, int], target: tuple[str, int], flags: int) -> set[int]:
         """Send a TCP segment as the neighbour at `port` would; return the ports it left by."""
@@ -76,6 +102,11 @@ class EdgeUnderTest:
 
     def _capture(self, port: int) -> Path:
         return self.ovs.directory / f"p{port}.pcap"
+
+
+def _is_marker(frame: packet.Packet) -> bool:
+    answer = frame.get_protocol(arp.arp)
+    return answer is not None and answer.dst_ip == _MARKER_SOURCE
 
 
 def macs_of(frame: packet.Packet) -> tuple[str, str]:
