@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,7 +54,7 @@ class Lab:
         """Bring a lab up and return when all is well. What was begun is undone on failure and on Ctrl-C."""
         policy = _read_policy(policy_file)
         network.topology_file(topology)
-        with self._lock():
+        with _locked(self.places):
             self._make_room(tuple(switch.name for switch in policy.switches), tell)
             owner = secrets.token_hex(8)
             begun = Record(owner, topology, str(policy_file.absolute()), _CONTROLLER)
@@ -65,16 +65,16 @@ class Lab:
                 self._bring_up(policy, tell)
             except BaseException:
                 with _undisturbed():
-                    self._take_down()
+                    _take_down(self.places)
                 raise
 
     def down(self) -> bool:
         """Take a lab down, whatever state it is in. Return whether there was one."""
         _need_root()
-        with self._lock():
+        with _locked(self.places):
             there_was = self.places.root.exists()
             with _undisturbed():
-                self._take_down()
+                _take_down(self.places)
                 network.remove_stale_bridges()
             return there_was
 
@@ -140,7 +140,8 @@ class Lab:
                 raise LabError(f"a lab is up already ({last.topology}); remedy: postern lab down")
             tell("the last run left things behind; removing them")
         if self.places.root.exists():
-            self._take_down()
+            _take_down(self.places)
+        _clear_orphans(self.places, tell)
         network.remove_stale_bridges()
         network.check_room(switch_names)
         _need_free_port(_CONTROLLER)
@@ -186,13 +187,6 @@ class Lab:
         self._save(self._record().with_process(part.name, process))
         return process
 
-    def _take_down(self) -> None:
-        known = record.load(self.places.record)
-        if known:
-            processes.end(known.processes.values())
-        network.take_down(self.places, known.owner if known else "", known.network if known else None)
-        shutil.rmtree(self.places.root, ignore_errors=True)
-
     def _record(self) -> Record:
         known = record.load(self.places.record)
         if known is None:
@@ -201,22 +195,6 @@ class Lab:
 
     def _save(self, known: Record) -> None:
         record.save(known, self.places.record)
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """One at a time. Raise `LabError` while another command is at work on this lab."""
-        try:
-            self.places.lock.parent.mkdir(parents=True, exist_ok=True)
-            with self.places.lock.open("w") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise LabError(
-                        "another command is bringing this lab up or down; remedy: wait for it"
-                    ) from error
-                yield
-        except PermissionError as error:
-            raise LabError(f"the lab needs root ({error}); remedy: sudo postern lab ...") from error
 
 
 @contextmanager
@@ -228,6 +206,44 @@ def _undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _take_down(places: Places) -> None:
+    known = record.load(places.record)
+    if known:
+        processes.end(known.processes.values())
+    network.take_down(places, known.owner if known else "", known.network if known else None)
+    shutil.rmtree(places.root, ignore_errors=True)
+
+
+def _clear_orphans(own: Places, tell: Tell) -> None:
+    """Take down labs in other directories that nobody keeps any more; a killed program left them."""
+    for directory in sorted({bridge.directory for bridge in switches.bridges() if bridge.directory}):
+        places = Places(Path(directory))
+        if places == own or not places.root.exists():
+            continue
+        with suppress(LabError), _locked(places):
+            known = record.load(places.record)
+            if known and not known.is_in_use:
+                tell(f"the lab in {directory} was left by a program that was killed; removing it")
+                _take_down(places)
+
+
+@contextmanager
+def _locked(places: Places) -> Iterator[None]:
+    """One at a time. Raise `LabError` while another command is at work on this lab."""
+    try:
+        places.lock.parent.mkdir(parents=True, exist_ok=True)
+        with places.lock.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise LabError(
+                    "another command is bringing this lab up or down; remedy: wait for it"
+                ) from error
+            yield
+    except PermissionError as error:
+        raise LabError(f"the lab needs root ({error}); remedy: sudo postern lab ...") from error
 
 
 def _programs(scene: Scene) -> list[Part]:

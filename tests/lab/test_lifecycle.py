@@ -15,7 +15,7 @@ import pytest
 from lab import namespaces, processes
 from lab.errors import LabError
 from lab.lab import Lab
-from lab.places import REPOSITORY
+from lab.places import REPOSITORY, Places
 from tests.lab.conftest import POLICY, House
 
 pytestmark = pytest.mark.lab
@@ -139,20 +139,41 @@ def test_the_next_up_cleans_what_a_killed_one_left(bare: Lab, delay_s: float) ->
     assert _owner(bare) != owner
 
 
-def test_the_next_up_clears_away_an_attended_lab_whose_attendant_was_killed(bare: Lab) -> None:
+@pytest.mark.parametrize("neighbour", ["test-lab", "other-lab"], ids=["its own", "another"])
+def test_the_next_up_clears_away_an_attended_lab_whose_attendant_was_killed(
+    bare: Lab, neighbour: str
+) -> None:
+    left = Lab(Places(bare.places.root.with_name(neighbour)))
     code = (
         "import os, signal; from pathlib import Path\n"
         "from lab.lab import Lab; from lab.places import Places\n"
-        f"lab = Lab(Places(Path({str(bare.places.root)!r})), is_attended=True)\n"
+        f"lab = Lab(Places(Path({str(left.places.root)!r})), is_attended=True)\n"
         f"lab.up('demo', Path({str(POLICY)!r}))\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True)
-    assert done.returncode == -signal.SIGKILL
-    owner = _owner(bare)
-    bare.up("demo", POLICY)
-    assert [pid for pid in processes.carrying(owner) if processes.identify(pid).is_alive] == []
-    assert all(not row.problem for row in bare.status())
+    try:
+        done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True)
+        assert done.returncode == -signal.SIGKILL
+        owner = _owner(left)
+        bare.up("demo", POLICY)
+        assert [pid for pid in processes.carrying(owner) if processes.identify(pid).is_alive] == []
+        assert all(not row.problem for row in bare.status())
+    finally:
+        if left.places != bare.places:
+            left.down()
+            left.places.lock.unlink(missing_ok=True)
+
+
+def test_up_leaves_alone_a_lab_elsewhere_that_is_kept(bare: Lab) -> None:
+    kept = Lab(Places(bare.places.root.with_name("other-lab")))
+    kept.up("demo", POLICY)
+    try:
+        with pytest.raises(LabError, match="belongs to the lab in"):
+            bare.up("demo", POLICY)
+        assert all(not row.problem for row in kept.status())
+    finally:
+        kept.down()
+        kept.places.lock.unlink(missing_ok=True)
 
 
 def test_up_after_the_network_died_cleans_and_begins_anew(bare: Lab) -> None:
