@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from controller.compiler.compile import compile_policy
+from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.pipeline.flows import SwitchState
@@ -147,7 +148,7 @@ class Runtime:
 
     def _rebalance(self, now: float, accepted: Accepted) -> None:
         """The same policy, with its new sessions spread over the members that take some."""
-        states = compile_policy(accepted.policy, self.roster.resting)
+        states = compile_policy(accepted.policy, self._conditions())
         self._set_desired(now, replace(accepted, states=states, wires=self._encode(states)))
         for pool in {member.pool for member in self.roster.members}:
             if not any(each.takes_new_sessions for each in self.roster.members if each.pool == pool):
@@ -222,12 +223,16 @@ class Runtime:
         self, now: float, revision: int, file: str, policy: Policy, states: Mapping[str, SwitchState]
     ) -> Accepted:
         carried = self._with_leaving(now, policy)
-        if self.roster.resting or carried is not policy:
-            states = compile_policy(carried, self.roster.resting)
+        conditions = self._conditions()
+        if conditions != ALL_IS_WELL or carried is not policy:
+            states = compile_policy(carried, conditions)
         self._publish(policy, revision)
         self._world.journal.write(Event.POLICY_ACCEPTED, revision=revision, file=file)
         self._match_records(now, policy)
         return self._set_desired(now, Accepted(revision, file, carried, states, self._encode(states)))
+
+    def _conditions(self) -> Conditions:
+        return Conditions(shares=self.roster.shares)
 
     def _with_leaving(self, now: float, policy: Policy) -> Policy:
         """Return what is carried out: the policy, and members that still have sessions to finish."""

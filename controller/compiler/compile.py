@@ -6,6 +6,7 @@ Raises `CompileError` when two rules cannot both be carried out; its text names 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from controller.compiler import numbers
+from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.compiler.errors import CompileError
 from controller.compiler.stages import (
     admission,
@@ -38,13 +39,10 @@ _STAGES: tuple[Callable[[SwitchView], Iterator[Flow]], ...] = (
 )
 
 
-def compile_policy(policy: Policy, resting: frozenset[str] = frozenset()) -> Mapping[str, SwitchState]:
-    """Return the desired state of every switch, by switch name.
-
-    `resting` are paths (`pools.P.members.M`) of members that get no new sessions.
-    """
+def compile_policy(policy: Policy, conditions: Conditions = ALL_IS_WELL) -> Mapping[str, SwitchState]:
+    """Return the desired state of every switch, by switch name."""
     numbers.check(policy)
-    return {switch.name: compile_switch(SwitchView(policy, switch, resting)) for switch in policy.switches}
+    return {switch.name: compile_switch(SwitchView(policy, switch, conditions)) for switch in policy.switches}
 
 
 def compile_switch(view: SwitchView) -> SwitchState:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, ip_network
 
+from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.pipeline import fields as f
 from controller.pipeline.fields import EthType, Field, IpProto
 from controller.policy.model import (
@@ -34,7 +35,7 @@ class SwitchView:
 
     policy: Policy
     switch: Switch
-    resting: frozenset[str] = frozenset()  # paths of members that get no new sessions
+    conditions: Conditions = ALL_IS_WELL
 
     @property
     def mac(self) -> int:
@@ -80,6 +81,10 @@ class SwitchView:
 
     def is_here(self, neighbour: Attachment | Member) -> bool:
         return neighbour.at.switch == self.switch.name
+
+    def share(self, pool: Pool, member: Member) -> int:
+        """Return a member's part of the pool's new sessions; 0: it gets none."""
+        return self.conditions.shares.get(f"pools.{pool.name}.members.{member.name}", member.weight)
 
     def first_stop(self, mail: Mail) -> Pool:
         """Return the pool that the switch hands a tenant's mail to."""

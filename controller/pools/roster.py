@@ -28,6 +28,11 @@ class Roster:
         """Paths of the members that get no new sessions."""
         return frozenset(member.path for member in self.members if not member.takes_new_sessions)
 
+    @property
+    def shares(self) -> dict[str, int]:
+        """Weight of members, by path, that have another one than the policy says; 0: no new sessions."""
+        return dict.fromkeys(self.resting, 0)
+
     def on_policy(
         self,
         policy: Policy,

@@ -47,12 +47,12 @@ def _group(view: SwitchView, pool: Pool) -> Group:
     """A bucket for each member that takes new sessions; sessions of the others follow their labels."""
     buckets = tuple(
         Bucket(
-            member.weight,
+            view.share(pool, member),
             (SetField(f.ETH_DST, mac_number(member.mac)), Resubmit(Table.COMMIT)),
             watch_port=member.at.port if view.is_here(member) else 0,
         )
         for member in pool.members
-        if f"pools.{pool.name}.members.{member.name}" not in view.resting
+        if view.share(pool, member)
     )
     return Group(group_id(pool.name), buckets, f"pools.{pool.name}")
 
