@@ -22,9 +22,9 @@ def party_id(name: str) -> int:
     return _hash("party", name, 32) or 1
 
 
-def group_id(pool: str) -> int:
-    """Return the OpenFlow group number of a pool, below OFPG_MAX (OpenFlow 1.4, 7.3.4.4)."""
-    return (_hash("group", pool, 31) % 0x7FFF_FF00) or 1
+def group_id(name: str) -> int:
+    """Return the OpenFlow group number of a group, below OFPG_MAX (OpenFlow 1.4, 7.3.4.4)."""
+    return (_hash("group", name, 31) % 0x7FFF_FF00) or 1
 
 
 def cookie_of(rule_path: str) -> int:

@@ -12,6 +12,7 @@ from controller.compiler.stages import (
     admission,
     commit,
     forward,
+    home,
     neighbour,
     resume,
     route,
@@ -19,16 +20,19 @@ from controller.compiler.stages import (
     source,
     suspicion,
     track,
+    visitor,
 )
 from controller.compiler.verify import verify
-from controller.compiler.view import SwitchView
-from controller.pipeline.flows import Flow, FlowKey, SwitchState
+from controller.compiler.view import PolicyView, SwitchView
+from controller.pipeline.flows import Flow, FlowKey, Group, SwitchState
 from controller.policy.model import Policy
 
 _STAGES: tuple[Callable[[SwitchView], Iterator[Flow]], ...] = (
     admission.build_flows,
     neighbour.build_flows,
+    visitor.build_flows,
     source.build_flows,
+    home.build_flows,
     track.build_flows,
     resume.build_flows,
     suspicion.build_flows,
@@ -38,16 +42,23 @@ _STAGES: tuple[Callable[[SwitchView], Iterator[Flow]], ...] = (
     forward.build_flows,
 )
 
+_GROUP_STAGES: tuple[Callable[[SwitchView], Iterator[Group]], ...] = (
+    service.build_groups,
+    route.build_groups,
+    forward.build_groups,
+)
+
 
 def compile_policy(policy: Policy, conditions: Conditions = ALL_IS_WELL) -> Mapping[str, SwitchState]:
     """Return the desired state of every switch, by switch name."""
     numbers.check(policy)
-    return {switch.name: compile_switch(SwitchView(policy, switch, conditions)) for switch in policy.switches}
+    whole = PolicyView(policy, conditions)
+    return {switch.name: compile_switch(SwitchView(whole, switch)) for switch in policy.switches}
 
 
 def compile_switch(view: SwitchView) -> SwitchState:
     flows = _merge(flow for build in _STAGES for flow in build(view))
-    groups = {group.group_id: group for group in service.build_groups(view)}
+    groups = {group.group_id: group for build in _GROUP_STAGES for group in build(view)}
     state = SwitchState(flows, groups)
     verify(state)
     return state

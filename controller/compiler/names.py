@@ -1,6 +1,7 @@
 """Names behind the numbers of a compiled policy, for people who read flows."""
 
-from controller.compiler.view import mac_number
+from controller.compiler.groups import group_names
+from controller.compiler.neighbours import mac_number
 from controller.ids import group_id, party_id
 from controller.pipeline.show import Names
 from controller.policy.model import Policy
@@ -14,4 +15,4 @@ def names_of(policy: Policy) -> Names:
     neighbours |= {mac_number(g.mac): g.name for tenant in policy.tenants for g in tenant.gateways}
     neighbours |= {mac_number(m.mac): m.name for pool in policy.pools for m in pool.members}
     neighbours |= {mac_number(switch.mac): switch.name for switch in policy.switches}
-    return Names(parties, {group_id(pool.name): pool.name for pool in policy.pools}, neighbours)
+    return Names(parties, {group_id(name): read for name, read in group_names(policy)}, neighbours)

@@ -1,9 +1,11 @@
-"""Numbers that stand for names must not clash. They are hashes, so a clash is possible, if rare."""
+"""Numbers that stand for names must not clash. Most are hashes, so a clash is possible, if rare."""
 
 from collections.abc import Callable, Iterable
 
 from controller.compiler.errors import CompileError
+from controller.compiler.groups import group_names
 from controller.ids import group_id, party_id
+from controller.pipeline.fields import Zone, zone_number
 from controller.policy.model import Policy
 
 
@@ -13,7 +15,9 @@ def check(policy: Policy) -> None:
     tenants = [f"tenants.{tenant.name}" for tenant in policy.tenants]
     uplinks = [f"uplinks.{uplink.name}" for uplink in policy.uplinks]
     _check_distinct(party_id, [*pools, *tenants, *uplinks])
-    _check_distinct(group_id, [pool.name for pool in policy.pools])
+    _check_distinct(group_id, [name for name, _ in group_names(policy)])
+    dpid_by_switch = {f"switches.{switch.name}": switch.dpid for switch in policy.switches}
+    _check_distinct(lambda name: zone_number(dpid_by_switch[name], Zone.OUTSIDE), dpid_by_switch)
 
 
 def _check_distinct(number_of: Callable[[str], int], names: Iterable[str]) -> None:
@@ -21,4 +25,7 @@ def _check_distinct(number_of: Callable[[str], int], names: Iterable[str]) -> No
     for name in names:
         first = name_by_number.setdefault(number_of(name), name)
         if first != name:
-            raise CompileError(f"`{first}` and `{name}` happen to share an internal number; rename one")
+            raise CompileError(
+                f"`{first}` and `{name}` happen to share an internal number; rename one "
+                "(a switch: give it another dpid)"
+            )

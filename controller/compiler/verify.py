@@ -11,7 +11,7 @@ from collections import defaultdict
 from controller.compiler.overlaps import find_ambiguous, find_shadowed
 from controller.pipeline import fields as f
 from controller.pipeline.declared import FIELDS
-from controller.pipeline.fields import IpProto, Role, Zone
+from controller.pipeline.fields import IpProto, Role, Zone, leg_of
 from controller.pipeline.flows import Flow, LookUpConnection, Resubmit, SwitchState, ToGroup
 from controller.pipeline.tables import Table
 
@@ -46,8 +46,9 @@ def _check_forward(flow: Flow) -> None:
     assert flow.goto is None or flow.goto > flow.table, f"{flow} goes backward"
     for action in flow.actions:
         if isinstance(action, LookUpConnection):
+            leg_of(action.zone)  # a zone of ours
             # `resume` may look a second zone up, once: `track` chose RELAY, it falls back to OUTSIDE.
-            is_fallback = flow.table is action.then is Table.RESUME and action.zone is Zone.OUTSIDE
+            is_fallback = flow.table is action.then is Table.RESUME and leg_of(action.zone) is Zone.OUTSIDE
             assert action.then > flow.table or is_fallback, f"{flow} goes backward"
 
 

@@ -1,4 +1,4 @@
-"""What every stage sees: the policy, indexed once, from the seat of one switch.
+"""What every stage sees: the policy, indexed once, and the seat of one switch in it.
 
 Owns look-ups that several stages need. Decides nothing about flows.
 """
@@ -9,8 +9,9 @@ from functools import cached_property
 from ipaddress import IPv4Network, ip_network
 
 from controller.compiler.conditions import ALL_IS_WELL, Conditions
+from controller.compiler.neighbours import GATEWAY_KINDS, Neighbour, mac_number, neighbours_of
 from controller.pipeline import fields as f
-from controller.pipeline.fields import EthType, Field, IpProto
+from controller.pipeline.fields import EthType, Field, IpProto, Zone, zone_number
 from controller.policy.model import (
     Address,
     Attachment,
@@ -24,30 +25,94 @@ from controller.policy.model import (
     Switch,
     Tenant,
 )
+from controller.topology.fabric import Fabric
 
 SMTP_PORT = 25
-GATEWAY_KINDS = frozenset({PoolKind.MAIL_PROXY, PoolKind.SCANNER})
 
 
 @dataclass(frozen=True)
-class SwitchView:
-    """The policy as one switch has to carry it out."""
+class PolicyView:
+    """The policy as a whole, under the conditions of the day."""
 
     policy: Policy
-    switch: Switch
     conditions: Conditions = ALL_IS_WELL
 
-    @property
-    def mac(self) -> int:
-        return mac_number(self.switch.mac)
+    @cached_property
+    def fabric(self) -> Fabric:
+        return Fabric(self.policy, self.conditions.broken)
+
+    @cached_property
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        return tuple(neighbours_of(self.policy))
 
     @cached_property
     def pool_by_name(self) -> dict[str, Pool]:
         return {pool.name: pool for pool in self.policy.pools}
 
     @cached_property
+    def mac_by_switch(self) -> dict[str, int]:
+        return {switch.name: mac_number(switch.mac) for switch in self.policy.switches}
+
+    def stand_in(self, neighbour: Neighbour) -> Neighbour:
+        """Return who gets a neighbour's packets: he himself, or one of his kin while his port is down."""
+        if neighbour.at not in self.conditions.broken or not neighbour.kin:
+            return neighbour
+        for other in self.neighbours:
+            is_able = other.kin == neighbour.kin and other.families >= neighbour.families
+            if is_able and other.at not in self.conditions.broken:
+                return other
+        return neighbour
+
+    def able(self, attachments: tuple[Attachment, ...], version: int) -> list[Attachment]:
+        """Return those that speak a family, without those whose port is down unless all are."""
+        speaking = [each for each in attachments if any(a.version == version for a in each.edge)]
+        return [each for each in speaking if each.at not in self.conditions.broken] or speaking
+
+
+@dataclass(frozen=True)
+class SwitchView:
+    """The policy as one switch has to carry it out."""
+
+    whole: PolicyView
+    switch: Switch
+
+    @property
+    def policy(self) -> Policy:
+        return self.whole.policy
+
+    @property
+    def mac(self) -> int:
+        return self.whole.mac_by_switch[self.switch.name]
+
+    def zone(self, leg: Zone) -> int:
+        return zone_number(self.switch.dpid, leg)
+
+    @cached_property
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """Everybody on an edge port of this switch."""
+        return tuple(each for each in self.whole.neighbours if each.at.switch == self.switch.name)
+
+    @property
+    def visitors(self) -> tuple[Neighbour, ...]:
+        """Everybody whose packets may be brought here over a trunk."""
+        is_wanted = self.policy.links and (self.tenants or any(self.gateway_members))
+        return self.whole.neighbours if is_wanted else ()
+
+    @cached_property
+    def tenants(self) -> tuple[Tenant, ...]:
+        """The tenants whose connections this switch remembers."""
+        return tuple(tenant for tenant in self.policy.tenants if tenant.home == self.switch.name)
+
+    @cached_property
+    def tenants_elsewhere(self) -> tuple[tuple[Tenant, int], ...]:
+        """The other tenants, each with the MAC of its home."""
+        macs = self.whole.mac_by_switch
+        return tuple((each, macs[each.home]) for each in self.policy.tenants if each.home != self.switch.name)
+
+    @cached_property
     def mail_tenants(self) -> tuple[tuple[Tenant, Mail], ...]:
-        return tuple((tenant, tenant.mail) for tenant in self.policy.tenants if tenant.mail)
+        """The tenants at home here that get mail."""
+        return tuple((tenant, tenant.mail) for tenant in self.tenants if tenant.mail)
 
     @property
     def uplinks(self) -> Iterator[Attachment]:
@@ -70,25 +135,25 @@ class SwitchView:
                         yield pool, member
 
     @property
-    def neighbours(self) -> Iterator[tuple[int, str]]:
-        """MAC and policy path of everybody on an edge port of this switch."""
-        for uplink in self.uplinks:
-            yield mac_number(uplink.mac), f"uplinks.{uplink.name}"
-        for tenant, gateway in self.tenant_gateways:
-            yield mac_number(gateway.mac), f"tenants.{tenant.name}"
-        for pool, member in self.gateway_members:
-            yield mac_number(member.mac), f"pools.{pool.name}.members.{member.name}"
+    def gateway_pools(self) -> tuple[Pool, ...]:
+        """Pools that have a gateway host here."""
+        return tuple(dict.fromkeys(pool for pool, _ in self.gateway_members))
 
     def is_here(self, neighbour: Attachment | Member) -> bool:
         return neighbour.at.switch == self.switch.name
 
+    def watched_port(self, neighbour: Attachment | Member) -> int:
+        """Return the port whose death takes a neighbour out of a group; 0: it is another switch's."""
+        return neighbour.at.port if self.is_here(neighbour) else 0
+
     def share(self, pool: Pool, member: Member) -> int:
         """Return a member's part of the pool's new sessions; 0: it gets none."""
-        return self.conditions.shares.get(f"pools.{pool.name}.members.{member.name}", member.weight)
+        shares = self.whole.conditions.shares
+        return shares.get(f"pools.{pool.name}.members.{member.name}", member.weight)
 
     def first_stop(self, mail: Mail) -> Pool:
         """Return the pool that the switch hands a tenant's mail to."""
-        return self.pool_by_name[mail.proxies if mail.mode is MailMode.PROXY else mail.scanners]
+        return self.whole.pool_by_name[mail.proxies if mail.mode is MailMode.PROXY else mail.scanners]
 
     def scanners_asked_by(self, pool: Pool) -> tuple[Pool, ...]:
         """Return the scanner pools that a pool of proxies may reach: all, in the policy's order.
@@ -99,10 +164,6 @@ class SwitchView:
         if pool.kind is not PoolKind.MAIL_PROXY:
             return ()
         return tuple(other for other in self.policy.pools if other.kind is PoolKind.SCANNER)
-
-
-def mac_number(mac: str) -> int:
-    return int(mac.replace(":", ""), 16)
 
 
 def eth_type_of(thing: Address | Network) -> tuple[Field, int]:

@@ -16,6 +16,8 @@ from controller.pipeline.flows import (
     LookUpConnection,
     Move,
     Output,
+    PopTag,
+    PushTag,
     Resubmit,
     SetField,
     ToGroup,
@@ -23,13 +25,14 @@ from controller.pipeline.flows import (
 from controller.pipeline.tables import Table
 
 _OUTPUT, _GROUP, _DEC_NW_TTL, _SET_FIELD, _EXPERIMENTER = 0, 22, 24, 25, 0xFFFF
+_PUSH_VLAN, _POP_VLAN = 17, 18
+_VLAN_TPID = 0x8100
 _NICIRA = 0x0000_2320
 _REG_MOVE, _RESUBMIT_TABLE, _CT = 6, 14, 35
 _CT_COMMIT = 1
 _NO_RECIRCULATION = 0xFF
 _RESUBMIT_SAME_PORT = 0xFFF8
 _GOTO_TABLE, _APPLY_ACTIONS = 1, 4
-_ZONE_BITS = 16
 
 
 def _padded(body: bytes) -> bytes:
@@ -65,7 +68,7 @@ def _(action: Move) -> bytes:
     )
 
 
-def _encode_ct(flags: int, zone_header: int, zone: int, table: int, nested: bytes) -> bytes:
+def _encode_ct(flags: int, zone: int, table: int, nested: bytes) -> bytes:
     head = struct.pack(
         "!HHIHHIHB3xH",
         _EXPERIMENTER,
@@ -73,7 +76,7 @@ def _encode_ct(flags: int, zone_header: int, zone: int, table: int, nested: byte
         _NICIRA,
         _CT,
         flags,
-        zone_header,
+        0,  # the zone is a number, not a field
         zone,
         table,
         0,  # no application-layer helper
@@ -83,14 +86,13 @@ def _encode_ct(flags: int, zone_header: int, zone: int, table: int, nested: byte
 
 @encode_action.register
 def _(action: LookUpConnection) -> bytes:
-    return _encode_ct(0, 0, action.zone, action.then, b"")
+    return _encode_ct(0, action.zone, action.then, b"")
 
 
 @encode_action.register
 def _(action: CommitConnection) -> bytes:
     nested = b"".join(map(encode_action, action.moves))
-    # nxm_ofs_nbits: offset 0, number of bits less one (ovs-actions(7), ct).
-    return _encode_ct(_CT_COMMIT, header(action.zone_from), _ZONE_BITS - 1, _NO_RECIRCULATION, nested)
+    return _encode_ct(_CT_COMMIT, action.zone, _NO_RECIRCULATION, nested)
 
 
 @encode_action.register
@@ -106,6 +108,16 @@ def _(action: Output) -> bytes:
 @encode_action.register
 def _(action: DecTtl) -> bytes:
     return struct.pack("!HH4x", _DEC_NW_TTL, 8)
+
+
+@encode_action.register
+def _(action: PushTag) -> bytes:
+    return struct.pack("!HHH2x", _PUSH_VLAN, 8, _VLAN_TPID)
+
+
+@encode_action.register
+def _(action: PopTag) -> bytes:
+    return struct.pack("!HH4x", _POP_VLAN, 8)
 
 
 @encode_action.register

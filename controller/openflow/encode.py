@@ -11,8 +11,6 @@ from controller.pipeline.flows import Flow, Group, SwitchState
 from controller.sync.plan import Plan
 from controller.sync.state import WireFlow, WireGroup, WireKey, WireState
 
-_SELECT = 1
-
 
 def to_wire(state: SwitchState) -> WireState:
     """Return the desired state in the form in which a switch will report it."""
@@ -28,7 +26,7 @@ def _flow_to_wire(flow: Flow) -> WireFlow:
 
 
 def _group_to_wire(group: Group) -> WireGroup:
-    return WireGroup(group.group_id, _SELECT, messages.encode_buckets(group))
+    return WireGroup(group.group_id, group.kind, messages.encode_buckets(group))
 
 
 def installed_state(flows: list[InstalledFlow], groups: list[InstalledGroup]) -> WireState:

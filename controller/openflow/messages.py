@@ -110,8 +110,8 @@ def encode_buckets(group: Group) -> bytes:
 
 
 def put_group(xid: int, command: GroupCommand, group: WireGroup) -> bytes:
-    """Add or replace a select group as a whole (7.3.4.4)."""
-    body = struct.pack("!HBxI", command, _SELECT, group.group_id) + group.buckets
+    """Add or replace a group as a whole (7.3.4.4)."""
+    body = struct.pack("!HBxI", command, group.kind, group.group_id) + group.buckets
     return message(Type.GROUP_MOD, xid, body)
 
 

@@ -19,6 +19,7 @@ _OXM: dict[Field, tuple[int, int]] = {
     f.ETH_DST: (_BASIC, 3),
     f.ETH_SRC: (_BASIC, 4),
     f.ETH_TYPE: (_BASIC, 5),
+    f.VLAN: (_BASIC, 6),
     f.IP_PROTO: (_BASIC, 10),
     f.IPV4_SRC: (_BASIC, 11),
     f.IPV4_DST: (_BASIC, 12),

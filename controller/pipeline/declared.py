@@ -9,19 +9,23 @@ _DESTINATIONS = {f.IPV4_DST, f.IPV6_DST}
 _SOLICITATION = {f.ETH_TYPE, f.IP_PROTO, f.ICMPV6_TYPE}
 
 FIELDS: dict[Table, frozenset[Field]] = {
-    Table.ADMISSION: frozenset({f.IN_PORT, f.ETH_SRC, f.ETH_DST, *_SOLICITATION}),
+    Table.ADMISSION: frozenset({f.IN_PORT, f.VLAN, f.ETH_SRC, f.ETH_DST, *_SOLICITATION}),
     Table.NEIGHBOUR: frozenset({f.PARTY, f.ARP_OP, f.ARP_TPA, f.ND_TARGET, *_SOLICITATION}),
     Table.ADVERTISE: frozenset({f.ND_TARGET, *_SOLICITATION}),
+    Table.VISITOR: frozenset({f.ETH_SRC}),
     Table.SOURCE: frozenset({f.ROLE, f.PARTY, f.ETH_TYPE, *_SOURCES}),
+    Table.HOME: frozenset(
+        {f.ROLE, f.PARTY, f.ETH_TYPE, f.IP_PROTO, f.TCP_SRC, f.TCP_DST, *_SOURCES, *_DESTINATIONS}
+    ),
     Table.TRACK: frozenset(
         {f.ROLE, f.PARTY, f.ETH_TYPE, f.IP_PROTO, f.TCP_SRC, f.TCP_DST, *_SOURCES, *_DESTINATIONS}
     ),
-    Table.RESUME: frozenset({f.ROLE, f.ZONE, f.ETH_TYPE, f.ETH_SRC, f.CT_STATE, f.CT_LABEL}),
+    Table.RESUME: frozenset({f.ROLE, f.ZONE, f.ETH_TYPE, f.ETH_SRC, f.CT_STATE, f.CT_LABEL, *_DESTINATIONS}),
     Table.SUSPICION: frozenset(),
     Table.SERVICE: frozenset(
         {f.ROLE, f.PARTY, f.ZONE, f.ETH_TYPE, f.IP_PROTO, f.TCP_DST, f.UDP_DST, *_DESTINATIONS}
     ),
     Table.ROUTE: frozenset({f.ETH_TYPE, *_DESTINATIONS}),
-    Table.COMMIT: frozenset({f.ETH_TYPE}),
+    Table.COMMIT: frozenset({f.ZONE, f.ETH_TYPE}),
     Table.FORWARD: frozenset({f.ETH_DST}),
 }

@@ -24,6 +24,7 @@ class Field:
 IN_PORT = Field("in_port", 32)
 ETH_DST = Field("eth_dst", 48, "mac")
 ETH_SRC = Field("eth_src", 48, "mac")
+VLAN = Field("vlan_vid", 16, "hex")
 ETH_TYPE = Field("eth_type", 16, "hex")
 IP_PROTO = Field("ip_proto", 8)
 IPV4_SRC = Field("ip_src", 32, "ipv4")
@@ -53,7 +54,7 @@ CT_LABEL = Field("ct_label", 128, "hex")
 REGISTER_MEANINGS = {
     ROLE: "role of the neighbour that sent the packet (see roles)",
     PARTY: "number of the tenant or pool that the neighbour belongs to",
-    ZONE: "conntrack zone of this leg (see zones)",
+    ZONE: "which leg of a conversation this is (see zones)",
 }
 
 
@@ -90,7 +91,7 @@ class Role(IntEnum):
 
 
 class Zone(IntEnum):
-    """Conntrack zones: one for each leg, so the same 4-tuple may live in several legs at once.
+    """The legs of a conversation: a conntrack zone for each, so the same 4-tuple may live in several at once.
 
     Never one zone for each pool or tenant: a connection must be found again after
     its service has moved to another pool.
@@ -99,6 +100,24 @@ class Zone(IntEnum):
     OUTSIDE = 1  # backbone (or another tenant) <-> whoever answers for the tenant
     RELAY = 2  # gateway, under the client's address <-> the tenant's mail server
     SCAN = 3  # mail proxy <-> scanner
+
+
+VLAN_PRESENT = 0x1000  # bit of vlan_vid (OpenFlow 1.4, 7.2.3.7)
+ZONES_PER_SWITCH = 10
+_ZONE_SWITCHES = 6553
+
+
+def zone_number(dpid: int, leg: Zone) -> int:
+    """Return the conntrack zone of a leg: 21 is leg 1 on switch 2.
+
+    Switches of one machine share their conntrack table, so each has zones of its own.
+    """
+    return dpid % _ZONE_SWITCHES * ZONES_PER_SWITCH + leg
+
+
+def leg_of(zone: int) -> Zone:
+    """Return the leg that a conntrack zone stands for. Raise `ValueError` if it is none of ours."""
+    return Zone(zone % ZONES_PER_SWITCH)
 
 
 ROLE_MEANINGS = {

@@ -6,9 +6,10 @@ is made. The identity of a flow in a switch is `key`: table, priority and match.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from controller.ids import cookie_of
-from controller.pipeline.fields import Field, Zone
+from controller.pipeline.fields import Field
 from controller.pipeline.tables import Table
 
 IN_PORT_NUMBER = 0xFFFF_FFF8  # OFPP_IN_PORT
@@ -58,15 +59,15 @@ class Move:
 class LookUpConnection:
     """`ct(zone=..., table=...)`: find the connection, go on in `then` with its state known."""
 
-    zone: Zone
+    zone: int
     then: Table
 
 
 @dataclass(frozen=True, slots=True)
 class CommitConnection:
-    """`ct(commit, zone=<register>, exec(...))`."""
+    """`ct(commit, zone=..., exec(...))`."""
 
-    zone_from: Field
+    zone: int
     moves: tuple[Move, ...]
 
 
@@ -86,13 +87,34 @@ class DecTtl:
 
 
 @dataclass(frozen=True, slots=True)
+class PushTag:
+    """Put an empty VLAN tag on the packet (802.1Q)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PopTag:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
 class Resubmit:
     """Go on in `table` from inside a group's bucket, where goto is not possible."""
 
     table: Table
 
 
-Action = SetField | Move | LookUpConnection | CommitConnection | ToGroup | Output | DecTtl | Resubmit
+Action = (
+    SetField
+    | Move
+    | LookUpConnection
+    | CommitConnection
+    | ToGroup
+    | Output
+    | DecTtl
+    | PushTag
+    | PopTag
+    | Resubmit
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +151,19 @@ class Bucket:
     watch_port: int = 0
 
 
+class GroupKind(IntEnum):
+    """How a group chooses among its buckets (OpenFlow 1.4, 5.6.1)."""
+
+    SELECT = 1  # one for each connection, by weight
+    FAST_FAILOVER = 3  # the first whose port is up
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A `select` group: the switch chooses a bucket for each new connection."""
-
     group_id: int
     buckets: tuple[Bucket, ...]
     because: str
+    kind: GroupKind = GroupKind.SELECT
 
 
 @dataclass(frozen=True, slots=True)

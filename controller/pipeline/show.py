@@ -6,7 +6,7 @@ from functools import singledispatchmethod
 from ipaddress import IPv4Address, IPv6Address
 
 from controller.pipeline import fields as f
-from controller.pipeline.fields import CtState, EthType, IpProto, Role, Zone
+from controller.pipeline.fields import CtState, EthType, IpProto, Role, Zone, leg_of
 from controller.pipeline.flows import (
     IN_PORT_NUMBER,
     CommitConnection,
@@ -14,9 +14,12 @@ from controller.pipeline.flows import (
     DecTtl,
     Flow,
     Group,
+    GroupKind,
     LookUpConnection,
     Move,
     Output,
+    PopTag,
+    PushTag,
     Resubmit,
     SetField,
     SwitchState,
@@ -60,7 +63,8 @@ class Shower:
             + (f" while port {bucket.watch_port} is up" if bucket.watch_port else "")
             for bucket in group.buckets
         )
-        return f"group {self._group_name(group.group_id)}: {buckets}  # {group.because}"
+        kind = " (first that is up)" if group.kind is GroupKind.FAST_FAILOVER else ""
+        return f"group {self._group_name(group.group_id)}{kind}: {buckets}  # {group.because}"
 
     def state(self, state: SwitchState) -> list[str]:
         """Return all flows in the order a packet meets them, then the groups."""
@@ -72,6 +76,8 @@ class Shower:
         name = _SHORT.get(criterion.field, criterion.field.name)
         if criterion.field is f.CT_STATE:
             return f"{name}={_ct_state(criterion.value, criterion.mask)}"
+        if criterion.field is f.VLAN:
+            return _tag(criterion.value)
         text = f"{name}={self._value(criterion.field, criterion.value)}"
         if criterion.mask == criterion.field.full_mask:
             return text
@@ -101,6 +107,8 @@ class Shower:
 
     @_action.register
     def _(self, action: SetField) -> str:
+        if action.field is f.VLAN:
+            return _tag(action.value)
         name = _SHORT.get(action.field, action.field.name)
         return f"{name}:={self._value(action.field, action.value)}"
 
@@ -114,15 +122,16 @@ class Shower:
 
     @_action.register
     def _(self, action: LookUpConnection) -> str:
-        return f"look up in zone {action.zone.name.lower()}, then {action.then.label}"
+        return f"look up in zone {leg_of(action.zone).name.lower()}, then {action.then.label}"
 
     @_action.register
     def _(self, action: CommitConnection) -> str:
-        return f"commit in its zone ({', '.join(map(self._action, action.moves))})"
+        moves = ", ".join(map(self._action, action.moves))
+        return f"commit in zone {leg_of(action.zone).name.lower()} ({moves})"
 
     @_action.register
     def _(self, action: ToGroup) -> str:
-        return f"pool {self._group_name(action.group_id)}"
+        return f"to {self._group_name(action.group_id)}"
 
     @_action.register
     def _(self, action: Output) -> str:
@@ -133,8 +142,20 @@ class Shower:
         return "ttl-1"
 
     @_action.register
+    def _(self, _action: PushTag) -> str:
+        return "push"
+
+    @_action.register
+    def _(self, _action: PopTag) -> str:
+        return "pop"
+
+    @_action.register
     def _(self, action: Resubmit) -> str:
         return f"go on in {action.table.label}"
+
+
+def _tag(value: int) -> str:
+    return f"tag={value & ~f.VLAN_PRESENT}" if value else "untagged"
 
 
 def _ct_state(value: int, mask: int) -> str:

@@ -12,14 +12,16 @@ class Table(IntEnum):
     ADMISSION = 0
     NEIGHBOUR = 1
     ADVERTISE = 2
-    SOURCE = 3
-    TRACK = 4
-    RESUME = 5
-    SUSPICION = 6
-    SERVICE = 7
-    ROUTE = 8
-    COMMIT = 9
-    FORWARD = 10
+    VISITOR = 3
+    SOURCE = 4
+    HOME = 5
+    TRACK = 6
+    RESUME = 7
+    SUSPICION = 8
+    SERVICE = 9
+    ROUTE = 10
+    COMMIT = 11
+    FORWARD = 12
 
     @property
     def label(self) -> str:
@@ -36,7 +38,8 @@ class TableDoc:
 DOCS: dict[Table, TableDoc] = {
     Table.ADMISSION: TableDoc(
         "port, neighbour's MAC, the switch's own MAC",
-        "writes role and party (tenant or pool) into registers; anything unexpected ends here",
+        "writes role and party (tenant or pool) into registers; from a trunk: ours, or passing through; "
+        "anything unexpected ends here",
     ),
     Table.NEIGHBOUR: TableDoc(
         "ARP and neighbour solicitations for the edge's own addresses",
@@ -47,9 +50,17 @@ DOCS: dict[Table, TableDoc] = {
         "completes it with the switch's MAC and sends it back",
         "neighbour",
     ),
+    Table.VISITOR: TableDoc(
+        "the MAC of a neighbour of another switch, which brought its packet home",
+        "writes role and party, as `admission` does for our own neighbours",
+    ),
     Table.SOURCE: TableDoc(
         "role, party, source prefix",
         "drops forged sources: a tenant uses its own addresses, the backbone never a tenant's or ours",
+    ),
+    Table.HOME: TableDoc(
+        "role, party, the tenant's address",
+        "sends the packet to the switch that remembers the tenant's connections, if that is another one",
     ),
     Table.TRACK: TableDoc(
         "role, destination, L4 port",
@@ -70,7 +81,9 @@ DOCS: dict[Table, TableDoc] = {
     Table.ROUTE: TableDoc("destination prefix", "writes the MAC of the gateway that leads there"),
     Table.COMMIT: TableDoc(
         "zone",
-        "writes both parties' MACs into the connection's label; TTL; source MAC",
+        "writes both parties' MACs into the connection's label; TTL",
     ),
-    Table.FORWARD: TableDoc("destination MAC", "the port that leads there"),
+    Table.FORWARD: TableDoc(
+        "destination MAC", "the port that leads there, or the trunks; on a neighbour's link, our source MAC"
+    ),
 }

@@ -77,10 +77,12 @@ def _addresses(addresses: list[Any]) -> tuple[Any, ...]:
 
 def _tenant(name: str, fields: Fields) -> Tenant:
     mail = fields.get("mail")
+    gateways = _attachments(fields["gateways"])
     return Tenant(
         name,
         tuple(sorted(fields["prefixes"], key=lambda p: (p.version, p))),
-        _attachments(fields["gateways"]),
+        gateways,
+        fields.get("home", gateways[0].at.switch if gateways else ""),
         _mail(mail) if mail is not None and mail.is_whole else None,
         tuple(_service(service, record) for service, record in _whole(fields.get("services"))),
     )

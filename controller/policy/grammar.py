@@ -141,6 +141,11 @@ TENANT = Record(
     {
         "prefixes": Key(ListOf(kinds.PREFIX, 1), "the tenant's own addresses", True),
         "gateways": Key(MapOf(ATTACHMENT, 1), "routers that lead into the tenant's intranet", True),
+        "home": Key(
+            kinds.NAME,
+            "the switch that remembers the tenant's connections; another one ends those that are open",
+            default="that of the first gateway by name",
+        ),
         "mail": Key(MAIL, "mail protection; without it no mail comes in"),
         "services": Key(MapOf(SERVICE), "what the tenant publishes besides mail"),
     }

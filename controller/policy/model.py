@@ -179,6 +179,7 @@ class Tenant:
     name: str
     prefixes: tuple[Network, ...]
     gateways: tuple[Attachment, ...]
+    home: str = ""  # the switch that remembers this tenant's connections
     mail: Mail | None = None
     services: tuple[Service, ...] = ()
 

@@ -7,6 +7,7 @@ from controller.errors import PolicyError, PolicyErrors
 from controller.policy.build import build_policy
 from controller.policy.checks import KnownNames, Report, check
 from controller.policy.grammar import POLICY
+from controller.policy.layout import check_layout
 from controller.policy.model import Place, Policy
 from controller.policy.nodes import MAX_BYTES, read_nodes, too_large
 from controller.policy.reading import Fields, Reader
@@ -41,6 +42,7 @@ def parse_policy(text: str, file: str) -> Policy:
     report = Report(places, top_place, reader.errors)
     policy = build_policy(top)
     check(policy, _known_names(top), report)
+    check_layout(policy, _known_names(top), report)
     if report.errors:
         raise PolicyErrors(report.errors)
     return replace(policy, places=places)

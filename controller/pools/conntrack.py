@@ -9,9 +9,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from controller.pipeline.fields import LABEL_RESPONDER, MAC_BITS, Zone
+from controller.pipeline.fields import LABEL_RESPONDER, MAC_BITS, ZONES_PER_SWITCH, Zone
 
-_ZONES = {Zone.OUTSIDE, Zone.SCAN}  # on the relay leg the responder is the tenant's server
+_LEGS = {Zone.OUTSIDE, Zone.SCAN}  # on the relay leg the responder is the tenant's server
 _ENDED = frozenset({"TIME_WAIT", "CLOSING", "CLOSE", "CLOSED", "LAST_ACK", "FIN_WAIT_2"})
 _ZONE = re.compile(r"\bzone=(\d+)")
 _LABEL = re.compile(r"\blabels=0x([0-9a-f]{1,32})\b")
@@ -25,7 +25,7 @@ def count_sessions(lines: Iterable[str]) -> Counter[str]:
         zone, label, state = _ZONE.search(line), _LABEL.search(line), _STATE.search(line)
         if not (line.startswith("tcp") and zone and label and state):
             continue
-        if int(zone[1]) in _ZONES and state[1] not in _ENDED:
+        if int(zone[1]) % ZONES_PER_SWITCH in _LEGS and state[1] not in _ENDED:
             responder = (int(label[1], 16) >> LABEL_RESPONDER) & ((1 << MAC_BITS) - 1)
             counts[responder.to_bytes(6).hex(":")] += 1
     return counts

@@ -48,7 +48,7 @@ def test_two_gateways_of_a_tenant_that_share_the_edges_address_are_answered_by_o
     second = "      acme-gw2: {at: s1:9, mac: 02:aa:00:00:00:09, edge: [100.64.1.1]}\n    mail:"
     lines = shown(minimal("    mail:", second))
     assert sum("arp_tpa=100.64.1.1 " in line for line in lines) == 1
-    assert "forward 10000 eth_dst=acme-gw2 -> port 9  # tenants.acme.gateways.acme-gw2" in lines
+    assert "forward 10000 eth_dst=acme-gw2 -> eth_src:=s1, port 9  # tenants.acme.gateways.acme-gw2" in lines
 
 
 def test_hosts_of_a_decoy_pool_are_no_gateways() -> None:
@@ -61,16 +61,17 @@ def test_hosts_of_a_decoy_pool_are_no_gateways() -> None:
 
 
 def test_a_switch_admits_nobody_who_is_attached_to_another() -> None:
-    text = minimal("s1: {dpid: 1}", "s1: {dpid: 1}\n  s2: {dpid: 2}")
-    admitted = [line for line in shown(text, "s2") if line.startswith("admission")]
-    assert admitted == []
+    text = minimal("s1: {dpid: 1}", "s1: {dpid: 1}\n  s2: {dpid: 2}\nlinks: [{a: s1:9, b: s2:9}]")
+    admitted = {line.split("# ")[1] for line in shown(text, "s2") if line.startswith("admission")}
+    assert admitted == {"links.s1:9-s2:9"}
 
 
 def test_neighbours_of_a_second_switch_are_admitted_there_only() -> None:
-    text = minimal("s1: {dpid: 1}", "s1: {dpid: 1}\n  s2: {dpid: 2}")
+    text = minimal("s1: {dpid: 1}", "s1: {dpid: 1}\n  s2: {dpid: 2}\nlinks: [{a: s1:9, b: s2:9}]")
     text = text.replace("s1:1", "s2:1").replace("s1:2", "s2:2")
     here, there = (
         {line.split("# ")[1] for line in shown(text, s) if "admission" in line} for s in ("s1", "s2")
     )
-    assert here == {"pools.scanners.members.scanner1"}
-    assert there == {"uplinks.backbone", "tenants.acme.gateways.acme-gw"}
+    trunk = "links.s1:9-s2:9"
+    assert here == {trunk, "pools.scanners.members.scanner1"}
+    assert there == {trunk, "uplinks.backbone", "tenants.acme.gateways.acme-gw"}

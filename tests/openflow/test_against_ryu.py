@@ -24,6 +24,8 @@ from controller.pipeline.flows import (
     Match,
     Move,
     Output,
+    PopTag,
+    PushTag,
     Resubmit,
     SetField,
     ToGroup,
@@ -109,12 +111,15 @@ ACTIONS = [
         LookUpConnection(Zone.RELAY, Table.RESUME),
         RYU.NXActionCT(flags=0, zone_src="", zone_ofs_nbits=2, recirc_table=Table.RESUME, alg=0, actions=[]),
     ),
+    (PushTag(), RYU.OFPActionPushVlan(0x8100)),
+    (PopTag(), RYU.OFPActionPopVlan()),
+    (SetField(f.VLAN, 0x1005), RYU.OFPActionSetField(vlan_vid=0x1005)),
     (
-        CommitConnection(f.ZONE, (Move(f.ETH_DST, f.CT_LABEL, 48),)),
+        CommitConnection(21, (Move(f.ETH_DST, f.CT_LABEL, 48),)),
         RYU.NXActionCT(
             flags=1,
-            zone_src="reg2",
-            zone_ofs_nbits=15,
+            zone_src="",
+            zone_ofs_nbits=21,
             recirc_table=0xFF,
             alg=0,
             actions=[

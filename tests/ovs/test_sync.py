@@ -7,6 +7,7 @@ import pytest
 from controller.compiler.compile import compile_policy
 from controller.openflow.client import SwitchClient
 from controller.openflow.encode import to_wire
+from controller.pipeline.tables import Table
 from controller.policy.model import MailMode, Policy
 from controller.policy.parse import read_policy
 from controller.sync.outcomes import PlanRefused
@@ -65,7 +66,7 @@ def test_flows_that_somebody_added_by_hand_are_removed(edge: EdgeUnderTest) -> N
 
 
 def test_a_flow_whose_actions_somebody_changed_is_put_right(edge: EdgeUnderTest) -> None:
-    edge.ovs.ofctl("mod-flows", "s1", "--strict", "table=6,priority=0,actions=drop")
+    edge.ovs.ofctl("mod-flows", "s1", "--strict", f"table={Table.SUSPICION.value},priority=0,actions=drop")
     assert len(edge.apply(read_policy(DEMO)).put_flows) == 1
 
 

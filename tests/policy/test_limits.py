@@ -79,7 +79,7 @@ def test_unknown_switches_among_many_known_ones_are_refused_in_one_line_each() -
         for number in range(500)
     )
     text = MINIMAL.replace("uplinks:\n", f"{switches}uplinks:\n{uplinks}")
-    errors = refusal(text)
+    errors = [error for error in refusal(text) if error.key.startswith("uplinks.")]
     assert len(errors) == 500
     assert all("and 2989 more" in error.remedy and len(str(error)) < 300 for error in errors)
 

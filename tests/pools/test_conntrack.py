@@ -14,7 +14,7 @@ def line(zone: int = 1, state: str = "ESTABLISHED", protocol: str = "tcp", label
     return f"{protocol},{_ENDS},zone={zone},{label},protoinfo=(state={state})"
 
 
-@pytest.mark.parametrize("zone", [1, 3])
+@pytest.mark.parametrize("zone", [1, 11, 3, 23])
 def test_an_open_session_counts_for_its_responder(zone: int) -> None:
     assert count_sessions([line(zone), line(zone, "SYN_SENT")]) == {"02:cc:00:00:00:01": 2}
 
@@ -25,6 +25,7 @@ def test_an_open_session_counts_for_its_responder(zone: int) -> None:
         line(state="TIME_WAIT"),
         line(state="CLOSING"),
         line(zone=2),
+        line(zone=12),
         line(zone=9),
         line(protocol="udp"),
         line(label="mark=1"),

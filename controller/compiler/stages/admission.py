@@ -1,43 +1,40 @@
 """Table `admission`: who is on this port, and is the packet meant for the edge at all.
 
 A flow for each neighbour: port, its MAC and the switch's own MAC as destination.
-Role and party go into registers, and every later table relies on them.
+Role and party go into registers, and every later table relies on them. On a trunk
+stand other switches, which have admitted the packet before: it is brought here to
+its home, or passes through. Each hop over a trunk costs one of the packet's TTL,
+so that no wrong cabling makes it go round for ever.
 """
 
 from collections.abc import Iterator
 
-from controller.compiler.view import ETH_TYPES, SwitchView, mac_number
-from controller.ids import party_id
+from controller.compiler.neighbours import Neighbour
+from controller.compiler.view import ETH_TYPES, SwitchView
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
-from controller.pipeline.fields import EthType, IpProto, Role
-from controller.pipeline.flows import Flow, Match, SetField, match
+from controller.pipeline.fields import VLAN_PRESENT, EthType, Field, IpProto
+from controller.pipeline.flows import Action, DecTtl, Flow, Match, Output, PopTag, SetField, match
 from controller.pipeline.tables import Table
-from controller.policy.model import Attachment, Member
 
 _SOLICITATION = 135  # RFC 4861, 4.3
+_NO_TAG = (f.VLAN, 0)
 
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:
-    for uplink in view.uplinks:
-        because = f"uplinks.{uplink.name}"
-        yield from _admit(view, uplink, Role.BACKBONE, party_id(because), because)
-    for tenant, gateway in view.tenant_gateways:
-        party = party_id(f"tenants.{tenant.name}")
-        yield from _admit(view, gateway, Role.TENANT, party, f"tenants.{tenant.name}.gateways.{gateway.name}")
-    for pool, member in view.gateway_members:
-        party = party_id(f"pools.{pool.name}")
-        yield from _admit(view, member, Role.GATEWAY, party, f"pools.{pool.name}.members.{member.name}")
+    for neighbour in view.neighbours:
+        yield from _admit(view, neighbour)
+    for trunk in view.whole.fabric.trunks_at(view.switch.name):
+        yield from _arrive(view, trunk.near.port, _NO_TAG, (), trunk.rule)
+    yield from _bypasses(view)
 
 
-def _admit(
-    view: SwitchView, neighbour: Attachment | Member, role: Role, party: int, because: str
-) -> Iterator[Flow]:
-    known = ((f.IN_PORT, neighbour.at.port), (f.ETH_SRC, mac_number(neighbour.mac)))
-    registers = (SetField(f.ROLE, role), SetField(f.PARTY, party))
+def _admit(view: SwitchView, neighbour: Neighbour) -> Iterator[Flow]:
+    known = ((f.IN_PORT, neighbour.at.port), _NO_TAG, (f.ETH_SRC, neighbour.mac))
+    registers = (SetField(f.ROLE, neighbour.role), SetField(f.PARTY, neighbour.party))
 
     def flow(band: int, wanted: Match, goto: Table) -> Flow:
-        return Flow(Table.ADMISSION, band, wanted, registers, goto, because)
+        return Flow(Table.ADMISSION, band, wanted, registers, goto, neighbour.path)
 
     # Neighbour solicitations come before the general IPv6 flow and go to a multicast MAC.
     yield flow(priorities.HIGH, match(*known, (f.ETH_TYPE, EthType.ARP)), Table.NEIGHBOUR)
@@ -51,3 +48,32 @@ def _admit(
     for eth_type in ETH_TYPES:
         wanted = match(*known, (f.ETH_DST, view.mac), (f.ETH_TYPE, eth_type))
         yield flow(priorities.NORMAL, wanted, Table.SOURCE)
+
+
+def _arrive(
+    view: SwitchView, port: int, tag: tuple[Field, int], first: tuple[Action, ...], because: str
+) -> Iterator[Flow]:
+    """A packet from another switch has come home, or passes through."""
+    for eth_type in ETH_TYPES:
+        here = ((f.IN_PORT, port), tag, (f.ETH_TYPE, eth_type))
+        actions = (*first, DecTtl())
+        home = match(*here, (f.ETH_DST, view.mac))
+        yield Flow(Table.ADMISSION, priorities.NORMAL, home, actions, Table.VISITOR, because)
+        yield Flow(Table.ADMISSION, priorities.LOW, match(*here), actions, Table.FORWARD, because)
+
+
+def _bypasses(view: SwitchView) -> Iterator[Flow]:
+    """What comes on the bypass around a dead trunk follows it to its end, whatever else is known here."""
+    fabric = view.whole.fabric
+    for around, way in fabric.bypasses.items():
+        tag = (f.VLAN, VLAN_PRESENT | fabric.tags[around])
+        for hop, onward in zip(way, [*way[1:], None], strict=True):
+            if hop.far.switch != view.switch.name:
+                continue
+            if onward is None:
+                yield from _arrive(view, hop.far.port, tag, (PopTag(),), around.rule)
+                continue
+            for eth_type in ETH_TYPES:
+                wanted = match((f.IN_PORT, hop.far.port), tag, (f.ETH_TYPE, eth_type))
+                actions = (DecTtl(), Output(onward.near.port))
+                yield Flow(Table.ADMISSION, priorities.NORMAL, wanted, actions, None, around.rule)

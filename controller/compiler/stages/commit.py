@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from controller.compiler.view import ETH_TYPES, SwitchView
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
-from controller.pipeline.fields import LABEL_INITIATOR, LABEL_RESPONDER, MAC_BITS
-from controller.pipeline.flows import CommitConnection, DecTtl, Flow, Move, SetField, match
+from controller.pipeline.fields import LABEL_INITIATOR, LABEL_RESPONDER, MAC_BITS, Zone
+from controller.pipeline.flows import CommitConnection, DecTtl, Flow, Move, match
 from controller.pipeline.tables import Table
 
 _BOTH_ENDS = (
@@ -16,7 +16,8 @@ _BOTH_ENDS = (
 
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:
-    actions = (CommitConnection(f.ZONE, _BOTH_ENDS), SetField(f.ETH_SRC, view.mac), DecTtl())
-    for eth_type in ETH_TYPES:
-        wanted = match((f.ETH_TYPE, eth_type))
-        yield Flow(Table.COMMIT, priorities.NORMAL, wanted, actions, Table.FORWARD, "policy")
+    for leg in Zone:
+        actions = (CommitConnection(view.zone(leg), _BOTH_ENDS), DecTtl())
+        for eth_type in ETH_TYPES:
+            wanted = match((f.ZONE, leg), (f.ETH_TYPE, eth_type))
+            yield Flow(Table.COMMIT, priorities.NORMAL, wanted, actions, Table.FORWARD, "policy")

@@ -1,24 +1,86 @@
-"""Table `forward`: a MAC becomes a port. Nothing is ever flooded."""
+"""Table `forward`: a MAC becomes a port. Nothing is ever flooded.
+
+Our own neighbours are behind a port; those of other switches, and the other
+switches themselves, behind the trunks that begin a shortest way to them. A dead
+trunk is left at once for another one of the same length, or, if there is none,
+for the bypass around it: the switch sees to that itself (OpenFlow 1.4, 5.6.1).
+"""
 
 from collections.abc import Iterator
 
-from controller.compiler.view import SwitchView, mac_number
+from controller.compiler.groups import way_name
+from controller.compiler.view import SwitchView
+from controller.ids import group_id
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
-from controller.pipeline.flows import Flow, Output, match
+from controller.pipeline.fields import VLAN_PRESENT
+from controller.pipeline.flows import (
+    Action,
+    Bucket,
+    Flow,
+    Group,
+    GroupKind,
+    Output,
+    PushTag,
+    SetField,
+    ToGroup,
+    match,
+)
 from controller.pipeline.tables import Table
-from controller.policy.model import Attachment, Member
+from controller.policy.model import PortRef
+from controller.topology.fabric import Trunk
 
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:
-    for uplink in view.uplinks:
-        yield _deliver(uplink, f"uplinks.{uplink.name}")
-    for tenant, gateway in view.tenant_gateways:
-        yield _deliver(gateway, f"tenants.{tenant.name}.gateways.{gateway.name}")
-    for pool, member in view.gateway_members:
-        yield _deliver(member, f"pools.{pool.name}.members.{member.name}")
+    for neighbour in view.whole.neighbours:
+        receiver = view.whole.stand_in(neighbour)
+        rename = (SetField(f.ETH_DST, receiver.mac),) if receiver is not neighbour else ()
+        if actions := _deliver(view, receiver.at):
+            yield _forward(neighbour.mac, (*rename, *actions), neighbour.path)
+    for switch, mac in view.whole.mac_by_switch.items():
+        if switch != view.switch.name and (actions := _way(view, switch)):
+            yield _forward(mac, actions, f"switches.{switch}")
 
 
-def _deliver(neighbour: Attachment | Member, because: str) -> Flow:
-    wanted = match((f.ETH_DST, mac_number(neighbour.mac)))
-    return Flow(Table.FORWARD, priorities.NORMAL, wanted, (Output(neighbour.at.port),), None, because)
+def build_groups(view: SwitchView) -> Iterator[Group]:
+    """Yield a group for each other switch that more than one way leads to."""
+    for switch in view.whole.mac_by_switch:
+        group = _group(view, switch)
+        if group and switch != view.switch.name:
+            yield group
+
+
+def _deliver(view: SwitchView, at: PortRef) -> tuple[Action, ...]:
+    if at.switch != view.switch.name:
+        return _way(view, at.switch)
+    return SetField(f.ETH_SRC, view.mac), Output(at.port)
+
+
+def _forward(mac: int, actions: tuple[Action, ...], because: str) -> Flow:
+    return Flow(Table.FORWARD, priorities.NORMAL, match((f.ETH_DST, mac)), actions, None, because)
+
+
+def _way(view: SwitchView, switch: str) -> tuple[Action, ...]:
+    """Return what leads to another switch; nothing if no trunk does."""
+    if group := _group(view, switch):
+        return (ToGroup(group.group_id),)
+    return tuple(Output(hop.near.port) for hop in view.whole.fabric.next_hops(view.switch.name, switch))
+
+
+def _group(view: SwitchView, switch: str) -> Group | None:
+    fabric = view.whole.fabric
+    hops = fabric.next_hops(view.switch.name, switch)
+    buckets = [Bucket(1, (Output(hop.near.port),), hop.near.port) for hop in hops]
+    number, because = group_id(way_name(switch)), f"switches.{switch}"
+    if len(hops) > 1:
+        return Group(number, tuple(buckets), because)
+    if hops and hops[0] in fabric.bypasses:
+        return Group(number, (*buckets, _bypass(view, hops[0])), because, GroupKind.FAST_FAILOVER)
+    return None
+
+
+def _bypass(view: SwitchView, around: Trunk) -> Bucket:
+    fabric = view.whole.fabric
+    first = fabric.bypasses[around][0].near.port
+    tag = SetField(f.VLAN, VLAN_PRESENT | fabric.tags[around])
+    return Bucket(1, (PushTag(), tag, Output(first)), first)

@@ -50,7 +50,7 @@ def _answered(view: SwitchView) -> Iterator[tuple[int, Address, str]]:
             if (party, address) not in seen:
                 seen.add((party, address))
                 yield party, address, f"tenants.{tenant.name}.gateways.{gateway.name}.edge.{address}"
-    for pool in dict.fromkeys(pool for pool, _ in view.gateway_members):
+    for pool in view.gateway_pools:
         party = party_id(f"pools.{pool.name}")
         for address in pool.edge:
             yield party, address, f"pools.{pool.name}.edge.{address}"

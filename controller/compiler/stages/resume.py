@@ -12,7 +12,7 @@ it as the responder sends to the initiator.
 
 from collections.abc import Iterator
 
-from controller.compiler.view import ETH_TYPES, SwitchView
+from controller.compiler.view import ETH_TYPES, SwitchView, destination_is
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
 from controller.pipeline.fields import (
@@ -35,35 +35,36 @@ _IS_TRACKED = (f.CT_STATE, CtState.TRACKED, CtState.TRACKED)
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:
     for eth_type in ETH_TYPES:
-        yield from _follow(view, eth_type)
+        yield from _follow(eth_type)
         yield from _follow_invalid(view, eth_type)
-        yield from _unknown(eth_type)
+        yield from _unknown(view, eth_type)
+    yield from _to_another_home(view)
 
 
-def _follow(view: SwitchView, eth_type: EthType) -> Iterator[Flow]:
+def _follow(eth_type: EthType) -> Iterator[Flow]:
     to_initiator = match((f.ETH_TYPE, eth_type), _IS_REPLY)
     to_responder = match((f.ETH_TYPE, eth_type), _IS_TRACKED)
-    yield _follow_label(view, priorities.NORMAL, to_initiator, LABEL_INITIATOR)
-    yield _follow_label(view, priorities.LOW, to_responder, LABEL_RESPONDER)
+    yield _follow_label(priorities.NORMAL, to_initiator, LABEL_INITIATOR)
+    yield _follow_label(priorities.LOW, to_responder, LABEL_RESPONDER)
 
 
 def _follow_invalid(view: SwitchView, eth_type: EthType) -> Iterator[Flow]:
-    for mac, because in view.neighbours:
+    for neighbour in view.whole.neighbours if view.visitors else view.neighbours:
+        mac, because = neighbour.mac, neighbour.path
         is_from_responder = (f.CT_LABEL, mac << LABEL_RESPONDER, ((1 << MAC_BITS) - 1) << LABEL_RESPONDER)
         wanted = match((f.ETH_SRC, mac), (f.ETH_TYPE, eth_type), _IS_INVALID, is_from_responder)
-        yield _follow_label(view, priorities.RAISED, wanted, LABEL_INITIATOR, because)
+        yield _follow_label(priorities.RAISED, wanted, LABEL_INITIATOR, because)
 
 
-def _follow_label(view: SwitchView, band: int, wanted: Match, offset: int, because: str = "policy") -> Flow:
+def _follow_label(band: int, wanted: Match, offset: int, because: str = "policy") -> Flow:
     actions = (
         Move(f.CT_LABEL, f.ETH_DST, MAC_BITS, source_offset=offset),
-        SetField(f.ETH_SRC, view.mac),
         DecTtl(),
     )
     return Flow(Table.RESUME, band, wanted, actions, Table.FORWARD, because)
 
 
-def _unknown(eth_type: EthType) -> Iterator[Flow]:
+def _unknown(view: SwitchView, eth_type: EthType) -> Iterator[Flow]:
     def flow(role: Role, zone: Zone, goto: Table) -> Flow:
         wanted = match((f.ROLE, role), (f.ZONE, zone), (f.ETH_TYPE, eth_type), _NOBODY_YET)
         return Flow(Table.RESUME, priorities.HIGH, wanted, (), goto, "policy")
@@ -77,5 +78,17 @@ def _unknown(eth_type: EthType) -> Iterator[Flow]:
     yield Flow(Table.RESUME, priorities.HIGH, stray, (), None, "policy")
     # Not on the relay leg, so perhaps outside: look there, once.
     other = match((f.ROLE, Role.TENANT), (f.ZONE, Zone.RELAY), (f.ETH_TYPE, eth_type), _NOBODY_YET)
-    actions = (SetField(f.ZONE, Zone.OUTSIDE), LookUpConnection(Zone.OUTSIDE, Table.RESUME))
+    actions = (SetField(f.ZONE, Zone.OUTSIDE), LookUpConnection(view.zone(Zone.OUTSIDE), Table.RESUME))
     yield Flow(Table.RESUME, priorities.HIGH, other, actions, None, "policy")
+
+
+def _to_another_home(view: SwitchView) -> Iterator[Flow]:
+    """What a tenant sends to another tenant, and is no answer, goes on to the other one's home."""
+    for tenant, home in view.tenants_elsewhere if view.tenants else ():
+        for prefix in tenant.prefixes:
+            wanted = match(
+                (f.ROLE, Role.TENANT), (f.ZONE, Zone.OUTSIDE), *destination_is(prefix), _NOBODY_YET
+            )
+            band = priorities.longest_prefix(priorities.HIGH, prefix.prefixlen)
+            because = f"tenants.{tenant.name}.prefixes.{prefix}"
+            yield Flow(Table.RESUME, band, wanted, (SetField(f.ETH_DST, home),), Table.FORWARD, because)

@@ -6,12 +6,12 @@ tenant: not because a flow forbids it, but because no flow exists.
 
 from collections.abc import Iterator
 
+from controller.compiler.neighbours import mac_number
 from controller.compiler.view import (
     ETH_TYPES,
     SMTP_PORT,
     SwitchView,
     destination_is,
-    mac_number,
     tcp_to,
 )
 from controller.ids import group_id, party_id
@@ -28,19 +28,20 @@ _OUTSIDE = (f.ZONE, Zone.OUTSIDE)
 def build_flows(view: SwitchView) -> Iterator[Flow]:
     for tenant, mail in view.mail_tenants:
         yield from _mail(view, tenant, mail)
-    for tenant in view.policy.tenants:
+    for tenant in view.tenants:
         yield from _published(tenant)
         yield from _dark(tenant)
     yield from _scanning(view)
-    yield from _outbound(view)
+    if view.tenants:
+        yield from _outbound(view)
 
 
 def build_groups(view: SwitchView) -> Iterator[Group]:
     """Yield a select group for each pool that some flow of this table leads to."""
     wanted = {view.first_stop(mail).name for _, mail in view.mail_tenants}
-    wanted |= {pool.name for asking in view.policy.pools for pool in view.scanners_asked_by(asking)}
+    wanted |= {pool.name for asking in view.gateway_pools for pool in view.scanners_asked_by(asking)}
     for name in sorted(wanted):
-        yield _group(view, view.pool_by_name[name])
+        yield _group(view, view.whole.pool_by_name[name])
 
 
 def _group(view: SwitchView, pool: Pool) -> Group:
@@ -49,7 +50,7 @@ def _group(view: SwitchView, pool: Pool) -> Group:
         Bucket(
             view.share(pool, member),
             (SetField(f.ETH_DST, mac_number(member.mac)), Resubmit(Table.COMMIT)),
-            watch_port=member.at.port if view.is_here(member) else 0,
+            watch_port=view.watched_port(member),
         )
         for member in pool.members
         if view.share(pool, member)
@@ -100,7 +101,7 @@ def _dark(tenant: Tenant) -> Iterator[Flow]:
 
 
 def _scanning(view: SwitchView) -> Iterator[Flow]:
-    for asking in view.policy.pools:
+    for asking in view.gateway_pools:
         party = (f.PARTY, party_id(f"pools.{asking.name}"))
         for pool in view.scanners_asked_by(asking):
             for vip in pool.vip:

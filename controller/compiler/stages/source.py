@@ -41,19 +41,22 @@ BOGONS: tuple[Network, ...] = tuple(
 
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:
-    for network, because in _never_from_backbone(view):
+    roles = {neighbour.role for neighbour in view.neighbours}
+    for network, because in _never_from_backbone(view) if Role.BACKBONE in roles else ():
         wanted = match((f.ROLE, Role.BACKBONE), *source_is(network))
         yield Flow(Table.SOURCE, priorities.DENY, wanted, (), None, because)
     for eth_type in ETH_TYPES:
         for role, because in ((Role.BACKBONE, "uplinks"), (Role.GATEWAY, "pools")):
+            if role not in roles:
+                continue
             wanted = match((f.ROLE, role), (f.ETH_TYPE, eth_type))
-            yield Flow(Table.SOURCE, priorities.NORMAL, wanted, (), Table.TRACK, because)
-    for tenant in view.policy.tenants:
+            yield Flow(Table.SOURCE, priorities.NORMAL, wanted, (), Table.HOME, because)
+    for tenant in dict.fromkeys(tenant for tenant, _ in view.tenant_gateways):
         party = party_id(f"tenants.{tenant.name}")
         for prefix in tenant.prefixes:
             wanted = match((f.ROLE, Role.TENANT), (f.PARTY, party), *source_is(prefix))
             because = f"tenants.{tenant.name}.prefixes.{prefix}"
-            yield Flow(Table.SOURCE, priorities.NORMAL, wanted, (), Table.TRACK, because)
+            yield Flow(Table.SOURCE, priorities.NORMAL, wanted, (), Table.HOME, because)
 
 
 def _never_from_backbone(view: SwitchView) -> Iterator[tuple[Network, str]]:

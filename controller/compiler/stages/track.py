@@ -28,33 +28,33 @@ _ICMP = {EthType.IPV4: IpProto.ICMP, EthType.IPV6: IpProto.ICMPV6}
 
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:
+    def look_up(band: int, wanted: Match, leg: Zone, because: str) -> Flow:
+        actions = (SetField(f.ZONE, leg), LookUpConnection(view.zone(leg), Table.RESUME))
+        return Flow(Table.TRACK, band, wanted, actions, None, because)
+
     for eth_type in ETH_TYPES:
         for role, because in ((Role.BACKBONE, "uplinks"), (Role.TENANT, "tenants")):
             wanted = match((f.ROLE, role), (f.ETH_TYPE, eth_type))
-            yield _look_up(priorities.LOW, wanted, Zone.OUTSIDE, because)
+            yield look_up(priorities.LOW, wanted, Zone.OUTSIDE, because)
         icmp = match((f.ROLE, Role.TENANT), (f.ETH_TYPE, eth_type), (f.IP_PROTO, _ICMP[eth_type]))
-        yield _look_up(priorities.NORMAL, icmp, Zone.RELAY, "tenants")
+        yield look_up(priorities.NORMAL, icmp, Zone.RELAY, "tenants")
         from_server = match((f.ROLE, Role.TENANT), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
-        yield _look_up(priorities.NORMAL, from_server, Zone.RELAY, "tenants")
+        yield look_up(priorities.NORMAL, from_server, Zone.RELAY, "tenants")
         to_server = match((f.ROLE, Role.GATEWAY), (f.ETH_TYPE, eth_type), *tcp_to(SMTP_PORT))
-        yield _look_up(priorities.LOW, to_server, Zone.RELAY, "pools")
+        yield look_up(priorities.LOW, to_server, Zone.RELAY, "pools")
         to_client = match((f.ROLE, Role.GATEWAY), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
-        yield _look_up(priorities.NORMAL, to_client, Zone.OUTSIDE, "pools")
+        yield look_up(priorities.NORMAL, to_client, Zone.OUTSIDE, "pools")
     for pool in view.policy.pools:
         if pool.kind is PoolKind.SCANNER:
-            yield from _scan_legs(pool)
+            for wanted, band, because in _scan_legs(pool):
+                yield look_up(band, wanted, Zone.SCAN, because)
 
 
-def _scan_legs(pool: Pool) -> Iterator[Flow]:
+def _scan_legs(pool: Pool) -> Iterator[tuple[Match, int, str]]:
     for vip in pool.vip:
         because = f"pools.{pool.name}.vip.{vip}"
         there = match((f.ROLE, Role.GATEWAY), *destination_is(vip), *tcp_to(pool.port))
-        yield _look_up(priorities.HIGH, there, Zone.SCAN, because)
+        yield there, priorities.HIGH, because
         back = match((f.ROLE, Role.GATEWAY), *source_is(vip), *tcp_from(pool.port))
         # Before the gateways' answers from port 25, which a policy may give to scanners, too.
-        yield _look_up(priorities.RAISED, back, Zone.SCAN, because)
-
-
-def _look_up(band: int, wanted: Match, zone: Zone, because: str) -> Flow:
-    actions = (SetField(f.ZONE, zone), LookUpConnection(zone, Table.RESUME))
-    return Flow(Table.TRACK, band, wanted, actions, None, because)
+        yield back, priorities.RAISED, because

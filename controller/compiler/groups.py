@@ -1,0 +1,31 @@
+"""What groups are called, and the numbers made from their names."""
+
+from collections.abc import Iterator
+
+from controller.policy.model import Policy, Tenant
+
+
+def way_name(switch: str) -> str:
+    """Name the group of trunks that lead to a switch."""
+    return f"way to {switch}"
+
+
+def gateways_name(tenant: Tenant, version: int) -> str:
+    """Name the group of a tenant's gateways that speak one family."""
+    return f"gateways of {tenant.name} (IPv{version})"
+
+
+def uplinks_name(version: int) -> str:
+    return f"uplinks (IPv{version})"
+
+
+def group_names(policy: Policy) -> Iterator[tuple[str, str]]:
+    """Yield every name that a group may have, and how people read it; a pool's is its own name."""
+    for pool in policy.pools:
+        yield pool.name, f"pool {pool.name}"
+    for switch in policy.switches:
+        yield way_name(switch.name), way_name(switch.name)
+    for version in (4, 6):
+        yield uplinks_name(version), uplinks_name(version)
+        for tenant in policy.tenants:
+            yield gateways_name(tenant, version), gateways_name(tenant, version)

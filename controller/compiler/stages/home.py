@@ -1,0 +1,75 @@
+"""Table `home`: every connection of a tenant is remembered by one switch, its home.
+
+Wherever a packet enters, and in whichever direction it goes, it passes the home of
+its tenant, so conntrack sees both directions, also when they come over different
+uplinks or gateways. The sender's MAC stays as it is: the home knows by it who sent.
+A scan is remembered where the proxy is that asks for it.
+"""
+
+from collections.abc import Iterator
+
+from controller.compiler.view import SMTP_PORT, SwitchView, destination_is, source_is, tcp_from, tcp_to
+from controller.ids import party_id
+from controller.pipeline import fields as f
+from controller.pipeline import priorities
+from controller.pipeline.fields import Role
+from controller.pipeline.flows import Flow, Match, SetField, match
+from controller.pipeline.priorities import longest_prefix
+from controller.pipeline.tables import Table
+from controller.policy.model import Network, PoolKind
+
+
+def build_flows(view: SwitchView) -> Iterator[Flow]:
+    roles = {neighbour.role for neighbour in view.neighbours}
+    for role in sorted(roles):
+        yield Flow(Table.HOME, priorities.LOW, match((f.ROLE, role)), (), Table.TRACK, "switches")
+    for tenant, home in view.tenants_elsewhere:
+        path = f"tenants.{tenant.name}"
+        if any(view.is_here(gateway) for gateway in tenant.gateways):
+            wanted = match((f.ROLE, Role.TENANT), (f.PARTY, party_id(path)))
+            yield _carry(priorities.NORMAL, wanted, home, f"{path}.home")
+        for prefix in tenant.prefixes:
+            because = f"{path}.prefixes.{prefix}"
+            if Role.BACKBONE in roles:
+                wanted = match((f.ROLE, Role.BACKBONE), *destination_is(prefix))
+                yield _carry(longest_prefix(priorities.NORMAL, prefix.prefixlen), wanted, home, because)
+            if Role.GATEWAY in roles:
+                yield from _from_gateways(prefix, home, because)
+    yield from _scan_answers(view)
+
+
+def _from_gateways(prefix: Network, home: int, because: str) -> Iterator[Flow]:
+    to_client = match((f.ROLE, Role.GATEWAY), *source_is(prefix), *tcp_from(SMTP_PORT))
+    yield _carry(longest_prefix(priorities.NORMAL, prefix.prefixlen), to_client, home, because)
+    to_server = match((f.ROLE, Role.GATEWAY), *destination_is(prefix), *tcp_to(SMTP_PORT))
+    yield _carry(longest_prefix(priorities.LOW, prefix.prefixlen), to_server, home, because)
+
+
+def _scan_answers(view: SwitchView) -> Iterator[Flow]:
+    for scanners in view.gateway_pools:
+        if scanners.kind is not PoolKind.SCANNER:
+            continue
+        for pool in view.policy.pools:
+            if scanners not in view.scanners_asked_by(pool):
+                continue
+            for member in pool.members:
+                if view.is_here(member):
+                    continue
+                home = view.whole.mac_by_switch[member.at.switch]
+                for vip in scanners.vip:
+                    for address in member.addresses:
+                        if address.version != vip.version:
+                            continue
+                        _, source = source_is(vip)
+                        wanted = match(
+                            (f.ROLE, Role.GATEWAY),
+                            *destination_is(address),
+                            source,
+                            *tcp_from(scanners.port),
+                        )
+                        because = f"pools.{pool.name}.members.{member.name}"
+                        yield _carry(priorities.RAISED, wanted, home, because)
+
+
+def _carry(priority: int, wanted: Match, home: int, because: str) -> Flow:
+    return Flow(Table.HOME, priority, wanted, (SetField(f.ETH_DST, home),), Table.FORWARD, because)

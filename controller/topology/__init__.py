@@ -1,0 +1,1 @@
+"""Switches, trunks and the ways between them. Pure."""
