@@ -48,12 +48,16 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Inside:
-    """A host behind a router: role `outside`, `client` or `mail-server`, addresses, mail domain if any."""
+    """A host behind routers: role `outside`, `client` or `mail-server`, addresses, mail domain if any.
+
+    `way_out` is the router of its site that it sends through; the others serve when that one is gone.
+    """
 
     name: str
     role: str
     addresses: tuple
     domain: str = ""
+    way_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,25 +143,40 @@ class GatewayHost(EdgeHost):
 
 
 class EdgeTopo(Topo):
-    """The vocabulary of topologies: switches, routers with a site behind them, gateways."""
+    """The vocabulary of topologies: switches, trunks, sites behind routers, gateways."""
 
     def add_edge_switch(self, number):
         return self.addSwitch(f"s{number}", cls=EdgeSwitch, dpid=f"{number:x}")
 
-    def add_router(self, switch, port, neighbour, site):
-        """Attach a router at `switch:port`, and the hosts of its site behind it."""
-        device = f"{neighbour.name}-eth0"
-        steps = [*_addresses(neighbour.addresses, device), *_defaults(neighbour.edge, device)]
+    def add_trunk(self, near, near_port, far, far_port):
+        """Join two switches."""
+        self.addLink(
+            near,
+            far,
+            port1=near_port,
+            port2=far_port,
+            addr1=_port_mac(near, near_port),
+            addr2=_port_mac(far, far_port),
+        )
+
+    def add_site(self, site, *places):
+        """Attach one router for each (switch, port, neighbour), and the hosts of the site behind them all."""
+        for switch, port, router in places:
+            self._add_router(router, site)
+            self._attach(switch, port, router)
+        for number, host in enumerate(site.hosts, start=1):
+            self._add_inside([router.name for _, _, router in places], number, site.router, host)
+
+    def _add_router(self, router, site):
+        device = f"{router.name}-eth0"
+        steps = [*_addresses(router.addresses, device), *_defaults(router.edge, device)]
         # Addresses of the site that nobody has must not travel back to the edge for ever.
         steps += [(_family(network), f"route add unreachable {network}") for network in site.networks]
         for number, host in enumerate(site.hosts, start=1):
-            inner = f"{neighbour.name}-eth{number}"
+            inner = f"{router.name}-eth{number}"
             steps += _addresses(_alone(site.router), inner)
             steps += [(_family(address), f"route add {address} dev {inner}") for address in host.addresses]
-        self.addHost(neighbour.name, cls=RouterHost, role="router", steps=steps)
-        self._attach(switch, port, neighbour)
-        for number, host in enumerate(site.hosts, start=1):
-            self._add_inside(neighbour.name, number, site.router, host)
+        self.addHost(router.name, cls=RouterHost, role="router", steps=steps)
 
     def add_gateway(self, switch, port, neighbour, vips=()):
         """Attach a proxy or scanner at `switch:port`. `vips` are addresses of its pool, owned on `lo`."""
@@ -173,22 +192,31 @@ class EdgeTopo(Topo):
         self._attach(switch, port, neighbour)
 
     def _attach(self, switch, port, neighbour):
-        near = f"02:5e:00:{int(switch.removeprefix('s')):02x}:00:{port:02x}"
+        near = _port_mac(switch, port)
         self.addLink(switch, neighbour.name, port1=port, port2=0, addr1=near, addr2=neighbour.mac)
 
-    def _add_inside(self, router, number, router_addresses, host):
-        device = f"{host.name}-eth0"
-        steps = _addresses(_alone(host.addresses), device)
-        steps += [
-            (
-                _family(hop),
-                f"route add {'::/0' if _family(hop) == 6 else '0.0.0.0/0'} via {hop} dev {device} onlink",
-            )
-            for hop in router_addresses
-        ]
+    def _add_inside(self, routers, number, router_addresses, host):
+        steps = []
+        for place in range(len(routers)):
+            device = f"{host.name}-eth{place}"
+            steps += _addresses(_alone(host.addresses), device)
+            metric = 100 + (place - host.way_out) % len(routers)
+            steps += [
+                (_family(hop), f"route add {_everything(hop)} via {hop} dev {device} metric {metric} onlink")
+                for hop in router_addresses
+            ]
         facts = {"role": host.role, "domain": host.domain, "addresses": host.addresses}
         self.addHost(host.name, cls=EdgeHost, steps=steps, **facts)
-        self.addLink(router, host.name, port1=number, port2=0)
+        for place, router in enumerate(routers):
+            self.addLink(router, host.name, port1=number, port2=place)
+
+
+def _port_mac(switch, port):
+    return f"02:5e:00:{int(switch.removeprefix('s')):02x}:00:{port:02x}"
+
+
+def _everything(address):
+    return "::/0" if _family(address) == 6 else "0.0.0.0/0"
 
 
 def _family(address):
@@ -208,7 +236,4 @@ def _addresses(addresses, device):
 
 
 def _defaults(next_hops, device):
-    return [
-        (_family(hop), f"route add {'::/0' if _family(hop) == 6 else '0.0.0.0/0'} via {hop} dev {device}")
-        for hop in next_hops
-    ]
+    return [(_family(hop), f"route add {_everything(hop)} via {hop} dev {device}") for hop in next_hops]

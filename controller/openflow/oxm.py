@@ -16,6 +16,7 @@ _ERICSSON = 0x1000
 # field -> (class, number) of the form that a switch reports back over OpenFlow 1.4
 _OXM: dict[Field, tuple[int, int]] = {
     f.IN_PORT: (_BASIC, 0),
+    f.CAME_BY: (_NICIRA_0, 0),
     f.ETH_DST: (_BASIC, 3),
     f.ETH_SRC: (_BASIC, 4),
     f.ETH_TYPE: (_BASIC, 5),

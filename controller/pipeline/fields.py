@@ -22,6 +22,7 @@ class Field:
 
 
 IN_PORT = Field("in_port", 32)
+CAME_BY = Field("in_port", 16)  # the same, in the only form that may be written (ovs-fields(7))
 ETH_DST = Field("eth_dst", 48, "mac")
 ETH_SRC = Field("eth_src", 48, "mac")
 VLAN = Field("vlan_vid", 16, "hex")

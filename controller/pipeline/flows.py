@@ -144,7 +144,10 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The switch leaves a bucket out while the port that it watches is down; 0: it watches none."""
+    """The switch leaves a bucket out while the port that it watches is down; 0: it watches none.
+
+    Only `select` groups have weights; in others they must be 0 (OpenFlow 1.4, 7.3.4.4).
+    """
 
     weight: int
     actions: tuple[Action, ...]

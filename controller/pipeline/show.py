@@ -59,7 +59,8 @@ class Shower:
 
     def group(self, group: Group) -> str:
         buckets = "; ".join(
-            f"{bucket.weight} x ({', '.join(map(self._action, bucket.actions))})"
+            (f"{bucket.weight} x " if bucket.weight else "")
+            + f"({', '.join(map(self._action, bucket.actions))})"
             + (f" while port {bucket.watch_port} is up" if bucket.watch_port else "")
             for bucket in group.buckets
         )

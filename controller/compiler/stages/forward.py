@@ -70,17 +70,21 @@ def _way(view: SwitchView, switch: str) -> tuple[Action, ...]:
 def _group(view: SwitchView, switch: str) -> Group | None:
     fabric = view.whole.fabric
     hops = fabric.next_hops(view.switch.name, switch)
-    buckets = [Bucket(1, (Output(hop.near.port),), hop.near.port) for hop in hops]
     number, because = group_id(way_name(switch)), f"switches.{switch}"
     if len(hops) > 1:
-        return Group(number, tuple(buckets), because)
+        return Group(number, tuple(_direct(hop, 1) for hop in hops), because)
     if hops and hops[0] in fabric.bypasses:
-        return Group(number, (*buckets, _bypass(view, hops[0])), because, GroupKind.FAST_FAILOVER)
+        ways = (_direct(hops[0], 0), _bypass(view, hops[0]))
+        return Group(number, ways, because, GroupKind.FAST_FAILOVER)
     return None
+
+
+def _direct(hop: Trunk, weight: int) -> Bucket:
+    return Bucket(weight, (Output(hop.near.port),), hop.near.port)
 
 
 def _bypass(view: SwitchView, around: Trunk) -> Bucket:
     fabric = view.whole.fabric
     first = fabric.bypasses[around][0].near.port
     tag = SetField(f.VLAN, VLAN_PRESENT | fabric.tags[around])
-    return Bucket(1, (PushTag(), tag, Output(first)), first)
+    return Bucket(0, (PushTag(), tag, Output(first)), first)

@@ -1,0 +1,95 @@
+"""The address plan that all topologies share, so that a host has the same address in each of them.
+
+    backbone router N     100.64.0.(4N-2)/30    2001:db8:64::(4N-2)/126   02:bb:00:00:00:0N
+    tenant T, gateway G   100.64.T.(4G-2)/30    2001:db8:64:T::(4G-2)/126 02:aa:00:00:0G-1:0T
+    tenant T, inside      203.0.113.(64(T-1))/26 and 2001:db8:(9+T)::/48 up to T = 3,
+                          then 198.18.T.0/24 and 2001:db8:(0x100+T)::/48
+    pool members          192.0.2.LAST, 2001:db8:e::LAST
+    outside               198.51.100.0/24, 2001:db8:bb::/48
+
+T counts from 1: acme, globex, ... The edge's own address on a link is the one before
+the router's. Sources: RFC 5737, RFC 3849 (documentation), RFC 6598 (100.64.0.0/10),
+RFC 2544 (198.18.0.0/15).
+"""
+
+from mininet_topos.parts import Inside, Neighbour, Site
+
+POOL_EDGE = ("192.0.2.1", "2001:db8:e::1")
+SCANNER_VIPS = ("192.0.2.100", "2001:db8:e::100")
+NAMES = (
+    "acme", "globex", "initech", "umbrella", "hooli", "soylent", "tyrell", "cyberdyne", "wonka", "stark",
+    "wayne", "aperture", "blackmesa", "vandelay", "dunder", "pied", "oscorp", "massive", "gringotts", "duff",
+)  # fmt: skip
+
+
+def backbone(number=1, name="bbr"):
+    """Return router `number` of the backbone."""
+    edge = 4 * number - 3
+    return Neighbour(
+        name,
+        f"02:bb:00:00:00:{number:02x}",
+        (f"100.64.0.{edge + 1}/30", f"2001:db8:64::{edge + 1:x}/126"),
+        (f"100.64.0.{edge}", f"2001:db8:64::{edge:x}"),
+    )
+
+
+def internet(ways=(0, 0, 0)):
+    """Return the hosts outside: a sender, a partner, an attacker; `ways` are the routers that each uses."""
+    return Site(
+        ("198.51.100.0/24", "2001:db8:bb::/48"),
+        ("198.51.100.1", "2001:db8:bb::1"),
+        tuple(
+            Inside(name, "outside", (f"198.51.100.{last}", f"2001:db8:bb::{last}"), way_out=way)
+            for (name, last), way in zip(
+                (("sender", 10), ("partner", 200), ("attacker", 66)), ways, strict=True
+            )
+        ),
+    )
+
+
+def gateway(tenant, number=1, name=""):
+    """Return gateway `number` of a tenant that is counted from 1."""
+    edge = 4 * number - 3
+    return Neighbour(
+        name or f"{NAMES[tenant - 1]}-gw",
+        f"02:aa:00:00:{number - 1:02x}:{tenant:02x}",
+        (f"100.64.{tenant}.{edge + 1}/30", f"2001:db8:64:{tenant:x}::{edge + 1:x}/126"),
+        (f"100.64.{tenant}.{edge}", f"2001:db8:64:{tenant:x}::{edge:x}"),
+    )
+
+
+def intranet(tenant, ways=(0, 0)):
+    """Return a tenant's inside: a mail server and a client; `ways` are the gateways that each uses."""
+    name = NAMES[tenant - 1]
+    network, host4 = _inside4(tenant)
+    network6 = f"2001:db8:{9 + tenant if tenant <= 3 else 0x100 + tenant:x}::"
+    mx, pc = ((host4(10), f"{network6}10"), (host4(20), f"{network6}20"))
+    return Site(
+        (network, f"{network6}/48"),
+        (host4(1), f"{network6}1"),
+        (
+            Inside(f"{name}-mx", "mail-server", mx, f"{name}.example", ways[0]),
+            Inside(f"{name}-pc", "client", pc, way_out=ways[1]),
+        ),
+    )
+
+
+def member(name, mac, last):
+    """Return a pool member of the edge: 192.0.2.LAST and 2001:db8:e::LAST, alone on its link."""
+    return Neighbour(name, mac, (f"192.0.2.{last}/32", f"2001:db8:e::{last}/128"), POOL_EDGE)
+
+
+def proxy(number):
+    return member(f"proxy{number}", f"02:cc:00:00:00:{number:02x}", 10 + number)
+
+
+def scanner(number):
+    return member(f"scanner{number}", f"02:dd:00:00:00:{number:02x}", 20 + number)
+
+
+def _inside4(tenant):
+    """Return a tenant's IPv4 network, and what makes its hosts' addresses."""
+    if tenant <= 3:
+        first = 64 * (tenant - 1)
+        return f"203.0.113.{first}/26", lambda host: f"203.0.113.{first + host}"
+    return f"198.18.{tenant}.0/24", lambda host: f"198.18.{tenant}.{host}"

@@ -1,0 +1,58 @@
+"""Four switches in a ring, with the pools spread over them; acme and the backbone have two ways in each.
+
+    sender, partner --- bbr1                                          proxy2    192.0.2.12
+           (and bbr2)     \\                                          scanner1  192.0.2.21
+                           1                                         1 2
+       acme-gw1 --------- 2 +----+ 11 -------------------------- 12 +----+
+       proxy1 ----------- 3 | s1 |                                  | s2 |
+       192.0.2.11           +----+ 12                            11 +----+
+                                 |                                   |
+                                 |                                   |
+       globex-gw -------- 2 +----+ 11                            12 +----+ 1 --- bbr2 --- attacker
+       proxy3 ----------- 1 | s4 |                                  | s3 | 2 --- acme-gw2
+       192.0.2.13           +----+ 12 -------------------------- 11 +----+ 3 --- scanner2 192.0.2.22
+
+acme-mx and acme-pc stand behind both gateways of acme; what the edge sends in comes
+through either, and acme-mx answers through acme-gw2, acme-pc through acme-gw1. The
+hosts outside stand behind both routers: sender and partner send through bbr1, the
+attacker through bbr2. So both directions of a connection often enter at different
+switches. Addresses as in `mininet_topos/plan.py`; `policies/ring.yaml` has the MACs.
+
+    sudo mn --custom mininet_topos/ring.py --topo ring --controller remote,port=6653
+    postern lab up ring
+"""
+
+import os
+import sys
+
+# `mn` executes this file without a module around it: find the neighbours from the code's own name.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(sys._getframe().f_code.co_filename))))
+
+from mininet_topos import plan
+from mininet_topos.parts import EdgeTopo
+
+
+class RingTopo(EdgeTopo):
+    """Ports and MACs as in `policies/ring.yaml`."""
+
+    def build(self):
+        s1, s2, s3, s4 = (self.add_edge_switch(number) for number in (1, 2, 3, 4))
+        for near, far in ((s1, s2), (s2, s3), (s3, s4), (s4, s1)):
+            self.add_trunk(near, 11, far, 12)
+        self.add_site(
+            plan.internet((0, 0, 1)), (s1, 1, plan.backbone(1, "bbr1")), (s3, 1, plan.backbone(2, "bbr2"))
+        )
+        self.add_site(
+            plan.intranet(1, (1, 0)),
+            (s1, 2, plan.gateway(1, 1, "acme-gw1")),
+            (s3, 2, plan.gateway(1, 2, "acme-gw2")),
+        )
+        self.add_site(plan.intranet(2), (s4, 2, plan.gateway(2)))
+        self.add_gateway(s1, 3, plan.proxy(1))
+        self.add_gateway(s2, 1, plan.proxy(2))
+        self.add_gateway(s4, 1, plan.proxy(3))
+        self.add_gateway(s2, 2, plan.scanner(1), plan.SCANNER_VIPS)
+        self.add_gateway(s3, 3, plan.scanner(2), plan.SCANNER_VIPS)
+
+
+topos = {"ring": RingTopo}
