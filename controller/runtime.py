@@ -77,6 +77,7 @@ class Runtime:
         self.records: dict[int, SwitchRecord] = {}
         self.strangers: dict[int, Channel] = {}
         self.roster = Roster()
+        self._compiled_for = ALL_IS_WELL
 
     def start(self, now: float, file: str, text: str) -> None:
         """Take up the policy of the operator's file, or, if that is bad, the last good one."""
@@ -148,7 +149,7 @@ class Runtime:
 
     def _rebalance(self, now: float, accepted: Accepted) -> None:
         """The same policy, with its new sessions spread over the members that take some."""
-        states = compile_policy(accepted.policy, self._conditions())
+        states = self._compile(accepted.policy)
         self._set_desired(now, replace(accepted, states=states, wires=self._encode(states)))
         for pool in {member.pool for member in self.roster.members}:
             if not any(each.takes_new_sessions for each in self.roster.members if each.pool == pool):
@@ -223,16 +224,30 @@ class Runtime:
         self, now: float, revision: int, file: str, policy: Policy, states: Mapping[str, SwitchState]
     ) -> Accepted:
         carried = self._with_leaving(now, policy)
-        conditions = self._conditions()
-        if conditions != ALL_IS_WELL or carried is not policy:
-            states = compile_policy(carried, conditions)
+        self._compiled_for = ALL_IS_WELL  # as `states` were
+        if self._conditions(carried) != ALL_IS_WELL or carried is not policy:
+            states = self._compile(carried)
         self._publish(policy, revision)
         self._world.journal.write(Event.POLICY_ACCEPTED, revision=revision, file=file)
         self._match_records(now, policy)
         return self._set_desired(now, Accepted(revision, file, carried, states, self._encode(states)))
 
-    def _conditions(self) -> Conditions:
-        return Conditions(shares=self.roster.shares)
+    def _compile(self, policy: Policy) -> Mapping[str, SwitchState]:
+        self._compiled_for = self._conditions(policy)
+        return compile_policy(policy, self._compiled_for)
+
+    def _conditions(self, policy: Policy) -> Conditions:
+        return Conditions(self.roster.shares, frozenset(self._broken_ports(policy)))
+
+    def _broken_ports(self, policy: Policy) -> Iterator[PortRef]:
+        """Ports of the policy that were down or missing when their switch was last heard of."""
+        record_by_switch = {record.session.name: record for record in self.records.values()}
+        for ref, _ in ports_of(policy):
+            record = record_by_switch.get(ref.switch)
+            if record and record.ports:
+                port = record.ports.get(ref.port)
+                if port is None or port.is_down:
+                    yield ref
 
     def _with_leaving(self, now: float, policy: Policy) -> Policy:
         """Return what is carried out: the policy, and members that still have sessions to finish."""
@@ -307,8 +322,11 @@ class Runtime:
 
     def _look_at_ports(self, now: float, record: SwitchRecord) -> None:
         self._check_ports(record)
+        switch = record.session.name
         up = {port.number for port in record.ports.values() if not port.is_down}
-        self._on_members(now, self.roster.on_ports(record.session.name, up))
+        self._on_members(now, self.roster.on_ports(switch, up))
+        if self.accepted and self._conditions(self.accepted.policy) != self._compiled_for:
+            self._rebalance(now, self.accepted)
 
     def _check_ports(self, record: SwitchRecord) -> None:
         """Name the ports that the policy uses and the switch does not have."""

@@ -1,0 +1,73 @@
+"""The single writer and the trunks: what it does when one dies, comes back, or a router's port goes down."""
+
+import pytest
+
+from controller.pipeline.flows import GroupKind
+from controller.policy.model import PortRef
+from controller.sync.outcomes import Port, PortChanged
+from tests.fake_switch import FakeSwitch
+from tests.world import POLICIES, FakeChannel, World
+
+RING = (POLICIES / "ring.yaml").read_text(encoding="utf-8")
+
+
+class Ring(World):
+    """Four switches of `policies/ring.yaml`, all connected and in step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runtime.start(self.now, "ring.yaml", RING)
+        self.channels: dict[int, FakeChannel] = {}
+        for dpid in (1, 2, 3, 4):
+            self.channels[dpid] = self.connect(dpid, FakeSwitch(ports=12))
+            self.settle(self.channels[dpid], dpid)
+
+    def port(self, ref: str, is_down: bool) -> None:
+        dpid, number = int(ref[1]), int(ref.partition(":")[2])
+        changed = PortChanged(Port(number, "02:70:00:00:00:01", f"s{dpid}-eth{number}", is_down), False)
+        self.runtime.on_outcome(self.now, dpid, self.channels[dpid], changed)
+
+    def broken(self) -> frozenset[PortRef]:
+        return self.runtime._compiled_for.broken
+
+
+@pytest.fixture
+def ring() -> Ring:
+    return Ring()
+
+
+def test_a_dead_trunk_is_left_out_on_every_switch(ring: Ring) -> None:
+    asked = {dpid: len(channel.asked) for dpid, channel in ring.channels.items()}
+    ring.port("s1:11", is_down=True)
+    assert ring.broken() == {PortRef("s1", 11)}
+    assert all(len(channel.asked) > asked[dpid] for dpid, channel in ring.channels.items())
+
+
+def test_a_trunk_that_comes_back_is_used_again(ring: Ring) -> None:
+    states = ring.runtime.accepted.states  # type: ignore[union-attr]
+    for is_down in (True, False):
+        ring.port("s1:11", is_down)
+    assert ring.broken() == frozenset()
+    assert ring.runtime.accepted.states == states  # type: ignore[union-attr]
+
+
+def test_a_dead_trunk_is_remembered_when_its_switch_stops_answering(ring: Ring) -> None:
+    ring.port("s1:11", is_down=True)
+    ring.runtime.on_disconnected(1, ring.channels[1])
+    ring.runtime.submit(ring.now, "ring.yaml", RING.replace("ports: [80]", "ports: [8080]"))
+    assert ring.broken() == {PortRef("s1", 11)}
+
+
+def test_every_way_of_the_ring_has_a_second_one(ring: Ring) -> None:
+    for state in ring.runtime.accepted.states.values():  # type: ignore[union-attr]
+        kinds = [group.kind for group in state.groups.values() if group.because.startswith("switches.")]
+        assert sorted(kinds) == [GroupKind.SELECT, GroupKind.FAST_FAILOVER, GroupKind.FAST_FAILOVER]
+
+
+def test_packets_for_a_gateway_whose_port_is_down_go_to_the_other_one(ring: Ring) -> None:
+    ring.port("s1:2", is_down=True)
+    state = ring.runtime.accepted.states["s2"]  # type: ignore[union-attr]
+    (flow,) = [
+        f for f in state.flows.values() if f.because.endswith(".acme-gw1") and f.table.label == "forward"
+    ]
+    assert [action for action in flow.actions if getattr(action, "value", 0) == 0x02AA00000101]
