@@ -13,6 +13,7 @@ the `[postern]` section of a file given with `--config-file`:
 SIGHUP reloads the policy file. A bad file changes nothing and says why.
 """
 
+import os
 import signal
 import sys
 import time
@@ -35,7 +36,10 @@ from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.openflow.conversation import Conversation
 from controller.openflow.encode import to_wire
+from controller.openflow.lldp import decode_probe, encode_probe
+from controller.openflow.messages import packet_out
 from controller.openflow.replies import BadMessage
+from controller.policy.model import PortRef
 from controller.pools.conntrack import count_sessions
 from controller.pools.members import MemberState
 from controller.publish import Publisher
@@ -50,6 +54,7 @@ _TICK_S = 0.5
 _COUNT_S = 1.0
 _FINISHING = (MemberState.DRAINING, MemberState.LEAVING)
 _SEND_CHUNK_BYTES = 1 << 20
+PROBE_KEY = os.urandom(32)
 
 
 class RyuChannel:
@@ -64,6 +69,9 @@ class RyuChannel:
 
     def send(self, attempt: int, plan: Plan) -> None:
         self._send(self._conversation.send_plan(attempt, plan))
+
+    def probe(self, origin: PortRef) -> None:
+        self._send([packet_out(0, origin.port, encode_probe(origin, PROBE_KEY))])
 
     def receive(self, buffer: bytes) -> Outcome | None:
         """Take one message of the switch. Raise `BadMessage` if it is none."""
@@ -211,7 +219,15 @@ class Edge(app_manager.RyuApp):
 
     @set_ev_cls(ofp_event.EventOFPPacketIn, MAIN_DISPATCHER)
     def _on_packet_in(self, event: Any) -> None:
-        self._packet_ins[event.msg.datapath.id] += 1
+        datapath = event.msg.datapath
+        dpid, port, channel = datapath.id, event.msg.match["in_port"], self._channels.get(id(datapath))
+        origin = decode_probe(bytes(event.msg.data), PROBE_KEY)
+        if origin is None or channel is None:
+            self._packet_ins[dpid] += 1
+            return
+        self._queue.put(
+            (lambda runtime: runtime.on_probe(time.monotonic(), dpid, channel, port, origin), None)
+        )
 
 
 __all__ = ["Edge", "EdgeSettings"]

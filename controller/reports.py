@@ -24,6 +24,7 @@ def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
             "policy_file": "",
             "switches": [],
             "unknown_switches": [],
+            "cabling": [],
         }
     rows = [
         _switch_row(dpid, record, accepted, packet_ins.get(dpid, 0))
@@ -38,6 +39,7 @@ def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
         "packet_ins": sum(packet_ins.values()),
         "switches": rows,
         "unknown_switches": [f"{dpid:016x}" for dpid in sorted(runtime.strangers)],
+        "cabling": sorted(map(str, runtime.cabling_troubles)),
     }
 
 

@@ -27,6 +27,8 @@ from controller.sync.plan import Plan, difference
 from controller.sync.session import Command, Phase, ReadSwitch, SendPlan, SwitchSession
 from controller.sync.state import WireState
 from controller.telemetry.journal import Event, Journal
+from controller.topology.cabling import PROBE_INTERVAL_S, Cabling, CablingTrouble
+from controller.topology.fabric import trunks_of
 
 
 class Channel(Protocol):
@@ -35,6 +37,9 @@ class Channel(Protocol):
     def read(self, attempt: int) -> None: ...
 
     def send(self, attempt: int, plan: Plan) -> None: ...
+
+    def probe(self, origin: PortRef) -> None:
+        """Have the switch send a probe out of one of its ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,9 @@ class Runtime:
         self.strangers: dict[int, Channel] = {}
         self.roster = Roster()
         self._compiled_for = ALL_IS_WELL
+        self._cabling = Cabling()
+        self._probed_at = -PROBE_INTERVAL_S
+        self.cabling_troubles: frozenset[CablingTrouble] = frozenset()
 
     def start(self, now: float, file: str, text: str) -> None:
         """Take up the policy of the operator's file, or, if that is bad, the last good one."""
@@ -211,10 +219,48 @@ class Runtime:
                 Event.REVISION_CONFIRMED, switch=switch, revision=session.confirmed_revision
             )
 
+    def on_probe(self, now: float, dpid: int, channel: Channel, port: int, origin: PortRef) -> None:
+        """A switch has heard what another one sent out of `origin`."""
+        record = self.records.get(dpid)
+        if record is not None and record.channel is channel:
+            self._cabling.on_heard(now, PortRef(record.session.name, port), origin)
+
     def on_tick(self, now: float) -> None:
         self._on_members(now, self.roster.on_tick(now))
+        self._look_at_cabling(now)
         for record in self.records.values():
             self._execute(record, record.session.on_tick(now))
+
+    def _look_at_cabling(self, now: float) -> None:
+        """Compare the trunks with the policy, and do without those that lead elsewhere."""
+        if self.accepted is None or now - self._probed_at < PROBE_INTERVAL_S:
+            return
+        self._probed_at = now
+        record_by_switch = {record.session.name: record for record in self.records.values()}
+        down = set(self._ports_down(self.accepted.policy))
+        answering = {
+            name
+            for name, record in record_by_switch.items()
+            if record.channel is not None and record.session.confirmed_revision
+        }
+        watched = []
+        for trunk in trunks_of(self.accepted.policy):
+            if {trunk.near.switch, trunk.far.switch} <= answering and not {trunk.near, trunk.far} & down:
+                watched.append(trunk)
+                if channel := record_by_switch[trunk.near.switch].channel:
+                    channel.probe(trunk.near)
+        self._cabling.watch(now, watched)
+        self._note_cabling(now, self.accepted)
+
+    def _note_cabling(self, now: float, accepted: Accepted) -> None:
+        before, self.cabling_troubles = self.cabling_troubles, self._cabling.troubles(now)
+        for trouble in sorted(self.cabling_troubles - before, key=str):
+            self._world.journal.write(Event.CABLING_WRONG, link=trouble.trunk.rule, reason=str(trouble))
+        for trouble in sorted(before - self.cabling_troubles, key=str):
+            if trouble.trunk not in {each.trunk for each in self.cabling_troubles}:
+                self._world.journal.write(Event.CABLING_RIGHT, link=trouble.trunk.rule)
+        if self._conditions(accepted.policy) != self._compiled_for:
+            self._rebalance(now, accepted)
 
     def _prepare(self, file: str, text: str) -> tuple[Policy, Mapping[str, SwitchState]]:
         policy = parse_policy(text, file)
@@ -237,9 +283,10 @@ class Runtime:
         return compile_policy(policy, self._compiled_for)
 
     def _conditions(self, policy: Policy) -> Conditions:
-        return Conditions(self.roster.shares, frozenset(self._broken_ports(policy)))
+        miscabled = {end for each in self.cabling_troubles for end in (each.trunk.near, each.trunk.far)}
+        return Conditions(self.roster.shares, frozenset(miscabled | set(self._ports_down(policy))))
 
-    def _broken_ports(self, policy: Policy) -> Iterator[PortRef]:
+    def _ports_down(self, policy: Policy) -> Iterator[PortRef]:
         """Ports of the policy that were down or missing when their switch was last heard of."""
         record_by_switch = {record.session.name: record for record in self.records.values()}
         for ref, _ in ports_of(policy):

@@ -8,6 +8,7 @@ from typing import Any
 
 from controller.openflow.conversation import Conversation
 from controller.openflow.encode import to_wire
+from controller.policy.model import PortRef
 from controller.render import Settings
 from controller.runtime import Runtime, Surroundings
 from controller.store import AcceptedPolicy, StoreError
@@ -57,6 +58,7 @@ class FakeChannel:
         self.switch = switch
         self.due: list[bytes] = []
         self.asked: list[str] = []
+        self.probed: list[PortRef] = []
         self._conversation = Conversation()
 
     def read(self, attempt: int) -> None:
@@ -66,6 +68,9 @@ class FakeChannel:
     def send(self, attempt: int, plan: Plan) -> None:
         self.asked.append(str(plan))
         self.due += self._conversation.send_plan(attempt, plan)
+
+    def probe(self, origin: PortRef) -> None:
+        self.probed.append(origin)
 
     def exchange(self) -> list[Outcome]:
         """Hand one message over; return what its replies mean."""

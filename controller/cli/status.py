@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace, api: ApiClient) -> int:
         )
         for problem in row["problems"]:
             print(f"    ! {problem}")
+    for trouble in status["cabling"]:
+        print(f"  ! {trouble}")
     for dpid in status["unknown_switches"]:
         print(f"  ! a switch with dpid {dpid} is connected, but not in the policy; it is left alone")
     return 0 if status["state"] == "confirmed" else 1

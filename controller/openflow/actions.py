@@ -10,6 +10,7 @@ from functools import singledispatch
 
 from controller.openflow.oxm import header, move_header
 from controller.pipeline.flows import (
+    CONTROLLER_NUMBER,
     Action,
     CommitConnection,
     DecTtl,
@@ -32,6 +33,7 @@ _REG_MOVE, _RESUBMIT_TABLE, _CT = 6, 14, 35
 _CT_COMMIT = 1
 _NO_RECIRCULATION = 0xFF
 _RESUBMIT_SAME_PORT = 0xFFF8
+_WHOLE_PACKET = 0xFFFF  # OFPCML_NO_BUFFER
 _GOTO_TABLE, _APPLY_ACTIONS = 1, 4
 
 
@@ -102,7 +104,8 @@ def _(action: ToGroup) -> bytes:
 
 @encode_action.register
 def _(action: Output) -> bytes:
-    return struct.pack("!HHIH6x", _OUTPUT, 16, action.port, 0)
+    most = _WHOLE_PACKET if action.port == CONTROLLER_NUMBER else 0
+    return struct.pack("!HHIH6x", _OUTPUT, 16, action.port, most)
 
 
 @encode_action.register

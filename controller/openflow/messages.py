@@ -8,7 +8,7 @@ import struct
 from enum import IntEnum
 
 from controller.openflow.actions import encode_actions
-from controller.pipeline.flows import Bucket, Group
+from controller.pipeline.flows import CONTROLLER_NUMBER, Bucket, Group, Output
 from controller.sync.state import WireFlow, WireGroup
 
 VERSION = 5
@@ -18,6 +18,7 @@ MAX_MESSAGE_BYTES = 0xFFFF
 class Type(IntEnum):
     HELLO = 0
     ERROR = 1
+    PACKET_OUT = 13
     FLOW_MOD = 14
     GROUP_MOD = 15
     PORT_STATUS = 12
@@ -123,6 +124,13 @@ def delete_group(xid: int, group_id: int) -> bytes:
 def bundle_control(xid: int, bundle_id: int, control: BundleControl) -> bytes:
     """Open, close, commit or discard a bundle (7.3.9.2)."""
     return message(Type.BUNDLE_CONTROL, xid, struct.pack("!IHH", bundle_id, control, ATOMIC_ORDERED))
+
+
+def packet_out(xid: int, port: int, frame: bytes) -> bytes:
+    """Have the switch send a frame out of a port (7.3.7)."""
+    actions = encode_actions((Output(port),))
+    head = struct.pack("!IIH6x", _NO_BUFFER, CONTROLLER_NUMBER, len(actions))
+    return message(Type.PACKET_OUT, xid, head + actions + frame)
 
 
 def barrier(xid: int) -> bytes:

@@ -62,6 +62,7 @@ REGISTER_MEANINGS = {
 class EthType(IntEnum):
     IPV4 = 0x0800
     ARP = 0x0806
+    LLDP = 0x88CC
     IPV6 = 0x86DD
 
 

@@ -13,6 +13,7 @@ from controller.pipeline.fields import Field
 from controller.pipeline.tables import Table
 
 IN_PORT_NUMBER = 0xFFFF_FFF8  # OFPP_IN_PORT
+CONTROLLER_NUMBER = 0xFFFF_FFFD  # OFPP_CONTROLLER
 
 
 @dataclass(frozen=True, slots=True)

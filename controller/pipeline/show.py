@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from controller.pipeline import fields as f
 from controller.pipeline.fields import CtState, EthType, IpProto, Role, Zone, leg_of
 from controller.pipeline.flows import (
+    CONTROLLER_NUMBER,
     IN_PORT_NUMBER,
     CommitConnection,
     Criterion,
@@ -136,7 +137,8 @@ class Shower:
 
     @_action.register
     def _(self, action: Output) -> str:
-        return "back out" if action.port == IN_PORT_NUMBER else f"port {action.port}"
+        special = {IN_PORT_NUMBER: "back out", CONTROLLER_NUMBER: "to the controller"}
+        return special.get(action.port, f"port {action.port}")
 
     @_action.register
     def _(self, _action: DecTtl) -> str:

@@ -27,6 +27,8 @@ class Event(StrEnum):
     PORT_MISSING = "PortMissing"
     PORT_WENT_DOWN = "PortWentDown"
     PORT_CAME_UP = "PortCameUp"
+    CABLING_WRONG = "CablingWrong"
+    CABLING_RIGHT = "CablingRight"
     MEMBER_CHANGED = "MemberChanged"
     MEMBER_LEFT = "MemberLeft"
     POOL_BECAME_EMPTY = "PoolBecameEmpty"

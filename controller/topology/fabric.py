@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from controller.policy.model import Link, Policy, PortRef
+from controller.policy.model import Policy, PortRef
 
 MAX_TRUNKS = 2047  # two directions each, and a VLAN id has twelve bits of which 0 and 4095 are reserved
 
@@ -39,7 +39,7 @@ class Fabric:
     """All ways between the switches of a policy, without the trunks that are broken."""
 
     def __init__(self, policy: Policy, broken: Iterable[PortRef] = ()) -> None:
-        self._links = policy.links
+        self._policy = policy
         self._broken = frozenset(broken)
         self._switches = tuple(switch.name for switch in policy.switches)
         self._distances: dict[str, dict[str, int]] = {}
@@ -48,7 +48,7 @@ class Fabric:
     def _trunks(self) -> dict[str, list[Trunk]]:
         """Usable trunks by the switch they begin at."""
         found: dict[str, list[Trunk]] = {name: [] for name in self._switches}
-        for trunk in sorted(_directed(self._links)):
+        for trunk in sorted(trunks_of(self._policy)):
             if not {trunk.near, trunk.far} & self._broken:
                 found[trunk.near.switch].append(trunk)
         return found
@@ -56,7 +56,7 @@ class Fabric:
     @cached_property
     def tags(self) -> dict[Trunk, int]:
         """The VLAN id of each trunk's bypass, 1 .. 4094, also of those that are broken."""
-        return {trunk: number for number, trunk in enumerate(sorted(_directed(self._links)), start=1)}
+        return {trunk: number for number, trunk in enumerate(sorted(trunks_of(self._policy)), start=1)}
 
     def trunks_at(self, switch: str) -> list[Trunk]:
         """Return every trunk that begins here, broken or not: what arrives on one must be understood."""
@@ -115,7 +115,8 @@ class Fabric:
         return self._distances[target]
 
 
-def _directed(links: Iterable[Link]) -> Iterator[Trunk]:
-    for link in links:
+def trunks_of(policy: Policy) -> Iterator[Trunk]:
+    """Yield both directions of every link."""
+    for link in policy.links:
         yield Trunk(link.a, link.b)
         yield Trunk(link.b, link.a)

@@ -71,3 +71,55 @@ def test_packets_for_a_gateway_whose_port_is_down_go_to_the_other_one(ring: Ring
         f for f in state.flows.values() if f.because.endswith(".acme-gw1") and f.table.label == "forward"
     ]
     assert [action for action in flow.actions if getattr(action, "value", 0) == 0x02AA00000101]
+
+
+def heard(ring: Ring, at: str, origin: str) -> None:
+    dpid, near = int(at[1]), PortRef(origin[:2], int(origin[3:]))
+    ring.runtime.on_probe(ring.now, dpid, ring.channels[dpid], int(at[3:]), near)
+
+
+def pass_time(ring: Ring, seconds: int, *cables: tuple[str, str]) -> None:
+    """Let time pass while probes travel over these cables, in both directions."""
+    for _ in range(seconds):
+        ring.tick(1.0)
+        for a, b in cables:
+            heard(ring, a, b)
+            heard(ring, b, a)
+
+
+GOOD = (("s1:11", "s2:12"), ("s2:11", "s3:12"), ("s3:11", "s4:12"), ("s4:11", "s1:12"))
+
+
+def test_every_end_of_every_trunk_is_probed(ring: Ring) -> None:
+    ring.tick(1.0)
+    assert {origin for channel in ring.channels.values() for origin in channel.probed} == {
+        PortRef(f"s{number}", port) for number in (1, 2, 3, 4) for port in (11, 12)
+    }
+
+
+def test_right_cabling_is_no_event(ring: Ring) -> None:
+    pass_time(ring, 10, *GOOD)
+    assert ring.events("CablingWrong") == []
+    assert ring.broken() == frozenset()
+
+
+def test_swapped_cables_are_named_and_not_used(ring: Ring) -> None:
+    pass_time(ring, 3, ("s1:11", "s4:12"), ("s3:11", "s2:12"), *GOOD[1:2], *GOOD[3:])
+    reasons = [event["reason"] for event in ring.events("CablingWrong")]
+    assert "s2:12 is cabled to s3:11, the policy says s1:11; remedy: change the cable or `links`" in reasons
+    assert len(reasons) == 4
+    assert ring.broken() == {PortRef("s1", 11), PortRef("s2", 12), PortRef("s3", 11), PortRef("s4", 12)}
+
+
+def test_a_silent_trunk_is_not_used_until_it_is_heard_again(ring: Ring) -> None:
+    pass_time(ring, 10, *GOOD[1:])
+    assert ring.broken() == {PortRef("s1", 11), PortRef("s2", 12)}
+    pass_time(ring, 2, *GOOD)
+    assert len(ring.events("CablingRight")) == 2
+    assert ring.broken() == frozenset()
+
+
+def test_a_trunk_to_a_switch_that_does_not_answer_is_not_judged(ring: Ring) -> None:
+    ring.runtime.on_disconnected(2, ring.channels[2])
+    pass_time(ring, 10, *GOOD[2:])
+    assert ring.broken() == frozenset()

@@ -14,7 +14,17 @@ from controller.compiler.view import ETH_TYPES, SwitchView
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
 from controller.pipeline.fields import VLAN_PRESENT, EthType, Field, IpProto
-from controller.pipeline.flows import Action, DecTtl, Flow, Match, Output, PopTag, SetField, match
+from controller.pipeline.flows import (
+    CONTROLLER_NUMBER,
+    Action,
+    DecTtl,
+    Flow,
+    Match,
+    Output,
+    PopTag,
+    SetField,
+    match,
+)
 from controller.pipeline.tables import Table
 
 _SOLICITATION = 135  # RFC 4861, 4.3
@@ -26,6 +36,9 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
         yield from _admit(view, neighbour)
     for trunk in view.whole.fabric.trunks_at(view.switch.name):
         yield from _arrive(view, trunk.near.port, _NO_TAG, (), trunk.rule)
+        # The controller compares the cabling with the policy. Only our own switches stand on a trunk.
+        probe = match((f.IN_PORT, trunk.near.port), (f.ETH_TYPE, EthType.LLDP))
+        yield Flow(Table.ADMISSION, priorities.HIGH, probe, (Output(CONTROLLER_NUMBER),), None, trunk.rule)
     yield from _bypasses(view)
 
 
