@@ -53,6 +53,24 @@ class PolicyView:
     def mac_by_switch(self) -> dict[str, int]:
         return {switch.name: mac_number(switch.mac) for switch in self.policy.switches}
 
+    @cached_property
+    def own_addresses(self) -> dict[Address, str]:
+        """Every address of the edge itself and of its hosts, and the rule that gives it."""
+        own: dict[Address, str] = {}
+        for pool in self.policy.pools:
+            for address in (*pool.edge, *pool.vip):
+                own.setdefault(address, f"pools.{pool.name}")
+            for member in pool.members:
+                for address in member.addresses:
+                    own.setdefault(address, f"pools.{pool.name}.members.{member.name}")
+        routers = [(f"uplinks.{uplink.name}", uplink) for uplink in self.policy.uplinks]
+        for tenant in self.policy.tenants:
+            routers += [(f"tenants.{tenant.name}.gateways.{each.name}", each) for each in tenant.gateways]
+        for path, router in routers:
+            for address in router.edge:
+                own.setdefault(address, f"{path}.edge.{address}")
+        return own
+
     def stand_in(self, neighbour: Neighbour) -> Neighbour:
         """Return who gets a neighbour's packets: he himself, or one of his kin while his port is down."""
         if neighbour.at not in self.conditions.broken or not neighbour.kin:

@@ -117,14 +117,7 @@ def _scanning(view: SwitchView) -> Iterator[Flow]:
 
 def _outbound(view: SwitchView) -> Iterator[Flow]:
     """Tenants reach the backbone, but neither the edge's own hosts nor its addresses."""
-    own: dict[Address, str] = {}
-    for pool in view.policy.pools:
-        for address in (*pool.edge, *pool.vip):
-            own.setdefault(address, f"pools.{pool.name}")
-        for member in pool.members:
-            for address in member.addresses:
-                own.setdefault(address, f"pools.{pool.name}.members.{member.name}")
-    for address, because in own.items():
+    for address, because in view.whole.own_addresses.items():
         wanted = match(_OUTSIDE, *destination_is(address))
         yield Flow(Table.SERVICE, priorities.NORMAL, wanted, (), None, because)
     for eth_type in ETH_TYPES:

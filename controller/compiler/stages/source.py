@@ -72,17 +72,8 @@ def _ours(view: SwitchView) -> Iterator[tuple[Network, str]]:
     for tenant in view.policy.tenants:
         for prefix in tenant.prefixes:
             yield prefix, f"tenants.{tenant.name}.prefixes.{prefix}"
-    own: dict[Network, str] = {}
-    for pool in view.policy.pools:
-        for address in (*pool.edge, *pool.vip):
-            own.setdefault(ip_network(address), f"pools.{pool.name}")
-        for member in pool.members:
-            for address in member.addresses:
-                own.setdefault(ip_network(address), f"pools.{pool.name}.members.{member.name}")
-    for uplink in view.policy.uplinks:
-        for address in uplink.edge:
-            own.setdefault(ip_network(address), f"uplinks.{uplink.name}.edge.{address}")
-    yield from own.items()
+    for address, because in view.whole.own_addresses.items():
+        yield ip_network(address), because
 
 
 def _lies_inside(network: Network, wide: Network) -> bool:
