@@ -10,7 +10,8 @@ from lab.lab import Lab
 from lab.places import REPOSITORY, Places
 from lab.processes import Process
 
-POLICY = REPOSITORY / "policies" / "demo.yaml"
+POLICIES = REPOSITORY / "policies"
+POLICY = POLICIES / "demo.yaml"
 
 
 class House:
@@ -19,11 +20,15 @@ class House:
     def __init__(self) -> None:
         self.lab = Lab(Places(Path("/run/postern/test-lab")), is_attended=True)
         self._network: Process | None = None
+        self._topology = ""
 
-    def open(self) -> Lab:
+    def open(self, topology: str = "demo") -> Lab:
+        if topology != self._topology:
+            self.close()
         if self._network is None or not self._network.is_alive:
-            self.lab.up("demo", POLICY)
+            self.lab.up(topology, POLICIES / f"{topology}.yaml")
             self._network = next(row.process for row in self.lab.status() if row.part.name == "network")
+            self._topology = topology
         return self.lab
 
     def close(self) -> None:

@@ -87,4 +87,5 @@ def _bypass(view: SwitchView, around: Trunk) -> Bucket:
     fabric = view.whole.fabric
     first = fabric.bypasses[around][0].near.port
     tag = SetField(f.VLAN, VLAN_PRESENT | fabric.tags[around])
-    return Bucket(0, (PushTag(), tag, Output(first)), first)
+    # The bypass may begin with the very trunk that the packet came by.
+    return Bucket(0, (PushTag(), tag, SetField(f.CAME_BY, 0), Output(first)), first)

@@ -1,0 +1,195 @@
+"""Four switches in a ring, two uplinks, a tenant with two gateways: mail crosses, whatever trunk dies."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from controller.api.client import ApiClient
+from lab.demo.cases import CASES, Case
+from lab.demo.judging import complaints
+from lab.evidence import Reader
+from lab.lab import Lab
+from lab.mailing import Letter, send
+from lab.messages import build
+from lab.namespaces import entering
+from lab.services.controllers import api_address
+from tests.lab.conftest import House
+from tests.lab.test_sessions_held import sessions
+
+pytestmark = pytest.mark.lab
+
+_CASES = [case for case in CASES if case.host != "partner"]  # the ring has no rule for the partner
+_LINK_LOSS_MS = 50
+_DATAGRAMS = 3_000
+
+# Numbered datagrams, one each millisecond; the receiver prints how many of them are missing between the
+# first and the last, in the longest run.
+_SEND = """
+import socket, sys, time
+wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+begun = time.monotonic()
+for number in range(int(sys.argv[2])):
+    wire.sendto(str(number).encode(), (sys.argv[1], 53))
+    time.sleep(max(0.0, begun + number * 0.001 - time.monotonic()))
+"""
+_RECEIVE = """
+import socket
+wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+wire.bind(("", 53))
+wire.settimeout(2)
+print("ready", flush=True)
+numbers = []
+try:
+    while True:
+        numbers.append(int(wire.recv(99)))
+except TimeoutError:
+    numbers.sort()
+    print(len(numbers), max(b - a - 1 for a, b in zip(numbers, numbers[1:])))
+"""
+
+
+@pytest.fixture
+def ring(house: House) -> Lab:
+    return house.open("ring")
+
+
+@pytest.fixture
+def reader(ring: Lab) -> Reader:
+    return Reader(ring.scene())
+
+
+@contextmanager
+def down(*interfaces: str) -> Iterator[None]:
+    """Ports whose cable is pulled, for a while."""
+    try:
+        for interface in interfaces:
+            subprocess.run(["ip", "link", "set", interface, "down"], check=True)
+        yield
+    finally:
+        for interface in interfaces:
+            subprocess.run(["ip", "link", "set", interface, "up"], check=True)
+        time.sleep(0.5)
+
+
+def post(ring: Lab, reader: Reader, case: Case) -> list[str]:
+    """Send one message of the demo; return what was otherwise than it should be."""
+    message = build(case.content, "someone@sender.example", case.recipient)
+    since = reader.bookmark()
+    letter = Letter("someone@sender.example", case.recipient, case.server, message, case.tls)
+    told = send(ring.places.pin(case.host), letter)
+    found = reader.find(since, case.mail_host, lambda seen: not complaints(case, told, seen))
+    return complaints(case, told, found)
+
+
+@pytest.mark.parametrize("case", _CASES, ids=lambda case: f"{case.tenant}: {case.title}")
+def test_each_message_of_the_demo_becomes_what_it_must_across_four_switches(
+    ring: Lab, reader: Reader, case: Case
+) -> None:
+    assert post(ring, reader, case) == []
+
+
+@pytest.mark.parametrize("trunk", ["s1-eth11", "s2-eth11", "s3-eth11", "s4-eth11"])
+def test_mail_goes_on_when_a_trunk_dies(ring: Lab, reader: Reader, trunk: str) -> None:
+    with down(trunk):
+        assert [post(ring, reader, case) for case in _CASES[:2]] == [[], []]
+
+
+@pytest.mark.parametrize("trunk", ["s2-eth11", "s4-eth11"])
+def test_open_sessions_outlive_a_trunk(ring: Lab, trunk: str) -> None:
+    with sessions(ring, 12) as opened:
+        with down(trunk):
+            for session in opened[:6]:
+                session.finish()
+        for session in opened[6:]:
+            session.finish()
+
+
+@pytest.mark.parametrize("trunk", ["s1-eth11", "s2-eth11", "s3-eth11", "s4-eth11"])
+def test_sessions_old_and_new_outlive_a_trunk_while_no_controller_runs(ring: Lab, trunk: str) -> None:
+    ring.stop("controller")
+    try:
+        with sessions(ring, 12) as opened, down(trunk):
+            for session in opened:
+                session.finish()
+            with sessions(ring, 12) as others:
+                for session in others:
+                    session.finish()
+    finally:
+        ring.start("controller")
+
+
+def test_open_sessions_move_to_the_other_gateway_when_one_is_cut_off(ring: Lab) -> None:
+    with sessions(ring, 12) as opened, down("s1-eth2"):
+        time.sleep(0.5)
+        for session in opened:
+            session.finish()
+
+
+@pytest.mark.parametrize("is_controlled", [True, False], ids=["controller running", "controller stopped"])
+def test_a_dead_trunk_costs_less_than_fifty_milliseconds_of_packets(ring: Lab, is_controlled: bool) -> None:
+    if not is_controlled:
+        ring.stop("controller")
+    try:
+        pin = ring.places.pin
+        receive = [sys.executable, "-c", _RECEIVE]
+        with subprocess.Popen(
+            entering(pin("globex-mx"), receive), stdout=subprocess.PIPE, text=True
+        ) as receiver:
+            assert receiver.stdout is not None
+            assert receiver.stdout.readline() == "ready\n"
+            arguments = [sys.executable, "-c", _SEND, "203.0.113.74", str(_DATAGRAMS)]
+            with subprocess.Popen(entering(pin("sender"), arguments)) as sender:
+                time.sleep(1)
+                with down("s4-eth11"):
+                    sender.wait(30)
+            arrived, longest_gap = map(int, receiver.stdout.read().split())
+        assert arrived > _DATAGRAMS * 0.9
+        assert longest_gap < _LINK_LOSS_MS
+    finally:
+        if not is_controlled:
+            ring.start("controller")
+
+
+def test_answers_may_come_back_through_another_gateway(ring: Lab, reader: Reader) -> None:
+    """What the edge sends to acme goes in by either gateway; acme-mx answers by the second alone."""
+    before = _packets_into_edge()
+    with sessions(ring, 9) as opened:
+        for session in opened:
+            session.finish()
+    grown = {port: count - before[port] for port, count in _packets_into_edge().items()}
+    assert grown["s3-eth2"] > 20
+    assert grown["s1-eth2"] < 20
+
+
+def _packets_into_edge() -> dict[str, int]:
+    """Return what each gateway of acme has sent to the edge so far, by switch port."""
+    return {
+        port: int(Path(f"/sys/class/net/{port}/statistics/rx_packets").read_text())
+        for port in ("s1-eth2", "s3-eth2")
+    }
+
+
+def test_wrong_cabling_is_named_by_switch_and_port(ring: Lab, tmp_path: Path) -> None:
+    text = Path(ring.scene().policy_file).read_text()
+    crossed = text.replace("{a: s1:11, b: s2:12}", "{a: s1:12, b: s2:12}")
+    crossed = crossed.replace("{a: s4:11, b: s1:12}", "{a: s4:11, b: s1:11}")
+    api = ApiClient(api_address(ring.places))
+    try:
+        api.post("/v1/policy", {"file": "crossed.yaml", "text": crossed})
+        said = _await_troubles(api, 4)
+        assert "s1:11 is cabled to s2:12, the policy says s4:11" in said[0]
+    finally:
+        api.post("/v1/policy", {"file": "ring.yaml", "text": text})
+        assert _await_troubles(api, 0) == []
+
+
+def _await_troubles(api: ApiClient, number: int) -> list[str]:
+    deadline = time.monotonic() + 15
+    while len(said := api.get("/v1/status")["cabling"]) != number and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return list(said)
