@@ -17,8 +17,8 @@ from mininet_topos.parts import Inside, Neighbour, Site
 POOL_EDGE = ("192.0.2.1", "2001:db8:e::1")
 SCANNER_VIPS = ("192.0.2.100", "2001:db8:e::100")
 NAMES = (
-    "acme", "globex", "initech", "umbrella", "hooli", "soylent", "tyrell", "cyberdyne", "wonka", "stark",
-    "wayne", "aperture", "blackmesa", "vandelay", "dunder", "pied", "oscorp", "massive", "gringotts", "duff",
+    "acme", "globex", "initech", "weyland", "hooli", "soylent", "tyrell", "zorg", "wonka", "stark",
+    "wayne", "sirius", "dharma", "vault", "dunder", "pied", "oscorp", "massive", "gekko", "duff",
 )  # fmt: skip
 
 
