@@ -8,7 +8,7 @@ PYTEST := $(PYTHON) -m pytest
 AS_LAB := $(SUDO) env PYTHONDONTWRITEBYTECODE=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint fast check test ovs-tests lab-tests demo lab-down golden docs bench bench-mail bench-steering clean
+.PHONY: help setup lock format lint fast check test ovs-tests lab-tests demo lab-down golden docs bench bench-mail bench-pools bench-steering clean
 
 help: ## what there is (this list)
 	@echo "Postern: steers tenants' mail through scanners, in Open vSwitch."; echo
@@ -61,10 +61,13 @@ golden: ## write the golden files anew; read their diff as code
 docs: ## write the pages that are made from the code: the pipeline, the policy's schema
 	$(PYTHON) -m controller.cli.docs
 
-bench: bench-steering bench-mail ## ours beside the peers, in one run; ratios, and JSON in build/benchmarks
+bench: bench-steering bench-pools bench-mail ## ours beside the peers, in one run; ratios, and JSON in build/benchmarks
 
 bench-steering: ## the steering path beside plain L2 on the same switch (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.steering
+
+bench-pools: ## spread over a pool, time to avoid a dead member, a dead trunk, a stopped controller (root)
+	@$(AS_LAB) $(PYTHON) -m benchmarks.pools
 
 bench-mail: ## the mail gateway beside Postfix smtpd_proxy_filter (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.mail

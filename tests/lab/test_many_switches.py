@@ -1,22 +1,21 @@
 """Four switches in a ring, two uplinks, a tenant with two gateways: mail crosses, whatever trunk dies."""
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from controller.api.client import ApiClient
+from lab.datagrams import Stream, send_stream
 from lab.demo.cases import CASES, Case
 from lab.demo.judging import complaints
 from lab.evidence import Reader
 from lab.lab import Lab
 from lab.mailing import Letter, send
 from lab.messages import build
-from lab.namespaces import entering
 from lab.services.controllers import api_address
 from tests.lab.conftest import House
 from tests.lab.test_sessions_held import sessions
@@ -27,30 +26,7 @@ _CASES = [case for case in CASES if case.host != "partner"]  # the ring has no r
 _LINK_LOSS_MS = 50
 _DATAGRAMS = 3_000
 
-# Numbered datagrams, one each millisecond; the receiver prints how many of them are missing between the
-# first and the last, in the longest run.
-_SEND = """
-import socket, sys, time
-wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-begun = time.monotonic()
-for number in range(int(sys.argv[2])):
-    wire.sendto(str(number).encode(), (sys.argv[1], 53))
-    time.sleep(max(0.0, begun + number * 0.001 - time.monotonic()))
-"""
-_RECEIVE = """
-import socket
-wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-wire.bind(("", 53))
-wire.settimeout(2)
-print("ready", flush=True)
-numbers = []
-try:
-    while True:
-        numbers.append(int(wire.recv(99)))
-except TimeoutError:
-    numbers.sort()
-    print(len(numbers), max(b - a - 1 for a, b in zip(numbers, numbers[1:])))
-"""
+_STREAM = Stream("sender", "globex-mx", "203.0.113.74", 53)
 
 
 @pytest.fixture
@@ -135,21 +111,10 @@ def test_a_dead_trunk_costs_less_than_fifty_milliseconds_of_packets(ring: Lab, i
     if not is_controlled:
         ring.stop("controller")
     try:
-        pin = ring.places.pin
-        receive = [sys.executable, "-c", _RECEIVE]
-        with subprocess.Popen(
-            entering(pin("globex-mx"), receive), stdout=subprocess.PIPE, text=True
-        ) as receiver:
-            assert receiver.stdout is not None
-            assert receiver.stdout.readline() == "ready\n"
-            arguments = [sys.executable, "-c", _SEND, "203.0.113.74", str(_DATAGRAMS)]
-            with subprocess.Popen(entering(pin("sender"), arguments)) as sender:
-                time.sleep(1)
-                with down("s4-eth11"):
-                    sender.wait(30)
-            arrived, longest_gap = map(int, receiver.stdout.read().split())
-        assert arrived > _DATAGRAMS * 0.9
-        assert longest_gap < _LINK_LOSS_MS
+        with ExitStack() as stack:
+            passed = send_stream(ring, _STREAM, _DATAGRAMS, lambda: stack.enter_context(down("s4-eth11")))
+        assert passed.arrived > _DATAGRAMS * 0.9
+        assert passed.longest_gap < _LINK_LOSS_MS
     finally:
         if not is_controlled:
             ring.start("controller")

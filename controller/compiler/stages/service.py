@@ -7,6 +7,7 @@ tenant: not because a flow forbids it, but because no flow exists.
 from collections.abc import Iterator
 
 from controller.compiler.neighbours import mac_number
+from controller.compiler.slots import bucket_weights
 from controller.compiler.view import (
     ETH_TYPES,
     SMTP_PORT,
@@ -46,14 +47,15 @@ def build_groups(view: SwitchView) -> Iterator[Group]:
 
 def _group(view: SwitchView, pool: Pool) -> Group:
     """A bucket for each member that takes new sessions; sessions of the others follow their labels."""
+    members = [member for member in pool.members if view.share(pool, member)]
+    weights = bucket_weights([view.share(pool, member) for member in members])
     buckets = tuple(
         Bucket(
-            view.share(pool, member),
-            (SetField(f.ETH_DST, mac_number(member.mac)), Resubmit(Table.COMMIT)),
-            watch_port=view.watched_port(member),
+            weight,
+            (SetField(f.ETH_DST, mac_number(members[index].mac)), Resubmit(Table.COMMIT)),
+            watch_port=view.watched_port(members[index]),
         )
-        for member in pool.members
-        if view.share(pool, member)
+        for index, weight in weights
     )
     return Group(group_id(pool.name), buckets, f"pools.{pool.name}")
 
