@@ -115,6 +115,7 @@ def _sink(lab: Lab, host: str) -> Iterator[None]:
 def _plain_bridge(lab: Lab) -> Iterator[None]:
     """A second bridge of the same switch program, from the client to the first sink, by MAC alone."""
     ends = ((_CLIENT, "benchc", _PLAIN_CLIENT, 1), (_SINKS[0], "benchs", _PLAIN_SERVER, 2))
+    _vsctl(f"--if-exists del-br {_BRIDGE}")  # a run that was killed may have left it
     _vsctl(f"add-br {_BRIDGE} -- set bridge {_BRIDGE} datapath_type=netdev fail_mode=secure")
     try:
         for host, name, address, number in ends:

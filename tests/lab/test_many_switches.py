@@ -13,6 +13,8 @@ from lab.datagrams import Stream, send_stream
 from lab.demo.cases import CASES, Case
 from lab.demo.judging import complaints
 from lab.evidence import Reader
+from lab.frames import Segment
+from lab.frames import send as send_frames
 from lab.lab import Lab
 from lab.mailing import Letter, send
 from lab.messages import build
@@ -158,3 +160,41 @@ def _await_troubles(api: ApiClient, number: int) -> list[str]:
     while len(said := api.get("/v1/status")["cabling"]) != number and time.monotonic() < deadline:
         time.sleep(0.2)
     return list(said)
+
+
+@contextmanager
+def unplanned_cable() -> Iterator[tuple[str, str]]:
+    """A cable between two switches of which the policy knows nothing, beside the ring: a loop."""
+    ends = {"stray1": "s1", "stray3": "s3"}
+    _run("ip link add stray1 type veth peer name stray3")
+    try:
+        for end, switch in ends.items():
+            _run(f"sysctl -qw net.ipv6.conf.{end}.disable_ipv6=1")
+            _run(f"ip link set {end} arp off up")
+            _run(f"ovs-vsctl --timeout=10 add-port {switch} {end}")
+        yield "stray1", "stray3"
+    finally:
+        for end, switch in ends.items():
+            _run(f"ovs-vsctl --timeout=10 --if-exists del-port {switch} {end}")
+        _run("ip link del stray1")
+
+
+def _run(command: str) -> None:
+    subprocess.run(command.split(), check=True, capture_output=True)
+
+
+def test_nothing_is_flooded_and_an_unplanned_cable_carries_nothing(ring: Lab) -> None:
+    everybody = ("ff:ff:ff:ff:ff:ff", "33:33:00:00:00:01", "01:00:5e:00:00:01", "02:99:99:99:99:99")
+    with unplanned_cable() as ends:
+        for host in ("bbr1", "acme-gw2", "proxy2"):
+            own = ring.scene().network.host(host).ports[0].mac
+            frames = [
+                Segment(own, mac, "198.51.100.10", "203.0.113.10", 3000 + number).to_frame()
+                for number, mac in enumerate(everybody)
+            ]
+            send_frames(ring.places.pin(host), f"{host}-eth0", frames)
+        with sessions(ring, 3) as opened:
+            for session in opened:
+                session.finish()
+        counts = [int(Path(f"/sys/class/net/{end}/statistics/tx_packets").read_text()) for end in ends]
+    assert counts == [0, 0]
