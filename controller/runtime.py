@@ -29,6 +29,7 @@ from controller.sync.state import WireState
 from controller.telemetry.journal import Event, Journal
 from controller.topology.cabling import PROBE_INTERVAL_S, Cabling, CablingTrouble
 from controller.topology.fabric import trunks_of
+from controller.topology.homes import moved_homes
 
 
 class Channel(Protocol):
@@ -275,6 +276,8 @@ class Runtime:
             states = self._compile(carried)
         self._publish(policy, revision)
         self._world.journal.write(Event.POLICY_ACCEPTED, revision=revision, file=file)
+        for text in moved_homes(self.accepted.policy, policy) if self.accepted else ():
+            self._world.journal.write(Event.HOME_MOVED, reason=text)
         self._match_records(now, policy)
         return self._set_desired(now, Accepted(revision, file, carried, states, self._encode(states)))
 

@@ -16,6 +16,7 @@ from controller.errors import PolicyErrors
 from controller.pools.roster import UnknownMember
 from controller.runtime import Runtime
 from controller.store import StoreError
+from controller.topology.homes import moved_homes
 
 T = TypeVar("T")
 Ask = Callable[[Callable[[Runtime], T]], T]
@@ -117,7 +118,8 @@ def _preview(runtime: Runtime, file: str, text: str) -> dict[str, Any]:
     accepted = runtime.accepted
     before = reports.show_flows(accepted.policy, accepted.states) if accepted else {}
     plans = {name: str(runtime.plan_for(name, state)) for name, state in states.items()}
-    return {"switches": reports.compare_flows(before, after), "plans": plans}
+    warnings = moved_homes(accepted.policy, policy) if accepted else []
+    return {"switches": reports.compare_flows(before, after), "plans": plans, "warnings": warnings}
 
 
 class _Flows:

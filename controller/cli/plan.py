@@ -26,6 +26,8 @@ def run(arguments: argparse.Namespace, api: ApiClient) -> int:
             print(f"  - {line}")
         for line in change["added"]:
             print(f"  + {line}")
+    for warning in answer["warnings"]:
+        print(f"! {warning}")
     if not any(change["added"] or change["removed"] for change in answer["switches"].values()):
         print("nothing would change")
     return 0

@@ -27,6 +27,7 @@ class Event(StrEnum):
     PORT_MISSING = "PortMissing"
     PORT_WENT_DOWN = "PortWentDown"
     PORT_CAME_UP = "PortCameUp"
+    HOME_MOVED = "HomeMoved"
     CABLING_WRONG = "CablingWrong"
     CABLING_RIGHT = "CablingRight"
     MEMBER_CHANGED = "MemberChanged"
