@@ -22,6 +22,7 @@ from controller.policy.model import (
     Policy,
     Pool,
     PoolKind,
+    PortRef,
     Switch,
     Tenant,
 )
@@ -70,21 +71,6 @@ class PolicyView:
             for address in router.edge:
                 own.setdefault(address, f"{path}.edge.{address}")
         return own
-
-    def stand_in(self, neighbour: Neighbour) -> Neighbour:
-        """Return who gets a neighbour's packets: he himself, or one of his kin while his port is down."""
-        if neighbour.at not in self.conditions.broken or not neighbour.kin:
-            return neighbour
-        for other in self.neighbours:
-            is_able = other.kin == neighbour.kin and other.families >= neighbour.families
-            if is_able and other.at not in self.conditions.broken:
-                return other
-        return neighbour
-
-    def able(self, attachments: tuple[Attachment, ...], version: int) -> list[Attachment]:
-        """Return those that speak a family, without those whose port is down unless all are."""
-        speaking = [each for each in attachments if any(a.version == version for a in each.edge)]
-        return [each for each in speaking if each.at not in self.conditions.broken] or speaking
 
 
 @dataclass(frozen=True)
@@ -164,8 +150,30 @@ class SwitchView:
         """Return the port whose death takes a neighbour out of a group; 0: it is another switch's."""
         return neighbour.at.port if self.is_here(neighbour) else 0
 
+    def can_reach(self, at: PortRef) -> bool:
+        """Say whether a port is up, and some way leads to its switch."""
+        whole = self.whole
+        return at not in whole.conditions.broken and whole.fabric.is_reachable(self.switch.name, at.switch)
+
+    def stand_in(self, neighbour: Neighbour) -> Neighbour:
+        """Return who gets a neighbour's packets: he himself, or one of his kin while he cannot be reached."""
+        if not neighbour.kin or self.can_reach(neighbour.at):
+            return neighbour
+        for other in self.whole.neighbours:
+            is_able = other.kin == neighbour.kin and other.families >= neighbour.families
+            if is_able and self.can_reach(other.at):
+                return other
+        return neighbour
+
+    def able(self, attachments: tuple[Attachment, ...], version: int) -> list[Attachment]:
+        """Return those that speak a family, without those that cannot be reached unless none can."""
+        speaking = [each for each in attachments if any(a.version == version for a in each.edge)]
+        return [each for each in speaking if self.can_reach(each.at)] or speaking
+
     def share(self, pool: Pool, member: Member) -> int:
-        """Return a member's part of the pool's new sessions; 0: it gets none."""
+        """Return a member's part of the pool's new sessions; 0: it gets none, or cannot be reached."""
+        if not self.whole.fabric.is_reachable(self.switch.name, member.at.switch):
+            return 0
         shares = self.whole.conditions.shares
         return shares.get(f"pools.{pool.name}.members.{member.name}", member.weight)
 

@@ -198,3 +198,14 @@ def test_nothing_is_flooded_and_an_unplanned_cable_carries_nothing(ring: Lab) ->
                 session.finish()
         counts = [int(Path(f"/sys/class/net/{end}/statistics/tx_packets").read_text()) for end in ends]
     assert counts == [0, 0]
+
+
+def test_mail_goes_on_when_a_whole_switch_is_cut_off(ring: Lab, reader: Reader) -> None:
+    """With s2 go a proxy and a scanner; no agent needs to say so."""
+    with down("s2-eth11", "s2-eth12"):
+        time.sleep(0.5)
+        for _ in range(2):
+            with sessions(ring, 12) as opened:
+                for session in opened:
+                    session.finish()
+        assert post(ring, reader, _CASES[0]) == []

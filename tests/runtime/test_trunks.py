@@ -123,3 +123,12 @@ def test_a_trunk_to_a_switch_that_does_not_answer_is_not_judged(ring: Ring) -> N
     ring.runtime.on_disconnected(2, ring.channels[2])
     pass_time(ring, 10, *GOOD[2:])
     assert ring.broken() == frozenset()
+
+
+def test_members_on_a_switch_that_is_cut_off_get_no_sessions_from_the_others(ring: Ring) -> None:
+    ring.port("s1:11", is_down=True)
+    ring.port("s3:12", is_down=True)
+    state = ring.runtime.accepted.states["s1"]  # type: ignore[union-attr]
+    (pool,) = [group for group in state.groups.values() if group.because == "pools.proxies"]
+    receivers = {action.value for bucket in pool.buckets for action in bucket.actions[:1]}  # type: ignore[union-attr]
+    assert receivers == {0x02_CC_00_00_00_01, 0x02_CC_00_00_00_03}

@@ -33,7 +33,7 @@ from controller.topology.fabric import Trunk
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:
     for neighbour in view.whole.neighbours:
-        receiver = view.whole.stand_in(neighbour)
+        receiver = view.stand_in(neighbour)
         rename = (SetField(f.ETH_DST, receiver.mac),) if receiver is not neighbour else ()
         if actions := _deliver(view, receiver.at):
             yield _forward(neighbour.mac, (*rename, *actions), neighbour.path)

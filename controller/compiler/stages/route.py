@@ -25,7 +25,7 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
         for prefix in tenant.prefixes:
             band = priorities.longest_prefix(priorities.NORMAL, prefix.prefixlen)
             because = f"tenants.{tenant.name}.prefixes.{prefix}"
-            able = view.whole.able(tenant.gateways, prefix.version)
+            able = view.able(tenant.gateways, prefix.version)
             name = gateways_name(tenant, prefix.version)
             yield _route(band, match(*destination_is(prefix)), able, name, because)
     if view.tenants:
@@ -37,7 +37,7 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
 def build_groups(view: SwitchView) -> Iterator[Group]:
     for tenant in view.tenants:
         for family in sorted({prefix.version for prefix in tenant.prefixes}):
-            able = view.whole.able(tenant.gateways, family)
+            able = view.able(tenant.gateways, family)
             name, because = gateways_name(tenant, family), f"tenants.{tenant.name}.gateways"
             yield from _group(view, able, name, because)
     if view.tenants:
@@ -47,7 +47,7 @@ def build_groups(view: SwitchView) -> Iterator[Group]:
 
 def _ways_out(view: SwitchView) -> Iterator[tuple[int, list[Attachment]]]:
     for version in _ETH_TYPES:
-        if able := view.whole.able(view.policy.uplinks, version):
+        if able := view.able(view.policy.uplinks, version):
             yield version, able
 
 
