@@ -9,14 +9,14 @@ from functools import cached_property
 from ipaddress import IPv4Network, ip_network
 
 from controller.compiler.conditions import ALL_IS_WELL, Conditions
-from controller.compiler.neighbours import GATEWAY_KINDS, Neighbour, mac_number, neighbours_of
+from controller.compiler.neighbours import ROLE_BY_KIND, Neighbour, mac_number, neighbours_of
+from controller.compiler.ways import Way, first_stop, way_of
 from controller.pipeline import fields as f
 from controller.pipeline.fields import EthType, Field, IpProto, Zone, zone_number
 from controller.policy.model import (
     Address,
     Attachment,
     Mail,
-    MailMode,
     Member,
     Network,
     Policy,
@@ -145,12 +145,17 @@ class SwitchView:
 
     @property
     def gateway_members(self) -> Iterator[tuple[Pool, Member]]:
-        """Members here of pools whose hosts run the mail gateway."""
+        """Members here of pools whose hosts answer for tenants' addresses."""
         for pool in self.policy.pools:
-            if pool.kind in GATEWAY_KINDS:
+            if pool.kind in ROLE_BY_KIND:
                 for member in pool.members:
                     if self.is_here(member):
                         yield pool, member
+
+    @property
+    def has_responders(self) -> bool:
+        """Say whether a responder's packets may come here, over whatever way."""
+        return any(pool.kind is PoolKind.RESPONDER for pool in self.policy.pools)
 
     @property
     def gateway_pools(self) -> tuple[Pool, ...]:
@@ -166,12 +171,15 @@ class SwitchView:
 
     def share(self, pool: Pool, member: Member) -> int:
         """Return a member's part of the pool's new sessions; 0: it gets none."""
-        shares = self.whole.conditions.shares
-        return shares.get(f"pools.{pool.name}.members.{member.name}", member.weight)
+        return self.whole.conditions.share(pool, member)
 
     def first_stop(self, mail: Mail) -> Pool:
         """Return the pool that the switch hands a tenant's mail to."""
-        return self.whole.pool_by_name[mail.proxies if mail.mode is MailMode.PROXY else mail.scanners]
+        return first_stop(self.policy, mail)
+
+    def way_of(self, mail: Mail) -> Way:
+        """Return where new mail of a tenant goes now."""
+        return way_of(self.policy, self.whole.conditions, mail)
 
     def scanners_asked_by(self, pool: Pool) -> tuple[Pool, ...]:
         """Return the scanner pools that a pool of proxies may reach: all, in the policy's order.

@@ -101,7 +101,7 @@ class Controller:
 
 @pytest.fixture
 def controller(ovs: DummyOvs) -> Iterator[Controller]:
-    ovs.add_bridge("s1", 1, ports=7)
+    ovs.add_bridge("s1", 1, ports=8)
     running = Controller(ovs)
     ovs.vsctl("set-controller", "s1", f"tcp:127.0.0.1:{running.port}")
     ovs.vsctl("set", "controller", "s1", "inactivity_probe=1000", "max_backoff=1000")
