@@ -16,6 +16,7 @@ _EPILOG = """\
 states:
   joining    not yet proved well: no new sessions until its agent's first good report
   up         takes new sessions, by its weight
+  full       at its limit; gets new sessions again when it is below nine tenths of it
   draining   keeps its sessions, gets no new ones
   empty      draining, and its last session has ended: safe to stop
   leaving    no longer in the policy; finishing its sessions
@@ -75,14 +76,16 @@ def _add_patience(parser: argparse.ArgumentParser) -> None:
 def _list(_arguments: argparse.Namespace, api: ApiClient) -> int:
     is_good = True
     for pool in api.get("/v1/pools"):
-        note = "  ! nobody takes new sessions" if pool["is_empty"] else ""
-        is_good &= not pool["is_empty"]
-        print(f"{pool['name']} ({pool['kind']}){note}")
+        is_good &= not pool["troubles"]
+        print(f"{pool['name']} ({pool['kind']})")
+        for trouble in pool["troubles"]:
+            print(f"  ! {trouble}")
         for member in pool["members"]:
             sessions = "?" if member["sessions"] is None else member["sessions"]
+            limit = f" of {member['limit']}" if member["limit"] else ""
             print(
                 f"  {member['name']:<16} {member['state']:<10} weight {member['weight']:<4} "
-                f"{sessions} {'session' if sessions == 1 else 'sessions'}"
+                f"{sessions}{limit} {'session' if sessions == 1 else 'sessions'}"
                 f"{'  ! ' + member['detail'] if member['detail'] else ''}"
             )
     return 0 if is_good else 1
