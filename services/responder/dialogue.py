@@ -1,16 +1,18 @@
 """What a responder says to one client, from greeting to end. Bytes in, bytes out; no socket, no clock.
 
 Where to refuse decides when mail comes back. A 421 or 5xx *instead of the greeting*, or silence, is
-a failure of the host: Postfix then throttles the whole destination and puts off mail that it has not
-even tried, Exim and Sendmail keep a retry time for the host. A 4xx *to MAIL* is about this message
-alone: it is kept and tried again, and the next message is tried at once, which may be when the pool
-takes mail again. Likewise a 5xx instead of the greeting is taken for a passing trouble (Postfix:
+a failure of the host: Postfix, after a few, holds the whole destination for dead and puts off mail
+that it has not even tried, for five minutes and more; Exim and Sendmail keep a retry time for the
+host. A 4xx *to MAIL* is about this message alone: it is kept and tried again, and the next message is
+tried at once, which may be when the pool takes mail again (tests/lab/test_empty_pool.py shows it with
+a real Postfix). Likewise a 5xx instead of the greeting is taken for a passing trouble (Postfix:
 `smtp_skip_5xx_greeting`), while a 5xx to MAIL is what makes a sender bounce, with our text in the bounce.
 
 So clients are greeted, and offered what spares them from giving up before MAIL: a sender of a
 message with a UTF-8 address, or with eight bits, bounces it by itself where SMTPUTF8 or 8BITMIME is
-not offered. Nothing is ever taken: there is no RCPT, no DATA, no BDAT. A client that would go on
-with a second message in the same session is sent away to begin a new one.
+not offered. Nothing is ever taken: there is no RCPT, no DATA, no BDAT. Who has heard the refusal may
+only take leave: a sender that kept the session for its next message (Postfix does, under load) would
+be refused here while the pool takes mail again.
 """
 
 from services.mail.protocol import catalogue
@@ -69,12 +71,15 @@ class Dialogue:
 
     def _answer(self, line: bytes) -> bytes:
         verb = verb_of(line)
-        if verb == "MAIL":
-            return self._refuse(line)
-        if verb in _LAST_WORDS:
-            return self.end(catalogue.NEED_MAIL)
         if verb == "QUIT":
             return self.end(catalogue.BYE)
+        if self.mail:
+            return self.end(_SENT_AWAY)
+        if verb == "MAIL":
+            self.mail = line
+            return self._own(self._refusal)
+        if verb in _LAST_WORDS:
+            return self.end(catalogue.NEED_MAIL)
         if verb == "EHLO":
             return _HELLO
         if verb == "HELO":
@@ -82,12 +87,6 @@ class Dialogue:
         if verb in ("RSET", "NOOP"):
             return _FINE
         return self._own(catalogue.NEED_MAIL if verb == "RCPT" else catalogue.UNKNOWN_COMMAND)
-
-    def _refuse(self, line: bytes) -> bytes:
-        if self.mail:
-            return self.end(_SENT_AWAY)
-        self.mail = line
-        return self._own(self._refusal)
 
     def _own(self, reply: str) -> bytes:
         return with_trace(reply, self._trace)

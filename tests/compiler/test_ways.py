@@ -1,6 +1,7 @@
 """Where new mail goes when a tenant's first stop takes nobody, and that nothing else ever goes unscanned."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
@@ -18,6 +19,7 @@ from controller.pipeline.tables import Table
 from controller.policy.model import OnEmpty, Policy
 from controller.policy.parse import parse_policy
 from tests.compiler.conftest import POLICIES
+from tests.compiler.reach import Reach, addresses_of, probes_between
 
 DEMO = (POLICIES / "demo.yaml").read_text()
 GOLDEN = Path(__file__).parent / "golden"
@@ -154,3 +156,16 @@ def test_no_flow_lets_a_responder_begin_anything(conditions: Conditions) -> None
     assert {flow.table for flow in of_responder} == {Table.SOURCE, Table.HOME, Table.TRACK, Table.RESUME}
     assert legs == {Zone.OUTSIDE}
     assert all(not flow.actions and flow.goto is None for flow in of_responder if flow.table is Table.RESUME)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+@pytest.mark.parametrize("conditions", [ALL_IS_WELL, resting(*PROXIES)], ids=["well", "empty"])
+def test_no_first_packet_of_a_responder_reaches_anybody_whatever_it_claims(
+    choice: str, conditions: Conditions
+) -> None:
+    edge = Reach(demo_with(choice), conditions)
+    (responder,) = [each for each in edge.neighbours if each.role is Role.RESPONDER]
+    everybody = [address for some in addresses_of(edge.policy).values() for address in some]
+    for probe in probes_between(everybody, everybody):
+        assert edge.reached(responder, probe) == set()
+        assert edge.reached(responder, replace(probe, source_port=25)) == set()

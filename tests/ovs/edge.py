@@ -7,6 +7,7 @@ from pathlib import Path
 from ryu.lib.packet import arp, ethernet, packet
 
 from controller.compiler.compile import compile_policy
+from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.openflow.client import SwitchClient
 from controller.openflow.encode import to_wire
 from controller.policy.model import Policy
@@ -53,9 +54,9 @@ class EdgeUnderTest:
             ovs.vsctl("set", "interface", f"s1p{port}", f"options:tx_pcap={self._capture(port)}")
         self.apply(read_policy(DEMO))
 
-    def apply(self, policy: Policy) -> Plan:
+    def apply(self, policy: Policy, conditions: Conditions = ALL_IS_WELL) -> Plan:
         """Bring the switch in step with a policy; return what was sent."""
-        desired = to_wire(compile_policy(policy)["s1"])
+        desired = to_wire(compile_policy(policy, conditions)["s1"])
         with SwitchClient(self.ovs.management_socket("s1")) as client:
             plan = difference(desired, client.read().installed)
             if not plan.is_empty:
