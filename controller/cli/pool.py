@@ -121,6 +121,7 @@ def _roll(arguments: argparse.Namespace, api: ApiClient) -> int:
                 [f"the command ended with {code}; {name} stays drained: postern pool resume {name}"]
             )
         _set(api, name, False)
+        _await_well(api, member, arguments.patience)
     print(f"all {len(members)} members of {arguments.pool} have been restarted")
     return 0
 
@@ -131,12 +132,27 @@ def _set(api: ApiClient, name: str, is_drained: bool) -> dict[str, Any]:
     return member
 
 
+def _await_well(api: ApiClient, wanted: dict[str, Any], patience_s: float) -> None:
+    """Wait until a member takes new sessions again: before that, the next one must not be drained."""
+    deadline = time.monotonic() + patience_s
+    while (member := _look_at(api, wanted))["state"] in ("down", "joining"):
+        if time.monotonic() > deadline:
+            why = member["detail"] or "nobody has reported on it"
+            raise ApiError([f"{member['name']} is {member['state']} after {patience_s:.0f} s: {why}"])
+        time.sleep(_POLL_S)
+    print(f"  {member['name']}: {member['state']}", flush=True)
+
+
+def _look_at(api: ApiClient, wanted: dict[str, Any]) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = [member for pool in api.get("/v1/pools") for member in pool["members"]]
+    return next(m for m in rows if (m["pool"], m["name"]) == (wanted["pool"], wanted["name"]))
+
+
 def _await_empty(api: ApiClient, wanted: dict[str, Any], patience_s: float) -> None:
     """Show how many sessions are left until there is none. Raise `ApiError` when patience ends."""
     deadline, last = time.monotonic() + patience_s, None
     while True:
-        rows = [member for pool in api.get("/v1/pools") for member in pool["members"]]
-        member = next(m for m in rows if (m["pool"], m["name"]) == (wanted["pool"], wanted["name"]))
+        member = _look_at(api, wanted)
         if member["sessions"] is None:
             raise ApiError(["its sessions cannot be counted: the switch is not on the controller's machine"])
         if member["sessions"] != last:

@@ -242,6 +242,26 @@ def test_a_member_is_drained_and_resumed(postern: Postern, controller: Northboun
     assert postern("pool", "resume", "proxy1").out == "  proxy1: up\n"
 
 
+def test_a_pool_is_rolled_through_member_by_member(postern: Postern, controller: Northbound) -> None:
+    controller.sessions = {}
+    answer = postern("pool", "roll", "proxies", "--command", "true")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines()[-1] == "all 2 members of proxies have been restarted"
+    assert controller.world.runtime.roster.resting == frozenset()
+
+
+def test_rolling_stops_before_the_next_member_when_one_does_not_come_back(
+    postern: Postern, controller: Northbound
+) -> None:
+    controller.sessions = {}
+    for _ in range(2):
+        controller.world.runtime.on_report(0.0, "proxy1", False, "refused")
+    answer = postern("pool", "roll", "proxies", "--command", "true", "--patience", "0")
+    assert answer.code == 1
+    assert answer.err == "proxy1 is down after 0 s: refused\n"
+    assert controller.world.runtime.roster.resting == {"pools.proxies.members.proxy1"}
+
+
 def test_a_member_that_nobody_knows_is_an_error_that_names_the_known(
     postern: Postern, controller: Northbound
 ) -> None:
