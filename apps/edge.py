@@ -119,7 +119,7 @@ class Edge(app_manager.RyuApp):
         signal.signal(signal.SIGHUP, lambda *_: self._queue.put((self._reload, None)))
         self.threads.append(hub.spawn(self._loop))
         self.threads.append(hub.spawn(self._tick))
-        self.threads.append(hub.spawn(self._watch_draining))
+        self.threads.append(hub.spawn(self._watch_sessions))
         api = build_app(self._ask, Outside(time.monotonic, self._packet_ins, self._count_sessions))
         self.threads.append(hub.spawn(serve_api, self._settings.api, api))
 
@@ -152,11 +152,11 @@ class Edge(app_manager.RyuApp):
                 self._watched = modified
                 self._queue.put((self._reload, None))
 
-    def _watch_draining(self) -> None:
-        """While somebody drains, look whether he is empty yet."""
+    def _watch_sessions(self) -> None:
+        """Count while somebody drains, who may be empty now, or has a limit, which may be reached."""
         while True:
             hub.sleep(_COUNT_S)
-            if any(member.state in _FINISHING for member in self._runtime.roster.members):
+            if any(each.limit or each.state in _FINISHING for each in self._runtime.roster.members):
                 counts = self._count_sessions()
                 if counts is not None:
                     work = partial(Runtime.on_counts, now=time.monotonic(), sessions_by_mac=counts)

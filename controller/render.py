@@ -1,28 +1,52 @@
-"""What each pool of mail gateways needs to know of the policy, as the JSON they read. Pure.
+"""What each pool of mail gateways and of responders needs to know of the policy, as the JSON they read. Pure.
 
-The format is the contract with `services/mail/settings.py`, which shares no code
-with the controller: programs of different hosts and releases meet here.
+The format is the contract with `services/mail/settings.py` and
+`services/responder/settings.py`, which share no code with the controller:
+programs of different hosts and releases meet here.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from controller.policy.model import Mail, MailMode, Policy, Pool, PoolKind, ScanRule, Tenant
+from controller.policy.model import Mail, MailMode, OnEmpty, Policy, Pool, PoolKind, ScanRule, Tenant
 
 FORMAT = 1
 _SMTP_PORT = 25
+_GATEWAY_ROLES = {PoolKind.MAIL_PROXY: "proxy", PoolKind.SCANNER: "scanner"}
 _OWN_CLAMD = {"host": "127.0.0.1", "port": 3310}
 
 Settings = dict[str, Any]
 
 
 def render_gateways(policy: Policy, revision: int) -> Mapping[str, Settings]:
-    """Return the settings of every pool whose hosts run the mail gateway, by pool name."""
-    kinds = {PoolKind.MAIL_PROXY: "proxy", PoolKind.SCANNER: "scanner"}
+    """Return the settings of every pool whose hosts speak SMTP with clients, by pool name."""
+    settings = {}
+    for pool in policy.pools:
+        if pool.kind is PoolKind.RESPONDER:
+            settings[pool.name] = _render_responders(policy, pool, revision)
+        elif role := _GATEWAY_ROLES.get(pool.kind):
+            settings[pool.name] = _render_pool(policy, pool, role, revision)
+    return settings
+
+
+def _render_responders(policy: Policy, pool: Pool, revision: int) -> Settings:
+    """Whoever is led to a responder is put off, but for those whose mail shall be refused."""
     return {
-        pool.name: _render_pool(policy, pool, kinds[pool.kind], revision)
-        for pool in policy.pools
-        if pool.kind in kinds
+        "format": FORMAT,
+        "revision": revision,
+        "role": "responder",
+        "pool": pool.name,
+        "port": _SMTP_PORT,
+        "transparent": True,
+        "tenants": [
+            {
+                "name": tenant.name,
+                "servers": [str(server) for server in tenant.mail.servers],
+                "answer": "reject" if tenant.mail.on_empty is OnEmpty.REJECT else "tempfail",
+            }
+            for tenant in policy.tenants
+            if tenant.mail
+        ],
     }
 
 
@@ -40,6 +64,7 @@ def _render_pool(policy: Policy, pool: Pool, role: str, revision: int) -> Settin
         "pool": pool.name,
         "port": _SMTP_PORT,
         "tenants": tenants,
+        "limits": {member.name: member.limit for member in pool.members if member.limit},
         "transparent": True,
         "trusted_sources_refused": _own_addresses(policy),
     }

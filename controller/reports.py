@@ -25,6 +25,7 @@ def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
             "switches": [],
             "unknown_switches": [],
             "cabling": [],
+            "pools": [],
         }
     rows = [
         _switch_row(dpid, record, accepted, packet_ins.get(dpid, 0))
@@ -39,6 +40,7 @@ def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
         "packet_ins": sum(packet_ins.values()),
         "switches": rows,
         "unknown_switches": [f"{dpid:016x}" for dpid in sorted(runtime.strangers)],
+        "pools": [f"{each.pool} {line}" for each in runtime.troubles for line in each.lines],
         "cabling": sorted(map(str, runtime.cabling_troubles)),
     }
 
@@ -52,7 +54,7 @@ def pools(runtime: Runtime) -> list[Json]:
         {
             "name": pool.name,
             "kind": pool.kind.value,
-            "is_empty": not any(m.takes_new_sessions for m in runtime.roster.members if m.pool == pool.name),
+            "troubles": [line for each in runtime.troubles if each.pool == pool.name for line in each.lines],
             "members": [member_row(each) for each in runtime.roster.members if each.pool == pool.name],
         }
         for pool in accepted.policy.pools
@@ -66,6 +68,7 @@ def member_row(member: Member) -> Json:
         "state": member.state.value,
         "weight": member.weight,
         "sessions": member.sessions,
+        "limit": member.limit,
         "health": member.health.opinion.value if member.is_probed else "not probed",
         "detail": member.health.detail,
     }

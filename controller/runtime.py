@@ -12,6 +12,7 @@ from typing import Protocol
 from controller.compiler.compile import compile_policy
 from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.compiler.errors import CompileError
+from controller.compiler.troubles import Trouble, troubles_of
 from controller.errors import PolicyErrors
 from controller.pipeline.flows import SwitchState
 from controller.policy.model import Policy, PortRef
@@ -30,6 +31,8 @@ from controller.telemetry.journal import Event, Journal
 from controller.topology.cabling import PROBE_INTERVAL_S, Cabling, CablingTrouble
 from controller.topology.fabric import trunks_of
 from controller.topology.homes import moved_homes
+
+_MOST_TENANTS = 100  # that one event names
 
 
 class Channel(Protocol):
@@ -83,6 +86,7 @@ class Runtime:
         self.records: dict[int, SwitchRecord] = {}
         self.strangers: dict[int, Channel] = {}
         self.roster = Roster()
+        self.troubles: tuple[Trouble, ...] = ()
         self._compiled_for = ALL_IS_WELL
         self._cabling = Cabling()
         self._probed_at = -PROBE_INTERVAL_S
@@ -160,9 +164,6 @@ class Runtime:
         """The same policy, with its new sessions spread over the members that take some."""
         states = self._compile(accepted.policy)
         self._set_desired(now, replace(accepted, states=states, wires=self._encode(states)))
-        for pool in {member.pool for member in self.roster.members}:
-            if not any(each.takes_new_sessions for each in self.roster.members if each.pool == pool):
-                self._world.journal.write(Event.POOL_BECAME_EMPTY, pool=pool)
 
     def preview(self, file: str, text: str) -> tuple[Policy, Mapping[str, SwitchState]]:
         """Check and compile a policy without carrying it out."""
@@ -287,7 +288,8 @@ class Runtime:
 
     def _conditions(self, policy: Policy) -> Conditions:
         miscabled = {end for each in self.cabling_troubles for end in (each.trunk.near, each.trunk.far)}
-        return Conditions(self.roster.shares, frozenset(miscabled | set(self._ports_down(policy))))
+        broken = frozenset(miscabled | set(self._ports_down(policy)))
+        return Conditions(self.roster.shares, broken, self.roster.unready)
 
     def _ports_down(self, policy: Policy) -> Iterator[PortRef]:
         """Ports of the policy that were down or missing when their switch was last heard of."""
@@ -320,7 +322,25 @@ class Runtime:
             session = record.session
             self._execute(record, session.on_desired(now, accepted.revision, accepted.wires[session.name]))
             self._check_ports(record)
+        self._note_troubles(accepted)
         return accepted
+
+    def _note_troubles(self, accepted: Accepted) -> None:
+        """Say when a pool begins to take nobody, what that means to whom, and when it is over."""
+        before = {trouble.pool: trouble for trouble in self.troubles}
+        self.troubles = troubles_of(accepted.policy, self._compiled_for)
+        now = {trouble.pool: trouble for trouble in self.troubles}
+        for pool, trouble in now.items():
+            if before.get(pool) != trouble:
+                self._write_trouble(Event.POOL_BECAME_EMPTY, trouble)
+        for pool in sorted(before.keys() - now.keys()):
+            self._write_trouble(Event.POOL_CAME_BACK, before[pool])
+
+    def _write_trouble(self, event: Event, trouble: Trouble) -> None:
+        tenants = [name for each in trouble.consequences for name in each.tenants]
+        self._world.journal.write(
+            event, pool=trouble.pool, tenants=tenants[:_MOST_TENANTS], consequences=trouble.lines
+        )
 
     def _publish(self, policy: Policy, revision: int) -> None:
         """Tell the gateways before the switches, so that nothing is steered to one that does not know."""

@@ -8,6 +8,7 @@ from lab import namespaces
 _TIMEOUT_S = 4.0
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp, proc(5)
 _LARGEST_LINE_BYTES = 4096
+_LARGEST_REPLY_BYTES = 65536
 
 
 def smtp_banner(pin: Path, address: str, port: int = 25) -> str:
@@ -22,6 +23,22 @@ def smtp_banner(pin: Path, address: str, port: int = 25) -> str:
     return (
         "" if line.startswith(b"220") else f"[{address}]:{port} greets with {line.decode(errors='replace')!r}"
     )
+
+
+def takes_mail(pin: Path, address: str, port: int = 25) -> str:
+    """Ask whether mail is taken, as far as MAIL: a greeting alone may be that of a responder."""
+    try:
+        with connect(pin, address, port) as connection:
+            replies = [_reply(connection)]
+            for command in (b"EHLO probe.example\r\n", b"MAIL FROM:<>\r\n"):
+                connection.sendall(command)
+                replies.append(_reply(connection))
+            connection.sendall(b"QUIT\r\n")
+            _reply(connection)
+    except OSError as error:
+        return f"no SMTP dialogue with [{address}]:{port}: {_reason(error)}"
+    refused = next((reply for reply in replies if not reply.startswith(b"2")), None)
+    return f"[{address}]:{port} says {refused.decode(errors='replace')!r}" if refused else ""
 
 
 def clamd_ping(pin: Path, address: str, port: int) -> str:
@@ -62,6 +79,17 @@ def connect(pin: Path, address: str, port: int, timeout_s: float = _TIMEOUT_S) -
         connection.close()
         raise
     return connection
+
+
+def _reply(connection: socket.socket) -> bytes:
+    """Return the last line of a reply (RFC 5321, 4.2)."""
+    held = b""
+    while not (lines := held.splitlines()) or not held.endswith(b"\n") or lines[-1][3:4] == b"-":
+        more = connection.recv(1024)
+        if not more or len(held) > _LARGEST_REPLY_BYTES:
+            raise ConnectionError("the connection was closed, or the reply has no end")
+        held += more
+    return lines[-1]
 
 
 def _line(connection: socket.socket) -> bytes:

@@ -1,4 +1,4 @@
-"""The topology of the demo: one edge switch, two tenants, two mail proxies, two scanners.
+"""The topology of the demo: one edge switch, two tenants, two mail proxies, two scanners, a responder.
 
     sender   198.51.100.10   --+
     partner  198.51.100.200  --+-- bbr ----- 1 +----+ 2 ----- acme-gw ---+-- acme-mx    203.0.113.10
@@ -7,7 +7,8 @@
              proxy1 192.0.2.11 ------------- 4 |    | 3 ----- globex-gw -+-- globex-mx  203.0.113.74
              proxy2 192.0.2.12 ------------- 5 |    |                    +-- globex-pc  203.0.113.84
            scanner1 192.0.2.21 ------------- 6 |    |
-           scanner2 192.0.2.22 ------------- 7 +----+
+           scanner2 192.0.2.22 ------------- 7 |    |
+         responder1 192.0.2.31 ------------- 8 +----+
 
 Every host has an IPv6 address too; addresses and MACs are those of `policies/demo.yaml`.
 
@@ -37,6 +38,7 @@ class DemoTopo(EdgeTopo):
         self.add_gateway(s1, 5, plan.proxy(2))
         self.add_gateway(s1, 6, plan.scanner(1), plan.SCANNER_VIPS)
         self.add_gateway(s1, 7, plan.scanner(2), plan.SCANNER_VIPS)
+        self.add_gateway(s1, 8, plan.responder(1))
 
 
 topos = {"demo": DemoTopo}

@@ -87,6 +87,10 @@ def scanner(number):
     return member(f"scanner{number}", f"02:dd:00:00:00:{number:02x}", 20 + number)
 
 
+def responder(number):
+    return member(f"responder{number}", f"02:ff:00:00:00:{number:02x}", 30 + number)
+
+
 def _inside4(tenant):
     """Return a tenant's IPv4 network, and what makes its hosts' addresses."""
     if tenant <= 3:

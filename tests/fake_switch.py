@@ -89,7 +89,7 @@ class Tables:
 class FakeSwitch:
     """Give it whole messages; it returns whole replies."""
 
-    def __init__(self, ports: int = 7) -> None:
+    def __init__(self, ports: int = 8) -> None:
         self.tables = Tables()
         self.ports = ports
         self._bundles: dict[int, list[bytes]] = {}

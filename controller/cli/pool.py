@@ -16,6 +16,7 @@ _EPILOG = """\
 states:
   joining    not yet proved well: no new sessions until its agent's first good report
   up         takes new sessions, by its weight
+  full       at its limit; gets new sessions again when it is below nine tenths of it
   draining   keeps its sessions, gets no new ones
   empty      draining, and its last session has ended: safe to stop
   leaving    no longer in the policy; finishing its sessions
@@ -75,14 +76,16 @@ def _add_patience(parser: argparse.ArgumentParser) -> None:
 def _list(_arguments: argparse.Namespace, api: ApiClient) -> int:
     is_good = True
     for pool in api.get("/v1/pools"):
-        note = "  ! nobody takes new sessions" if pool["is_empty"] else ""
-        is_good &= not pool["is_empty"]
-        print(f"{pool['name']} ({pool['kind']}){note}")
+        is_good &= not pool["troubles"]
+        print(f"{pool['name']} ({pool['kind']})")
+        for trouble in pool["troubles"]:
+            print(f"  ! {trouble}")
         for member in pool["members"]:
             sessions = "?" if member["sessions"] is None else member["sessions"]
+            limit = f" of {member['limit']}" if member["limit"] else ""
             print(
                 f"  {member['name']:<16} {member['state']:<10} weight {member['weight']:<4} "
-                f"{sessions} {'session' if sessions == 1 else 'sessions'}"
+                f"{sessions}{limit} {'session' if sessions == 1 else 'sessions'}"
                 f"{'  ! ' + member['detail'] if member['detail'] else ''}"
             )
     return 0 if is_good else 1
@@ -118,6 +121,7 @@ def _roll(arguments: argparse.Namespace, api: ApiClient) -> int:
                 [f"the command ended with {code}; {name} stays drained: postern pool resume {name}"]
             )
         _set(api, name, False)
+        _await_well(api, member, arguments.patience)
     print(f"all {len(members)} members of {arguments.pool} have been restarted")
     return 0
 
@@ -128,12 +132,27 @@ def _set(api: ApiClient, name: str, is_drained: bool) -> dict[str, Any]:
     return member
 
 
+def _await_well(api: ApiClient, wanted: dict[str, Any], patience_s: float) -> None:
+    """Wait until a member takes new sessions again: before that, the next one must not be drained."""
+    deadline = time.monotonic() + patience_s
+    while (member := _look_at(api, wanted))["state"] in ("down", "joining"):
+        if time.monotonic() > deadline:
+            why = member["detail"] or "nobody has reported on it"
+            raise ApiError([f"{member['name']} is {member['state']} after {patience_s:.0f} s: {why}"])
+        time.sleep(_POLL_S)
+    print(f"  {member['name']}: {member['state']}", flush=True)
+
+
+def _look_at(api: ApiClient, wanted: dict[str, Any]) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = [member for pool in api.get("/v1/pools") for member in pool["members"]]
+    return next(m for m in rows if (m["pool"], m["name"]) == (wanted["pool"], wanted["name"]))
+
+
 def _await_empty(api: ApiClient, wanted: dict[str, Any], patience_s: float) -> None:
     """Show how many sessions are left until there is none. Raise `ApiError` when patience ends."""
     deadline, last = time.monotonic() + patience_s, None
     while True:
-        rows = [member for pool in api.get("/v1/pools") for member in pool["members"]]
-        member = next(m for m in rows if (m["pool"], m["name"]) == (wanted["pool"], wanted["name"]))
+        member = _look_at(api, wanted)
         if member["sessions"] is None:
             raise ApiError(["its sessions cannot be counted: the switch is not on the controller's machine"])
         if member["sessions"] != last:

@@ -11,7 +11,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "status",
         help="show the edge at a glance",
-        description="Show the accepted revision and, for each switch, whether it has confirmed it.",
+        description="Show the accepted revision and, for each switch, whether it has confirmed it; "
+        "and which pools take nobody, with what that means to whose mail.",
     )
     parser.add_argument("--json", action="store_true", help="print the API's own answer")
     add_api_option(parser)
@@ -20,9 +21,10 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace, api: ApiClient) -> int:
     status = api.get("/v1/status")
+    is_good = status["state"] == "confirmed" and not status["pools"]
     if arguments.json:
         print(json.dumps(status, indent=1))
-        return 0 if status["state"] == "confirmed" else 1
+        return 0 if is_good else 1
     print(f"{status.get('summary', status['state'])}  ({status['policy_file']})")
     for row in status["switches"]:
         where = row["phase"] if row["connected"] else "not connected"
@@ -32,8 +34,8 @@ def run(arguments: argparse.Namespace, api: ApiClient) -> int:
         )
         for problem in row["problems"]:
             print(f"    ! {problem}")
-    for trouble in status["cabling"]:
+    for trouble in (*status["pools"], *status["cabling"]):
         print(f"  ! {trouble}")
     for dpid in status["unknown_switches"]:
         print(f"  ! a switch with dpid {dpid} is connected, but not in the policy; it is left alone")
-    return 0 if status["state"] == "confirmed" else 1
+    return 0 if is_good else 1

@@ -22,7 +22,7 @@ from controller.compiler.stages import (
     track,
     visitor,
 )
-from controller.compiler.verify import verify
+from controller.compiler.verify import Bypass, allowed_bypasses, verify
 from controller.compiler.view import PolicyView, SwitchView
 from controller.pipeline.flows import Flow, FlowKey, Group, SwitchState
 from controller.policy.model import Policy
@@ -53,14 +53,15 @@ def compile_policy(policy: Policy, conditions: Conditions = ALL_IS_WELL) -> Mapp
     """Return the desired state of every switch, by switch name."""
     numbers.check(policy)
     whole = PolicyView(policy, conditions)
-    return {switch.name: compile_switch(SwitchView(whole, switch)) for switch in policy.switches}
+    allowed = allowed_bypasses(policy, conditions)
+    return {switch.name: compile_switch(SwitchView(whole, switch), allowed) for switch in policy.switches}
 
 
-def compile_switch(view: SwitchView) -> SwitchState:
+def compile_switch(view: SwitchView, allowed: frozenset[Bypass]) -> SwitchState:
     flows = _merge(flow for build in _STAGES for flow in build(view))
     groups = {group.group_id: group for build in _GROUP_STAGES for group in build(view)}
     state = SwitchState(flows, groups)
-    verify(state)
+    verify(state, allowed)
     return state
 
 

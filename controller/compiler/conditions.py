@@ -3,18 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.policy.model import PortRef
+from controller.policy.model import Member, Pool, PortRef
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """`shares`: weight of members, by path, that do not have the policy's; 0: no new sessions.
 
-    `broken`: ends of trunks that are down, or lead elsewhere than the policy says.
+    `broken`: ends of trunks that are down, or lead elsewhere than the policy says. `unready`: pools
+    that take nobody for a reason that passes by itself: all members are full, or none is proved yet.
     """
 
     shares: Mapping[str, int] = field(default_factory=dict)
     broken: frozenset[PortRef] = frozenset()
+    unready: frozenset[str] = frozenset()
+
+    def share(self, pool: Pool, member: Member) -> int:
+        """Return a member's part of the pool's new sessions; 0: it gets none."""
+        return self.shares.get(f"pools.{pool.name}.members.{member.name}", member.weight)
+
+    def takes(self, pool: Pool) -> bool:
+        """Say whether any member takes new sessions."""
+        return any(self.share(pool, member) for member in pool.members)
 
 
 ALL_IS_WELL = Conditions()

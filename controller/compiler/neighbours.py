@@ -7,7 +7,11 @@ from controller.ids import party_id
 from controller.pipeline.fields import Role
 from controller.policy.model import Attachment, Policy, PoolKind, PortRef
 
-GATEWAY_KINDS = frozenset({PoolKind.MAIL_PROXY, PoolKind.SCANNER})
+ROLE_BY_KIND = {
+    PoolKind.MAIL_PROXY: Role.GATEWAY,
+    PoolKind.SCANNER: Role.GATEWAY,
+    PoolKind.RESPONDER: Role.RESPONDER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,11 @@ def neighbours_of(policy: Policy) -> Iterator[Neighbour]:
         for gateway in tenant.gateways:
             yield _router(gateway, Role.TENANT, party, f"{kin}.{gateway.name}", kin)
     for pool in policy.pools:
-        if pool.kind in GATEWAY_KINDS:
+        if role := ROLE_BY_KIND.get(pool.kind):
             party = party_id(f"pools.{pool.name}")
             for member in pool.members:
                 path = f"pools.{pool.name}.members.{member.name}"
-                yield Neighbour(mac_number(member.mac), member.at, Role.GATEWAY, party, path)
+                yield Neighbour(mac_number(member.mac), member.at, role, party, path)
 
 
 def _router(attachment: Attachment, role: Role, party: int, path: str, kin: str) -> Neighbour:

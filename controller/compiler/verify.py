@@ -2,30 +2,60 @@
 
 Invariants: goto only forward, groups exist and are used, only declared fields,
 no flow hidden by another, no two flows that contradict, cookies unique to one
-rule, nothing leads to a port 25 but from a gateway.
+rule, nothing leads to a port 25 but from a gateway, or straight where a tenant asked
+for it and nobody else takes his mail; a responder begins nothing.
 A failure is our own mistake, hence `AssertionError`.
 """
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 
+from controller.compiler.conditions import Conditions
 from controller.compiler.overlaps import find_ambiguous, find_shadowed
+from controller.compiler.ways import first_stop
 from controller.pipeline import fields as f
 from controller.pipeline.declared import FIELDS
-from controller.pipeline.fields import IpProto, Role, Zone, leg_of
+from controller.pipeline.fields import Field, IpProto, Role, Zone, leg_of
 from controller.pipeline.flows import Flow, LookUpConnection, Resubmit, SwitchState, ToGroup
 from controller.pipeline.tables import Table
+from controller.policy.model import Address, OnEmpty, Policy
 
 _SMTP = 25
+_DESTINATIONS: Mapping[Field, Callable[[int], Address]] = {f.IPV4_DST: IPv4Address, f.IPV6_DST: IPv6Address}
 
 
-def verify(state: SwitchState) -> None:
+@dataclass(frozen=True, slots=True)
+class Bypass:
+    """A server that mail may reach unscanned, and the rule of the tenant that asks for it."""
+
+    because: str
+    server: Address
+
+
+def allowed_bypasses(policy: Policy, conditions: Conditions) -> frozenset[Bypass]:
+    """Return what `on_empty: bypass` allows now: nothing while any member of the first stop takes mail."""
+    allowed = set()
+    for tenant in policy.tenants:
+        if tenant.mail is None or tenant.mail.on_empty is not OnEmpty.BYPASS:
+            continue
+        pool = first_stop(policy, tenant.mail)
+        if pool.name not in conditions.unready and not conditions.takes(pool):
+            because = f"tenants.{tenant.name}.mail.on_empty"
+            allowed |= {Bypass(because, server) for server in tenant.mail.servers}
+    return frozenset(allowed)
+
+
+def verify(state: SwitchState, allowed: frozenset[Bypass] = frozenset()) -> None:
     """Raise `AssertionError` naming the first flow that breaks an invariant."""
     used_groups = set()
     rule_by_cookie: dict[int, set[str]] = defaultdict(set)
     for flow in state.flows.values():
         _check_forward(flow)
         _check_fields(flow)
-        _check_smtp(flow)
+        _check_smtp(flow, allowed)
+        _check_responder(flow)
         rule_by_cookie[flow.cookie].add(flow.because)
         used_groups |= {a.group_id for a in flow.actions if isinstance(a, ToGroup)}
     assert used_groups == set(state.groups), f"groups used {used_groups}, groups made {set(state.groups)}"
@@ -57,11 +87,32 @@ def _check_fields(flow: Flow) -> None:
         assert criterion.field in FIELDS[flow.table], f"{flow} matches {criterion.field.name}, undeclared"
 
 
-def _check_smtp(flow: Flow) -> None:
-    """Only a gateway's relay leg goes straight to a server's port 25."""
+def _check_smtp(flow: Flow, allowed: frozenset[Bypass]) -> None:
+    """Only a gateway's relay leg goes straight to a server's port 25, but for what is allowed now."""
     if flow.table is not Table.SERVICE or flow.goto is not Table.ROUTE:
         return
     exact = {c.field: c.value for c in flow.match}
-    if exact.get(f.TCP_DST) == _SMTP:
-        assert exact.get(f.ROLE) == Role.GATEWAY and exact.get(f.ZONE) == Zone.RELAY, f"{flow} bypasses"
-        assert exact.get(f.IP_PROTO) == IpProto.TCP and f.PARTY in exact, f"{flow} bypasses"
+    if exact.get(f.TCP_DST) != _SMTP or _is_allowed(flow, exact, allowed):
+        return
+    assert exact.get(f.ROLE) == Role.GATEWAY and exact.get(f.ZONE) == Zone.RELAY, f"{flow} bypasses"
+    assert exact.get(f.IP_PROTO) == IpProto.TCP and f.PARTY in exact, f"{flow} bypasses"
+
+
+def _is_allowed(flow: Flow, exact: Mapping[Field, int], allowed: frozenset[Bypass]) -> bool:
+    is_mail = exact.get(f.ZONE) == Zone.OUTSIDE and exact.get(f.IP_PROTO) == IpProto.TCP
+    servers = [
+        _DESTINATIONS[c.field](c.value)
+        for c in flow.match
+        if c.field in _DESTINATIONS and c.mask == c.field.full_mask
+    ]
+    return is_mail and bool(servers) and Bypass(flow.because, servers[0]) in allowed
+
+
+def _check_responder(flow: Flow) -> None:
+    """A responder's packets are looked up on the outer leg alone, and go where nothing begins."""
+    roles = [c.value for c in flow.match if c.field is f.ROLE]
+    if flow.table is Table.RESUME and flow.goto in (Table.SUSPICION, Table.SERVICE):
+        assert roles and Role.RESPONDER not in roles, f"{flow} lets a responder begin a connection"
+    if flow.table is Table.TRACK and (not roles or Role.RESPONDER in roles):
+        legs = {leg_of(each.zone) for each in flow.actions if isinstance(each, LookUpConnection)}
+        assert legs <= {Zone.OUTSIDE}, f"{flow} lets a responder onto another leg"

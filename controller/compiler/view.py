@@ -9,16 +9,17 @@ from functools import cached_property
 from ipaddress import IPv4Network, ip_network
 
 from controller.compiler.conditions import ALL_IS_WELL, Conditions
-from controller.compiler.neighbours import GATEWAY_KINDS, Neighbour, mac_number, neighbours_of
+from controller.compiler.neighbours import ROLE_BY_KIND, Neighbour, mac_number, neighbours_of
+from controller.compiler.ways import ToPool, ToResponder, Way, first_stop, way_of
 from controller.pipeline import fields as f
 from controller.pipeline.fields import EthType, Field, IpProto, Zone, zone_number
 from controller.policy.model import (
     Address,
     Attachment,
     Mail,
-    MailMode,
     Member,
     Network,
+    OnEmpty,
     Policy,
     Pool,
     PoolKind,
@@ -131,12 +132,17 @@ class SwitchView:
 
     @property
     def gateway_members(self) -> Iterator[tuple[Pool, Member]]:
-        """Members here of pools whose hosts run the mail gateway."""
+        """Members here of pools whose hosts answer for tenants' addresses."""
         for pool in self.policy.pools:
-            if pool.kind in GATEWAY_KINDS:
+            if pool.kind in ROLE_BY_KIND:
                 for member in pool.members:
                     if self.is_here(member):
                         yield pool, member
+
+    @property
+    def has_responders(self) -> bool:
+        """Say whether a responder's packets may come here, over whatever way."""
+        return any(pool.kind is PoolKind.RESPONDER for pool in self.policy.pools)
 
     @property
     def gateway_pools(self) -> tuple[Pool, ...]:
@@ -174,12 +180,23 @@ class SwitchView:
         """Return a member's part of the pool's new sessions; 0: it gets none, or cannot be reached."""
         if not self.whole.fabric.is_reachable(self.switch.name, member.at.switch):
             return 0
-        shares = self.whole.conditions.shares
-        return shares.get(f"pools.{pool.name}.members.{member.name}", member.weight)
+        return self.whole.conditions.share(pool, member)
+
+    def takes(self, pool: Pool) -> bool:
+        """Say whether any member takes new sessions, and can be reached."""
+        return any(self.share(pool, member) for member in pool.members)
 
     def first_stop(self, mail: Mail) -> Pool:
         """Return the pool that the switch hands a tenant's mail to."""
-        return self.whole.pool_by_name[mail.proxies if mail.mode is MailMode.PROXY else mail.scanners]
+        return first_stop(self.policy, mail)
+
+    def way_of(self, mail: Mail) -> Way:
+        """Return where new mail goes now; that a pool is behind dead trunks is no reason to pass it on."""
+        way = way_of(self.policy, self.whole.conditions, mail)
+        if not isinstance(way, ToPool) or self.takes(way.pool) or mail.on_empty is not OnEmpty.TEMPFAIL:
+            return way
+        responders = [pool for pool in self.policy.pools if pool.kind is PoolKind.RESPONDER]
+        return next((ToResponder(pool) for pool in responders if self.takes(pool)), way)
 
     def scanners_asked_by(self, pool: Pool) -> tuple[Pool, ...]:
         """Return the scanner pools that a pool of proxies may reach: all, in the policy's order.

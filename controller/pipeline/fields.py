@@ -90,6 +90,7 @@ class Role(IntEnum):
     BACKBONE = 1
     TENANT = 2
     GATEWAY = 3  # a mail proxy, or a scanner host (which also runs the gateway in mode direct)
+    RESPONDER = 4  # answers clients of tenants whose pool is empty; never begins anything
 
 
 class Zone(IntEnum):
@@ -126,6 +127,7 @@ ROLE_MEANINGS = {
     Role.BACKBONE: "a router of the backbone, on an uplink",
     Role.TENANT: "a router that leads into a tenant's intranet",
     Role.GATEWAY: "a mail proxy, or a scanner host (which runs the gateway in mode `direct`)",
+    Role.RESPONDER: "a host that answers mail which no pool can take, and never begins a connection",
 }
 ZONE_MEANINGS = {
     Zone.OUTSIDE: "the backbone, or another tenant, and whoever answers for the tenant",

@@ -12,6 +12,7 @@ from controller.policy.model import (
     MailTls,
     Member,
     NulBytes,
+    OnEmpty,
     OnVerdict,
     Policy,
     Pool,
@@ -100,6 +101,7 @@ def _mail(fields: Fields) -> Mail:
         servers=_addresses(fields["servers"]),
         proxies=fields.get("proxies", ""),
         scanners=fields["scanners"],
+        on_empty=fields.get("on_empty", OnEmpty.TEMPFAIL),
         scan=tuple(_scan_rule(rule) for rule in fields.get("scan", ())),
         on_verdict=OnVerdict(**_values(fields.get("on_verdict"))),
         tls=_tls(fields.get("tls")),
@@ -135,7 +137,9 @@ def _pool(name: str, fields: Fields) -> Pool:
     return Pool(
         name,
         kind,
-        tuple(_member(member, record) for member, record in _whole(fields["members"])),
+        tuple(
+            _member(member, record, fields.get("limit", 0)) for member, record in _whole(fields["members"])
+        ),
         _addresses(fields["edge"]),
         _addresses(fields.get("vip", [])),
         fields.get("port", _SCANNER_PORT if kind is PoolKind.SCANNER else 0),
@@ -143,5 +147,12 @@ def _pool(name: str, fields: Fields) -> Pool:
     )
 
 
-def _member(name: str, fields: Fields) -> Member:
-    return Member(name, fields["at"], fields["mac"], _addresses(fields["addresses"]), fields.get("weight", 1))
+def _member(name: str, fields: Fields, limit_of_pool: int) -> Member:
+    return Member(
+        name,
+        fields["at"],
+        fields["mac"],
+        _addresses(fields["addresses"]),
+        fields.get("weight", 1),
+        fields.get("limit", limit_of_pool),
+    )

@@ -17,6 +17,7 @@ from controller.policy.model import (
     Mail,
     MailMode,
     Network,
+    OnEmpty,
     Place,
     Policy,
     PoolKind,
@@ -299,6 +300,7 @@ def _check_mail(path: str, mail: Mail, known: KnownNames, report: Report) -> Non
                 "mode direct scans everything, nothing can be skipped",
                 "remove it, or use mode proxy",
             )
+    _check_on_empty(f"{path}.on_empty", mail, known, report)
     if mail.on_verdict.infected is Disposition.PASS_TAGGED:
         report.add(f"{path}.on_verdict.infected", "malware is never passed on", "write reject or tempfail")
     if mail.on_verdict.unavailable is Disposition.REJECT:
@@ -311,6 +313,14 @@ def _check_mail(path: str, mail: Mail, known: KnownNames, report: Report) -> Non
         report.add(
             f"{path}.tls.{given}", f"is given without `{lacking}`", f"add `{lacking}`, or remove `{given}`"
         )
+
+
+def _check_on_empty(path: str, mail: Mail, known: KnownNames, report: Report) -> None:
+    """Silence would not be the refusal that was asked for; for `tempfail` it does almost as well."""
+    may_be_there = {PoolKind.RESPONDER, None} & set(known.pools.values())
+    if mail.on_empty is OnEmpty.REJECT and not may_be_there:
+        remedy = "add one under `pools`, or write tempfail"
+        report.add(path, "no pool of kind responder is there to refuse it", remedy)
 
 
 def _check_pool(path: str, name: str, kind: PoolKind, known: KnownNames, report: Report) -> None:

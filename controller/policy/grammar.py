@@ -15,6 +15,7 @@ from controller.policy.model import (
     HealthSource,
     MailMode,
     NulBytes,
+    OnEmpty,
     PoolKind,
     Protocol,
     ScanAction,
@@ -56,6 +57,7 @@ class MapOf:
 Type = Kind | Record | ListOf | MapOf
 
 _PORT = whole_number("TCP or UDP port", 1, 65_535)
+_LIMIT = whole_number("1..1000000", 1, 1_000_000)
 _EDGE = Key(
     ListOf(kinds.ADDRESS, 1),
     "the edge's own addresses on this link; the switch answers ARP and ND for them",
@@ -120,6 +122,11 @@ MAIL = Record(
         "servers": Key(ListOf(kinds.ADDRESS, 1), "the tenant's own mail servers", True),
         "proxies": Key(kinds.NAME, "pool of mail proxies (mode `proxy` only)"),
         "scanners": Key(kinds.NAME, "pool of scanners", True),
+        "on_empty": Key(
+            choice(OnEmpty),
+            "new mail while the first stop takes none: come back later, pass unscanned, or refuse for good",
+            default="tempfail",
+        ),
         "scan": Key(
             ListOf(SCAN_RULE), "first rule that holds decides (mode `proxy` only)", default="scan everything"
         ),
@@ -156,6 +163,11 @@ MEMBER = Record(
         "mac": Key(kinds.MAC, "the host's MAC", True),
         "addresses": Key(ListOf(kinds.ADDRESS, 1), "the host's own addresses", True),
         "weight": Key(whole_number("1..100", 1, 100), "share of new connections", default="1"),
+        "limit": Key(
+            _LIMIT,
+            "open sessions; at the limit it gets no new ones until it is below nine tenths of it",
+            default="the pool's `limit`",
+        ),
     }
 )
 POOL = Record(
@@ -170,6 +182,7 @@ POOL = Record(
             "who says that a member is well: nobody, or an agent beside it",
             default="none",
         ),
+        "limit": Key(_LIMIT, "limit of each member that has none of its own", default="no limit"),
     }
 )
 POLICY = Record(
@@ -179,6 +192,6 @@ POLICY = Record(
         "links": Key(ListOf(LINK), "trunks between switches"),
         "uplinks": Key(MapOf(ATTACHMENT, 1), "routers of the backbone", True),
         "tenants": Key(MapOf(TENANT), "the organisations behind the edge"),
-        "pools": Key(MapOf(POOL), "proxies, scanners, decoys, anti-virus servers"),
+        "pools": Key(MapOf(POOL), "proxies, scanners, responders, decoys, anti-virus servers"),
     }
 )

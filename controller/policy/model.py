@@ -21,6 +21,7 @@ class PoolKind(StrEnum):
     SCANNER = "scanner"
     DECOY = "decoy"
     ANTIVIRUS = "antivirus"
+    RESPONDER = "responder"  # answers mail that no pool can take; opens nothing itself
 
 
 class HealthSource(StrEnum):
@@ -31,6 +32,14 @@ class HealthSource(StrEnum):
 class MailMode(StrEnum):
     PROXY = "proxy"  # switch -> proxies -> scanners when a rule says scan
     DIRECT = "direct"  # switch -> scanners, whose own gateway scans everything
+
+
+class OnEmpty(StrEnum):
+    """What happens to new mail while the tenant's first stop takes no new sessions."""
+
+    TEMPFAIL = "tempfail"  # a responder says 4xx, the sender keeps it and tries again
+    BYPASS = "bypass"  # straight to the tenant's own server, unscanned
+    REJECT = "reject"  # a responder says 5xx, the sender gives it up
 
 
 class ScanAction(StrEnum):
@@ -156,6 +165,7 @@ class Mail:
     servers: tuple[Address, ...]  # the tenant's own mail servers, port 25
     proxies: str  # pool name; empty in mode `direct`
     scanners: str  # pool name
+    on_empty: OnEmpty = OnEmpty.TEMPFAIL
     scan: tuple[ScanRule, ...] = ()  # nothing matches: scan
     on_verdict: OnVerdict = OnVerdict()
     tls: MailTls = MailTls()
@@ -191,6 +201,7 @@ class Member:
     mac: str
     addresses: tuple[Address, ...]
     weight: int = 1  # 1 .. 100
+    limit: int = 0  # open sessions; 0: no limit
 
 
 @dataclass(frozen=True, slots=True)

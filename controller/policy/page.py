@@ -27,7 +27,7 @@ An editor with a YAML language server completes and underlines keys after a firs
 
 Of a good file, on standard output:
 
-    policies/demo.yaml: good. 1 switch, 1 uplink, 2 tenants, 2 pools, 4 pool members.
+    policies/demo.yaml: good. 1 switch, 1 uplink, 2 tenants, 3 pools, 5 pool members.
 
 Of a bad one, on standard error, one line for each mistake in the order of the file, then how many there are:
 

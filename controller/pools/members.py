@@ -1,14 +1,17 @@
 """The state of one member, from the facts that are known of it. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from controller.pools.health import Health, Opinion
+
+_ROOM_AGAIN = 0.9  # of the limit
 
 
 class MemberState(StrEnum):
     JOINING = "joining"  # not yet proved well; no traffic until it is
     UP = "up"
+    FULL = "full"  # at its limit; gets new sessions again below nine tenths of it
     DRAINING = "draining"  # keeps its sessions, gets no new ones
     EMPTY = "empty"  # draining, and its last session has ended: safe to stop
     LEAVING = "leaving"  # no longer in the policy; finishing its sessions
@@ -23,10 +26,12 @@ class Member:
     name: str
     mac: str
     weight: int
+    limit: int = 0  # open sessions; 0: no limit
     is_drained: bool = False  # an operator said so
     is_leaving: bool = False  # the policy no longer names it
     has_port: bool = True
     sessions: int | None = None
+    is_full: bool = False
     is_probed: bool = False  # an agent reports on it
     health: Health = field(default_factory=Health)
 
@@ -42,7 +47,9 @@ class Member:
             return MemberState.LEAVING
         if not self.is_drained:
             is_proved = not self.is_probed or self.health.opinion is Opinion.GOOD
-            return MemberState.UP if is_proved else MemberState.JOINING
+            if not is_proved:
+                return MemberState.JOINING
+            return MemberState.FULL if self.is_full else MemberState.UP
         return MemberState.EMPTY if self.sessions == 0 else MemberState.DRAINING
 
     @property
@@ -52,6 +59,11 @@ class Member:
     @property
     def takes_new_sessions(self) -> bool:
         return self.state is MemberState.UP
+
+    def on_count(self, sessions: int) -> "Member":
+        """Take a count in. Who is full stays so until there is room worth talking about."""
+        enough = self.limit * _ROOM_AGAIN if self.is_full else self.limit
+        return replace(self, sessions=sessions, is_full=self.limit > 0 and sessions >= enough)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """All members of all pools, and what changed with each fact. The single place that knows their states."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from controller.policy.model import HealthSource, Policy, PortRef
 from controller.pools.health import Health
-from controller.pools.members import Member, StateChanged
+from controller.pools.members import Member, MemberState, StateChanged
 
 
 class UnknownMember(LookupError):
@@ -25,8 +26,18 @@ class Roster:
 
     @property
     def resting(self) -> frozenset[str]:
-        """Paths of the members that get no new sessions."""
-        return frozenset(member.path for member in self.members if not member.takes_new_sessions)
+        """Paths of the members that get no new sessions. Where all are full, each sheds what it must."""
+        unready = self.unready
+        shedding = {m.path for m in self.members if m.state is MemberState.FULL and m.pool in unready}
+        return frozenset(m.path for m in self.members if not m.takes_new_sessions) - shedding
+
+    @property
+    def unready(self) -> frozenset[str]:
+        """Pools that take nobody for a reason that passes by itself: who could is full, or none is proved."""
+        states_by_pool: dict[str, set[MemberState]] = defaultdict(set)
+        for member in self.members:
+            states_by_pool[member.pool].add(member.state)
+        return frozenset(pool for pool, states in states_by_pool.items() if _will_take_some(states))
 
     @property
     def shares(self) -> dict[str, int]:
@@ -45,7 +56,7 @@ class Roster:
         self._members, self._ports = {}, {}
         for pool in policy.pools:
             for wanted in pool.members:
-                member = Member(pool.name, wanted.name, wanted.mac, wanted.weight)
+                member = Member(pool.name, wanted.name, wanted.mac, wanted.weight, wanted.limit)
                 before = known.get(member.path, member)
                 self._members[member.path] = replace(
                     member,
@@ -54,6 +65,7 @@ class Roster:
                     has_port=before.has_port,
                     is_probed=pool.health is HealthSource.AGENT,
                     health=before.health if member.path in known else newcomer or Health(),
+                    is_full=before.is_full and wanted.limit > 0,
                     sessions=None if member.path in leaving and not before.is_leaving else before.sessions,
                 )
                 self._ports[member.path] = wanted.at
@@ -107,7 +119,7 @@ class Roster:
         return self._change(listen)
 
     def on_counts(self, sessions_by_mac: Mapping[str, int]) -> tuple[StateChanged, ...]:
-        return self._change(lambda member: replace(member, sessions=sessions_by_mac.get(member.mac, 0)))
+        return self._change(lambda member: member.on_count(sessions_by_mac.get(member.mac, 0)))
 
     def _change(self, change: Callable[[Member], Member]) -> tuple[StateChanged, ...]:
         changes = []
@@ -116,3 +128,7 @@ class Roster:
             if after.state is not before.state:
                 changes.append(StateChanged(after, before.state))
         return tuple(changes)
+
+
+def _will_take_some(states: set[MemberState]) -> bool:
+    return states == {MemberState.JOINING} or (MemberState.FULL in states and MemberState.UP not in states)

@@ -32,7 +32,8 @@ class Event(StrEnum):
     CABLING_RIGHT = "CablingRight"
     MEMBER_CHANGED = "MemberChanged"
     MEMBER_LEFT = "MemberLeft"
-    POOL_BECAME_EMPTY = "PoolBecameEmpty"
+    POOL_BECAME_EMPTY = "PoolBecameEmpty"  # takes nobody: empty, full or joining; with the consequences
+    POOL_CAME_BACK = "PoolCameBack"
     SESSIONS_NOT_COUNTED = "SessionsNotCounted"
     BAD_MESSAGE_RECEIVED = "BadMessageReceived"
     GATEWAYS_NOT_PUBLISHED = "GatewaysNotPublished"

@@ -22,7 +22,7 @@ def build_parts(scene: Scene) -> list[Part]:
 
 
 def _part(places: Places, pool: Pool, member: Member) -> Part:
-    checks = [_GATEWAY] if pool.kind is PoolKind.MAIL_PROXY else [_GATEWAY, _CLAMD]
+    checks = [_GATEWAY, _CLAMD] if pool.kind is PoolKind.SCANNER else [_GATEWAY]
     name = f"{pool.name}.{member.name}"
     command = [sys.executable, "-m", "services.agent.main", "--api", api_address(places), "--member", name]
     for check in checks:

@@ -18,7 +18,7 @@ def build_parts(scene: Scene) -> list[Part]:
             host=outside[0].name,
             command=(),
             log=scene.places.log("controller"),
-            check=partial(probes.smtp_banner, pin, str(server)),
+            check=partial(probes.takes_mail, pin, str(server)),
         )
         for tenant in scene.policy.tenants
         if tenant.mail

@@ -94,7 +94,7 @@ class Journal:
     def about(self, **facts: object) -> About:
         return About(", " + _encode(facts))
 
-    def write(self, event: Event, about: About | None = None, **facts: object) -> None:
+    def write(self, event: StrEnum, about: About | None = None, **facts: object) -> None:
         own = f", {_encode(facts)}" if facts else ""
         common = about.text if about else ""
         self._waiting.append(

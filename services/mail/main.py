@@ -37,7 +37,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)"
     )
-    parser.add_argument("--name", default="gateway", help="this gateway's name in the journal")
+    parser.add_argument(
+        "--name",
+        default="gateway",
+        help="this member's name in the policy (for its limit) and in the journal",
+    )
     parser.add_argument(
         "--state-dir",
         type=Path,
@@ -82,7 +86,7 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
         per_client=parsed.sessions_per_client,
         per_neighbourhood=5 * parsed.sessions_per_client,
     )
-    gateway = Gateway(parsed.settings, journal, caps, parsed.state_dir)
+    gateway = Gateway(parsed.settings, journal, caps, parsed.state_dir, parsed.name)
     await gateway.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -4,6 +4,7 @@ The controller writes the file; its keys are the contract between the two.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -90,13 +91,14 @@ class Settings:
     is_transparent: bool
     refused_sources: frozenset[Address]
     state_dir: Path
+    limits: Mapping[str, int]  # most sessions at once, by gateway; who is not named has none
 
     @cached_property
     def tenant_by_server(self) -> dict[Address, Tenant]:
         return {server: tenant for tenant in self.tenants for server in tenant.servers}
 
 
-class _Reader:
+class Reader:
     """Reads keys of one JSON object; every error names the path of the key."""
 
     def __init__(self, value: Any, path: str) -> None:
@@ -115,12 +117,12 @@ class _Reader:
             )
         return value
 
-    def record(self, key: str) -> "_Reader":
-        return _Reader(self._value.get(key, {}), self._name(key))
+    def record(self, key: str) -> "Reader":
+        return Reader(self._value.get(key, {}), self._name(key))
 
-    def records(self, key: str) -> "list[_Reader]":
+    def records(self, key: str) -> "list[Reader]":
         items = self.take(key, list, [])
-        return [_Reader(item, f"{self._name(key)}[{number}]") for number, item in enumerate(items)]
+        return [Reader(item, f"{self._name(key)}[{number}]") for number, item in enumerate(items)]
 
     def one_of(self, key: str, allowed: tuple[str, ...], default: str) -> str:
         value = self.take(key, str, default)
@@ -139,6 +141,20 @@ class _Reader:
     def texts(self, key: str) -> tuple[str, ...]:
         return self._each(key, str)
 
+    def port(self, key: str) -> int:
+        port: int = self.take(key, int, 25)
+        if not 1 <= port <= 65_535:
+            raise SettingsError(f"{self._name(key)}: outside 1..65535; remedy: correct it")
+        return port
+
+    def numbers(self, key: str) -> dict[str, int]:
+        """Return numbers above zero, by name."""
+        record = self.record(key)
+        numbers: dict[str, int] = {name: record.take(name, int) for name in self.take(key, dict, {})}
+        if low := [name for name, number in numbers.items() if number < 1]:
+            raise SettingsError(f"{record._name(low[0])}: is below 1; remedy: correct it")
+        return numbers
+
     def flag_or_none(self, key: str) -> bool | None:
         value = self._value.get(key)
         if value is not None and not isinstance(value, bool):
@@ -155,30 +171,34 @@ class _Reader:
         return f"{self._path}.{key}" if self._path else key
 
 
-def parse_settings(text: str) -> Settings:
-    """Raise `SettingsError` on anything that is not exactly what the gateway understands."""
+def read_top(text: str) -> Reader:
+    """Return the keys of a settings file whose format is ours. Raise `SettingsError`."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"not JSON: {error}; remedy: let the controller write the file again") from error
-    top = _Reader(value, "")
+    top = Reader(value, "")
     if (found := top.take("format", int, 0)) != _FORMAT:
         raise SettingsError(
-            f"format: is {found}, this gateway reads {_FORMAT}; remedy: use matching releases"
+            f"format: is {found}, this program reads {_FORMAT}; remedy: use matching releases"
         )
-    port = top.take("port", int, 25)
-    if not 1 <= port <= 65_535:
-        raise SettingsError("port: outside 1..65535; remedy: correct it")
+    return top
+
+
+def parse_settings(text: str) -> Settings:
+    """Raise `SettingsError` on anything that is not exactly what the gateway understands."""
+    top = read_top(text)
     settings = Settings(
         revision=top.take("revision", int, 0),
         role=Role(top.one_of("role", ("proxy", "scanner"), "")),
         pool=top.take("pool", str),
-        port=port,
+        port=top.port("port"),
         hostname=top.take("hostname", str, "postern"),
         tenants=tuple(map(_read_tenant, top.records("tenants"))),
         is_transparent=top.take("transparent", bool, True),
         refused_sources=frozenset(top.addresses("trusted_sources_refused")),
         state_dir=Path(top.take("state_dir", str, "/var/lib/postern/mail")),
+        limits=top.numbers("limits"),
     )
     _check_distinct_servers(settings)
     return settings
@@ -194,7 +214,7 @@ def _check_distinct_servers(settings: Settings) -> None:
                 )
 
 
-def _read_tenant(reader: _Reader) -> Tenant:
+def _read_tenant(reader: Reader) -> Tenant:
     verdicts = reader.record("on_verdict")
 
     def disposition(key: str, default: str) -> Disposition:
@@ -224,7 +244,7 @@ def _read_tenant(reader: _Reader) -> Tenant:
     )
 
 
-def _read_scanner(reader: _Reader) -> ScannerAddress:
+def _read_scanner(reader: Reader) -> ScannerAddress:
     unix = reader.take("unix", str, "")
     return (
         ScannerAddress(unix=unix)
@@ -233,7 +253,7 @@ def _read_scanner(reader: _Reader) -> ScannerAddress:
     )
 
 
-def _read_rule(reader: _Reader) -> ScanRule:
+def _read_rule(reader: Reader) -> ScanRule:
     return ScanRule(
         reader.one_of("action", ("scan", "skip"), "scan"),
         reader.networks("client"),

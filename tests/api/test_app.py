@@ -207,6 +207,15 @@ def test_a_drained_member_gets_no_new_sessions_until_it_is_resumed(api: Northbou
         assert api.world.runtime.roster.resting == resting
 
 
+def test_an_empty_pool_is_shown_with_what_it_means_wherever_an_operator_looks(api: Northbound) -> None:
+    for name in ("proxy1", "proxy2"):
+        api.http.simulate_post(f"/v1/members/{name}", json={"drained": True})
+    words = "EMPTY: acme's mail is put off by a responder, senders come back (on_empty: tempfail)"
+    assert api.http.simulate_get("/v1/status").json["pools"] == [f"proxies {words}"]
+    troubles = {pool["name"]: pool["troubles"] for pool in api.http.simulate_get("/v1/pools").json}
+    assert troubles == {"proxies": [words], "responders": [], "scanners": []}
+
+
 def test_an_unknown_member_is_not_found_and_the_known_ones_are_named(api: Northbound) -> None:
     response = api.http.simulate_post("/v1/members/proxy9", json={"drained": True})
     assert response.status_code == 404

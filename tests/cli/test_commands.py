@@ -217,9 +217,49 @@ def test_a_pool_shows_who_takes_new_sessions(postern: Postern, controller: North
     assert line.endswith("1 session")
 
 
+def test_an_empty_pool_is_shown_loudly(postern: Postern, controller: Northbound, tmp_path: Path) -> None:
+    text = DEMO.replace("on_empty: tempfail", "on_empty: bypass")
+    controller.world.runtime.submit(0.0, "demo.yaml", text)
+    for name in ("proxy1", "proxy2"):
+        controller.world.runtime.drain(0.0, name, True)
+    words = "EMPTY: acme's mail is passed on UNSCANNED (on_empty: bypass)"
+    for command, line in ((("status",), f"  ! proxies {words}"), (("pool", "list"), f"  ! {words}")):
+        answer = postern(*command)
+        assert answer.code == 1
+        assert line in answer.out.splitlines()
+
+
+def test_a_full_member_is_shown_with_its_limit(postern: Postern, controller: Northbound) -> None:
+    text = DEMO.replace("proxy1: {at: s1:4,", "proxy1: {limit: 3, at: s1:4,")
+    controller.world.runtime.submit(0.0, "demo.yaml", text)
+    controller.sessions = {"02:cc:00:00:00:01": 3}
+    (line,) = [each for each in postern("pool", "list").out.splitlines() if "proxy1" in each]
+    assert line.split() == ["proxy1", "full", "weight", "1", "3", "of", "3", "sessions"]
+
+
 def test_a_member_is_drained_and_resumed(postern: Postern, controller: Northbound) -> None:
     assert postern("pool", "drain", "proxy1").out == "  proxy1: draining\n"
     assert postern("pool", "resume", "proxy1").out == "  proxy1: up\n"
+
+
+def test_a_pool_is_rolled_through_member_by_member(postern: Postern, controller: Northbound) -> None:
+    controller.sessions = {}
+    answer = postern("pool", "roll", "proxies", "--command", "true")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines()[-1] == "all 2 members of proxies have been restarted"
+    assert controller.world.runtime.roster.resting == frozenset()
+
+
+def test_rolling_stops_before_the_next_member_when_one_does_not_come_back(
+    postern: Postern, controller: Northbound
+) -> None:
+    controller.sessions = {}
+    for _ in range(2):
+        controller.world.runtime.on_report(0.0, "proxy1", False, "refused")
+    answer = postern("pool", "roll", "proxies", "--command", "true", "--patience", "0")
+    assert answer.code == 1
+    assert answer.err == "proxy1 is down after 0 s: refused\n"
+    assert controller.world.runtime.roster.resting == {"pools.proxies.members.proxy1"}
 
 
 def test_a_member_that_nobody_knows_is_an_error_that_names_the_known(

@@ -6,6 +6,7 @@ from functools import cached_property
 from ipaddress import ip_address
 
 from controller.compiler.compile import compile_policy
+from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.compiler.neighbours import Neighbour, neighbours_of
 from controller.compiler.walk import Walk
 from controller.pipeline import fields as f
@@ -20,8 +21,9 @@ class Probe:
     source: Address
     destination: Address
     port: int
+    source_port: int = 2000
 
-    def fields(self, own_mac: int, next_mac: int, source_port: int = 2000) -> dict[Field, int]:
+    def fields(self, own_mac: int, next_mac: int) -> dict[Field, int]:
         is_v4 = self.source.version == 4
         return {
             f.ETH_SRC: own_mac,
@@ -30,7 +32,7 @@ class Probe:
             f.IP_PROTO: IpProto.TCP,
             (f.IPV4_SRC if is_v4 else f.IPV6_SRC): int(self.source),
             (f.IPV4_DST if is_v4 else f.IPV6_DST): int(self.destination),
-            f.TCP_SRC: source_port,
+            f.TCP_SRC: self.source_port,
             f.TCP_DST: self.port,
         }
 
@@ -38,10 +40,10 @@ class Probe:
 class Reach:
     """Who is reached by what, for one policy."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, conditions: Conditions = ALL_IS_WELL) -> None:
         self.policy = policy
         self.neighbours = tuple(neighbours_of(policy))
-        self._walk = Walk(policy, compile_policy(policy))
+        self._walk = Walk(policy, compile_policy(policy, conditions))
         self._macs = {switch.name: int(switch.mac.replace(":", ""), 16) for switch in policy.switches}
 
     @cached_property

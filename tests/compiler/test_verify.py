@@ -1,12 +1,13 @@
 """The verifier finds each thing that must never be sent to a switch."""
 
-from ipaddress import ip_network
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
 
 import pytest
 
 from controller.compiler.compile import _merge, compile_policy
 from controller.compiler.errors import CompileError
-from controller.compiler.verify import verify
+from controller.compiler.verify import Bypass, verify
 from controller.compiler.view import destination_is
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
@@ -16,6 +17,7 @@ from controller.pipeline.flows import (
     Flow,
     Group,
     LookUpConnection,
+    Match,
     Resubmit,
     SwitchState,
     ToGroup,
@@ -89,6 +91,66 @@ def test_a_broken_invariant_is_found(bad: SwitchState, complaint: str) -> None:
         verify(bad)
 
 
+_TO_ACME_UNSCANNED = Flow(
+    Table.SERVICE,
+    priorities.HIGH,
+    match(*_TO_MAIL, (f.ZONE, Zone.OUTSIDE)),
+    (),
+    Table.ROUTE,
+    "tenants.acme.mail.on_empty",
+)
+_ALLOWED = Bypass("tenants.acme.mail.on_empty", ip_address("203.0.113.10"))
+
+
+def test_mail_may_pass_unscanned_where_it_is_allowed() -> None:
+    verify(state(_TO_ACME_UNSCANNED), frozenset({_ALLOWED}))
+
+
+@pytest.mark.parametrize(
+    "allowed",
+    [
+        replace(_ALLOWED, server=ip_address("203.0.113.11")),
+        replace(_ALLOWED, server=ip_address("::cb00:710a")),
+        replace(_ALLOWED, because="tenants.globex.mail.on_empty"),
+    ],
+    ids=["another server", "the other family", "another tenant"],
+)
+def test_what_is_allowed_for_one_server_is_not_for_another(allowed: Bypass) -> None:
+    with pytest.raises(AssertionError, match="bypasses"):
+        verify(state(_TO_ACME_UNSCANNED), frozenset({allowed}))
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        match((f.ETH_TYPE, EthType.IPV4), (f.IPV4_DST, 0xCB007100, 0xFFFFFF00), *_TO_MAIL[2:]),
+        match(_TO_MAIL[0], *_TO_MAIL[2:]),
+    ],
+    ids=["a prefix", "anywhere"],
+)
+def test_no_wider_flow_than_to_one_server_may_pass_mail_unscanned(wanted: Match) -> None:
+    wide = replace(_TO_ACME_UNSCANNED, match=(*wanted, *match((f.ZONE, Zone.OUTSIDE))))
+    with pytest.raises(AssertionError, match="bypasses"):
+        verify(state(wide), frozenset({_ALLOWED, replace(_ALLOWED, server=ip_address("203.0.113.0"))}))
+
+
+@pytest.mark.parametrize("goto", [Table.SUSPICION, Table.SERVICE])
+@pytest.mark.parametrize("role", [(), ((f.ROLE, Role.RESPONDER),)], ids=["anybody", "a responder"])
+def test_a_responder_that_could_begin_a_connection_is_found(
+    role: tuple[tuple[f.Field, int], ...], goto: Table
+) -> None:
+    wanted = match(*role, (f.ETH_TYPE, EthType.IPV4))
+    with pytest.raises(AssertionError, match="lets a responder begin a connection"):
+        verify(state(Flow(Table.RESUME, priorities.HIGH, wanted, (), goto, "policy")))
+
+
+@pytest.mark.parametrize("leg", [Zone.RELAY, Zone.SCAN])
+def test_a_responder_on_an_inner_leg_is_found(leg: Zone) -> None:
+    wanted = match((f.ROLE, Role.RESPONDER), (f.ETH_TYPE, EthType.IPV4))
+    with pytest.raises(AssertionError, match="lets a responder onto another leg"):
+        verify(state(Flow(Table.TRACK, 1, wanted, (LookUpConnection(leg, Table.RESUME),), None, "pools")))
+
+
 def test_a_field_that_its_table_does_not_declare_is_found() -> None:
     wanted = match((f.IN_PORT, 4), (f.ETH_TYPE, EthType.IPV4))
     with pytest.raises(AssertionError, match="in_port, undeclared"):
@@ -145,7 +207,7 @@ def test_two_names_that_share_a_number_are_both_named(
     demo: Policy, monkeypatch: pytest.MonkeyPatch, number_of: str
 ) -> None:
     monkeypatch.setattr(f"controller.compiler.numbers.{number_of}", lambda _name: 7)
-    with pytest.raises(CompileError, match=r"proxies` and `.*scanners` happen to share .* rename one"):
+    with pytest.raises(CompileError, match=r"proxies` and `.*responders` happen to share .* rename one"):
         compile_policy(demo)
 
 

@@ -152,6 +152,12 @@ def test_a_file_that_is_no_settings_is_refused(text: str) -> None:
         parse_settings(text)
 
 
+@pytest.mark.parametrize("limits", [{"g1": 0}, {"g1": -1}, {"g1": True}, {"g1": "many"}, 5, ["g1"]])
+def test_a_limit_that_is_none_is_refused(limits: Any) -> None:
+    with pytest.raises(SettingsError, match="limits"):
+        parse_settings(json.dumps({"format": 1, "role": "proxy", "pool": "p", "limits": limits}))
+
+
 def test_two_tenants_cannot_have_one_server() -> None:
     tenants = [{"name": name, "servers": ["203.0.113.10"]} for name in ("a", "b")]
     with pytest.raises(SettingsError, match=r"203\.0\.113\.10"):

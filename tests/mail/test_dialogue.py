@@ -456,6 +456,46 @@ def test_too_many_sessions_of_one_client_are_shed_with_421(
     gateway.client("127.0.2.6").hello()
 
 
+def limited(gateway: RunningGateway, limits: dict[str, int]) -> None:
+    """Give gateways limits; return when it is taken up."""
+    gateway.settings["limits"] = limits
+    gateway.write_settings(gateway.settings)
+    gateway.wait_for("SettingsLoaded", 2)
+
+
+def test_a_gateway_at_its_limit_sheds_with_421_before_the_server_hears_of_it(
+    gateway: RunningGateway, server: ScriptedServer
+) -> None:
+    limited(gateway, {"g1": 2, "g2": 1})
+    held = [gateway.client(), gateway.client()]
+    for client in held:
+        client.hello()
+    shed = gateway.client("127.0.2.6")
+    assert shed.reply().startswith("421 4.3.2 no room")
+    assert shed.is_closed()
+    assert server.connections == 2
+    held[0].ask(b"QUIT")
+    gateway.wait_for("SessionClosed")
+    gateway.client("127.0.2.6").hello()
+
+
+def test_a_gateway_without_a_limit_of_its_own_has_that_of_its_start(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    gateway = start_gateway(server.port, "--sessions", "1")
+    limited(gateway, {"g1": 5})
+    gateway.client().hello()
+    assert gateway.client("127.0.2.6").reply().startswith("421 4.3.2 ")
+
+
+def test_a_full_gateway_still_tells_its_agent_that_it_lives(gateway: RunningGateway) -> None:
+    limited(gateway, {"g1": 1})
+    gateway.client().hello()
+    agent = Client(gateway.port, "127.0.0.1", "127.0.0.1")
+    assert agent.reply().startswith("421 4.3.2 this edge serves no mail server")
+    agent.close()
+
+
 def test_new_settings_are_taken_up_and_open_sessions_keep_the_old(
     client: Client, gateway: RunningGateway, server: ScriptedServer
 ) -> None:

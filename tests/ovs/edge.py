@@ -7,6 +7,7 @@ from pathlib import Path
 from ryu.lib.packet import arp, ethernet, packet
 
 from controller.compiler.compile import compile_policy
+from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.openflow.client import SwitchClient
 from controller.openflow.encode import to_wire
 from controller.policy.model import Policy
@@ -26,6 +27,7 @@ MAC_BY_PORT = {
     5: "02:cc:00:00:00:02",
     6: "02:dd:00:00:00:01",
     7: "02:dd:00:00:00:02",
+    8: "02:ff:00:00:00:01",
 }
 EDGE_ADDRESS_BY_PORT = {
     1: "100.64.0.1",
@@ -35,9 +37,10 @@ EDGE_ADDRESS_BY_PORT = {
     5: "192.0.2.1",
     6: "192.0.2.1",
     7: "192.0.2.1",
+    8: "192.0.2.1",
 }
 _MARKER_SOURCE = "169.254.77.77"  # nobody else asks from here
-UPLINK, ACME, GLOBEX, PROXY1, PROXY2, SCANNER1, SCANNER2 = MAC_BY_PORT
+UPLINK, ACME, GLOBEX, PROXY1, PROXY2, SCANNER1, SCANNER2, RESPONDER = MAC_BY_PORT
 
 
 class EdgeUnderTest:
@@ -51,9 +54,9 @@ class EdgeUnderTest:
             ovs.vsctl("set", "interface", f"s1p{port}", f"options:tx_pcap={self._capture(port)}")
         self.apply(read_policy(DEMO))
 
-    def apply(self, policy: Policy) -> Plan:
+    def apply(self, policy: Policy, conditions: Conditions = ALL_IS_WELL) -> Plan:
         """Bring the switch in step with a policy; return what was sent."""
-        desired = to_wire(compile_policy(policy)["s1"])
+        desired = to_wire(compile_policy(policy, conditions)["s1"])
         with SwitchClient(self.ovs.management_socket("s1")) as client:
             plan = difference(desired, client.read().installed)
             if not plan.is_empty:

@@ -101,7 +101,7 @@ class Controller:
 
 @pytest.fixture
 def controller(ovs: DummyOvs) -> Iterator[Controller]:
-    ovs.add_bridge("s1", 1, ports=7)
+    ovs.add_bridge("s1", 1, ports=8)
     running = Controller(ovs)
     ovs.vsctl("set-controller", "s1", f"tcp:127.0.0.1:{running.port}")
     ovs.vsctl("set", "controller", "s1", "inactivity_probe=1000", "max_backoff=1000")
@@ -166,7 +166,7 @@ def test_a_flow_that_somebody_deleted_comes_back_when_the_switch_reconnects(cont
     controller.ovs.ofctl("del-flows", "s1", "table=4")
     controller.start()
     (row,) = controller.wait_for(1)["switches"]
-    assert 0 < row["flows_sent"] < 40
+    assert 0 < row["flows_sent"] < 60
     assert sorted(controller.flows().splitlines()) == before
 
 
@@ -256,6 +256,24 @@ def test_a_member_that_is_resumed_takes_new_sessions_again(controller: Controlle
     controller.wait_for(1)
     assert _members(controller)["proxy1"]["state"] == "up"
     assert controller.ovs.ofctl("dump-groups", "s1").split("\n")[1:] == before.split("\n")[1:]
+
+
+def test_a_member_at_its_limit_is_found_out_and_gets_no_new_sessions(controller: Controller) -> None:
+    controller.edit("proxy1: {at: s1:4,", "proxy1: {limit: 5, at: s1:4,")
+    controller.hang_up()
+    controller.wait_for(2)
+    for port in range(40_000, 40_030):
+        _syn(controller, port)
+    deadline = time.monotonic() + 15  # nobody asks: the controller counts by itself
+    while '"state": "full"' not in controller.log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    controller.wait_for(2)
+    first, second = _sessions(controller)
+    assert first >= 5
+    for port in range(41_000, 41_020):
+        _syn(controller, port)
+    assert _sessions(controller) == (first, second + 20)
 
 
 def test_a_member_that_nobody_knows_is_refused_with_the_names_of_those_there_are(

@@ -264,16 +264,16 @@ def test_gateways_are_told_of_each_accepted_policy(world: World) -> None:
 
 def test_a_port_that_the_policy_needs_and_the_switch_lacks_is_named(world: World) -> None:
     connected(world, FakeSwitch(ports=5))
-    assert world.events("PortMissing") == [{"switch": "s1", "ports": [6, 7]}]
-    assert world.runtime.records[1].missing_ports == (6, 7)
+    assert world.events("PortMissing") == [{"switch": "s1", "ports": [6, 7, 8]}]
+    assert world.runtime.records[1].missing_ports == (6, 7, 8)
 
 
 def test_a_missing_port_that_appears_is_missed_no_more(world: World) -> None:
-    channel = connected(world, FakeSwitch(ports=6))
-    appeared = PortChanged(Port(7, "02:70:00:00:00:07", "p7", False), was_deleted=False)
+    channel = connected(world, FakeSwitch(ports=7))
+    appeared = PortChanged(Port(8, "02:70:00:00:00:08", "p8", False), was_deleted=False)
     world.runtime.on_outcome(world.now, 1, channel, appeared)
     assert world.runtime.records[1].missing_ports == ()
-    assert world.events("PortCameUp")[-1]["port"] == 7
+    assert world.events("PortCameUp")[-1]["port"] == 8
 
 
 def test_a_port_that_goes_down_is_told_once(world: World) -> None:
@@ -314,6 +314,63 @@ def test_a_drained_member_stays_drained_after_a_restart(world: World) -> None:
     again.runtime.start(again.now, "demo.yaml", DEMO)
     assert again.runtime.roster.resting == {"pools.proxies.members.proxy1"}
     assert connected(again, channel.switch).asked == ["read"]
+
+
+def flows_of(world: World, rule: str) -> int:
+    accepted = world.runtime.accepted
+    assert accepted is not None
+    return sum(flow.because == rule for flow in accepted.states["s1"].flows.values())
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ("tempfail", "is put off by a responder, senders come back"),
+        ("bypass", "is passed on UNSCANNED"),
+        ("reject", "is REFUSED FOR GOOD by a responder"),
+    ],
+)
+def test_a_pool_that_becomes_empty_is_told_once_with_the_consequence_and_again_when_it_comes_back(
+    world: World, choice: str, words: str
+) -> None:
+    world.runtime.submit(world.now, "demo.yaml", DEMO.replace("on_empty: tempfail", f"on_empty: {choice}"))
+    channel = connected(world)
+    for name in ("proxy1", "proxy2", "scanner1"):
+        world.runtime.drain(world.now, name, True)
+    expected = {
+        "pool": "proxies",
+        "tenants": ["acme"],
+        "consequences": [f"EMPTY: acme's mail {words} (on_empty: {choice})"],
+    }
+    assert world.events("PoolBecameEmpty") == [expected]
+    assert world.events("PoolCameBack") == []
+    assert flows_of(world, "tenants.acme.mail.on_empty") == 2
+    world.runtime.drain(world.now, "proxy2", False)
+    assert world.events("PoolCameBack") == [expected]
+    assert flows_of(world, "tenants.acme.mail.on_empty") == 0
+    world.settle(channel)
+    assert phase(world) is Phase.IN_STEP
+
+
+def test_another_choice_while_a_pool_is_empty_is_told_as_well(world: World) -> None:
+    for name in ("proxy1", "proxy2"):
+        world.runtime.drain(world.now, name, True)
+    world.runtime.submit(world.now, "demo.yaml", DEMO.replace("on_empty: tempfail", "on_empty: bypass"))
+    lines = [line for event in world.events("PoolBecameEmpty") for line in event["consequences"]]
+    assert [line.split("(")[1] for line in lines] == ["on_empty: tempfail)", "on_empty: bypass)"]
+
+
+def test_load_alone_never_passes_mail_unscanned(world: World) -> None:
+    text = DEMO.replace("on_empty: tempfail", "on_empty: bypass")
+    text = text.replace("    kind: mail-proxy\n", "    kind: mail-proxy\n    limit: 5\n")
+    world.runtime.submit(world.now, "demo.yaml", text)
+    world.runtime.on_counts(world.now, {"02:cc:00:00:00:01": 5, "02:cc:00:00:00:02": 50})
+    assert [event["state"] for event in world.events("MemberChanged")] == ["full", "full"]
+    (event,) = world.events("PoolBecameEmpty")
+    assert event["consequences"][0].startswith("FULL: acme's mail goes to full members")
+    assert flows_of(world, "tenants.acme.mail.on_empty") == 0
+    world.runtime.on_counts(world.now, {"02:cc:00:00:00:01": 5, "02:cc:00:00:00:02": 4})
+    assert len(world.events("PoolCameBack")) == 1
 
 
 def test_a_tenant_given_the_addresses_of_a_member_that_leaves_takes_them_at_once(world: World) -> None:

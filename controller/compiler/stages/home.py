@@ -33,16 +33,21 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
             if Role.BACKBONE in roles:
                 wanted = match((f.ROLE, Role.BACKBONE), *destination_is(prefix))
                 yield _carry(longest_prefix(priorities.NORMAL, prefix.prefixlen), wanted, home, because)
+            for role in sorted(roles & {Role.GATEWAY, Role.RESPONDER}):
+                yield _to_clients(role, prefix, home, because)
             if Role.GATEWAY in roles:
-                yield from _from_gateways(prefix, home, because)
+                yield _to_servers(prefix, home, because)
     yield from _scan_answers(view)
 
 
-def _from_gateways(prefix: Network, home: int, because: str) -> Iterator[Flow]:
-    to_client = match((f.ROLE, Role.GATEWAY), *source_is(prefix), *tcp_from(SMTP_PORT))
-    yield _carry(longest_prefix(priorities.NORMAL, prefix.prefixlen), to_client, home, because)
-    to_server = match((f.ROLE, Role.GATEWAY), *destination_is(prefix), *tcp_to(SMTP_PORT))
-    yield _carry(longest_prefix(priorities.LOW, prefix.prefixlen), to_server, home, because)
+def _to_clients(role: Role, prefix: Network, home: int, because: str) -> Flow:
+    wanted = match((f.ROLE, role), *source_is(prefix), *tcp_from(SMTP_PORT))
+    return _carry(longest_prefix(priorities.NORMAL, prefix.prefixlen), wanted, home, because)
+
+
+def _to_servers(prefix: Network, home: int, because: str) -> Flow:
+    wanted = match((f.ROLE, Role.GATEWAY), *destination_is(prefix), *tcp_to(SMTP_PORT))
+    return _carry(longest_prefix(priorities.LOW, prefix.prefixlen), wanted, home, because)
 
 
 def _scan_answers(view: SwitchView) -> Iterator[Flow]:

@@ -1,7 +1,8 @@
 """Table `service`: a new connection meets the pool or server that answers for its destination.
 
 Nothing here leads to a tenant's port 25 but from a gateway that serves this
-tenant: not because a flow forbids it, but because no flow exists.
+tenant: not because a flow forbids it, but because no flow exists. The one exception
+is a tenant who wants his mail unscanned rather than late, while his pool is empty.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from controller.compiler.view import (
     destination_is,
     tcp_to,
 )
+from controller.compiler.ways import ToPool, ToResponder, Unanswered, Unscanned, Way
 from controller.ids import group_id, party_id
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
@@ -39,7 +41,8 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
 
 def build_groups(view: SwitchView) -> Iterator[Group]:
     """Yield a select group for each pool that some flow of this table leads to."""
-    wanted = {view.first_stop(mail).name for _, mail in view.mail_tenants}
+    ways = [view.way_of(mail) for _, mail in view.mail_tenants]
+    wanted = {way.pool.name for way in ways if isinstance(way, ToPool | ToResponder)}
     wanted |= {pool.name for asking in view.gateway_pools for pool in view.scanners_asked_by(asking)}
     for name in sorted(wanted):
         yield _group(view, view.whole.pool_by_name[name])
@@ -65,10 +68,24 @@ def _mail(view: SwitchView, tenant: Tenant, mail: Mail) -> Iterator[Flow]:
     for server in mail.servers:
         because = f"tenants.{tenant.name}.mail.servers.{server}"
         smtp = (*destination_is(server), *tcp_to(SMTP_PORT))
-        yield _to_pool(match(_OUTSIDE, *smtp), pool, because)
+        yield _new_mail(view.way_of(mail), tenant, match(_OUTSIDE, *smtp), because)
         party = (f.PARTY, party_id(f"pools.{pool.name}"))
         relay = match((f.ROLE, Role.GATEWAY), party, (f.ZONE, Zone.RELAY), *smtp)
         yield Flow(Table.SERVICE, priorities.HIGH, relay, (), Table.ROUTE, because)
+
+
+def _new_mail(way: Way, tenant: Tenant, wanted: Match, because: str) -> Flow:
+    """Where the first stop takes nobody, the tenant's own choice is the reason, and says so."""
+    chosen = f"tenants.{tenant.name}.mail.on_empty"
+    match way:
+        case ToPool(pool):
+            return _to_pool(wanted, pool, because)
+        case ToResponder(pool):
+            return _to_pool(wanted, pool, chosen)
+        case Unscanned():
+            return Flow(Table.SERVICE, priorities.HIGH, wanted, (), Table.ROUTE, chosen)
+        case Unanswered():
+            return Flow(Table.SERVICE, priorities.HIGH, wanted, (), None, chosen)
 
 
 def _to_pool(wanted: Match, pool: Pool, because: str) -> Flow:

@@ -2,7 +2,7 @@
 
 The backbone never uses a tenant's address, one of the edge's own, or one that
 no router should carry (RFC 6890); a tenant uses his own prefixes only.
-Gateways speak under other people's addresses by design: what they may reach
+Gateways and responders speak under other people's addresses by design: what they may reach
 is decided in `service`.
 """
 
@@ -39,6 +39,9 @@ BOGONS: tuple[Network, ...] = tuple(
     )
 )
 
+# Whose other sources pass: where they may lead is decided later.
+_UNRESTRICTED = ((Role.BACKBONE, "uplinks"), (Role.GATEWAY, "pools"), (Role.RESPONDER, "pools"))
+
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:
     roles = {neighbour.role for neighbour in view.neighbours}
@@ -46,7 +49,7 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
         wanted = match((f.ROLE, Role.BACKBONE), *source_is(network))
         yield Flow(Table.SOURCE, priorities.DENY, wanted, (), None, because)
     for eth_type in ETH_TYPES:
-        for role, because in ((Role.BACKBONE, "uplinks"), (Role.GATEWAY, "pools")):
+        for role, because in _UNRESTRICTED:
             if role not in roles:
                 continue
             wanted = match((f.ROLE, role), (f.ETH_TYPE, eth_type))

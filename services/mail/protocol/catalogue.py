@@ -12,6 +12,7 @@ def _reply(code: int, text: str) -> str:
 
 NO_SUCH_SERVER = _reply(421, "4.3.2 this edge serves no mail server at that address")
 SOURCE_REFUSED = _reply(554, "5.7.1 mail from this address is refused")
+FULL = _reply(421, "4.3.2 no room for another session, try again later")
 TOO_BUSY = _reply(421, "4.7.0 too many connections, try again later")
 SHUTTING_DOWN = _reply(421, "4.3.2 the gateway is being restarted, try again")
 TIMED_OUT = _reply(421, "4.4.2 too slow, try again later")

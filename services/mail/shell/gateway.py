@@ -19,6 +19,7 @@ from services.mail.shell.certificates import client_context
 from services.mail.shell.scanners import Scanners
 from services.mail.shell.sockets import end_of, listen
 from services.mail.shell.wire import Sweeper, Wire, WireTimeout
+from services.watched import WatchedFile
 
 _POLL_S = 0.5
 _NO_TRACE = "no session"
@@ -26,7 +27,10 @@ _NO_TRACE = "no session"
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How many sessions at once. Past a cap the client hears 421 and tries again later."""
+    """How many sessions at once. Past a cap the client hears 421 and tries again later.
+
+    The policy may set a lower total for each gateway, by its name.
+    """
 
     total: int = 5_000
     per_tenant: int = 2_000
@@ -37,14 +41,16 @@ class Caps:
 class Gateway:
     """Raise `SettingsError` or `OSError` from `start`; after that it runs until `stop`."""
 
-    def __init__(self, settings_file: Path, journal: Journal, caps: Caps, state_dir: Path | None) -> None:
-        self._file, self._journal, self._caps, self._state_dir = settings_file, journal, caps, state_dir
+    def __init__(
+        self, settings_file: Path, journal: Journal, caps: Caps, state_dir: Path | None, name: str
+    ) -> None:
+        self._file, self._journal = WatchedFile(settings_file), journal
+        self._caps, self._state_dir, self._name = caps, state_dir, name
         self._loop = asyncio.get_running_loop()
         self._sweeper = Sweeper(self._loop)
         self._around = Surroundings(self._loop, journal, Scanners(self._loop), self._sweeper)
         self._settings: Settings
         self._tls: dict[str, ssl.SSLContext | None] = {}
-        self._seen: tuple[int, int, int] = (0, 0, 0)
         self._open: Counter[object] = Counter()
         self._sessions: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.AbstractServer] = []
@@ -53,7 +59,7 @@ class Gateway:
 
     async def start(self) -> None:
         self._take_up(self._read())
-        for sock in listen(self._settings):
+        for sock in listen(self._settings.port, self._settings.is_transparent):
             self._servers.append(await self._loop.create_server(self._admit, sock=sock))
         self._chores = [self._loop.create_task(self._sweeper.run()), self._loop.create_task(self._watch())]
         self._journal.write(
@@ -84,20 +90,18 @@ class Gateway:
         try:
             settings = self._read()
         except (OSError, SettingsError, UnicodeDecodeError) as error:
-            self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file), why=str(error))
+            self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=str(error))
             return
         if settings.port != self._settings.port or settings.is_transparent != self._settings.is_transparent:
             why = "port and transparency only change with a restart; remedy: restart the gateway"
-            self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file), why=why)
+            self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=why)
             return
         self._take_up(settings)
 
     # settings
 
     def _read(self) -> Settings:
-        facts = self._file.stat()
-        self._seen = (facts.st_mtime_ns, facts.st_ino, facts.st_size)
-        settings = parse_settings(self._file.read_text(encoding="utf-8"))
+        settings = parse_settings(self._file.read())
         return replace(settings, state_dir=self._state_dir) if self._state_dir else settings
 
     def _take_up(self, settings: Settings) -> None:
@@ -127,12 +131,7 @@ class Gateway:
             self._reload_if_changed()
 
     def _reload_if_changed(self) -> None:
-        try:
-            facts = self._file.stat()
-        except OSError:
-            return  # being replaced, or gone: what we have stays
-        if (facts.st_mtime_ns, facts.st_ino, facts.st_size) != self._seen:
-            self._seen = (facts.st_mtime_ns, facts.st_ino, facts.st_size)
+        if self._file.has_changed():
             self.reload()
 
     def _tenant_of(self, server: Address) -> Tenant | None:
@@ -194,8 +193,11 @@ class Gateway:
         if _cannot_be_a_client(client, tenant, self._settings):
             return catalogue.SOURCE_REFUSED
         caps = self._caps
-        limits = (caps.total, caps.per_tenant, caps.per_client, caps.per_neighbourhood)
-        crowded = any(self._open[key] >= limit for key, limit in zip(keys, limits, strict=True))
+        everybody, *others = keys
+        if self._open[everybody] >= min(caps.total, self._settings.limits.get(self._name, caps.total)):
+            return catalogue.FULL
+        limits = (caps.per_tenant, caps.per_client, caps.per_neighbourhood)
+        crowded = any(self._open[key] >= limit for key, limit in zip(others, limits, strict=True))
         return catalogue.TOO_BUSY if crowded else ""
 
     def _refuse(self, wire: Wire, client: tuple[Address, int], server: Address, refusal: str) -> None:

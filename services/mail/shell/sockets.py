@@ -10,7 +10,7 @@ import socket
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from services.mail.settings import Address, Settings
+from services.mail.settings import Address
 
 _IP_TRANSPARENT = 19
 _IPV6_TRANSPARENT = 75
@@ -19,17 +19,17 @@ _BACKLOG = 1024
 _CLASHES = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.ECONNABORTED})
 
 
-def listen(settings: Settings) -> list[socket.socket]:
-    """Return listening sockets for IPv4 and IPv6 on every address. Raise `OSError`."""
+def listen(port: int, is_transparent: bool) -> list[socket.socket]:
+    """Return listening sockets for IPv4 and IPv6 on every address, other people's too. Raise `OSError`."""
     sockets = []
     for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if settings.is_transparent:
+        if is_transparent:
             _make_transparent(listener)
-        listener.bind((address, settings.port))
+        listener.bind((address, port))
         listener.listen(_BACKLOG)
         listener.setblocking(False)
         sockets.append(listener)

@@ -1,0 +1,25 @@
+"""A settings file that the controller replaces as a whole: its text, and whether there is a newer one."""
+
+from pathlib import Path
+
+
+class WatchedFile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, int, int] = (0, 0, 0)
+
+    def read(self) -> str:
+        """Return the text, and take it for seen, good or bad. Raise `OSError` or `UnicodeDecodeError`."""
+        self._seen = self._facts()
+        return self.path.read_text(encoding="utf-8")
+
+    def has_changed(self) -> bool:
+        """Say whether the file is another one than was read last; not while it is being replaced, or gone."""
+        try:
+            return self._facts() != self._seen
+        except OSError:
+            return False
+
+    def _facts(self) -> tuple[int, int, int]:
+        facts = self.path.stat()
+        return facts.st_mtime_ns, facts.st_ino, facts.st_size
