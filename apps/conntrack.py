@@ -12,7 +12,7 @@ class ConntrackError(Exception):
     """No switch of this machine tells its connections; the text says why, and what to do."""
 
 
-def read_connections(control: str) -> list[str]:
+def dump_connections(control: str) -> list[str]:
     """Return a line for each connection. `control` is ovs-vswitchd's control socket; empty: its default."""
     datapaths = _ask(control, "dpctl/dump-dps").split()
     return [line for name in datapaths for line in _ask(control, "dpctl/dump-conntrack", name).splitlines()]

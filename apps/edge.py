@@ -28,19 +28,20 @@ from ryu.controller.handler import CONFIG_DISPATCHER, DEAD_DISPATCHER, MAIN_DISP
 from ryu.lib import hub
 from ryu.ofproto import ofproto_v1_4
 
-from apps.conntrack import ConntrackError, read_connections
+from apps.conntrack import ConntrackError, dump_connections
 from apps.serving import serve_api
 from apps.settings import EdgeSettings, read_settings
 from controller.api.app import Outside, build_app
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.openflow.conversation import Conversation
+from controller.openflow.cutting import forget, wake_up_frame
 from controller.openflow.encode import to_wire
 from controller.openflow.lldp import decode_probe, encode_probe
 from controller.openflow.messages import packet_out
 from controller.openflow.replies import BadMessage
 from controller.policy.model import PortRef
-from controller.pools.conntrack import count_sessions
+from controller.pools.conntrack import Connection, count_sessions, read_connections
 from controller.pools.members import MemberState
 from controller.publish import Publisher
 from controller.runtime import Runtime, Surroundings
@@ -52,6 +53,8 @@ from controller.telemetry.journal import Event, Journal
 
 _TICK_S = 0.5
 _COUNT_S = 1.0
+_CUT_S = 0.05
+_PATIENCE = 20  # steps of `_CUT_S`
 _FINISHING = (MemberState.DRAINING, MemberState.LEAVING)
 _SEND_CHUNK_BYTES = 1 << 20
 PROBE_KEY = os.urandom(32)
@@ -72,6 +75,12 @@ class RyuChannel:
 
     def probe(self, origin: PortRef) -> None:
         self._send([packet_out(0, origin.port, encode_probe(origin, PROBE_KEY))])
+
+    def forget(self, connections: tuple[Connection, ...]) -> None:
+        self._send([forget(0, connection) for connection in connections])
+
+    def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
+        self._send([packet_out(0, port, wake_up_frame(connection, own_mac))])
 
     def receive(self, buffer: bytes) -> Outcome | None:
         """Take one message of the switch. Raise `BadMessage` if it is none."""
@@ -120,6 +129,7 @@ class Edge(app_manager.RyuApp):
         self.threads.append(hub.spawn(self._loop))
         self.threads.append(hub.spawn(self._tick))
         self.threads.append(hub.spawn(self._watch_sessions))
+        self.threads.append(hub.spawn(self._cut_departed))
         api = build_app(self._ask, Outside(time.monotonic, self._packet_ins, self._count_sessions))
         self.threads.append(hub.spawn(serve_api, self._settings.api, api))
 
@@ -162,14 +172,36 @@ class Edge(app_manager.RyuApp):
                     work = partial(Runtime.on_counts, now=time.monotonic(), sessions_by_mac=counts)
                     self._queue.put((work, None))
 
+    def _cut_departed(self) -> None:
+        """Cut the sessions of members that are gone, once the switches choose others for new ones."""
+        while True:
+            hub.sleep(_CUT_S)
+            for _ in range(_PATIENCE):
+                if self._runtime.departed and not self._runtime.is_in_step:
+                    hub.sleep(_CUT_S)
+            if not self._runtime.departed:
+                continue
+            try:
+                known = list(read_connections(dump_connections(self._settings.switch_control)))
+            except ConntrackError as error:
+                self._say_not_counted(error)
+                hub.sleep(_COUNT_S)
+                continue
+            told = self._ask(partial(Runtime.cut_departed, connections=known))
+            hub.sleep(_CUT_S)  # the switches must have forgotten before anybody is woken up
+            self._ask(partial(Runtime.wake_up, connections=told))
+
     def _count_sessions(self) -> Mapping[str, int] | None:
         try:
-            return count_sessions(read_connections(self._settings.switch_control))
+            return count_sessions(dump_connections(self._settings.switch_control))
         except ConntrackError as error:
-            if str(error) != self._why_not_counted:
-                self._why_not_counted = str(error)
-                self._journal.write(Event.SESSIONS_NOT_COUNTED, reason=str(error))
+            self._say_not_counted(error)
             return None
+
+    def _say_not_counted(self, error: ConntrackError) -> None:
+        if str(error) != self._why_not_counted:
+            self._why_not_counted = str(error)
+            self._journal.write(Event.SESSIONS_NOT_COUNTED, reason=str(error))
 
     def _reload(self, runtime: Runtime) -> None:
         try:

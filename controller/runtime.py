@@ -5,18 +5,22 @@ bytes nor HTTP nor a framework: channels, encoder, store and journal are given t
 it, and time is a parameter.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from controller.compiler.compile import compile_policy
 from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.compiler.errors import CompileError
+from controller.compiler.neighbours import mac_number
 from controller.compiler.troubles import Trouble, troubles_of
 from controller.errors import PolicyErrors
+from controller.pipeline.fields import ZONES_PER_SWITCH, switch_part
 from controller.pipeline.flows import SwitchState
 from controller.policy.model import Policy, PortRef
 from controller.policy.parse import parse_policy
+from controller.pools.conntrack import Connection
+from controller.pools.cutting import MOST_PER_CUT, cut
 from controller.pools.health import trusted
 from controller.pools.leaving import member_paths, with_leaving, without_members
 from controller.pools.members import Member, StateChanged
@@ -44,6 +48,12 @@ class Channel(Protocol):
 
     def probe(self, origin: PortRef) -> None:
         """Have the switch send a probe out of one of its ports."""
+
+    def forget(self, connections: tuple[Connection, ...]) -> None:
+        """Have the switch forget connections."""
+
+    def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
+        """Have the switch send the initiator of a connection, behind a port, what it must answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,7 @@ class Runtime:
         self.roster = Roster()
         self.troubles: tuple[Trouble, ...] = ()
         self._compiled_for = ALL_IS_WELL
+        self.departed: dict[int, str] = {}  # MAC and path of members whose sessions are yet to be cut
         self._cabling = Cabling()
         self._probed_at = -PROBE_INTERVAL_S
         self.cabling_troubles: frozenset[CablingTrouble] = frozenset()
@@ -157,8 +168,49 @@ class Runtime:
                 sessions=change.member.sessions,
                 detail=change.member.health.detail,
             )
+            self._note_departure(change.member)
         if changes and self.accepted is not None:
             self._rebalance(now, self.accepted)
+
+    def _note_departure(self, member: Member) -> None:
+        mac = mac_number(member.mac)
+        self.departed.pop(mac, None)
+        if member.is_gone:
+            self.departed[mac] = member.path
+
+    @property
+    def is_in_step(self) -> bool:
+        """Say whether every switch that answers carries out what is wanted."""
+        return all(r.session.phase is Phase.IN_STEP for r in self.records.values() if r.channel is not None)
+
+    def cut_departed(self, connections: Iterable[Connection]) -> tuple[Connection, ...]:
+        """Have the switches forget the sessions of members that are gone; return whom to wake up then."""
+        found = cut(connections, frozenset(self.departed))
+        by_zone: dict[int, list[Connection]] = {}
+        for connection in found.forgotten:
+            by_zone.setdefault(connection.zone // ZONES_PER_SWITCH, []).append(connection)
+        for dpid, record in self.records.items():
+            if record.channel and (mine := by_zone.get(switch_part(dpid))):
+                record.channel.forget(tuple(mine))
+        for mac, path in self.departed.items():
+            own = sum(mac in (each.initiator, each.responder) for each in found.forgotten)
+            self._world.journal.write(Event.SESSIONS_CUT, member=path, connections=own)
+        if len(found.forgotten) < MOST_PER_CUT:
+            self.departed.clear()
+        return found.told
+
+    def wake_up(self, connections: Iterable[Connection]) -> None:
+        """Make initiators of forgotten connections speak, so that they learn that nobody is there."""
+        if self.accepted is None:
+            return
+        place_by_mac = {mac_number(mac): at for mac, at in _places(self.accepted.policy)}
+        record_by_switch = {record.session.name: record for record in self.records.values()}
+        mac_by_switch = {each.name: mac_number(each.mac) for each in self.accepted.policy.switches}
+        for connection in connections:
+            at = place_by_mac.get(connection.initiator)
+            record = record_by_switch.get(at.switch) if at else None
+            if at and record and record.channel:
+                record.channel.wake_up(connection, at.port, mac_by_switch[at.switch])
 
     def _rebalance(self, now: float, accepted: Accepted) -> None:
         """The same policy, with its new sessions spread over the members that take some."""
@@ -408,6 +460,13 @@ class Runtime:
         if missing and missing != record.missing_ports:
             self._world.journal.write(Event.PORT_MISSING, switch=switch, ports=list(missing))
         record.missing_ports = missing
+
+
+def _places(policy: Policy) -> Iterator[tuple[str, PortRef]]:
+    """Yield the MAC and the port of everybody who may begin a connection."""
+    yield from ((uplink.mac, uplink.at) for uplink in policy.uplinks)
+    yield from ((gateway.mac, gateway.at) for tenant in policy.tenants for gateway in tenant.gateways)
+    yield from ((member.mac, member.at) for pool in policy.pools for member in pool.members)
 
 
 def ports_of(policy: Policy) -> Iterator[tuple[PortRef, str]]:

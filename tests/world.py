@@ -9,6 +9,7 @@ from typing import Any
 from controller.openflow.conversation import Conversation
 from controller.openflow.encode import to_wire
 from controller.policy.model import PortRef
+from controller.pools.conntrack import Connection
 from controller.render import Settings
 from controller.runtime import Runtime, Surroundings
 from controller.store import AcceptedPolicy, StoreError
@@ -59,6 +60,8 @@ class FakeChannel:
         self.due: list[bytes] = []
         self.asked: list[str] = []
         self.probed: list[PortRef] = []
+        self.forgotten: list[Connection] = []
+        self.woken: list[tuple[int, Connection]] = []
         self._conversation = Conversation()
 
     def read(self, attempt: int) -> None:
@@ -71,6 +74,12 @@ class FakeChannel:
 
     def probe(self, origin: PortRef) -> None:
         self.probed.append(origin)
+
+    def forget(self, connections: tuple[Connection, ...]) -> None:
+        self.forgotten += connections
+
+    def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
+        self.woken.append((port, connection))
 
     def exchange(self) -> list[Outcome]:
         """Hand one message over; return what its replies mean."""

@@ -18,6 +18,7 @@ MAX_MESSAGE_BYTES = 0xFFFF
 class Type(IntEnum):
     HELLO = 0
     ERROR = 1
+    EXPERIMENTER = 4
     PACKET_OUT = 13
     FLOW_MOD = 14
     GROUP_MOD = 15

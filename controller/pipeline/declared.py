@@ -23,7 +23,7 @@ FIELDS: dict[Table, frozenset[Field]] = {
     Table.RESUME: frozenset({f.ROLE, f.ZONE, f.ETH_TYPE, f.ETH_SRC, f.CT_STATE, f.CT_LABEL, *_DESTINATIONS}),
     Table.SUSPICION: frozenset(),
     Table.SERVICE: frozenset(
-        {f.ROLE, f.PARTY, f.ZONE, f.ETH_TYPE, f.IP_PROTO, f.TCP_DST, f.UDP_DST, *_DESTINATIONS}
+        {f.ROLE, f.PARTY, f.ZONE, f.ETH_TYPE, f.IP_PROTO, f.TCP_SRC, f.TCP_DST, f.UDP_DST, *_DESTINATIONS}
     ),
     Table.ROUTE: frozenset({f.ETH_TYPE, *_DESTINATIONS}),
     Table.COMMIT: frozenset({f.ZONE, f.ETH_TYPE}),

@@ -115,7 +115,12 @@ def zone_number(dpid: int, leg: Zone) -> int:
 
     Switches of one machine share their conntrack table, so each has zones of its own.
     """
-    return dpid % _ZONE_SWITCHES * ZONES_PER_SWITCH + leg
+    return switch_part(dpid) * ZONES_PER_SWITCH + leg
+
+
+def switch_part(dpid: int) -> int:
+    """Return what stands for a switch in the numbers of its zones."""
+    return dpid % _ZONE_SWITCHES
 
 
 def leg_of(zone: int) -> Zone:

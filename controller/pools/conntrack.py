@@ -1,31 +1,77 @@
-"""Open sessions of each member, from what `ovs-appctl dpctl/dump-conntrack` prints. Pure.
+"""Connections that switches know, from what `ovs-appctl dpctl/dump-conntrack` prints. Pure.
 
-The label of a connection names both ends (`pipeline.fields`); the responder is the
-pool member. Connections whose end has come, and which conntrack only remembers
-for a while, are not counted.
+The label of a connection names both ends (`pipeline.fields`). Connections whose end
+has come, and which conntrack only remembers for a while, are not open.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
 
-from controller.pipeline.fields import LABEL_RESPONDER, MAC_BITS, ZONES_PER_SWITCH, Zone
+from controller.pipeline.fields import (
+    LABEL_INITIATOR,
+    LABEL_RESPONDER,
+    MAC_BITS,
+    ZONES_PER_SWITCH,
+    Zone,
+)
+from controller.policy.model import Address
 
-_LEGS = {Zone.OUTSIDE, Zone.SCAN}  # on the relay leg the responder is the tenant's server
+_COUNTED = {Zone.OUTSIDE, Zone.SCAN}  # on the relay leg the responder is the tenant's server
 _ENDED = frozenset({"TIME_WAIT", "CLOSING", "CLOSE", "CLOSED", "LAST_ACK", "FIN_WAIT_2"})
+_ORIGINAL = re.compile(r"^tcp,orig=\(src=([^,]+),dst=([^,]+),sport=(\d+),dport=(\d+)\)")
 _ZONE = re.compile(r"\bzone=(\d+)")
 _LABEL = re.compile(r"\blabels=0x([0-9a-f]{1,32})\b")
 _STATE = re.compile(r"\bstate=([A-Z0-9_]+)")
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One TCP connection, in the direction in which it was begun; MACs as numbers."""
+
+    zone: int
+    source: Address
+    source_port: int
+    destination: Address
+    destination_port: int
+    initiator: int
+    responder: int
+    is_open: bool = True
+
+    @property
+    def leg(self) -> int:
+        """A `Zone`, or a number that is none of ours."""
+        return self.zone % ZONES_PER_SWITCH
+
+
+def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
+    """Yield the TCP connections that carry a label; other lines are nobody's."""
+    for line in lines:
+        ends, zone, label, state = (pattern.search(line) for pattern in (_ORIGINAL, _ZONE, _LABEL, _STATE))
+        if ends and zone and label and state:
+            both = int(label[1], 16)
+            yield Connection(
+                int(zone[1]),
+                ip_address(ends[1]),
+                int(ends[3]),
+                ip_address(ends[2]),
+                int(ends[4]),
+                _mac(both, LABEL_INITIATOR),
+                _mac(both, LABEL_RESPONDER),
+                state[1] not in _ENDED,
+            )
+
+
+def _mac(label: int, offset: int) -> int:
+    return (label >> offset) & ((1 << MAC_BITS) - 1)
+
+
 def count_sessions(lines: Iterable[str]) -> Counter[str]:
     """Return open TCP sessions by the MAC of their responder."""
-    counts: Counter[str] = Counter()
-    for line in lines:
-        zone, label, state = _ZONE.search(line), _LABEL.search(line), _STATE.search(line)
-        if not (line.startswith("tcp") and zone and label and state):
-            continue
-        if int(zone[1]) % ZONES_PER_SWITCH in _LEGS and state[1] not in _ENDED:
-            responder = (int(label[1], 16) >> LABEL_RESPONDER) & ((1 << MAC_BITS) - 1)
-            counts[responder.to_bytes(6).hex(":")] += 1
-    return counts
+    return Counter(
+        connection.responder.to_bytes(6).hex(":")
+        for connection in read_connections(lines)
+        if connection.is_open and connection.leg in _COUNTED
+    )

@@ -53,6 +53,13 @@ class Member:
         return MemberState.EMPTY if self.sessions == 0 else MemberState.DRAINING
 
     @property
+    def is_gone(self) -> bool:
+        """Say whether its sessions are half-dead. A scanner's gateway outlives its clamd."""
+        return self.state is MemberState.DOWN and not (
+            self.has_port and self.health.detail.startswith("clamd")
+        )
+
+    @property
     def may_have_sessions(self) -> bool:
         return self.has_port and self.sessions != 0
 

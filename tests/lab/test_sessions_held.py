@@ -1,5 +1,6 @@
 """No edit of the policy, and no change of a pool, drops an open SMTP session."""
 
+import errno
 import os
 import re
 import socket
@@ -62,6 +63,14 @@ class Session:
         self.say("DATA", "354")
         self.say("Subject: held\r\n\r\nbody\r\n.", "250")
         self.say("QUIT", "221")
+
+    @property
+    def number(self) -> int:
+        return self._socket.fileno()
+
+    def is_reset(self) -> bool:
+        """Say whether the connection has ended with a reset."""
+        return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
 
     def close(self) -> None:
         self._file.close()

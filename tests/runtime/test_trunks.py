@@ -1,9 +1,12 @@
 """The single writer and the trunks: what it does when one dies, comes back, or a router's port goes down."""
 
+from ipaddress import ip_address
+
 import pytest
 
 from controller.pipeline.flows import GroupKind
 from controller.policy.model import PortRef
+from controller.pools.conntrack import Connection
 from controller.sync.outcomes import Port, PortChanged
 from tests.fake_switch import FakeSwitch
 from tests.world import POLICIES, FakeChannel, World
@@ -132,3 +135,24 @@ def test_members_on_a_switch_that_is_cut_off_get_no_sessions_from_the_others(rin
     (pool,) = [group for group in state.groups.values() if group.because == "pools.proxies"]
     receivers = {action.value for bucket in pool.buckets for action in bucket.actions[:1]}  # type: ignore[union-attr]
     assert receivers == {0x02_CC_00_00_00_01, 0x02_CC_00_00_00_03}
+
+
+def test_sessions_of_a_member_that_is_gone_are_forgotten_at_their_tenants_home(ring: Ring) -> None:
+    proxy2, bbr1 = 0x02_CC_00_00_00_02, 0x02_BB_00_00_00_01
+    client, server = ip_address("198.51.100.10"), ip_address("203.0.113.10")
+    session = Connection(11, client, 4000, server, 25, initiator=bbr1, responder=proxy2)
+    ring.port("s2:1", is_down=True)
+    told = ring.runtime.cut_departed([session])
+    ring.runtime.wake_up(told)
+    assert {dpid: channel.forgotten for dpid, channel in ring.channels.items() if channel.forgotten} == {
+        1: [session]
+    }
+    assert ring.channels[1].woken == [(1, session)]
+    assert ring.events("SessionsCut") == [{"member": "pools.proxies.members.proxy2", "connections": 1}]
+    assert not ring.runtime.departed
+
+
+def test_a_member_that_comes_back_before_its_sessions_were_cut_keeps_them(ring: Ring) -> None:
+    ring.port("s2:1", is_down=True)
+    ring.port("s2:1", is_down=False)
+    assert not ring.runtime.departed

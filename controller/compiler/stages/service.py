@@ -14,6 +14,7 @@ from controller.compiler.view import (
     SMTP_PORT,
     SwitchView,
     destination_is,
+    tcp_from,
     tcp_to,
 )
 from controller.compiler.ways import ToPool, ToResponder, Unanswered, Unscanned, Way
@@ -140,5 +141,8 @@ def _outbound(view: SwitchView) -> Iterator[Flow]:
         wanted = match(_OUTSIDE, *destination_is(address))
         yield Flow(Table.SERVICE, priorities.NORMAL, wanted, (), None, because)
     for eth_type in ETH_TYPES:
+        # What is left of a session that the switch has forgotten must not go past the gateways.
+        stray = match((f.ROLE, Role.TENANT), _OUTSIDE, (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
+        yield Flow(Table.SERVICE, priorities.DENY, stray, (), None, "tenants")
         wanted = match((f.ROLE, Role.TENANT), _OUTSIDE, (f.ETH_TYPE, eth_type))
         yield Flow(Table.SERVICE, priorities.LOW, wanted, (), Table.ROUTE, "tenants")

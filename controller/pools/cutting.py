@@ -1,0 +1,43 @@
+"""Sessions of a member that is gone: which must be forgotten, and whose other end must be told. Pure.
+
+A switch that forgets a session hands its next packet to a living member, whose
+kernel knows nothing of it and answers with a reset, so the sender tries again at
+once. A sender that only waits sends nothing; he is told something that he must
+answer (RFC 9293, 3.10.7.4: a segment out of the window is answered with the true
+numbers), and that answer meets the living member.
+
+The tenant's own server is never told: its answer would have to pass to the client
+past the gateways. Its half of the session ends by its own time-out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from controller.pipeline.fields import Zone
+from controller.pools.conntrack import Connection
+
+MOST_PER_CUT = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What to forget, and, among these, whose initiator to tell."""
+
+    forgotten: tuple[Connection, ...]
+    told: tuple[Connection, ...]
+
+
+def cut(connections: Iterable[Connection], macs: frozenset[int]) -> Cut:
+    """Return what to do about the sessions of members with these MACs, `MOST_PER_CUT` at a time."""
+    forgotten: list[Connection] = []
+    told: list[Connection] = []
+    for connection in connections:
+        if len(forgotten) >= MOST_PER_CUT:
+            break
+        is_answered = connection.leg in (Zone.OUTSIDE, Zone.SCAN) and connection.responder in macs
+        is_begun = connection.leg in (Zone.RELAY, Zone.SCAN) and connection.initiator in macs
+        if is_answered or is_begun:
+            forgotten.append(connection)
+        if is_answered and connection.is_open and connection.initiator not in macs:
+            told.append(connection)
+    return Cut(tuple(forgotten), tuple(told))

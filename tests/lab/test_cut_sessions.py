@@ -1,0 +1,105 @@
+"""Sessions of a member that is gone end at once, so that senders try again instead of waiting for TCP."""
+
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from controller.api.client import ApiClient
+from lab.lab import Lab
+from lab.services.controllers import api_address
+from tests.lab.test_sessions_held import Session, sessions
+
+pytestmark = pytest.mark.lab
+
+_PROMPTLY_S = 5.0  # about 0.2 s alone on two cores
+
+
+@contextmanager
+def unplugged(interface: str) -> Iterator[None]:
+    subprocess.run(["ip", "link", "set", interface, "down"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["ip", "link", "set", interface, "up"], check=True)
+
+
+@pytest.fixture(autouse=True)
+def all_members_take_sessions(lab: Lab) -> Iterator[None]:
+    yield
+    deadline = time.monotonic() + 20
+    while any(_states(lab)[name] != "up" for name in ("proxy1", "proxy2", "scanner1", "scanner2")):
+        assert time.monotonic() < deadline, _states(lab)
+        time.sleep(0.1)
+
+
+def _states(lab: Lab) -> dict[str, str]:
+    pools = ApiClient(api_address(lab.places)).get("/v1/pools")
+    return {member["name"]: member["state"] for pool in pools for member in pool["members"]}
+
+
+def _cut(opened: list[Session], within_s: float) -> list[Session]:
+    """Return the sessions whose connection is reset within a time, while they only wait."""
+    poll, by_number = select.poll(), {session.number: session for session in opened}
+    for number in by_number:
+        poll.register(number, select.POLLIN)
+    reset, deadline = [], time.monotonic() + within_s
+    while (left := deadline - time.monotonic()) > 0 and len(reset) < len(opened):
+        for number, _ in poll.poll(left * 1000):
+            poll.unregister(number)
+            assert by_number[number].is_reset()
+            reset.append(by_number[number])
+            deadline = min(deadline, time.monotonic() + 1)
+    return reset
+
+
+def test_clients_that_wait_are_reset_when_the_port_of_their_proxy_goes_down(lab: Lab) -> None:
+    with sessions(lab, 24) as opened:
+        begun = time.monotonic()
+        with unplugged("s1-eth4"):
+            cut = _cut(opened, _PROMPTLY_S)
+            print(f"{len(cut)} sessions were cut within {time.monotonic() - begun:.2f} s")
+            assert 0 < len(cut) < len(opened)
+            for session in set(opened) - set(cut):
+                session.finish()
+            with sessions(lab, 6) as again:
+                for session in again:
+                    session.finish()
+
+
+def test_clients_in_the_middle_of_a_message_are_reset_and_may_send_it_again(lab: Lab) -> None:
+    with sessions(lab, 12) as opened:
+        for session in opened:
+            session.say("DATA", "354")
+        with unplugged("s1-eth5"):
+            cut = _cut(opened, _PROMPTLY_S)
+            assert cut
+            for session in set(opened) - set(cut):
+                session.say("Subject: held\r\n\r\nbody\r\n.", "250")
+
+
+def test_clients_of_a_gateway_that_hangs_are_reset(lab: Lab) -> None:
+    process = next(row.process for row in lab.status() if row.part.name == "proxy2.mail")
+    assert process is not None
+    with sessions(lab, 12) as opened:
+        os.kill(process.pid, signal.SIGSTOP)
+        try:
+            assert _cut(opened, _PROMPTLY_S * 2)
+        finally:
+            os.kill(process.pid, signal.SIGCONT)
+
+
+def test_a_scanner_whose_clamd_died_keeps_its_sessions(lab: Lab) -> None:
+    with sessions(lab, 12) as opened:
+        lab.stop("scanner1.clamd", 0)
+        try:
+            assert _cut(opened, 3) == []
+        finally:
+            lab.start("scanner1.clamd")
+        for session in opened:
+            session.finish()
