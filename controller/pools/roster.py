@@ -52,7 +52,7 @@ class Roster:
                     is_drained=member.path in drained,
                     is_leaving=member.path in leaving,
                     has_port=before.has_port,
-                    is_probed=pool.health is HealthSource.AGENT,
+                    is_probed=pool.health.by is HealthSource.AGENT,
                     health=before.health if member.path in known else newcomer or Health(),
                     sessions=None if member.path in leaving and not before.is_leaving else before.sessions,
                 )

@@ -49,6 +49,10 @@ def test_a_good_policy_fits_the_schema(file: Path) -> None:
         "rule-without-then",
         "neither-true-nor-false",
         "link-without-an-end",
+        "health-word",
+        "health-key",
+        "probe-without-a-port",
+        "time-without-unit",
     ],
 )
 def test_what_the_checker_refuses_the_schema_refuses(name: str) -> None:
