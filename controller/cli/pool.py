@@ -15,7 +15,9 @@ _POLL_S = 0.5
 _EPILOG = """\
 states:
   joining    not yet proved well: no new sessions until its agent's first good report
-  up         takes new sessions, by its weight
+  up         takes new sessions, by its weight; right after it came up, fewer
+  stale      well, but its signatures are too old: new sessions only when no fresh member is up
+  held       well again, but it went down too often: held down for a while, each time longer
   draining   keeps its sessions, gets no new ones
   empty      draining, and its last session has ended: safe to stop
   leaving    no longer in the policy; finishing its sessions
@@ -79,13 +81,17 @@ def _list(_arguments: argparse.Namespace, api: ApiClient) -> int:
         is_good &= not pool["is_empty"]
         print(f"{pool['name']} ({pool['kind']}){note}")
         for member in pool["members"]:
-            sessions = "?" if member["sessions"] is None else member["sessions"]
-            print(
-                f"  {member['name']:<16} {member['state']:<10} weight {member['weight']:<4} "
-                f"{sessions} {'session' if sessions == 1 else 'sessions'}"
-                f"{'  ! ' + member['detail'] if member['detail'] else ''}"
-            )
+            print(_line(member))
     return 0 if is_good else 1
+
+
+def _line(member: dict[str, Any]) -> str:
+    sessions = "?" if member["sessions"] is None else member["sessions"]
+    return (
+        f"  {member['name']:<16} {member['state']:<10} weight {member['weight']:<4} "
+        f"{member['share_percent']:>3} % of new sessions, {sessions} open"
+        f"{'  ! ' + member['detail'] if member['detail'] else ''}"
+    )
 
 
 def _drain(arguments: argparse.Namespace, api: ApiClient) -> int:

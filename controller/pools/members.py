@@ -3,12 +3,16 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from controller.policy.model import PoolHealth
+from controller.pools.damping import Damping
 from controller.pools.health import Health, Opinion
 
 
 class MemberState(StrEnum):
     JOINING = "joining"  # not yet proved well; no traffic until it is
     UP = "up"
+    STALE = "stale"  # well, but its signatures are too old: takes new sessions only when no fresh one does
+    HELD = "held"  # well again, but it went down too often: only when nobody better is there
     DRAINING = "draining"  # keeps its sessions, gets no new ones
     EMPTY = "empty"  # draining, and its last session has ended: safe to stop
     LEAVING = "leaving"  # no longer in the policy; finishing its sessions
@@ -29,6 +33,9 @@ class Member:
     sessions: int | None = None
     is_probed: bool = False  # an agent reports on it
     health: Health = field(default_factory=Health)
+    rules: PoolHealth = field(default_factory=PoolHealth)
+    damping: Damping = field(default_factory=Damping)
+    is_held: bool = False  # by its damping, at the last look
 
     @property
     def path(self) -> str:
@@ -40,21 +47,34 @@ class Member:
             return MemberState.DOWN
         if self.is_leaving:
             return MemberState.LEAVING
-        if not self.is_drained:
-            is_proved = not self.is_probed or self.health.opinion is Opinion.GOOD
-            return MemberState.UP if is_proved else MemberState.JOINING
-        return MemberState.EMPTY if self.sessions == 0 else MemberState.DRAINING
+        if self.is_drained:
+            return MemberState.EMPTY if self.sessions == 0 else MemberState.DRAINING
+        if self.is_probed and self.health.opinion is Opinion.UNKNOWN:
+            return MemberState.JOINING
+        if self.is_held:
+            return MemberState.HELD
+        return MemberState.STALE if self.is_probed and self.health.stale else MemberState.UP
+
+    @property
+    def detail(self) -> str:
+        """Say why it is as it is, if there is more to say than the state does."""
+        if not self.has_port:
+            return "its switch port is down or missing"
+        if self.state is MemberState.HELD:
+            return str(self.damping)
+        return self.health.detail or self.health.stale if self.is_probed else ""
 
     @property
     def may_have_sessions(self) -> bool:
         return self.has_port and self.sessions != 0
-
-    @property
-    def takes_new_sessions(self) -> bool:
-        return self.state is MemberState.UP
 
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
     member: Member
     before: MemberState
+    hold_s: float = 0.0  # it went down too often: how long it is held down
+
+
+# Who takes new sessions: of each pool those with the first of these states that somebody has.
+BY_RANK = (MemberState.UP, MemberState.STALE, MemberState.HELD)

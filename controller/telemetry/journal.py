@@ -31,6 +31,7 @@ class Event(StrEnum):
     CABLING_WRONG = "CablingWrong"
     CABLING_RIGHT = "CablingRight"
     MEMBER_CHANGED = "MemberChanged"
+    MEMBER_HELD_DOWN = "MemberHeldDown"
     MEMBER_LEFT = "MemberLeft"
     POOL_BECAME_EMPTY = "PoolBecameEmpty"
     SESSIONS_NOT_COUNTED = "SessionsNotCounted"

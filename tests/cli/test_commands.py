@@ -214,7 +214,7 @@ def test_a_pool_shows_who_takes_new_sessions(postern: Postern, controller: North
     assert answer.code == 0
     (line,) = [line for line in answer.out.splitlines() if "proxy1" in line]
     assert line.split()[1] == "up"
-    assert line.endswith("1 session")
+    assert line.endswith("50 % of new sessions, 1 open")
 
 
 def test_a_member_is_drained_and_resumed(postern: Postern, controller: Northbound) -> None:
