@@ -118,6 +118,12 @@ class SwitchView:
         """The tenants at home here that get mail."""
         return tuple((tenant, tenant.mail) for tenant in self.tenants if tenant.mail)
 
+    @cached_property
+    def sticky_pools(self) -> tuple[Pool, ...]:
+        """The pools that mail of our tenants is handed to, and whose clients keep their members."""
+        pools = (self.first_stop(mail) for _, mail in self.mail_tenants)
+        return tuple(dict.fromkeys(pool for pool in pools if pool.affinity_s))
+
     @property
     def uplinks(self) -> Iterator[Attachment]:
         return (uplink for uplink in self.policy.uplinks if self.is_here(uplink))

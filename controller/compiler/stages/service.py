@@ -47,12 +47,13 @@ def build_groups(view: SwitchView) -> Iterator[Group]:
 
 def _group(view: SwitchView, pool: Pool) -> Group:
     """A bucket for each member that takes new sessions; sessions of the others follow their labels."""
+    then = Table.REMEMBER if pool in view.sticky_pools else Table.COMMIT
     members = [member for member in pool.members if view.share(pool, member)]
     weights = bucket_weights([view.share(pool, member) for member in members])
     buckets = tuple(
         Bucket(
             weight,
-            (SetField(f.ETH_DST, mac_number(members[index].mac)), Resubmit(Table.COMMIT)),
+            (SetField(f.ETH_DST, mac_number(members[index].mac)), Resubmit(then)),
             watch_port=view.watched_port(members[index]),
         )
         for index, weight in weights
@@ -65,7 +66,8 @@ def _mail(view: SwitchView, tenant: Tenant, mail: Mail) -> Iterator[Flow]:
     for server in mail.servers:
         because = f"tenants.{tenant.name}.mail.servers.{server}"
         smtp = (*destination_is(server), *tcp_to(SMTP_PORT))
-        yield _to_pool(match(_OUTSIDE, *smtp), pool, because)
+        to_pool = _by_affinity if pool.affinity_s else _to_pool
+        yield to_pool(match(_OUTSIDE, *smtp), pool, because)
         party = (f.PARTY, party_id(f"pools.{pool.name}"))
         relay = match((f.ROLE, Role.GATEWAY), party, (f.ZONE, Zone.RELAY), *smtp)
         yield Flow(Table.SERVICE, priorities.HIGH, relay, (), Table.ROUTE, because)
@@ -73,6 +75,12 @@ def _mail(view: SwitchView, tenant: Tenant, mail: Mail) -> Iterator[Flow]:
 
 def _to_pool(wanted: Match, pool: Pool, because: str) -> Flow:
     return Flow(Table.SERVICE, priorities.HIGH, wanted, (ToGroup(group_id(pool.name)),), None, because)
+
+
+def _by_affinity(wanted: Match, pool: Pool, because: str) -> Flow:
+    """To the pool, but first look whom this client had last."""
+    actions = (SetField(f.POOL, party_id(f"pools.{pool.name}")), Resubmit(Table.RECALL))
+    return Flow(Table.SERVICE, priorities.HIGH, wanted, actions, Table.AFFINITY, because)
 
 
 def _published(tenant: Tenant) -> Iterator[Flow]:
