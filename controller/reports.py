@@ -1,5 +1,6 @@
 """What operators ask of a running controller, answered as plain JSON values. Pure reading."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from controller.pipeline.flows import Flow, SwitchState
 from controller.pipeline.show import Shower
 from controller.policy.model import Policy
 from controller.pools.members import Member
+from controller.pools.roster import Roster
 from controller.runtime import Accepted, Runtime, SwitchRecord, ports_of
 
 Json = dict[str, Any]
@@ -50,15 +52,29 @@ def pools(runtime: Runtime) -> list[Json]:
     accepted = runtime.accepted
     if accepted is None:
         return []
+    shares = _share_percent(runtime.roster)
     return [
         {
             "name": pool.name,
             "kind": pool.kind.value,
             "troubles": [line for each in runtime.troubles if each.pool == pool.name for line in each.lines],
-            "members": [member_row(each) for each in runtime.roster.members if each.pool == pool.name],
+            "members": [
+                {**member_row(each), "share_percent": shares[each.path]}
+                for each in runtime.roster.members
+                if each.pool == pool.name
+            ],
         }
         for pool in accepted.policy.pools
     ]
+
+
+def _share_percent(roster: Roster) -> dict[str, int]:
+    """Return what part of its pool's new sessions each member gets, by path."""
+    weights = {member.path: roster.shares.get(member.path, member.weight) for member in roster.members}
+    whole = Counter[str]()
+    for member in roster.members:
+        whole[member.pool] += weights[member.path]
+    return {each.path: round(100 * weights[each.path] / (whole[each.pool] or 1)) for each in roster.members}
 
 
 def member_row(member: Member) -> Json:
@@ -70,7 +86,7 @@ def member_row(member: Member) -> Json:
         "sessions": member.sessions,
         "limit": member.limit,
         "health": member.health.opinion.value if member.is_probed else "not probed",
-        "detail": member.health.detail,
+        "detail": member.detail,
     }
 
 

@@ -21,7 +21,7 @@ from controller.policy.model import Policy, PortRef
 from controller.policy.parse import parse_policy
 from controller.pools.conntrack import Connection
 from controller.pools.cutting import MOST_PER_CUT, cut
-from controller.pools.health import trusted
+from controller.pools.health import Report, trusted
 from controller.pools.leaving import member_paths, with_leaving, without_members
 from controller.pools.members import Member, StateChanged
 from controller.pools.roster import Roster
@@ -132,18 +132,18 @@ class Runtime:
         """
         member = self.roster.find(name)
         self._world.store.set_drained(member.path, is_drained)
-        self._on_members(now, self.roster.on_drained(member.path, is_drained))
+        self._on_members(now, self.roster.on_drained(now, member.path, is_drained))
         return self.roster.find(member.path)
 
-    def on_report(self, now: float, name: str, is_good: bool, detail: str) -> Member:
+    def on_report(self, now: float, name: str, report: Report) -> Member:
         """An agent says how a member is. Raise `UnknownMember`."""
         member = self.roster.find(name)
-        self._on_members(now, self.roster.on_report(now, member.path, is_good, detail))
+        self._on_members(now, self.roster.on_report(now, member.path, report))
         return self.roster.find(member.path)
 
     def on_counts(self, now: float, sessions_by_mac: Mapping[str, int]) -> None:
         """Open sessions by the MAC of a pool's member, as the switches' conntrack has them."""
-        self._on_members(now, self.roster.on_counts(sessions_by_mac))
+        self._on_members(now, self.roster.on_counts(now, sessions_by_mac))
         gone = {each.path for each in self.roster.members if each.is_leaving and not each.may_have_sessions}
         if gone and self.accepted is not None:
             self._let_go(now, self.accepted, gone)
@@ -154,7 +154,7 @@ class Runtime:
             self._world.journal.write(Event.MEMBER_LEFT, member=path)
         carried = without_members(accepted.policy, gone)
         leaving = {each.path for each in self.roster.members if each.is_leaving} - gone
-        self.roster.on_policy(carried, self._world.store.drained(), leaving)
+        self.roster.on_policy(carried, self._world.store.drained(), leaving, now=now)
         self._rebalance(now, replace(accepted, policy=carried))
 
     def _on_members(self, now: float, changes: tuple[StateChanged, ...]) -> None:
@@ -166,10 +166,19 @@ class Runtime:
                 state=change.member.state.value,
                 before=change.before.value,
                 sessions=change.member.sessions,
-                detail=change.member.health.detail,
+                detail=change.member.detail,
             )
             self._note_departure(change.member)
-        if changes and self.accepted is not None:
+            if change.hold_s:
+                self._world.journal.write(
+                    Event.MEMBER_HELD_DOWN,
+                    pool=change.member.pool,
+                    member=change.member.name,
+                    seconds=change.hold_s,
+                    reason=str(change.member.damping),
+                )
+        # Not only with a change: shares also grow, with time.
+        if self.accepted is not None and self._conditions(self.accepted.policy) != self._compiled_for:
             self._rebalance(now, self.accepted)
 
     def _note_departure(self, member: Member) -> None:
@@ -362,7 +371,7 @@ class Runtime:
             carried = with_leaving(policy, self.accepted.policy, reachable.__contains__)
         leaving = member_paths(carried) - member_paths(policy)
         newcomer = trusted(now) if self.accepted is None else None
-        self.roster.on_policy(carried, self._world.store.drained(), leaving, newcomer)
+        self.roster.on_policy(carried, self._world.store.drained(), leaving, newcomer, now)
         return carried if leaving else policy
 
     def _encode(self, states: Mapping[str, SwitchState]) -> Mapping[str, WireState]:
@@ -446,7 +455,7 @@ class Runtime:
         self._check_ports(record)
         switch = record.session.name
         up = {port.number for port in record.ports.values() if not port.is_down}
-        self._on_members(now, self.roster.on_ports(switch, up))
+        self._on_members(now, self.roster.on_ports(now, switch, up))
         if self.accepted and self._conditions(self.accepted.policy) != self._compiled_for:
             self._rebalance(now, self.accepted)
 

@@ -13,6 +13,7 @@ import falcon
 from controller import reports
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
+from controller.pools.health import Report
 from controller.pools.roster import UnknownMember
 from controller.runtime import Runtime
 from controller.store import StoreError
@@ -161,14 +162,13 @@ class _Health:
         self._ask, self._outside = ask, outside
 
     def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
-        """Hear an agent's report: `{"good": false, "detail": "why"}`."""
+        """Hear an agent's report: `{"good": false, "detail": "why", "stale": "why, if it is"}`."""
         media = request.get_media()
         if not isinstance(media, dict) or not isinstance(media.get("good"), bool):
             raise falcon.HTTPBadRequest(description='send {"good": true} or {"good": false, "detail": "why"}')
-        detail = str(media.get("detail", ""))[:_LONGEST_DETAIL]
-        member = self._ask(
-            lambda runtime: runtime.on_report(self._outside.now(), name, media["good"], detail)
-        )
+        detail, stale = (str(media.get(key, ""))[:_LONGEST_DETAIL] for key in ("detail", "stale"))
+        report = Report(media["good"], detail, stale)
+        member = self._ask(lambda runtime: runtime.on_report(self._outside.now(), name, report))
         response.media = reports.member_row(member)
 
 

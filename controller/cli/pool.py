@@ -15,8 +15,10 @@ _POLL_S = 0.5
 _EPILOG = """\
 states:
   joining    not yet proved well: no new sessions until its agent's first good report
-  up         takes new sessions, by its weight
+  up         takes new sessions, by its weight; right after it came up, fewer
   full       at its limit; gets new sessions again when it is below nine tenths of it
+  stale      well, but its signatures are too old: new sessions only when no fresh member is up
+  held       well again, but it went down too often: held down for a while, each time longer
   draining   keeps its sessions, gets no new ones
   empty      draining, and its last session has ended: safe to stop
   leaving    no longer in the policy; finishing its sessions
@@ -81,14 +83,18 @@ def _list(_arguments: argparse.Namespace, api: ApiClient) -> int:
         for trouble in pool["troubles"]:
             print(f"  ! {trouble}")
         for member in pool["members"]:
-            sessions = "?" if member["sessions"] is None else member["sessions"]
-            limit = f" of {member['limit']}" if member["limit"] else ""
-            print(
-                f"  {member['name']:<16} {member['state']:<10} weight {member['weight']:<4} "
-                f"{sessions}{limit} {'session' if sessions == 1 else 'sessions'}"
-                f"{'  ! ' + member['detail'] if member['detail'] else ''}"
-            )
+            print(_line(member))
     return 0 if is_good else 1
+
+
+def _line(member: dict[str, Any]) -> str:
+    sessions = "?" if member["sessions"] is None else member["sessions"]
+    limit = f" of {member['limit']}" if member["limit"] else ""
+    return (
+        f"  {member['name']:<16} {member['state']:<10} weight {member['weight']:<4} "
+        f"{member['share_percent']:>3} % of new sessions, {sessions}{limit} open"
+        f"{'  ! ' + member['detail'] if member['detail'] else ''}"
+    )
 
 
 def _drain(arguments: argparse.Namespace, api: ApiClient) -> int:

@@ -10,6 +10,7 @@ from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.compiler.errors import CompileError
 from controller.compiler.stages import (
     admission,
+    affinity,
     commit,
     forward,
     home,
@@ -37,6 +38,7 @@ _STAGES: tuple[Callable[[SwitchView], Iterator[Flow]], ...] = (
     resume.build_flows,
     suspicion.build_flows,
     service.build_flows,
+    affinity.build_flows,
     route.build_flows,
     commit.build_flows,
     forward.build_flows,
@@ -44,6 +46,7 @@ _STAGES: tuple[Callable[[SwitchView], Iterator[Flow]], ...] = (
 
 _GROUP_STAGES: tuple[Callable[[SwitchView], Iterator[Group]], ...] = (
     service.build_groups,
+    affinity.build_groups,
     route.build_groups,
     forward.build_groups,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from controller.policy.model import Policy, Tenant
+from controller.policy.model import Member, Policy, Pool, Tenant
 
 
 def way_name(switch: str) -> str:
@@ -19,10 +19,18 @@ def uplinks_name(version: int) -> str:
     return f"uplinks (IPv{version})"
 
 
+def member_name(pool: Pool, member: Member) -> str:
+    """Name the group of one member, and of its pool while it is gone."""
+    return f"{pool.name}/{member.name}"
+
+
 def group_names(policy: Policy) -> Iterator[tuple[str, str]]:
     """Yield every name that a group may have, and how people read it; a pool's is its own name."""
     for pool in policy.pools:
         yield pool.name, f"pool {pool.name}"
+    for pool in policy.pools:
+        for member in pool.members:
+            yield member_name(pool, member), f"{member.name} of pool {pool.name}"
     for switch in policy.switches:
         yield way_name(switch.name), way_name(switch.name)
     for version in (4, 6):

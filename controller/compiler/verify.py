@@ -18,7 +18,7 @@ from controller.compiler.ways import first_stop
 from controller.pipeline import fields as f
 from controller.pipeline.declared import FIELDS
 from controller.pipeline.fields import Field, IpProto, Role, Zone, leg_of
-from controller.pipeline.flows import Flow, LookUpConnection, Resubmit, SwitchState, ToGroup
+from controller.pipeline.flows import Flow, Learn, LookUpConnection, Resubmit, SwitchState, ToGroup
 from controller.pipeline.tables import Table
 from controller.policy.model import Address, OnEmpty, Policy
 
@@ -70,6 +70,7 @@ def verify(state: SwitchState, allowed: frozenset[Bypass] = frozenset()) -> None
         for bucket in group.buckets:
             for action in bucket.actions:
                 assert not isinstance(action, Resubmit) or action.table > Table.SERVICE
+                assert not isinstance(action, ToGroup) or action.group_id in state.groups
 
 
 def _check_forward(flow: Flow) -> None:
@@ -80,6 +81,12 @@ def _check_forward(flow: Flow) -> None:
             # `resume` may look a second zone up, once: `track` chose RELAY, it falls back to OUTSIDE.
             is_fallback = flow.table is action.then is Table.RESUME and leg_of(action.zone) is Zone.OUTSIDE
             assert action.then > flow.table or is_fallback, f"{flow} goes backward"
+        if isinstance(action, Resubmit):
+            assert action.table > flow.table, f"{flow} goes backward"
+        if isinstance(action, Learn):
+            # What is learned may only name a next hop, and only `affinity` says whether it counts.
+            assert action.table is Table.RECALL and action.sets.field is f.ETH_DST, f"{flow} learns too much"
+    assert flow.table is not Table.RECALL, f"{flow} stands where only learned flows do"
 
 
 def _check_fields(flow: Flow) -> None:

@@ -119,6 +119,13 @@ class SwitchView:
         """The tenants at home here that get mail."""
         return tuple((tenant, tenant.mail) for tenant in self.tenants if tenant.mail)
 
+    @cached_property
+    def sticky_pools(self) -> tuple[Pool, ...]:
+        """The pools that mail of our tenants is handed to, and whose clients keep their members."""
+        ways = (self.way_of(mail) for _, mail in self.mail_tenants)
+        pools = [way.pool for way in ways if isinstance(way, ToPool)]
+        return tuple(dict.fromkeys(pool for pool in pools if pool.affinity_s))
+
     @property
     def uplinks(self) -> Iterator[Attachment]:
         return (uplink for uplink in self.policy.uplinks if self.is_here(uplink))

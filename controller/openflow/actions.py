@@ -9,11 +9,13 @@ import struct
 from functools import singledispatch
 
 from controller.openflow.oxm import header, move_header
+from controller.pipeline.fields import Field
 from controller.pipeline.flows import (
     CONTROLLER_NUMBER,
     Action,
     CommitConnection,
     DecTtl,
+    Learn,
     LookUpConnection,
     Move,
     Output,
@@ -29,7 +31,9 @@ _OUTPUT, _GROUP, _DEC_NW_TTL, _SET_FIELD, _EXPERIMENTER = 0, 22, 24, 25, 0xFFFF
 _PUSH_VLAN, _POP_VLAN = 17, 18
 _VLAN_TPID = 0x8100
 _NICIRA = 0x0000_2320
-_REG_MOVE, _RESUBMIT_TABLE, _CT = 6, 14, 35
+_REG_MOVE, _REG_LOAD, _RESUBMIT_TABLE, _CT, _LEARN = 6, 7, 14, 35, 45
+_DELETE_LEARNED = 2  # when the last flow that learns under this cookie goes
+_IMMEDIATE, _LOAD = 1 << 13, 1 << 11  # of a learn's specification: a value, not a field; set, not match
 _CT_COMMIT = 1
 _NO_RECIRCULATION = 0xFF
 _RESUBMIT_SAME_PORT = 0xFFF8
@@ -128,6 +132,56 @@ def _(action: Resubmit) -> bytes:
     return struct.pack(
         "!HHIHHB3x", _EXPERIMENTER, 16, _NICIRA, _RESUBMIT_TABLE, _RESUBMIT_SAME_PORT, action.table
     )
+
+
+@encode_action.register
+def _(action: Learn) -> bytes:
+    specs = b"".join(_spec_of_value(field, value, 0) for field, value in action.fixed)
+    copied = move_header(action.copied)
+    specs += struct.pack("!HIHIH", action.copied.bits, copied, 0, copied, 0)
+    specs += _spec_of_value(action.sets.field, action.sets.value, _LOAD)
+    body = struct.pack(
+        "!IHHHHQHBxHHIHH",
+        _NICIRA,
+        _LEARN,
+        action.idle_s,
+        0,  # no hard time-out
+        action.priority,
+        action.cookie,
+        _DELETE_LEARNED,
+        action.table,
+        0,  # no shorter time-out after a FIN
+        0,
+        action.limit,
+        0,  # whether it learned is told nobody
+        0,
+    )
+    padded = _padded(bytes(4) + body + specs)
+    return struct.pack("!HH", _EXPERIMENTER, len(padded)) + padded[4:]
+
+
+def _spec_of_value(field: Field, value: int, kind: int) -> bytes:
+    return (
+        struct.pack("!H", _IMMEDIATE | kind | field.bits)
+        + value.to_bytes(field.size_bytes)
+        + struct.pack("!IH", move_header(field), 0)
+    )
+
+
+def learned_instructions(action: Learn) -> bytes:
+    """Return what the flows do that a switch learns by this action, as it reports them."""
+    loaded = action.sets
+    load = struct.pack(
+        "!HHIHHIQ",
+        _EXPERIMENTER,
+        24,
+        _NICIRA,
+        _REG_LOAD,
+        loaded.field.bits - 1,  # nxm_ofs_nbits: offset 0, number of bits less one
+        move_header(loaded.field),
+        loaded.value,
+    )
+    return struct.pack("!HH4x", _APPLY_ACTIONS, 8 + len(load)) + load
 
 
 def encode_actions(actions: tuple[Action, ...]) -> bytes:

@@ -3,20 +3,26 @@
 import struct
 
 from controller.openflow import messages
-from controller.openflow.actions import encode_instructions
+from controller.openflow.actions import encode_instructions, learned_instructions
 from controller.openflow.messages import BundleControl, GroupCommand
 from controller.openflow.oxm import canonical, encode_fields
 from controller.openflow.replies import InstalledFlow, InstalledGroup
-from controller.pipeline.flows import Flow, Group, SwitchState
+from controller.pipeline.flows import Flow, Group, Learn, SwitchState
 from controller.sync.plan import Plan
-from controller.sync.state import WireFlow, WireGroup, WireKey, WireState
+from controller.sync.state import WireFlow, WireGroup, WireKey, WireLearned, WireState
 
 
 def to_wire(state: SwitchState) -> WireState:
     """Return the desired state in the form in which a switch will report it."""
     flows = [_flow_to_wire(flow) for flow in state.flows.values()]
     groups = [_group_to_wire(group) for group in state.groups.values()]
-    return WireState({flow.key: flow for flow in flows}, {group.group_id: group for group in groups})
+    learned = frozenset(
+        WireLearned(action.table, action.cookie, learned_instructions(action))
+        for flow in state.flows.values()
+        for action in flow.actions
+        if isinstance(action, Learn)
+    )
+    return WireState({flow.key: flow for flow in flows}, {group.group_id: group for group in groups}, learned)
 
 
 def _flow_to_wire(flow: Flow) -> WireFlow:

@@ -103,8 +103,8 @@ def delete_flow(xid: int, flow: WireFlow) -> bytes:
 
 def encode_bucket(bucket: Bucket) -> bytes:
     actions = encode_actions(bucket.actions)
-    watched = bucket.watch_port or _ANY
-    return struct.pack("!HHII4x", 16 + len(actions), bucket.weight, watched, _ANY) + actions
+    port, group = bucket.watch_port or _ANY, bucket.watch_group or _ANY
+    return struct.pack("!HHII4x", 16 + len(actions), bucket.weight, port, group) + actions
 
 
 def encode_buckets(group: Group) -> bytes:

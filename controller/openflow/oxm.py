@@ -43,14 +43,17 @@ _OXM: dict[Field, tuple[int, int]] = {
     f.ROLE: (_NICIRA, 0),
     f.PARTY: (_NICIRA, 1),
     f.ZONE: (_NICIRA, 2),
+    f.POOL: (_NICIRA, 3),
     f.CT_STATE: (_NICIRA, 105),
     f.CT_LABEL: (_NICIRA, 108),
 }
 
-# The older headers that a switch reports inside `move` (NXAST_REG_MOVE).
+# The older headers that a switch reports inside `move` and `learn` (NXAST_REG_MOVE, NXAST_LEARN2).
 _MOVE_NUMBERS: dict[Field, int] = {
     f.ETH_DST: 1,
     f.ETH_SRC: 2,
+    f.ETH_TYPE: 3,
+    f.IPV4_SRC: 7,
     f.ARP_SPA: 16,
     f.ARP_TPA: 17,
 }
@@ -70,7 +73,7 @@ def header(field: Field, masked: bool = False) -> int:
 
 
 def move_header(field: Field) -> int:
-    """Return the header that stands for a field inside a `move` action."""
+    """Return the header that stands for a field inside a `move` or `learn` action."""
     if field in _MOVE_NUMBERS:
         return _NICIRA_0 << 16 | _MOVE_NUMBERS[field] << 9 | field.size_bytes
     if field in _MOVE_NUMBERS_NICIRA:

@@ -25,6 +25,9 @@ FIELDS: dict[Table, frozenset[Field]] = {
     Table.SERVICE: frozenset(
         {f.ROLE, f.PARTY, f.ZONE, f.ETH_TYPE, f.IP_PROTO, f.TCP_SRC, f.TCP_DST, f.UDP_DST, *_DESTINATIONS}
     ),
+    Table.RECALL: frozenset({f.POOL, f.ETH_TYPE, *_SOURCES}),
+    Table.AFFINITY: frozenset({f.POOL, f.ETH_DST}),
+    Table.REMEMBER: frozenset({f.POOL, f.ETH_DST, f.ETH_TYPE}),
     Table.ROUTE: frozenset({f.ETH_TYPE, *_DESTINATIONS}),
     Table.COMMIT: frozenset({f.ZONE, f.ETH_TYPE}),
     Table.FORWARD: frozenset({f.ETH_DST}),

@@ -49,6 +49,7 @@ ND_OPTIONS_TYPE = Field("nd_options_type", 8)
 ROLE = Field("reg0", 32)
 PARTY = Field("reg1", 32, "hex")
 ZONE = Field("reg2", 32)
+POOL = Field("reg3", 32, "hex")
 CT_STATE = Field("ct_state", 32, "hex")
 CT_LABEL = Field("ct_label", 128, "hex")
 
@@ -56,6 +57,7 @@ REGISTER_MEANINGS = {
     ROLE: "role of the neighbour that sent the packet (see roles)",
     PARTY: "number of the tenant or pool that the neighbour belongs to",
     ZONE: "which leg of a conversation this is (see zones)",
+    POOL: "number of the pool that shall answer, if its clients keep their members",
 }
 
 

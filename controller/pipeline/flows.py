@@ -99,9 +99,28 @@ class PopTag:
 
 @dataclass(frozen=True, slots=True)
 class Resubmit:
-    """Go on in `table` from inside a group's bucket, where goto is not possible."""
+    """Look the packet up in `table`: in a group's bucket, where goto is not possible, or before it."""
 
     table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """Have the switch add a flow of its own (ovs-actions(7), learn), for packets like this one.
+
+    It matches `fixed` values, and this packet's own value of `copied`; all that it does is to set a
+    field. It goes away when nothing has hit it for a while, or with the last flow that learns under
+    its cookie. When so many of one cookie are there, no more are learned.
+    """
+
+    table: Table
+    priority: int
+    fixed: tuple[tuple[Field, int], ...]
+    copied: Field
+    sets: SetField
+    idle_s: int
+    limit: int
+    cookie: int
 
 
 Action = (
@@ -115,6 +134,7 @@ Action = (
     | PushTag
     | PopTag
     | Resubmit
+    | Learn
 )
 
 
@@ -145,7 +165,8 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The switch leaves a bucket out while the port that it watches is down; 0: it watches none.
+    """The switch leaves a bucket out while the port that it watches is down, or the group that it watches
+    has no bucket that is up; 0: it watches none.
 
     Only `select` groups have weights; in others they must be 0 (OpenFlow 1.4, 7.3.4.4).
     """
@@ -153,6 +174,7 @@ class Bucket:
     weight: int
     actions: tuple[Action, ...]
     watch_port: int = 0
+    watch_group: int = 0
 
 
 class GroupKind(IntEnum):

@@ -16,6 +16,7 @@ from controller.pipeline.flows import (
     Flow,
     Group,
     GroupKind,
+    Learn,
     LookUpConnection,
     Move,
     Output,
@@ -28,7 +29,7 @@ from controller.pipeline.flows import (
 )
 
 _ENUMS = {f.ROLE: Role, f.ZONE: Zone, f.ETH_TYPE: EthType, f.IP_PROTO: IpProto}
-_SHORT = {f.ROLE: "role", f.PARTY: "party", f.ZONE: "zone"}
+_SHORT = {f.ROLE: "role", f.PARTY: "party", f.ZONE: "zone", f.POOL: "pool"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Shower:
             (f"{bucket.weight} x " if bucket.weight else "")
             + f"({', '.join(map(self._action, bucket.actions))})"
             + (f" while port {bucket.watch_port} is up" if bucket.watch_port else "")
+            + (f" while {self._group_name(bucket.watch_group)} is up" if bucket.watch_group else "")
             for bucket in group.buckets
         )
         kind = " (first that is up)" if group.kind is GroupKind.FAST_FAILOVER else ""
@@ -88,7 +90,7 @@ class Shower:
         return f"{text}/{criterion.mask:#x}"
 
     def _value(self, name: f.Field, value: int) -> str:
-        if name is f.PARTY:
+        if name in (f.PARTY, f.POOL):
             return self._names.parties.get(value, f"{value:#x}")
         if name in _ENUMS:
             return _ENUMS[name](value).name.lower()
@@ -155,6 +157,16 @@ class Shower:
     @_action.register
     def _(self, action: Resubmit) -> str:
         return f"go on in {action.table.label}"
+
+    @_action.register
+    def _(self, action: Learn) -> str:
+        fixed = " ".join(
+            f"{_SHORT.get(name, name.name)}={self._value(name, value)}" for name, value in action.fixed
+        )
+        return (
+            f"learn for {action.idle_s} s ({action.table.label} {fixed} same {action.copied.name}"
+            f" -> {self._action(action.sets)})"
+        )
 
 
 def _tag(value: int) -> str:

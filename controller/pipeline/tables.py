@@ -19,9 +19,12 @@ class Table(IntEnum):
     RESUME = 7
     SUSPICION = 8
     SERVICE = 9
-    ROUTE = 10
-    COMMIT = 11
-    FORWARD = 12
+    RECALL = 10
+    AFFINITY = 11
+    REMEMBER = 12
+    ROUTE = 13
+    COMMIT = 14
+    FORWARD = 15
 
     @property
     def label(self) -> str:
@@ -77,6 +80,21 @@ DOCS: dict[Table, TableDoc] = {
     Table.SERVICE: TableDoc(
         "zone, party, destination, L4 port",
         "which pool, or straight to the server; no such service: drop",
+    ),
+    Table.RECALL: TableDoc(
+        "pool, source address",
+        "flows that the switch itself has learned: the member that this client had last; "
+        "only looked up on the way to `affinity`",
+        "affinity",
+    ),
+    Table.AFFINITY: TableDoc(
+        "pool, the member that `recall` found",
+        "to that member if it still takes new sessions, else to the pool",
+    ),
+    Table.REMEMBER: TableDoc(
+        "pool, the member that the pool chose",
+        "learns a flow of `recall`, which is forgotten some time after the client's last new session",
+        "affinity",
     ),
     Table.ROUTE: TableDoc("destination prefix", "writes the MAC of the gateway that leads there"),
     Table.COMMIT: TableDoc(

@@ -1,11 +1,13 @@
 """From fields to the model. Only records that are whole become objects; the rest has errors already."""
 
+from math import ceil
 from typing import Any
 
 from controller.policy.model import (
     Attachment,
     BareNewlines,
     HealthSource,
+    HttpProbe,
     Link,
     Mail,
     MailMode,
@@ -16,17 +18,20 @@ from controller.policy.model import (
     OnVerdict,
     Policy,
     Pool,
+    PoolHealth,
     PoolKind,
     Protocol,
     ScanRule,
     Service,
     Switch,
+    TcpProbe,
     Tenant,
 )
 from controller.policy.reading import Fields
 
 _DEFAULT_MESSAGE_LIMIT = 25 * 1024 * 1024
 _SCANNER_PORT = 3310  # clamd's own default
+_HEALTH_TIMES = {"interval", "timeout", "silence", "slow_start", "signatures_max_age", "canary_interval"}
 
 
 def build_policy(top: Fields) -> Policy:
@@ -143,7 +148,24 @@ def _pool(name: str, fields: Fields) -> Pool:
         _addresses(fields["edge"]),
         _addresses(fields.get("vip", [])),
         fields.get("port", _SCANNER_PORT if kind is PoolKind.SCANNER else 0),
-        fields.get("health", HealthSource.NONE),
+        _health(fields.get("health", HealthSource.NONE)),
+        ceil(fields.get("affinity", 0)),
+    )
+
+
+def _health(word_or_record: HealthSource | Fields) -> PoolHealth:
+    if isinstance(word_or_record, HealthSource):
+        return PoolHealth(word_or_record)
+    if not word_or_record.is_whole:
+        return PoolHealth()
+    values = dict(word_or_record.values)
+    times = {f"{name}_s": values.pop(name) for name in _HEALTH_TIMES & values.keys()}
+    return PoolHealth(
+        by=values.pop("by", HealthSource.AGENT),
+        http=tuple(HttpProbe(**probe.values) for probe in values.pop("http", ())),
+        tcp=tuple(TcpProbe(**probe.values) for probe in values.pop("tcp", ())),
+        **times,
+        **values,
     )
 
 

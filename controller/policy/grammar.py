@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.policy import kinds
-from controller.policy.kinds import Kind, choice, whole_number
+from controller.policy.kinds import Kind, choice, duration, whole_number
 from controller.policy.model import (
     BareNewlines,
     ClientTls,
@@ -54,7 +54,27 @@ class MapOf:
     at_least: int = 0
 
 
-Type = Kind | Record | ListOf | MapOf
+@dataclass(frozen=True)
+class WordOr:
+    """One word, which means a record by itself, or the record written out."""
+
+    word: Kind
+    record: Record
+
+
+Type = Kind | Record | ListOf | MapOf | WordOr
+
+
+def record_within(wanted: Type) -> Record | None:
+    """Return the record that a value of this type holds, if it holds any."""
+    match wanted:
+        case WordOr():
+            return wanted.record
+        case ListOf() | MapOf():
+            return wanted.item if isinstance(wanted.item, Record) else None
+        case _:
+            return wanted if isinstance(wanted, Record) else None
+
 
 _PORT = whole_number("TCP or UDP port", 1, 65_535)
 _LIMIT = whole_number("1..1000000", 1, 1_000_000)
@@ -170,6 +190,42 @@ MEMBER = Record(
         ),
     }
 )
+HTTP_PROBE = Record(
+    {
+        "port": Key(_PORT, "TCP port", True),
+        "path": Key(kinds.URL_PATH, "what to GET", default="/"),
+        "status": Key(whole_number("status", 100, 599), "the status of the answer", default="200"),
+    }
+)
+TCP_PROBE = Record(
+    {
+        "port": Key(_PORT, "TCP port", True),
+        "banner": Key(kinds.BANNER, "how what it says first begins", default="to connect is enough"),
+    }
+)
+HEALTH = Record(
+    {
+        "by": Key(choice(HealthSource), "nobody, or an agent beside each member", default="agent"),
+        "interval": Key(duration("100ms", "1m"), "between two looks, and two reports", default="300ms"),
+        "timeout": Key(duration("50ms", "30s"), "so long an answer may take", default="600ms"),
+        "falls": Key(
+            whole_number("1..10", 1, 10), "bad reports in a row that take a member out", default="2"
+        ),
+        "rises": Key(whole_number("1..10", 1, 10), "good ones that bring it back", default="2"),
+        "silence": Key(duration("1s", "10m"), "without a report for so long, a member is out", default="3s"),
+        "slow_start": Key(
+            duration("0s", "10m"), "a member that comes up gets its whole share after this", default="10s"
+        ),
+        "signatures_max_age": Key(
+            duration("1m", "400d"), "a scanner with older signatures is stale", default="7d"
+        ),
+        "canary_interval": Key(
+            duration("0s", "1h"), "between two scans of a harmless sample; 0s: none", default="10s"
+        ),
+        "http": Key(ListOf(HTTP_PROBE, 1), "web pages that must answer at each member"),
+        "tcp": Key(ListOf(TCP_PROBE, 1), "services that must answer at each member"),
+    }
+)
 POOL = Record(
     {
         "kind": Key(choice(PoolKind), "what the members do", True),
@@ -178,11 +234,15 @@ POOL = Record(
         "vip": Key(ListOf(kinds.ADDRESS, 1), "virtual addresses of the pool (scanner, antivirus)"),
         "port": Key(_PORT, "TCP port at the virtual address", default="3310 for scanner"),
         "health": Key(
-            choice(HealthSource),
-            "who says that a member is well: nobody, or an agent beside it",
+            WordOr(choice(HealthSource), HEALTH),
+            "who says that a member is well, and what he looks at; `agent` alone takes every default",
             default="none",
         ),
         "limit": Key(_LIMIT, "limit of each member that has none of its own", default="no limit"),
+        "affinity": Key(
+            duration("1s", "18h"),
+            "a client's next session goes to the member of its last one, if it comes within this time",
+        ),
     }
 )
 POLICY = Record(

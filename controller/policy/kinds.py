@@ -19,6 +19,11 @@ _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _PORT_REF = re.compile(r"(?P<switch>[a-z0-9][a-z0-9-]{0,30}):(?P<port>[0-9]{1,10})")
 _SIZE = re.compile(r"(?P<number>[0-9]{1,12}) ?(?P<unit>B|KiB|MiB|GiB)?")
 _PATTERN = re.compile(r"[!-~]{1,320}")
+_DURATION = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_PLAIN_DURATION = "[0-9]{1,9}(ms|s|m|h|d)"
+_URL_PATH = re.compile(r"/[!-~]{0,500}")
+_BANNER = re.compile(r"[ -~]{1,100}")
 _UNITS = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _NETWORK = re.compile(r"[0-9a-fA-F:.]{1,45}(/[0-9]{1,3})?")
 _MOST_LISTED = 12
@@ -88,6 +93,27 @@ def whole_number(name: str, low: int, high: int) -> Kind:
         return number
 
     return Kind(name, read, {"type": "integer", "minimum": low, "maximum": high})
+
+
+def duration(least: str, most: str) -> Kind:
+    """Return the kind of a time between two others. Values are seconds."""
+    low, high = _seconds(least), _seconds(most)
+
+    def read(text: str) -> float:
+        seconds = _seconds(text) if _DURATION.fullmatch(text) else -1.0
+        if not low <= seconds <= high:
+            raise Wrong(
+                f"{quoted(text)} is no time in {least}..{most}", "write a number and ms, s, m, h or d: 10m"
+            )
+        return seconds
+
+    return Kind(f"time, {least} to {most}", read, {"type": "string", "pattern": f"^{_PLAIN_DURATION}$"})
+
+
+def _seconds(text: str) -> float:
+    found = _DURATION.fullmatch(text)
+    assert found
+    return int(found["number"]) * _SECONDS[found["unit"]]
 
 
 def _read_name(text: str) -> str:
@@ -169,6 +195,18 @@ def _read_file(text: str) -> str:
     return text
 
 
+def _read_url_path(text: str) -> str:
+    if not _URL_PATH.fullmatch(text):
+        raise Wrong(f"{quoted(text)} is no path of a web page", "begin with /, without spaces: /daily.cvd")
+    return text
+
+
+def _read_banner(text: str) -> str:
+    if not _BANNER.fullmatch(text):
+        raise Wrong(f"{quoted(text)} is no banner", "write its first letters, plain ones: SSH-2.0-")
+    return text
+
+
 NAME = Kind("name", _read_name, {"type": "string", "pattern": f"^{_NAME.pattern}$"})
 MAC = Kind("MAC", _read_mac, {"type": "string", "pattern": "^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$"})
 ADDRESS = Kind("IP address", _read_address, {"type": "string", "pattern": "^[0-9a-fA-F:.]+$"})
@@ -179,3 +217,5 @@ SIZE = Kind("size", _read_size, {"type": ["string", "integer"], "pattern": "^[0-
 FLAG = Kind("true or false", _read_flag, {"type": "boolean"})
 PATTERN = Kind("address pattern", _read_pattern, {"type": "string", "maxLength": 320})
 FILE = Kind("absolute path", _read_file, {"type": "string", "pattern": "^/"})
+URL_PATH = Kind("path of a web page", _read_url_path, {"type": "string", "pattern": "^/[!-~]{0,500}$"})
+BANNER = Kind("text", _read_banner, {"type": "string", "pattern": "^[ -~]{1,100}$"})

@@ -29,6 +29,40 @@ class HealthSource(StrEnum):
     AGENT = "agent"  # an agent beside each member reports; no traffic before its first good report
 
 
+@dataclass(frozen=True, slots=True)
+class HttpProbe:
+    """A GET at the member itself that must be answered with this status."""
+
+    port: int
+    path: str = "/"
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class TcpProbe:
+    """A connection to the member itself; what it says first must begin with the banner."""
+
+    port: int
+    banner: str = ""  # empty: to connect is enough
+
+
+@dataclass(frozen=True, slots=True)
+class PoolHealth:
+    """Who says that a member is well, what he looks at, and how soon he is believed. Times in seconds."""
+
+    by: HealthSource = HealthSource.NONE
+    interval_s: float = 0.3
+    timeout_s: float = 0.6
+    falls: int = 2  # bad reports in a row take a member out
+    rises: int = 2  # good ones bring it back
+    silence_s: float = 3.0
+    slow_start_s: float = 10.0  # 0: off
+    signatures_max_age_s: float = 7 * 86_400.0
+    canary_interval_s: float = 10.0  # 0: off
+    http: tuple[HttpProbe, ...] = ()
+    tcp: tuple[TcpProbe, ...] = ()
+
+
 class MailMode(StrEnum):
     PROXY = "proxy"  # switch -> proxies -> scanners when a rule says scan
     DIRECT = "direct"  # switch -> scanners, whose own gateway scans everything
@@ -212,7 +246,8 @@ class Pool:
     edge: tuple[Address, ...]  # the edge's own addresses on the members' links
     vip: tuple[Address, ...] = ()  # needed for `scanner` and `antivirus`
     port: int = 0  # TCP port at the VIP; 3310 by default for `scanner`
-    health: HealthSource = HealthSource.NONE
+    health: PoolHealth = PoolHealth()
+    affinity_s: int = 0  # how long a client's next session goes to the member of the last one; 0: off
 
 
 @dataclass(frozen=True, slots=True)

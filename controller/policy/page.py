@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from controller.errors import MOST_ERRORS
-from controller.policy.grammar import POLICY, Key, ListOf, MapOf, Record, Type
+from controller.policy.grammar import POLICY, Key, ListOf, MapOf, Record, Type, WordOr, record_within
 from controller.policy.kinds import Kind
 from controller.policy.nodes import MAX_BYTES, MAX_DEPTH, Node, Scalar, Sequence
 from controller.policy.nodes import Mapping as MappingNode
@@ -50,7 +50,7 @@ document, more than {max_depth} levels and more than {max_mib} MiB are refused: 
 
 - Names of switches, uplinks, tenants, gateways, services, pools and members: `a-z`, `0-9` and `-`, at most 31.
 - A switch port is `SWITCH:PORT`: `s1:4`. Each carries one neighbour.
-- Sizes are bytes, or have a unit: `25MiB`. In patterns of mail addresses, `*` stands for any part.
+- Sizes are bytes, or have a unit: `25MiB`. Times have a unit: `300ms`, `10s`, `5m`, `2h`, `7d`. In patterns of mail addresses, `*` stands for any part.
 - The order of keys means nothing, but the order of scan rules does: the first one that holds decides.
 - A prefix is written `203.0.113.0/24`, not with a mask. Quote IPv6 in brackets: `["2001:db8::10"]`.
 
@@ -76,7 +76,7 @@ def _section(title: str, path: str, record: Record, examples: Mapping[str, str])
         yield f"| `{name}` | {_holds(name, path, key)} | {key.means} | {default} | {example} |"
     yield ""
     for name, key in record.keys.items():
-        inner = _record_of(key.type)
+        inner = record_within(key.type)
         if inner is not None:
             inside = _path(name, path, key)
             yield from _section(f"`{inside}`", inside, inner, examples)
@@ -88,8 +88,8 @@ def _examples(node: Node, record: Record, path: str) -> Iterator[tuple[str, str]
     for key_node, value in node.entries:
         key = record.keys[key_node.text]
         inside = _path(key_node.text, path, key)
-        inner = _record_of(key.type)
-        if inner is None:
+        inner = record_within(key.type)
+        if inner is None or (isinstance(key.type, WordOr) and isinstance(value, Scalar)):
             yield inside, f"`{_shown(value)}`"
             continue
         for each in _records_in(value, key.type):
@@ -124,11 +124,6 @@ def _path(name: str, path: str, key: Key) -> str:
     return f"{path}.{step}" if path else step
 
 
-def _record_of(wanted: Type) -> Record | None:
-    inner = wanted.item if isinstance(wanted, ListOf | MapOf) else wanted
-    return inner if isinstance(inner, Record) else None
-
-
 def _holds(name: str, path: str, key: Key) -> str:
     match key.type:
         case Kind():
@@ -139,5 +134,7 @@ def _holds(name: str, path: str, key: Key) -> str:
             return f"list of `{_path(name, path, key)}`"
         case MapOf():
             return f"names, each with the keys of `{_path(name, path, key)}`"
+        case WordOr():
+            return f"{key.type.word.name}, or the keys of `{_path(name, path, key)}`"
         case Record():
             return f"the keys of `{_path(name, path, key)}`"

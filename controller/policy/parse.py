@@ -10,6 +10,7 @@ from controller.policy.grammar import POLICY
 from controller.policy.layout import check_layout
 from controller.policy.model import Place, Policy
 from controller.policy.nodes import MAX_BYTES, read_nodes, too_large
+from controller.policy.probing import check_probing
 from controller.policy.reading import Fields, Reader
 
 
@@ -43,6 +44,7 @@ def parse_policy(text: str, file: str) -> Policy:
     policy = build_policy(top)
     check(policy, _known_names(top), report)
     check_layout(policy, _known_names(top), report)
+    check_probing(policy, report)
     if report.errors:
         raise PolicyErrors(report.errors)
     return replace(policy, places=places)

@@ -6,7 +6,7 @@ from typing import Any
 
 from controller.errors import PolicyError, note, quoted
 from controller.policy import kinds
-from controller.policy.grammar import Key, ListOf, MapOf, Record, Type
+from controller.policy.grammar import Key, ListOf, MapOf, Record, Type, WordOr
 from controller.policy.kinds import Kind, Wrong, suggestion
 from controller.policy.model import Place
 from controller.policy.nodes import Mapping, Node, Scalar, Sequence
@@ -87,6 +87,9 @@ class Reader:
                 return self._list(node, wanted, path)
             case MapOf():
                 return self._map(node, wanted, path)
+            case WordOr():
+                is_word = isinstance(node, Scalar)
+                return self._value(node, wanted.word if is_word else wanted.record, path)
 
     def _scalar(self, node: Node, kind: Kind, path: str) -> Any:
         if not isinstance(node, Scalar):

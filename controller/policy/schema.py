@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from controller.policy.grammar import POLICY, Key, ListOf, MapOf, Record, Type
+from controller.policy.grammar import POLICY, Key, ListOf, MapOf, Record, Type, WordOr
 from controller.policy.kinds import NAME, Kind
 
 Schema = dict[str, Any]
@@ -29,6 +29,8 @@ def _schema_of(wanted: Type) -> Schema:
                 "additionalProperties": _schema_of(wanted.item),
                 "minProperties": wanted.at_least,
             }
+        case WordOr():
+            return {"anyOf": [_schema_of(wanted.word), _schema_of(wanted.record)]}
         case Record():
             return {
                 "type": "object",

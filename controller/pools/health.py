@@ -3,9 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-FALLS_AFTER = 2  # bad reports in a row
-RISES_AFTER = 2  # good ones
-SILENCE_S = 3.0  # so long without a report
+from controller.policy.model import PoolHealth
 
 
 class Opinion(StrEnum):
@@ -15,31 +13,43 @@ class Opinion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What an agent says: is the member well, why not, and why it is stale if it is."""
+
+    is_good: bool
+    detail: str = ""
+    stale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     opinion: Opinion = Opinion.UNKNOWN
     detail: str = ""  # of the last report that was bad
     contrary: int = 0  # reports in a row that speak against the opinion
     heard_at: float = 0.0
+    stale: str = ""  # why it is stale, as the last report has it
 
-    def on_report(self, now: float, is_good: bool, detail: str = "") -> "Health":
+    def on_report(self, now: float, report: Report, rules: PoolHealth) -> "Health":
         """Take one report in. A member nobody knows joins with its first good report."""
-        heard = replace(self, heard_at=now, detail="" if is_good else detail)
-        said = Opinion.GOOD if is_good else Opinion.BAD
+        detail = "" if report.is_good else report.detail
+        heard = replace(self, heard_at=now, detail=detail, stale=report.stale)
+        said = Opinion.GOOD if report.is_good else Opinion.BAD
         if said is self.opinion:
             return replace(heard, contrary=0)
-        needed = {Opinion.UNKNOWN: 1, Opinion.GOOD: FALLS_AFTER, Opinion.BAD: RISES_AFTER}[self.opinion]
+        needed = {Opinion.UNKNOWN: 1, Opinion.GOOD: rules.falls, Opinion.BAD: rules.rises}[self.opinion]
         if self.contrary + 1 >= needed:
             return replace(heard, opinion=said, contrary=0)
         return replace(heard, contrary=self.contrary + 1)
 
-    def is_silent(self, now: float) -> bool:
-        return self.opinion is Opinion.GOOD and now - self.heard_at > SILENCE_S
+    def is_silent(self, now: float, rules: PoolHealth) -> bool:
+        return self.opinion is Opinion.GOOD and now - self.heard_at > rules.silence_s
 
-    def is_heard(self, now: float) -> bool:
-        return self.opinion is Opinion.GOOD and not self.is_silent(now)
+    def is_heard(self, now: float, rules: PoolHealth) -> bool:
+        return self.opinion is Opinion.GOOD and not self.is_silent(now, rules)
 
-    def on_silence(self) -> "Health":
-        return replace(self, opinion=Opinion.BAD, contrary=0, detail=f"no report for {SILENCE_S:.0f} s")
+    def on_silence(self, rules: PoolHealth) -> "Health":
+        detail = f"no report for {rules.silence_s:g} s"
+        return replace(self, opinion=Opinion.BAD, contrary=0, detail=detail)
 
 
 def trusted(now: float) -> Health:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from controller.policy.model import PoolHealth
+from controller.pools.damping import Damping
 from controller.pools.health import Health, Opinion
 
 _ROOM_AGAIN = 0.9  # of the limit
@@ -11,6 +13,8 @@ _ROOM_AGAIN = 0.9  # of the limit
 class MemberState(StrEnum):
     JOINING = "joining"  # not yet proved well; no traffic until it is
     UP = "up"
+    STALE = "stale"  # well, but its signatures are too old: takes new sessions only when no fresh one does
+    HELD = "held"  # well again, but it went down too often: only when nobody better is there
     FULL = "full"  # at its limit; gets new sessions again below nine tenths of it
     DRAINING = "draining"  # keeps its sessions, gets no new ones
     EMPTY = "empty"  # draining, and its last session has ended: safe to stop
@@ -34,6 +38,9 @@ class Member:
     is_full: bool = False
     is_probed: bool = False  # an agent reports on it
     health: Health = field(default_factory=Health)
+    rules: PoolHealth = field(default_factory=PoolHealth)
+    damping: Damping = field(default_factory=Damping)
+    is_held: bool = False  # by its damping, at the last look
 
     @property
     def path(self) -> str:
@@ -45,12 +52,24 @@ class Member:
             return MemberState.DOWN
         if self.is_leaving:
             return MemberState.LEAVING
-        if not self.is_drained:
-            is_proved = not self.is_probed or self.health.opinion is Opinion.GOOD
-            if not is_proved:
-                return MemberState.JOINING
-            return MemberState.FULL if self.is_full else MemberState.UP
-        return MemberState.EMPTY if self.sessions == 0 else MemberState.DRAINING
+        if self.is_drained:
+            return MemberState.EMPTY if self.sessions == 0 else MemberState.DRAINING
+        if self.is_probed and self.health.opinion is Opinion.UNKNOWN:
+            return MemberState.JOINING
+        if self.is_held:
+            return MemberState.HELD
+        if self.is_full:
+            return MemberState.FULL
+        return MemberState.STALE if self.is_probed and self.health.stale else MemberState.UP
+
+    @property
+    def detail(self) -> str:
+        """Say why it is as it is, if there is more to say than the state does."""
+        if not self.has_port:
+            return "its switch port is down or missing"
+        if self.state is MemberState.HELD:
+            return str(self.damping)
+        return self.health.detail or self.health.stale if self.is_probed else ""
 
     @property
     def is_gone(self) -> bool:
@@ -63,10 +82,6 @@ class Member:
     def may_have_sessions(self) -> bool:
         return self.has_port and self.sessions != 0
 
-    @property
-    def takes_new_sessions(self) -> bool:
-        return self.state is MemberState.UP
-
     def on_count(self, sessions: int) -> "Member":
         """Take a count in. Who is full stays so until there is room worth talking about."""
         enough = self.limit * _ROOM_AGAIN if self.is_full else self.limit
@@ -77,3 +92,8 @@ class Member:
 class StateChanged:
     member: Member
     before: MemberState
+    hold_s: float = 0.0  # it went down too often: how long it is held down
+
+
+# Who takes new sessions: of each pool those with the first of these states that somebody has.
+BY_RANK = (MemberState.UP, MemberState.STALE, MemberState.HELD, MemberState.FULL)

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from controller.policy.model import HealthSource, Policy, PortRef
-from controller.pools.health import Health
-from controller.pools.members import Member, MemberState, StateChanged
+from controller.pools.health import Health, Report
+from controller.pools.members import BY_RANK, Member, MemberState, StateChanged
+from controller.pools.slow_start import LONG_AGO, STEPS, Start, starts_after
 
 
 class UnknownMember(LookupError):
@@ -19,6 +20,9 @@ class Roster:
     def __init__(self) -> None:
         self._members: dict[str, Member] = {}  # by path
         self._ports: dict[str, PortRef] = {}
+        self._starts: dict[str, Start] = {}  # of those who take new sessions
+        self._full_starts: dict[str, Start] = {}  # of those who are full: they are warm when there is room
+        self._steps: dict[str, int] = {}  # how far they had come at the last look
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -27,9 +31,7 @@ class Roster:
     @property
     def resting(self) -> frozenset[str]:
         """Paths of the members that get no new sessions. Where all are full, each sheds what it must."""
-        unready = self.unready
-        shedding = {m.path for m in self.members if m.state is MemberState.FULL and m.pool in unready}
-        return frozenset(m.path for m in self.members if not m.takes_new_sessions) - shedding
+        return frozenset(self._members.keys() - self._starts.keys())
 
     @property
     def unready(self) -> frozenset[str]:
@@ -41,8 +43,17 @@ class Roster:
 
     @property
     def shares(self) -> dict[str, int]:
-        """Weight of members, by path, that have another one than the policy says; 0: no new sessions."""
-        return dict.fromkeys(self.resting, 0)
+        """Weight of members, by path, that have another one than the policy says; 0: no new sessions.
+
+        While somebody of a pool starts slowly, all weights of the pool are so many times larger.
+        """
+        slow_pools = {self._members[path].pool for path, step in self._steps.items() if step < STEPS}
+        growing = {
+            path: self._members[path].weight * step
+            for path, step in self._steps.items()
+            if self._members[path].pool in slow_pools
+        }
+        return {**growing, **dict.fromkeys(self.resting, 0)}
 
     def on_policy(
         self,
@@ -50,8 +61,12 @@ class Roster:
         drained: Iterable[str],
         leaving: Iterable[str] = (),
         newcomer: Health | None = None,
+        now: float = 0.0,
     ) -> None:
-        """Take up a policy. Members that stay keep what is known of them; others begin as `newcomer`."""
+        """Take up a policy. Members that stay keep what is known of them; others begin as `newcomer`.
+
+        A newcomer's health is given when the controller starts: who takes sessions then has always done so.
+        """
         known, drained, leaving = self._members, set(drained), set(leaving)
         self._members, self._ports = {}, {}
         for pool in policy.pools:
@@ -63,12 +78,18 @@ class Roster:
                     is_drained=member.path in drained,
                     is_leaving=member.path in leaving,
                     has_port=before.has_port,
-                    is_probed=pool.health is HealthSource.AGENT,
+                    is_probed=pool.health.by is HealthSource.AGENT,
                     health=before.health if member.path in known else newcomer or Health(),
                     is_full=before.is_full and wanted.limit > 0,
+                    rules=pool.health,
+                    damping=before.damping,
+                    is_held=before.is_held,
                     sessions=None if member.path in leaving and not before.is_leaving else before.sessions,
                 )
                 self._ports[member.path] = wanted.at
+        if newcomer is not None:
+            self._starts = dict.fromkeys(self._members.keys() - known.keys(), LONG_AGO) | self._starts
+        self._look_at_takers(now)
 
     def find(self, name: str) -> Member:
         """Return a member by `NAME`, or `POOL.NAME` where several pools have one. Raise `UnknownMember`."""
@@ -79,56 +100,85 @@ class Roster:
         reason = f"{name} is a member of several pools" if found else f"no pool has a member {name}"
         raise UnknownMember(f"{reason}; remedy: use one of {names}")
 
-    def on_drained(self, path: str, is_drained: bool) -> tuple[StateChanged, ...]:
+    def on_drained(self, now: float, path: str, is_drained: bool) -> tuple[StateChanged, ...]:
         """An operator said so. The last count may be old, so nobody is empty before the next one."""
 
         def look(member: Member) -> Member:
             return replace(member, is_drained=is_drained, sessions=None) if member.path == path else member
 
-        return self._change(look)
+        return self._change(now, look)
 
-    def on_ports(self, switch: str, up: set[int]) -> tuple[StateChanged, ...]:
+    def on_ports(self, now: float, switch: str, up: set[int]) -> tuple[StateChanged, ...]:
         """A switch told which of its ports are up."""
 
         def look(member: Member) -> Member:
             at = self._ports[member.path]
             return replace(member, has_port=at.port in up) if at.switch == switch else member
 
-        return self._change(look)
+        return self._change(now, look)
 
-    def on_report(self, now: float, path: str, is_good: bool, detail: str) -> tuple[StateChanged, ...]:
+    def on_report(self, now: float, path: str, report: Report) -> tuple[StateChanged, ...]:
         def hear(member: Member) -> Member:
             if member.path != path:
                 return member
-            return replace(member, health=member.health.on_report(now, is_good, detail))
+            return replace(member, health=member.health.on_report(now, report, member.rules))
 
-        return self._change(hear)
+        return self._change(now, hear)
 
     def on_tick(self, now: float) -> tuple[StateChanged, ...]:
         """A member whose agent falls silent is down; unless nobody of its pool is heard of, which says
         more about agents, or the way to us, than about members.
         """
         probed = [member for member in self.members if member.is_probed]
-        talking = {member.pool for member in probed if member.health.is_heard(now)}
+        talking = {member.pool for member in probed if member.health.is_heard(now, member.rules)}
 
         def listen(member: Member) -> Member:
-            if member.is_probed and member.health.is_silent(now) and member.pool in talking:
-                return replace(member, health=member.health.on_silence())
+            is_silent = member.is_probed and member.health.is_silent(now, member.rules)
+            if is_silent and member.pool in talking:
+                return replace(member, health=member.health.on_silence(member.rules))
             return member
 
-        return self._change(listen)
+        return self._change(now, listen)
 
-    def on_counts(self, sessions_by_mac: Mapping[str, int]) -> tuple[StateChanged, ...]:
-        return self._change(lambda member: member.on_count(sessions_by_mac.get(member.mac, 0)))
+    def on_counts(self, now: float, sessions_by_mac: Mapping[str, int]) -> tuple[StateChanged, ...]:
+        return self._change(now, lambda member: member.on_count(sessions_by_mac.get(member.mac, 0)))
 
-    def _change(self, change: Callable[[Member], Member]) -> tuple[StateChanged, ...]:
+    def _change(self, now: float, change: Callable[[Member], Member]) -> tuple[StateChanged, ...]:
         changes = []
         for path, before in self._members.items():
-            after = self._members[path] = change(before)
+            after, hold_s = _damped(now, before, change(before))
+            self._members[path] = after
             if after.state is not before.state:
-                changes.append(StateChanged(after, before.state))
+                changes.append(StateChanged(after, before.state, hold_s))
+        self._look_at_takers(now)
         return tuple(changes)
+
+    def _look_at_takers(self, now: float) -> None:
+        best: dict[str, MemberState] = {}
+        for state in BY_RANK:
+            for member in self.members:
+                if member.state is state:
+                    best.setdefault(member.pool, state)
+        takers = [member for member in self.members if member.state is best.get(member.pool)]
+        known = self._full_starts | self._starts
+        self._starts = starts_after(now, known, takers)
+        full = [member.path for member in self.members if member.state is MemberState.FULL]
+        self._full_starts = {path: known[path] for path in full if path in known}
+        self._steps = {
+            member.path: self._starts[member.path].step(now, member.rules.slow_start_s) for member in takers
+        }
+
+
+def _damped(now: float, before: Member, after: Member) -> tuple[Member, float]:
+    """Return a member as its damping has it, and how long it is held down if it has just gone down."""
+    hold_s = 0.0
+    if before.state in BY_RANK and after.state is MemberState.DOWN:
+        after = replace(after, damping=after.damping.on_fall(now))
+        hold_s = after.damping.hold_s
+    is_held = after.damping.is_holding(now)
+    return (after if after.is_held == is_held else replace(after, is_held=is_held)), hold_s
 
 
 def _will_take_some(states: set[MemberState]) -> bool:
-    return states == {MemberState.JOINING} or (MemberState.FULL in states and MemberState.UP not in states)
+    best = next((state for state in BY_RANK if state in states), None)
+    return states == {MemberState.JOINING} or best is MemberState.FULL

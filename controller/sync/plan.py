@@ -36,9 +36,16 @@ class Plan:
 
 
 def difference(desired: WireState, installed: WireState) -> Plan:
-    """Return what to send so that `installed` becomes `desired`; empty exactly when they are equal."""
+    """Return what to send so that `installed` becomes `desired`; empty exactly when they are equal.
+
+    What the switch has learned by a flow that stays is its own.
+    """
     put = [flow for key, flow in desired.flows.items() if not _same(installed.flows.get(key), flow)]
-    gone = [flow for key, flow in installed.flows.items() if key not in desired.flows]
+    gone = [
+        flow
+        for key, flow in installed.flows.items()
+        if key not in desired.flows and not desired.may_have_learned(flow)
+    ]
     new, changed = [], []
     for group_id, group in desired.groups.items():
         if group_id not in installed.groups:

@@ -26,6 +26,15 @@ class WireFlow:
 
 
 @dataclass(frozen=True, slots=True)
+class WireLearned:
+    """A kind of flow that the switch itself may add: where, under which cookie, and what it does."""
+
+    table: int
+    cookie: int
+    instructions: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class WireGroup:
     group_id: int
     kind: int
@@ -36,3 +45,8 @@ class WireGroup:
 class WireState:
     flows: Mapping[WireKey, WireFlow] = field(default_factory=dict)
     groups: Mapping[int, WireGroup] = field(default_factory=dict)
+    learned: frozenset[WireLearned] = frozenset()
+
+    def may_have_learned(self, flow: WireFlow) -> bool:
+        """Say whether the switch may have added a flow itself, by a flow of ours."""
+        return WireLearned(flow.key.table, flow.cookie, flow.instructions) in self.learned

@@ -32,6 +32,7 @@ class Event(StrEnum):
     CABLING_RIGHT = "CablingRight"
     MEMBER_CHANGED = "MemberChanged"
     SESSIONS_CUT = "SessionsCut"
+    MEMBER_HELD_DOWN = "MemberHeldDown"
     MEMBER_LEFT = "MemberLeft"
     POOL_BECAME_EMPTY = "PoolBecameEmpty"  # takes nobody: empty, full or joining; with the consequences
     POOL_CAME_BACK = "PoolCameBack"

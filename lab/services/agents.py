@@ -16,7 +16,7 @@ def build_parts(scene: Scene) -> list[Part]:
     return [
         _part(scene.places, pool, member)
         for pool in scene.policy.pools
-        if pool.health is HealthSource.AGENT
+        if pool.health.by is HealthSource.AGENT
         for member in pool.members
     ]
 

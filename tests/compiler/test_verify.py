@@ -11,14 +11,16 @@ from controller.compiler.verify import Bypass, verify
 from controller.compiler.view import destination_is
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
-from controller.pipeline.fields import EthType, IpProto, Role, Zone
+from controller.pipeline.fields import EthType, Field, IpProto, Role, Zone
 from controller.pipeline.flows import (
     Bucket,
     Flow,
     Group,
+    Learn,
     LookUpConnection,
     Match,
     Resubmit,
+    SetField,
     SwitchState,
     ToGroup,
     match,
@@ -45,6 +47,10 @@ def flow(table: Table, goto: Table | None, *actions: object, because: str = "ten
     return Flow(table, priorities.NORMAL, _ANY_IP, actions, goto, because)  # type: ignore[arg-type]
 
 
+def _learn(table: Table, sets: Field) -> Learn:
+    return Learn(table, 1, (), f.IPV4_SRC, SetField(sets, 1), idle_s=60, limit=1, cookie=1)
+
+
 def test_the_demo_holds_all_invariants(demo: Policy) -> None:
     for compiled in compile_policy(demo).values():
         verify(compiled)
@@ -56,6 +62,10 @@ def test_the_demo_holds_all_invariants(demo: Policy) -> None:
         (state(flow(Table.ROUTE, Table.SERVICE)), "goes backward"),
         (state(flow(Table.ROUTE, Table.ROUTE)), "goes backward"),
         (state(flow(Table.ROUTE, None, LookUpConnection(Zone.SCAN, Table.TRACK))), "goes backward"),
+        (state(flow(Table.ROUTE, Table.COMMIT, Resubmit(Table.RECALL))), "goes backward"),
+        (state(flow(Table.RECALL, Table.COMMIT)), "where only learned flows do"),
+        (state(flow(Table.REMEMBER, Table.COMMIT, _learn(Table.SERVICE, f.ETH_DST))), "learns too much"),
+        (state(flow(Table.REMEMBER, Table.COMMIT, _learn(Table.RECALL, f.ROLE))), "learns too much"),
         (state(flow(Table.SERVICE, None, ToGroup(7))), "groups used"),
         (state(groups=(Group(7, (), "pools.proxies"),)), "groups used"),
         (
@@ -80,6 +90,10 @@ def test_the_demo_holds_all_invariants(demo: Policy) -> None:
         "backward",
         "to itself",
         "conntrack backward",
+        "look-up backward",
+        "where only learned flows are",
+        "learned elsewhere",
+        "learned role",
         "no group",
         "unused group",
         "mail from outside",

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from controller.api.client import ApiClient
-from controller.pools.health import SILENCE_S
+from controller.policy.model import PoolHealth
 from lab import namespaces
 from lab.lab import Lab
 from lab.services.controllers import api_address
@@ -308,7 +308,7 @@ def test_a_dead_agent_alone_takes_its_member_out_and_a_new_one_brings_it_back(
 
 def test_without_any_agent_mail_goes_on(lab: Lab, api: ApiClient) -> None:
     with stopped(lab, "proxy1.agent", "proxy2.agent"):
-        time.sleep(SILENCE_S + 1)
+        time.sleep(PoolHealth().silence_s + 1)
         assert "up" in (_states(api)["proxy1"], _states(api)["proxy2"])
         with sessions(lab, 3) as opened:
             for session in opened:

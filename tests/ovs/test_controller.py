@@ -248,14 +248,19 @@ def test_a_drained_member_stays_drained_when_the_controller_crashes(controller: 
     assert "02:cc:00:00:00:01" not in controller.ovs.ofctl("dump-groups", "s1")
 
 
-def test_a_member_that_is_resumed_takes_new_sessions_again(controller: Controller) -> None:
-    before = controller.ovs.ofctl("dump-groups", "s1")
+def test_a_member_that_is_resumed_takes_new_sessions_again_few_at_first(controller: Controller) -> None:
+    controller.edit("health: agent", "health: {slow_start: 4s}")
+    controller.hang_up()
+    controller.wait_for(2)
+    before = controller.ovs.ofctl("dump-groups", "s1").split("\n")[1:]
     controller.api.post("/v1/members/proxy1", {"drained": True})
-    controller.wait_for(1)
+    controller.wait_for(2)
     controller.api.post("/v1/members/proxy1", {"drained": False})
-    controller.wait_for(1)
+    controller.wait_for(2)
     assert _members(controller)["proxy1"]["state"] == "up"
-    assert controller.ovs.ofctl("dump-groups", "s1").split("\n")[1:] == before.split("\n")[1:]
+    assert _members(controller)["proxy1"]["share_percent"] < 50
+    controller.wait(lambda _: controller.ovs.ofctl("dump-groups", "s1").split("\n")[1:] == before)
+    assert _members(controller)["proxy1"]["share_percent"] == 50
 
 
 def test_a_member_at_its_limit_is_found_out_and_gets_no_new_sessions(controller: Controller) -> None:

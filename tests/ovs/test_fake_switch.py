@@ -57,6 +57,7 @@ def test_a_fake_switch_holds_what_a_real_one_holds_after_every_plan(ovs: DummyOv
     states = [
         _wire(),
         _wire("{at: s1:5, mac", "{weight: 7, at: s1:5, mac"),
+        _wire("kind: mail-proxy", "kind: mail-proxy\n    affinity: 1m"),
         WireState(),
         _wire(),
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from controller.cli.main import main
 from controller.policy import grammar
-from controller.policy.grammar import POLICY, ListOf, MapOf, Record, Type
+from controller.policy.grammar import POLICY, Record, Type, record_within
 from controller.policy.kinds import Kind
 from controller.policy.nodes import Node, Scalar, read_nodes
 from controller.policy.page import build_page
@@ -37,8 +37,8 @@ def rows_of(page: str, section: str) -> list[list[str]]:
 
 
 def records(wanted: Type) -> Iterator[Record]:
-    inner = wanted.item if isinstance(wanted, ListOf | MapOf) else wanted
-    if isinstance(inner, Record):
+    inner = record_within(wanted)
+    if inner is not None:
         yield inner
         for key in inner.keys.values():
             yield from records(key.type)
@@ -73,14 +73,16 @@ def test_a_policy_that_leaves_keys_out_gives_no_examples_of_them() -> None:
     assert rows_of(page, "`tenants.NAME.mail.tls`")[0][-1] == "offer"  # its default comes last
 
 
-def written_out(record: Record) -> str:
+def written_out(record: Record, but: str = "") -> str:
     """Return the keys of a record whose documented default is a value, with that value."""
     defaults = {
         name: key.default
         for name, key in record.keys.items()
         if isinstance(key.type, Kind) and key.default and " " not in key.default
     }
-    defaults = {name: default for name, default in defaults.items() if default != "self-signed"}
+    defaults = {
+        name: default for name, default in defaults.items() if default != "self-signed" and name != but
+    }
     assert defaults
     return ", ".join(f"{name}: {default}" for name, default in defaults.items())
 
@@ -92,7 +94,8 @@ def test_writing_out_every_documented_default_changes_nothing() -> None:
         f"on_verdict: {{{written_out(grammar.ON_VERDICT)}}}, tls: {{{written_out(grammar.MAIL_TLS)}}}",
     )
     text = text.replace("[192.0.2.21]", f"[192.0.2.21], {written_out(grammar.MEMBER)}")
-    text = text.replace("kind: scanner", f"kind: scanner\n    port: 3310\n    {written_out(grammar.POOL)}")
+    health = f"{{by: none, {written_out(grammar.HEALTH, but='by')}}}"
+    text = text.replace("kind: scanner", f"kind: scanner\n    port: 3310\n    health: {health}")
     assert "message_limit: 25MiB" in text
     assert parse_policy(text, "p.yaml") == parse_policy(MINIMAL, "p.yaml")
 

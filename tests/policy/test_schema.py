@@ -51,6 +51,10 @@ def test_a_good_policy_fits_the_schema(file: Path) -> None:
         "link-without-an-end",
         "unknown-on-empty",
         "limit-outside",
+        "health-word",
+        "health-key",
+        "probe-without-a-port",
+        "time-without-unit",
     ],
 )
 def test_what_the_checker_refuses_the_schema_refuses(name: str) -> None:

@@ -33,36 +33,36 @@ def test_everybody_is_up_until_something_else_is_known(roster: Roster) -> None:
 
 
 def test_a_drained_member_rests_and_is_empty_once_its_last_session_has_ended(roster: Roster) -> None:
-    roster.on_counts({"02:cc:00:00:00:01": 2})
-    (change,) = roster.on_drained(PROXY1, True)
+    roster.on_counts(0.0, {"02:cc:00:00:00:01": 2})
+    (change,) = roster.on_drained(0.0, PROXY1, True)
     assert (change.before, change.member.state) == (MemberState.UP, MemberState.DRAINING)
     assert roster.resting == {PROXY1}
-    assert roster.on_counts({"02:cc:00:00:00:01": 1}) == ()
-    (change,) = roster.on_counts({})
+    assert roster.on_counts(0.0, {"02:cc:00:00:00:01": 1}) == ()
+    (change,) = roster.on_counts(0.0, {})
     assert change.member.state is MemberState.EMPTY
     assert roster.resting == {PROXY1}
 
 
 def test_nobody_is_called_empty_before_anybody_has_counted(roster: Roster) -> None:
-    (change,) = roster.on_drained(PROXY1, True)
+    (change,) = roster.on_drained(0.0, PROXY1, True)
     assert change.member.state is MemberState.DRAINING
 
 
 def test_a_member_whose_port_is_down_is_down_drained_or_not(roster: Roster) -> None:
-    (change,) = roster.on_ports("s1", ALL_PORTS - {4})
+    (change,) = roster.on_ports(0.0, "s1", ALL_PORTS - {4})
     assert (change.member.name, change.member.state) == ("proxy1", MemberState.DOWN)
-    assert roster.on_drained(PROXY1, True) == ()
-    (change,) = roster.on_ports("s1", ALL_PORTS)
+    assert roster.on_drained(0.0, PROXY1, True) == ()
+    (change,) = roster.on_ports(0.0, "s1", ALL_PORTS)
     assert change.member.state is MemberState.DRAINING
 
 
 def test_another_switch_says_nothing_about_a_members_port(roster: Roster) -> None:
-    assert roster.on_ports("s2", set()) == ()
+    assert roster.on_ports(0.0, "s2", set()) == ()
 
 
 def test_a_policy_keeps_what_is_known_of_members_that_stay(roster: Roster, policy: Policy) -> None:
-    roster.on_ports("s1", ALL_PORTS - {5})
-    roster.on_counts({"02:cc:00:00:00:01": 3})
+    roster.on_ports(0.0, "s1", ALL_PORTS - {5})
+    roster.on_counts(0.0, {"02:cc:00:00:00:01": 3})
     roster.on_policy(policy, {PROXY1, "pools.gone.members.gone"})
     assert roster.find("proxy1").state is MemberState.DRAINING
     assert roster.find("proxy1").sessions == 3

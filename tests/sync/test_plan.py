@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from controller.sync.plan import Plan, difference
-from controller.sync.state import WireFlow, WireGroup, WireKey, WireState
+from controller.sync.state import WireFlow, WireGroup, WireKey, WireLearned, WireState
 
 
 def flow(priority: int, cookie: int = 1, instructions: bytes = b"") -> WireFlow:
@@ -75,3 +77,27 @@ def test_a_plan_says_in_words_how_much_it_changes() -> None:
     plan = difference(state(flow(1), group(3, b"two"), group(4)), state(flow(2), group(3), group(5)))
     assert str(plan) == "1 flows put, 1 deleted; groups: 1 new, 1 changed, 1 deleted"
     assert plan.size == 5
+
+
+LEARNING = replace(FULL, learned=frozenset({WireLearned(table=7, cookie=1, instructions=b"next hop")}))
+
+
+def test_a_flow_that_the_switch_has_learned_from_one_of_ours_is_left_alone() -> None:
+    learned = WireFlow(WireKey(7, 5, b"a client"), 1, b"next hop", b"a client")
+    installed = state(*FULL.flows.values(), *FULL.groups.values(), learned)
+    assert difference(LEARNING, installed).is_empty
+    assert difference(FULL, installed).deleted_flows == (learned,)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        WireFlow(WireKey(7, 5, b"a client"), 1, b"out of port 2", b"a client"),
+        WireFlow(WireKey(7, 5, b"a client"), 2, b"next hop", b"a client"),
+        WireFlow(WireKey(8, 5, b"a client"), 1, b"next hop", b"a client"),
+    ],
+    ids=["does more", "of another cookie", "elsewhere"],
+)
+def test_what_only_looks_like_a_learned_flow_is_taken_out(other: WireFlow) -> None:
+    installed = state(*FULL.flows.values(), *FULL.groups.values(), other)
+    assert difference(LEARNING, installed) == Plan(deleted_flows=(other,))

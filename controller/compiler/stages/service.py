@@ -51,12 +51,13 @@ def build_groups(view: SwitchView) -> Iterator[Group]:
 
 def _group(view: SwitchView, pool: Pool) -> Group:
     """A bucket for each member that takes new sessions; sessions of the others follow their labels."""
+    then = Table.REMEMBER if pool in view.sticky_pools else Table.COMMIT
     members = [member for member in pool.members if view.share(pool, member)]
     weights = bucket_weights([view.share(pool, member) for member in members])
     buckets = tuple(
         Bucket(
             weight,
-            (SetField(f.ETH_DST, mac_number(members[index].mac)), Resubmit(Table.COMMIT)),
+            (SetField(f.ETH_DST, mac_number(members[index].mac)), Resubmit(then)),
             watch_port=view.watched_port(members[index]),
         )
         for index, weight in weights
@@ -80,7 +81,7 @@ def _new_mail(way: Way, tenant: Tenant, wanted: Match, because: str) -> Flow:
     chosen = f"tenants.{tenant.name}.mail.on_empty"
     match way:
         case ToPool(pool):
-            return _to_pool(wanted, pool, because)
+            return (_by_affinity if pool.affinity_s else _to_pool)(wanted, pool, because)
         case ToResponder(pool):
             return _to_pool(wanted, pool, chosen)
         case Unscanned():
@@ -91,6 +92,12 @@ def _new_mail(way: Way, tenant: Tenant, wanted: Match, because: str) -> Flow:
 
 def _to_pool(wanted: Match, pool: Pool, because: str) -> Flow:
     return Flow(Table.SERVICE, priorities.HIGH, wanted, (ToGroup(group_id(pool.name)),), None, because)
+
+
+def _by_affinity(wanted: Match, pool: Pool, because: str) -> Flow:
+    """To the pool, but first look whom this client had last."""
+    actions = (SetField(f.POOL, party_id(f"pools.{pool.name}")), Resubmit(Table.RECALL))
+    return Flow(Table.SERVICE, priorities.HIGH, wanted, actions, Table.AFFINITY, because)
 
 
 def _published(tenant: Tenant) -> Iterator[Flow]:
