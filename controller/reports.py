@@ -9,6 +9,7 @@ from controller.ids import COOKIE_OWNER_SHIFT, is_ours
 from controller.pipeline.flows import Flow, SwitchState
 from controller.pipeline.show import Shower
 from controller.policy.model import Policy
+from controller.pools.agents import settings_for
 from controller.pools.members import Member
 from controller.pools.roster import Roster
 from controller.runtime import Accepted, Runtime, SwitchRecord, ports_of
@@ -88,6 +89,14 @@ def member_row(member: Member) -> Json:
         "health": member.health.opinion.value if member.is_probed else "not probed",
         "detail": member.detail,
     }
+
+
+def agent_settings(runtime: Runtime, name: str) -> Json:
+    """Return what the agent beside a member shall look at. Raise `UnknownMember`."""
+    member = runtime.roster.find(name)
+    assert runtime.accepted is not None  # where there are members, there is a policy
+    policy = runtime.accepted.policy
+    return settings_for(policy, next(pool for pool in policy.pools if pool.name == member.pool))
 
 
 def _switch_row(dpid: int, record: SwitchRecord, accepted: Accepted, packet_ins: int) -> Json:

@@ -168,8 +168,15 @@ class _Health:
             raise falcon.HTTPBadRequest(description='send {"good": true} or {"good": false, "detail": "why"}')
         detail, stale = (str(media.get(key, ""))[:_LONGEST_DETAIL] for key in ("detail", "stale"))
         report = Report(media["good"], detail, stale)
-        member = self._ask(lambda runtime: runtime.on_report(self._outside.now(), name, report))
-        response.media = reports.member_row(member)
+        response.media = self._ask(lambda runtime: self._hear(runtime, name, report))
+
+    def on_get(self, _request: falcon.Request, response: falcon.Response, name: str) -> None:
+        """Say what the agent beside a member shall look at."""
+        response.media = self._ask(lambda runtime: {"agent": reports.agent_settings(runtime, name)})
+
+    def _hear(self, runtime: Runtime, name: str, report: Report) -> dict[str, Any]:
+        member = runtime.on_report(self._outside.now(), name, report)
+        return {**reports.member_row(member), "agent": reports.agent_settings(runtime, name)}
 
 
 class _Explain:

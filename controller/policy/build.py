@@ -31,7 +31,15 @@ from controller.policy.reading import Fields
 
 _DEFAULT_MESSAGE_LIMIT = 25 * 1024 * 1024
 _SCANNER_PORT = 3310  # clamd's own default
-_HEALTH_TIMES = {"interval", "timeout", "silence", "slow_start", "signatures_max_age", "canary_interval"}
+_HEALTH_TIMES = {
+    "interval",
+    "timeout",
+    "silence",
+    "slow_start",
+    "hold_down",
+    "signatures_max_age",
+    "canary_interval",
+}
 
 
 def build_policy(top: Fields) -> Policy:

@@ -216,6 +216,12 @@ HEALTH = Record(
         "slow_start": Key(
             duration("0s", "10m"), "a member that comes up gets its whole share after this", default="10s"
         ),
+        "hold_down": Key(
+            duration("0s", "10m"),
+            "a member that goes down a third time within ten minutes is held down so long, "
+            "then twice as long each time; 0s: never",
+            default="10s",
+        ),
         "signatures_max_age": Key(
             duration("1m", "400d"), "a scanner with older signatures is stale", default="7d"
         ),

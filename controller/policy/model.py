@@ -57,6 +57,7 @@ class PoolHealth:
     rises: int = 2  # good ones bring it back
     silence_s: float = 3.0
     slow_start_s: float = 10.0  # 0: off
+    hold_down_s: float = 10.0  # 0: off
     signatures_max_age_s: float = 7 * 86_400.0
     canary_interval_s: float = 10.0  # 0: off
     http: tuple[HttpProbe, ...] = ()

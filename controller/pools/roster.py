@@ -173,7 +173,7 @@ def _damped(now: float, before: Member, after: Member) -> tuple[Member, float]:
     """Return a member as its damping has it, and how long it is held down if it has just gone down."""
     hold_s = 0.0
     if before.state in BY_RANK and after.state is MemberState.DOWN:
-        after = replace(after, damping=after.damping.on_fall(now))
+        after = replace(after, damping=after.damping.on_fall(now, after.rules.hold_down_s))
         hold_s = after.damping.hold_s
     is_held = after.damping.is_holding(now)
     return (after if after.is_held == is_held else replace(after, is_held=is_held)), hold_s

@@ -3,13 +3,11 @@
 import sys
 
 from controller.api.client import ApiClient, ApiError
-from controller.policy.model import HealthSource, Member, Pool, PoolKind
+from controller.policy.model import HealthSource, Member, Pool
 from lab.namespaces import entering
 from lab.part import Part, Scene
 from lab.places import Places
 from lab.services.controllers import api_address
-
-_GATEWAY, _CLAMD = "smtp:127.0.0.1:25", "clamd:127.0.0.1:3310"
 
 
 def build_parts(scene: Scene) -> list[Part]:
@@ -22,11 +20,8 @@ def build_parts(scene: Scene) -> list[Part]:
 
 
 def _part(places: Places, pool: Pool, member: Member) -> Part:
-    checks = [_GATEWAY, _CLAMD] if pool.kind is PoolKind.SCANNER else [_GATEWAY]
     name = f"{pool.name}.{member.name}"
     command = [sys.executable, "-m", "services.agent.main", "--api", api_address(places), "--member", name]
-    for check in checks:
-        command += ["--check", check]
     return Part(
         name=f"{member.name}.agent",
         host=member.name,

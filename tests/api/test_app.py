@@ -226,3 +226,37 @@ def test_an_unknown_member_is_not_found_and_the_known_ones_are_named(api: Northb
 def test_a_member_is_not_drained_by_anything_but_true_or_false(api: Northbound, body: object) -> None:
     assert api.http.simulate_post("/v1/members/proxy1", json=body).status_code == 400
     assert api.world.runtime.roster.resting == frozenset()
+
+
+def test_an_agent_is_told_what_to_look_at_before_and_after_it_reports(api: Northbound) -> None:
+    asked = api.http.simulate_get("/v1/members/proxy1/health").json["agent"]
+    told = api.http.simulate_post("/v1/members/proxy1/health", json={"good": True}).json["agent"]
+    assert asked == told
+    assert asked["checks"] == [{"kind": "smtp", "port": 25}]
+
+
+def test_reports_of_an_agent_change_its_members_state(api: Northbound) -> None:
+    for state in ("up", "down"):
+        report = {"good": False, "detail": "x" * 10_000}
+        answer = api.http.simulate_post("/v1/members/proxy1/health", json=report).json
+        assert answer["state"] == state
+    assert len(answer["detail"]) == 200
+
+
+def test_an_agent_says_why_a_scanner_is_stale(api: Northbound) -> None:
+    report = {"good": True, "stale": "signatures are 9 days old"}
+    answer = api.http.simulate_post("/v1/members/scanner1/health", json=report).json
+    assert (answer["state"], answer["detail"]) == ("stale", "signatures are 9 days old")
+    (scanners,) = [pool for pool in api.http.simulate_get("/v1/pools").json if pool["name"] == "scanners"]
+    assert [member["share_percent"] for member in scanners["members"]] == [0, 100]
+
+
+@pytest.mark.parametrize("body", [{}, {"good": "yes"}, [True], {"good": 1}])
+def test_what_is_no_report_changes_nothing(api: Northbound, body: object) -> None:
+    assert api.http.simulate_post("/v1/members/proxy1/health", json=body).status_code == 400
+
+
+def test_an_agent_of_nobody_is_told_who_there_is(api: Northbound) -> None:
+    response = api.http.simulate_get("/v1/members/proxy9/health")
+    assert response.status_code == 404
+    assert "proxies.proxy1" in response.json["errors"][0]

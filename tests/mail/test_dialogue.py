@@ -492,7 +492,7 @@ def test_a_full_gateway_still_tells_its_agent_that_it_lives(gateway: RunningGate
     limited(gateway, {"g1": 1})
     gateway.client().hello()
     agent = Client(gateway.port, "127.0.0.1", "127.0.0.1")
-    assert agent.reply().startswith("421 4.3.2 this edge serves no mail server")
+    assert agent.reply().startswith("220 ")
     agent.close()
 
 

@@ -28,7 +28,7 @@ def test_one_word_takes_every_default(word: str) -> None:
 
 def test_everything_can_be_written_out() -> None:
     written = (
-        "{interval: 1s, timeout: 250ms, falls: 3, rises: 4, silence: 1m, slow_start: 0s, "
+        "{interval: 1s, timeout: 250ms, falls: 3, rises: 4, silence: 1m, slow_start: 0s, hold_down: 1m, "
         "signatures_max_age: 36h, canary_interval: 5m, "
         "http: [{port: 80, path: /x, status: 204}, {port: 81}], tcp: [{port: 22, banner: SSH-2.0-}]}"
     )
@@ -40,6 +40,7 @@ def test_everything_can_be_written_out() -> None:
         rises=4,
         silence_s=60.0,
         slow_start_s=0.0,
+        hold_down_s=60.0,
         signatures_max_age_s=129_600.0,
         canary_interval_s=300.0,
         http=(HttpProbe(80, "/x", 204), HttpProbe(81)),

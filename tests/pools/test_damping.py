@@ -4,20 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from controller.policy.parse import read_policy
-from controller.pools.damping import (
-    FIRST_HOLD_S,
-    LONGEST_HOLD_S,
-    REMEMBERED_S,
-    TOLERATED_FALLS,
-    Damping,
-)
+from controller.policy.model import PoolHealth
+from controller.policy.parse import parse_policy, read_policy
+from controller.pools.damping import LONGEST, REMEMBERED_S, TOLERATED_FALLS, Damping
 from controller.pools.health import Report, trusted
 from controller.pools.members import MemberState, StateChanged
 from controller.pools.roster import Roster
 
 DEMO = Path(__file__).parents[2] / "policies" / "demo.yaml"
 PROXY1, PROXY2 = "pools.proxies.members.proxy1", "pools.proxies.members.proxy2"
+FIRST_HOLD_S = PoolHealth().hold_down_s
 ALL_PORTS = set(range(1, 8))
 
 
@@ -111,10 +107,18 @@ def test_an_edit_of_the_policy_does_not_end_a_hold(roster: Roster) -> None:
     assert roster.find("proxy1").state is MemberState.HELD
 
 
+def test_holding_down_can_be_turned_off() -> None:
+    roster = Roster()
+    text = DEMO.read_text().replace("health: agent", "health: {hold_down: 0s}", 1)
+    roster.on_policy(parse_policy(text, "p.yaml"), (), newcomer=trusted(0.0))
+    flap(roster, 9)
+    assert roster.find("proxy1").state is MemberState.UP
+
+
 def holds(falls: list[float]) -> list[float]:
     damping, found = Damping(), []
     for now in falls:
-        damping = damping.on_fall(now)
+        damping = damping.on_fall(now, FIRST_HOLD_S)
         found.append(damping.hold_s)
     return found
 
@@ -122,7 +126,7 @@ def holds(falls: list[float]) -> list[float]:
 def test_each_hold_is_twice_as_long_as_the_last_up_to_a_limit() -> None:
     found = holds([float(now) for now in range(20)])
     assert found[: TOLERATED_FALLS + 4] == [0.0] * TOLERATED_FALLS + [10.0, 20.0, 40.0, 80.0]
-    assert found[-1] == LONGEST_HOLD_S
+    assert found[-1] == LONGEST * FIRST_HOLD_S
 
 
 def test_old_falls_are_forgotten() -> None:
@@ -132,5 +136,5 @@ def test_old_falls_are_forgotten() -> None:
 def test_who_falls_for_ever_is_remembered_in_bounded_room() -> None:
     damping = Damping()
     for now in range(10_000):
-        damping = damping.on_fall(now / 100)
+        damping = damping.on_fall(now / 100, FIRST_HOLD_S)
     assert len(damping.falls) < 50

@@ -16,9 +16,9 @@ _START_TIMEOUT_S = 30.0
 class Clamd:
     """One clamd on a loopback port of its own. `start` raises `AssertionError` with its words."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._port = _free_port()
+    def __init__(self, home: Path, signatures: Path = SIGNATURES) -> None:
+        self._home, self._signatures = home, signatures
+        self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -68,14 +68,14 @@ class Clamd:
             return False
 
     def _connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self._port), timeout=60)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def _filled(self, text: str) -> str:
         words = {
             "@HOME@": str(self._home),
             "@LISTEN@": "TCPAddr 127.0.0.1",
-            "@PORT@": str(self._port),
-            "@SIGNATURES@": str(SIGNATURES),
+            "@PORT@": str(self.port),
+            "@SIGNATURES@": str(self._signatures),
         }
         for word, value in words.items():
             text = text.replace(word, value)

@@ -13,6 +13,7 @@ from typing import Any
 from services.mail.journal import Event, Journal
 from services.mail.protocol import catalogue
 from services.mail.protocol.catalogue import with_trace
+from services.mail.relay.selfcheck import MOST_AT_ONCE, answer_agent
 from services.mail.relay.session import Occasion, Session, Surroundings
 from services.mail.settings import Address, Settings, SettingsError, Tenant, parse_settings
 from services.mail.shell.certificates import client_context
@@ -53,6 +54,7 @@ class Gateway:
         self._tls: dict[str, ssl.SSLContext | None] = {}
         self._open: Counter[object] = Counter()
         self._sessions: set[asyncio.Task[None]] = set()
+        self._agents: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.AbstractServer] = []
         self._chores: list[asyncio.Task[None]] = []
         self._is_stopping = False
@@ -81,8 +83,8 @@ class Gateway:
             task.cancel()
         if self._sessions:
             await asyncio.wait(self._sessions, timeout=2.0)
-        for chore in self._chores:
-            chore.cancel()
+        for task in (*self._chores, *self._agents):
+            task.cancel()
         self._journal.write(Event.GATEWAY_STOPPED, sessions_ended=left)
 
     def reload(self) -> None:
@@ -153,6 +155,9 @@ class Gateway:
         client = end_of(name)
         server = end_of(wire.transport.get_extra_info("sockname"))[0]
         tenant = self._tenant_of(server)
+        if tenant is None and server.is_loopback and client[0].is_loopback and not self._is_stopping:
+            self._answer_agent(wire)
+            return
         keys = _keys(client[0], tenant)
         refusal = self._refusal(client[0], tenant, keys)
         if refusal or tenant is None:
@@ -166,6 +171,25 @@ class Gateway:
         task = self._loop.create_task(self._hold(session, wire, keys))
         self._sessions.add(task)
         task.add_done_callback(self._sessions.discard)
+
+    def _answer_agent(self, wire: Wire) -> None:
+        """An agent on this host looks whether we live."""
+        if len(self._agents) >= MOST_AT_ONCE:
+            wire.close()
+            return
+        task = self._loop.create_task(self._hold_agent(wire))
+        self._agents.add(task)
+        task.add_done_callback(self._agents.discard)
+
+    async def _hold_agent(self, wire: Wire) -> None:
+        self._sweeper.add(wire)
+        try:
+            await answer_agent(wire, self._settings)
+        except WireTimeout:
+            pass
+        finally:
+            wire.close()
+            self._sweeper.discard(wire)
 
     async def _hold(self, session: Session, wire: Wire, keys: tuple[object, ...]) -> None:
         try:
@@ -201,12 +225,7 @@ class Gateway:
         return catalogue.TOO_BUSY if crowded else ""
 
     def _refuse(self, wire: Wire, client: tuple[Address, int], server: Address, refusal: str) -> None:
-        if not (
-            server.is_loopback and refusal == catalogue.NO_SUCH_SERVER
-        ):  # an agent that looks whether we live
-            self._journal.write(
-                Event.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal
-            )
+        self._journal.write(Event.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal)
         wire.write(with_trace(refusal, _NO_TRACE))
         wire.close()
 
