@@ -4,6 +4,7 @@ import asyncio
 import random
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from services.watched import WatchedFile
 _POLL_S = 0.5
 _REFUSALS = {Answer.TEMPFAIL: PUT_OFF, Answer.REJECT: REFUSED}
 _random = random.Random()  # names sessions in the journal: must be different, need not be secret
+_AGENTS_SERVERS = frozenset(map(ip_address, ("127.0.0.1", "::1")))
 
 
 class Event(StrEnum):
@@ -112,20 +114,30 @@ class _Session(asyncio.Protocol):
         name = transport.get_extra_info("peername")
         if name is None:  # gone before we looked
             transport.abort()
+        elif self._is_an_agents(end_of(name)[0], end_of(transport.get_extra_info("sockname"))[0]):
+            self._hear_agent()
         elif len(self._responder.sessions) >= self._responder.caps.sessions:
             self._responder.shed += 1
             self._send_away(catalogue.FULL)
         else:
             self._begin(end_of(name))
 
+    def _is_an_agents(self, client: Address, server: Address) -> bool:
+        return client.is_loopback and server in _AGENTS_SERVERS and self._responder.tenant_of(server) is None
+
+    def _hear_agent(self) -> None:
+        """An agent on this host looks whether we live: it is answered, and nothing of it is noted."""
+        self._dialogue = Dialogue(PUT_OFF, "no session")
+        self._timer = self._responder.loop.call_later(self._responder.caps.seconds, self._transport.abort)
+        self._transport.write(self._dialogue.greet())
+
     def _begin(self, client: tuple[Address, int]) -> None:
         server = end_of(self._transport.get_extra_info("sockname"))[0]
         tenant = self._responder.tenant_of(server)
         ends = {"client": str(client[0]), "port": client[1], "server": str(server)}
         if tenant is None:
-            if not server.is_loopback:  # an agent that looks whether we live
-                about = self._responder.journal.about(**ends)
-                self._responder.journal.write(Event.SESSION_REFUSED, about, reply=catalogue.NO_SUCH_SERVER)
+            about = self._responder.journal.about(**ends)
+            self._responder.journal.write(Event.SESSION_REFUSED, about, reply=catalogue.NO_SUCH_SERVER)
             self._send_away(catalogue.NO_SUCH_SERVER)
             return
         trace = f"{_random.getrandbits(48):012x}"
@@ -162,9 +174,9 @@ class _Session(asyncio.Protocol):
     def _close(self, dialogue: Dialogue, why: str) -> None:
         """Close, and note it, once."""
         self._transport.close()
+        self._timer.cancel()
         if self not in self._responder.sessions:
             return
-        self._timer.cancel()
         self._responder.sessions.discard(self)
         mail = dialogue.mail.decode("utf-8", "replace")
         self._responder.journal.write(

@@ -216,6 +216,17 @@ def test_mininet_itself_refuses_a_foreign_bridge(bare: Lab, foreign_bridge: str)
     assert _vsctl("get", "Bridge", foreign_bridge, "_uuid") == uuid
 
 
+@pytest.mark.parametrize("topology", ["minimal", "demo", "ring", "leafspine"])
+def test_mininet_itself_loads_each_topology_and_leaves_nothing(bare: Lab, topology: str) -> None:
+    file = REPOSITORY / "mininet_topos" / f"{topology}.py"
+    arguments = ["--custom", str(file), "--topo", topology, "--controller", "remote,port=6653"]
+    done = subprocess.run(
+        ["mn", *arguments], input="exit\n", capture_output=True, text=True, cwd="/", timeout=100
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not [name for name in _interfaces() if re.fullmatch(r"s\d+-eth\d+", name)]
+
+
 def test_a_foreign_interface_is_named_and_left_alone(bare: Lab) -> None:
     subprocess.run(["ip", "link", "add", "s1-eth1", "type", "veth", "peer", "name", "theirs"], check=True)
     try:
