@@ -184,6 +184,11 @@ class Edge(app_manager.RyuApp):
                 work = partial(Runtime.on_counts, now=time.monotonic(), sessions_by_mac=counts)
                 self._queue.put((work, None))
 
+    def _lose(self, runtime: Runtime, dpid: int, channel: RyuChannel, seen: list[str]) -> None:
+        """A switch has gone; should it have forgotten its sessions when it is back, we have not."""
+        runtime.on_disconnected(dpid, channel)
+        self._before.setdefault(dpid, seen)
+
     def _wake_forgotten(self) -> None:
         """Tell whoever has a session that a switch has forgotten, once it has its flows again."""
         while True:
@@ -250,8 +255,7 @@ class Edge(app_manager.RyuApp):
             dpid = datapath.id
             self._queue.put((lambda runtime: runtime.on_connected(time.monotonic(), dpid, channel), None))
         elif (gone := self._channels.pop(id(datapath), None)) and (dpid := datapath.id) is not None:
-            self._before.setdefault(dpid, self._last_seen)
-            self._queue.put((lambda runtime: runtime.on_disconnected(dpid, gone), None))
+            self._queue.put((partial(self._lose, dpid=dpid, channel=gone, seen=self._last_seen), None))
 
     @set_ev_cls(
         [
