@@ -42,6 +42,7 @@ from controller.openflow.messages import packet_out
 from controller.openflow.replies import BadMessage
 from controller.policy.model import PortRef
 from controller.pools.conntrack import Connection, count_sessions, read_connections
+from controller.pools.cutting import lost
 from controller.pools.members import MemberState
 from controller.publish import Publisher
 from controller.runtime import Runtime, Surroundings
@@ -53,8 +54,10 @@ from controller.telemetry.journal import Event, Journal
 
 _TICK_S = 0.5
 _COUNT_S = 1.0
+_LOOK_SHARE = 20  # looking at all sessions takes at most one part in so many of the time
 _CUT_S = 0.05
 _PATIENCE = 20  # steps of `_CUT_S`
+_WAKE_UP_AT_ONCE = 200
 _FINISHING = (MemberState.DRAINING, MemberState.LEAVING)
 _SEND_CHUNK_BYTES = 1 << 20
 PROBE_KEY = os.urandom(32)
@@ -114,6 +117,8 @@ class Edge(app_manager.RyuApp):
         self._queue = hub.Queue()
         self._watched = self._settings.modified_at()
         self._why_not_counted = ""
+        self._last_seen: list[str] = []  # sessions, as the switches told
+        self._before: dict[int, list[str]] = {}  # what was known of them when a switch went away, by dpid
         try:
             store = SqliteStore(self._settings.state_dir / "postern.db")
             publisher = Publisher(self._settings.state_dir / "gateways")
@@ -130,6 +135,7 @@ class Edge(app_manager.RyuApp):
         self.threads.append(hub.spawn(self._tick))
         self.threads.append(hub.spawn(self._watch_sessions))
         self.threads.append(hub.spawn(self._cut_departed))
+        self.threads.append(hub.spawn(self._wake_forgotten))
         api = build_app(self._ask, Outside(time.monotonic, self._packet_ins, self._count_sessions))
         self.threads.append(hub.spawn(serve_api, self._settings.api, api))
 
@@ -163,14 +169,40 @@ class Edge(app_manager.RyuApp):
                 self._queue.put((self._reload, None))
 
     def _watch_sessions(self) -> None:
-        """Count while somebody drains, who may be empty now, or has a limit, which may be reached."""
+        """Remember sessions, lest a switch forgets; count them where somebody may be empty now, or full."""
+        pause_s = _COUNT_S
         while True:
-            hub.sleep(_COUNT_S)
+            hub.sleep(pause_s)
+            begun = time.monotonic()
+            lines = self._look_at_sessions()
+            pause_s = max(_COUNT_S, _LOOK_SHARE * (time.monotonic() - begun))
+            if lines is None:
+                continue
+            self._last_seen = lines
             if any(each.limit or each.state in _FINISHING for each in self._runtime.roster.members):
-                counts = self._count_sessions()
-                if counts is not None:
-                    work = partial(Runtime.on_counts, now=time.monotonic(), sessions_by_mac=counts)
-                    self._queue.put((work, None))
+                counts = count_sessions(lines)
+                work = partial(Runtime.on_counts, now=time.monotonic(), sessions_by_mac=counts)
+                self._queue.put((work, None))
+
+    def _lose(self, runtime: Runtime, dpid: int, channel: RyuChannel, seen: list[str]) -> None:
+        """A switch has gone; should it have forgotten its sessions when it is back, we have not."""
+        runtime.on_disconnected(dpid, channel)
+        self._before.setdefault(dpid, seen)
+
+    def _wake_forgotten(self) -> None:
+        """Tell whoever has a session that a switch has forgotten, once it has its flows again."""
+        while True:
+            hub.sleep(_CUT_S)
+            for dpid in [each for each in self._before if self._runtime.is_back(each)]:
+                before = read_connections(self._before.pop(dpid))
+                if (lines := self._look_at_sessions()) is None:
+                    continue
+                forgotten = lost(dpid, before, read_connections(lines))
+                self._ask(partial(Runtime.note_forgotten, dpid=dpid, connections=forgotten))
+                for first in range(0, len(forgotten), _WAKE_UP_AT_ONCE):
+                    some = forgotten[first : first + _WAKE_UP_AT_ONCE]
+                    self._ask(partial(Runtime.wake_up, connections=some))
+                    hub.sleep(_CUT_S)
 
     def _cut_departed(self) -> None:
         """Cut the sessions of members that are gone, once the switches choose others for new ones."""
@@ -192,8 +224,12 @@ class Edge(app_manager.RyuApp):
             self._ask(partial(Runtime.wake_up, connections=told))
 
     def _count_sessions(self) -> Mapping[str, int] | None:
+        lines = self._look_at_sessions()
+        return None if lines is None else count_sessions(lines)
+
+    def _look_at_sessions(self) -> list[str] | None:
         try:
-            return count_sessions(dump_connections(self._settings.switch_control))
+            return dump_connections(self._settings.switch_control)
         except ConntrackError as error:
             self._say_not_counted(error)
             return None
@@ -219,7 +255,7 @@ class Edge(app_manager.RyuApp):
             dpid = datapath.id
             self._queue.put((lambda runtime: runtime.on_connected(time.monotonic(), dpid, channel), None))
         elif (gone := self._channels.pop(id(datapath), None)) and (dpid := datapath.id) is not None:
-            self._queue.put((lambda runtime: runtime.on_disconnected(dpid, gone), None))
+            self._queue.put((partial(self._lose, dpid=dpid, channel=gone, seen=self._last_seen), None))
 
     @set_ev_cls(
         [

@@ -208,8 +208,19 @@ class Runtime:
             self.departed.clear()
         return found.told
 
+    def is_back(self, dpid: int) -> bool:
+        """Say whether a switch answers and carries out what is wanted."""
+        record = self.records.get(dpid)
+        return record is not None and record.channel is not None and record.session.phase is Phase.IN_STEP
+
+    def note_forgotten(self, dpid: int, connections: tuple[Connection, ...]) -> None:
+        """A switch was started anew and does not know these connections any more."""
+        if connections and (record := self.records.get(dpid)):
+            switch, count = record.session.name, len(connections)
+            self._world.journal.write(Event.SESSIONS_FORGOTTEN, switch=switch, connections=count)
+
     def wake_up(self, connections: Iterable[Connection]) -> None:
-        """Make initiators of forgotten connections speak, so that they learn that nobody is there."""
+        """Make initiators of forgotten connections speak, so that they learn whether anybody is there."""
         if self.accepted is None:
             return
         place_by_mac = {mac_number(mac): at for mac, at in _places(self.accepted.policy)}

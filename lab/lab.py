@@ -118,6 +118,13 @@ class Lab:
         processes.end([process] if process else [], patience_s)
         self._save(self._record().with_process(name, None))
 
+    def process(self, name: str) -> Process:
+        """Return the process of a program, for a test that does something to it."""
+        self._program(name)
+        if (process := self._record().processes.get(name)) is None:
+            raise LabError(f"{name} does not run")
+        return process
+
     def start(self, name: str) -> None:
         """Start a program that was stopped, and return when it is well."""
         part = self._program(name)

@@ -8,12 +8,16 @@ numbers), and that answer meets the living member.
 
 The tenant's own server is never told: its answer would have to pass to the client
 past the gateways. Its half of the session ends by its own time-out.
+
+A switch whose process was started anew has forgotten everything. Whoever began a
+session is told then, too: mostly his answer leads to the member that has the session,
+because the same addresses and ports choose the same bucket, and it goes on.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from controller.pipeline.fields import Zone
+from controller.pipeline.fields import ZONES_PER_SWITCH, Zone, switch_part
 from controller.pools.conntrack import Connection
 
 MOST_PER_CUT = 5_000
@@ -41,3 +45,26 @@ def cut(connections: Iterable[Connection], macs: frozenset[int]) -> Cut:
         if is_answered and connection.is_open and connection.initiator not in macs:
             told.append(connection)
     return Cut(tuple(forgotten), tuple(told))
+
+
+def lost(dpid: int, before: Iterable[Connection], now: Iterable[Connection]) -> tuple[Connection, ...]:
+    """Return the open connections of our legs that a switch knew and does not know any more."""
+    known = {_ends(connection) for connection in now}
+    return tuple(
+        connection
+        for connection in before
+        if connection.is_open
+        and connection.zone // ZONES_PER_SWITCH == switch_part(dpid)
+        and connection.leg in (Zone.OUTSIDE, Zone.RELAY, Zone.SCAN)
+        and _ends(connection) not in known
+    )
+
+
+def _ends(connection: Connection) -> tuple[object, ...]:
+    return (
+        connection.zone,
+        connection.source,
+        connection.source_port,
+        connection.destination,
+        connection.destination_port,
+    )

@@ -33,6 +33,7 @@ class Event(StrEnum):
     MEMBER_CHANGED = "MemberChanged"
     SESSIONS_CUT = "SessionsCut"
     MEMBER_HELD_DOWN = "MemberHeldDown"
+    SESSIONS_FORGOTTEN = "SessionsForgotten"  # by a switch that was started anew
     MEMBER_LEFT = "MemberLeft"
     POOL_BECAME_EMPTY = "PoolBecameEmpty"  # takes nobody: empty, full or joining; with the consequences
     POOL_CAME_BACK = "PoolCameBack"

@@ -50,8 +50,11 @@ class Session:
         assert line.startswith(code), f"{self._tenant}: wanted {code}, heard {line!r}"
 
     def say(self, text: str, code: str) -> None:
-        self._socket.sendall(text.encode() + b"\r\n")
+        self.send(text)
         self.hear(code)
+
+    def send(self, text: str) -> None:
+        self._socket.sendall(text.encode() + b"\r\n")
 
     def begin(self) -> None:
         self.say("EHLO sender.example", "250")

@@ -4,7 +4,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from controller.pools.conntrack import Connection, read_connections
-from controller.pools.cutting import MOST_PER_CUT, cut
+from controller.pools.cutting import MOST_PER_CUT, cut, lost
 
 CLIENT, GATEWAY, DEAD, ALIVE = 0x02BB00000001, 0x02AA00000001, 0x02CC00000001, 0x02CC00000002
 OUTSIDE = Connection(
@@ -66,3 +66,17 @@ def test_a_line_of_the_switch_is_read_in_the_direction_in_which_the_connection_w
             0x02DD00000002,
         )
     ]
+
+
+def test_a_switch_that_was_started_anew_has_lost_every_leg_of_a_session() -> None:
+    assert lost(1, [OUTSIDE, RELAY, SCAN], []) == (OUTSIDE, RELAY, SCAN)
+
+
+def test_a_session_that_goes_on_by_itself_is_not_lost() -> None:
+    assert lost(1, [OUTSIDE, RELAY], [replace(RELAY, responder=ALIVE)]) == (OUTSIDE,)
+
+
+def test_what_had_ended_and_what_is_on_another_switch_is_not_lost() -> None:
+    elsewhere, ended = replace(OUTSIDE, zone=21), replace(OUTSIDE, is_open=False)
+    assert lost(1, [elsewhere, ended], []) == ()
+    assert lost(2, [elsewhere, ended], []) == (elsewhere,)

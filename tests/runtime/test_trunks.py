@@ -156,3 +156,18 @@ def test_a_member_that_comes_back_before_its_sessions_were_cut_keeps_them(ring: 
     ring.port("s2:1", is_down=True)
     ring.port("s2:1", is_down=False)
     assert not ring.runtime.departed
+
+
+def test_a_switch_is_back_only_when_it_has_its_flows_again(ring: Ring) -> None:
+    assert ring.runtime.is_back(2)
+    ring.runtime.on_disconnected(2, ring.channels[2])
+    assert not ring.runtime.is_back(2)
+    assert not ring.runtime.is_back(99)
+
+
+def test_sessions_that_a_switch_has_forgotten_are_counted_in_the_journal(ring: Ring) -> None:
+    client, server = ip_address("198.51.100.10"), ip_address("203.0.113.10")
+    session = Connection(11, client, 4000, server, 25, initiator=1, responder=2)
+    ring.runtime.note_forgotten(1, (session, session))
+    ring.runtime.note_forgotten(2, ())
+    assert ring.events("SessionsForgotten") == [{"switch": "s1", "connections": 2}]
