@@ -42,7 +42,7 @@ def add_parser(subparsers: Subparsers) -> None:
     _add_member(drain)
     drain.add_argument("--wait", action="store_true", help="return when its last session has ended")
     _add_patience(drain)
-    resume = _add(commands, "resume", "give a member new sessions again", _resume)
+    resume = _add(commands, "resume", "give a member new sessions again, also one that is held down", _resume)
     _add_member(resume)
     roll = _add(commands, "roll", "drain, restart and resume every member of a pool, one by one", _roll)
     roll.add_argument("pool", metavar="POOL")

@@ -207,7 +207,7 @@ HEALTH = Record(
     {
         "by": Key(choice(HealthSource), "nobody, or an agent beside each member", default="agent"),
         "interval": Key(duration("100ms", "1m"), "between two looks, and two reports", default="300ms"),
-        "timeout": Key(duration("50ms", "30s"), "so long an answer may take", default="600ms"),
+        "timeout": Key(duration("50ms", "30s"), "so long an answer may take", default="800ms"),
         "falls": Key(
             whole_number("1..10", 1, 10), "bad reports in a row that take a member out", default="2"
         ),

@@ -52,7 +52,7 @@ class PoolHealth:
 
     by: HealthSource = HealthSource.NONE
     interval_s: float = 0.3
-    timeout_s: float = 0.6
+    timeout_s: float = 0.8
     falls: int = 2  # bad reports in a row take a member out
     rises: int = 2  # good ones bring it back
     silence_s: float = 3.0

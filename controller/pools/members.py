@@ -8,6 +8,7 @@ from controller.pools.damping import Damping
 from controller.pools.health import Health, Opinion
 
 _ROOM_AGAIN = 0.9  # of the limit
+_BESIDE_SESSIONS = ("clamd", "http")  # what an agent may miss while the gateway itself answers
 
 
 class MemberState(StrEnum):
@@ -73,9 +74,9 @@ class Member:
 
     @property
     def is_gone(self) -> bool:
-        """Say whether its sessions are half-dead. A scanner's gateway outlives its clamd."""
+        """Say whether its sessions are half-dead. A scanner's gateway outlives its clamd, or a page of it."""
         return self.state is MemberState.DOWN and not (
-            self.has_port and self.health.detail.startswith("clamd")
+            self.has_port and self.health.detail.startswith(_BESIDE_SESSIONS)
         )
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from controller.policy.model import HealthSource, Policy, PortRef
+from controller.pools.damping import Damping
 from controller.pools.health import Health, Report
 from controller.pools.members import BY_RANK, Member, MemberState, StateChanged
 from controller.pools.slow_start import LONG_AGO, STEPS, Start, starts_after
@@ -101,10 +102,16 @@ class Roster:
         raise UnknownMember(f"{reason}; remedy: use one of {names}")
 
     def on_drained(self, now: float, path: str, is_drained: bool) -> tuple[StateChanged, ...]:
-        """An operator said so. The last count may be old, so nobody is empty before the next one."""
+        """An operator said so. The last count may be old, so nobody is empty before the next one.
+
+        Who is resumed has been mended, so what he did before is forgotten.
+        """
 
         def look(member: Member) -> Member:
-            return replace(member, is_drained=is_drained, sessions=None) if member.path == path else member
+            if member.path != path:
+                return member
+            damping = member.damping if is_drained else Damping()
+            return replace(member, is_drained=is_drained, sessions=None, damping=damping)
 
         return self._change(now, look)
 

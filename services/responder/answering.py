@@ -4,7 +4,6 @@ import asyncio
 import random
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,15 @@ from services.mail.journal import About, Journal
 from services.mail.protocol import catalogue
 from services.mail.protocol.catalogue import with_trace
 from services.mail.settings import Address, SettingsError
-from services.mail.shell.sockets import end_of, listen
+from services.mail.shell.sockets import OWN_ADDRESSES, end_of, listen
 from services.responder.dialogue import PUT_OFF, REFUSED, Dialogue
 from services.responder.settings import Answer, Settings, Tenant, parse_settings
 from services.watched import WatchedFile
 
 _POLL_S = 0.5
+_MOST_AGENTS, _AGENT_S = 20, 5.0
 _REFUSALS = {Answer.TEMPFAIL: PUT_OFF, Answer.REJECT: REFUSED}
 _random = random.Random()  # names sessions in the journal: must be different, need not be secret
-_AGENTS_SERVERS = frozenset(map(ip_address, ("127.0.0.1", "::1")))
 
 
 class Event(StrEnum):
@@ -48,6 +47,7 @@ class Responder:
         self._file, self.journal, self.caps = WatchedFile(settings_file), journal, caps
         self.loop = asyncio.get_running_loop()
         self.sessions: set[_Session] = set()
+        self.agents: set[_Session] = set()  # on this host; not sessions of anybody
         self.shed = 0  # not yet in the journal
         self._settings: Settings
         self._servers: list[asyncio.AbstractServer] = []
@@ -114,26 +114,28 @@ class _Session(asyncio.Protocol):
         name = transport.get_extra_info("peername")
         if name is None:  # gone before we looked
             transport.abort()
-        elif self._is_an_agents(end_of(name)[0], end_of(transport.get_extra_info("sockname"))[0]):
-            self._hear_agent()
+            return
+        server = end_of(transport.get_extra_info("sockname"))[0]
+        tenant = self._responder.tenant_of(server)
+        if tenant is None and server in OWN_ADDRESSES:
+            self._answer_agent()
         elif len(self._responder.sessions) >= self._responder.caps.sessions:
             self._responder.shed += 1
             self._send_away(catalogue.FULL)
         else:
-            self._begin(end_of(name))
+            self._begin(end_of(name), server, tenant)
 
-    def _is_an_agents(self, client: Address, server: Address) -> bool:
-        return client.is_loopback and server in _AGENTS_SERVERS and self._responder.tenant_of(server) is None
-
-    def _hear_agent(self) -> None:
-        """An agent on this host looks whether we live: it is answered, and nothing of it is noted."""
-        self._dialogue = Dialogue(PUT_OFF, "no session")
-        self._timer = self._responder.loop.call_later(self._responder.caps.seconds, self._transport.abort)
+    def _answer_agent(self) -> None:
+        """An agent on this host looks whether we live; that we are full does not concern it."""
+        if len(self._responder.agents) >= _MOST_AGENTS:
+            self._transport.close()
+            return
+        self._responder.agents.add(self)
+        self._dialogue = Dialogue(PUT_OFF, "agent")
+        self._timer = self._responder.loop.call_later(_AGENT_S, self._time_out)
         self._transport.write(self._dialogue.greet())
 
-    def _begin(self, client: tuple[Address, int]) -> None:
-        server = end_of(self._transport.get_extra_info("sockname"))[0]
-        tenant = self._responder.tenant_of(server)
+    def _begin(self, client: tuple[Address, int], server: Address, tenant: Tenant | None) -> None:
         ends = {"client": str(client[0]), "port": client[1], "server": str(server)}
         if tenant is None:
             about = self._responder.journal.about(**ends)
@@ -175,6 +177,7 @@ class _Session(asyncio.Protocol):
         """Close, and note it, once."""
         self._transport.close()
         self._timer.cancel()
+        self._responder.agents.discard(self)
         if self not in self._responder.sessions:
             return
         self._responder.sessions.discard(self)

@@ -32,7 +32,7 @@ def settings_of(pool: str, text: str = DEMO) -> AgentSettings:
 
 
 def test_a_proxy_is_looked_at_as_a_gateway() -> None:
-    assert settings_of("proxies") == AgentSettings(0.3, 0.6, (SmtpCheck(25),), None)
+    assert settings_of("proxies") == AgentSettings(0.3, 0.8, (SmtpCheck(25),), None)
 
 
 def test_a_scanner_that_takes_mail_itself_is_looked_at_as_both() -> None:
@@ -48,6 +48,10 @@ def test_a_scanner_that_only_proxies_ask_needs_no_gateway() -> None:
     assert settings_of("scanners", DEMO.replace(direct, through)).checks == (ClamdCheck(3310),)
 
 
+def test_a_responder_is_looked_at_as_somebody_who_answers_senders() -> None:
+    assert settings_of("responders").checks == (SmtpCheck(25),)
+
+
 def test_a_decoy_is_looked_at_as_the_policy_lists() -> None:
     traps = """
   traps:
@@ -55,7 +59,7 @@ def test_a_decoy_is_looked_at_as_the_policy_lists() -> None:
     health: {interval: 2s, timeout: 1s, silence: 10s, http: [{port: 80, path: /x, status: 404}],
              tcp: [{port: 22, banner: SSH-2.0-}, {port: 23}]}
     edge: [192.0.3.1]
-    members: {trap1: {at: s1:9, mac: 02:ee:00:00:00:01, addresses: [192.0.3.21]}}
+    members: {trap1: {at: s1:28, mac: 02:ee:00:00:00:01, addresses: [192.0.3.21]}}
 """
     found = settings_of("traps", DEMO + traps)
     assert (found.interval_s, found.timeout_s, found.scanner) == (2.0, 1.0, None)

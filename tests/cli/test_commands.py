@@ -235,8 +235,8 @@ def test_a_full_member_is_shown_with_its_limit(postern: Postern, controller: Nor
     controller.world.runtime.submit(0.0, "demo.yaml", text)
     controller.sessions = {"02:cc:00:00:00:01": 3}
     (line,) = [each for each in postern("pool", "list").out.splitlines() if "proxy1" in each]
-    assert line.split("weight")[0].split() == ["proxy1", "full"]
-    assert line.endswith(", 3 of 3 open")
+    assert line.split()[:4] == ["proxy1", "full", "weight", "1"]
+    assert line.endswith("0 % of new sessions, 3 of 3 open")
 
 
 def test_a_member_is_drained_and_resumed(postern: Postern, controller: Northbound) -> None:

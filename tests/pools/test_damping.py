@@ -101,6 +101,13 @@ def test_a_restart_of_a_drained_member_is_no_fall(roster: Roster) -> None:
         assert roster.find("proxy1").state is MemberState.UP
 
 
+def test_an_operator_ends_a_hold_by_resuming_the_member(roster: Roster) -> None:
+    flap(roster, 3)
+    (change,) = roster.on_drained(4.0, PROXY1, False)
+    assert (change.before, change.member.state) == (MemberState.HELD, MemberState.UP)
+    assert falls(roster, 5.0).hold_s == 0.0
+
+
 def test_an_edit_of_the_policy_does_not_end_a_hold(roster: Roster) -> None:
     flap(roster, 3)
     roster.on_policy(read_policy(DEMO), (), now=4.0)

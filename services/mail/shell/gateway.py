@@ -18,7 +18,7 @@ from services.mail.relay.session import Occasion, Session, Surroundings
 from services.mail.settings import Address, Settings, SettingsError, Tenant, parse_settings
 from services.mail.shell.certificates import client_context
 from services.mail.shell.scanners import Scanners
-from services.mail.shell.sockets import end_of, listen
+from services.mail.shell.sockets import OWN_ADDRESSES, end_of, listen
 from services.mail.shell.wire import Sweeper, Wire, WireTimeout
 from services.watched import WatchedFile
 
@@ -155,7 +155,7 @@ class Gateway:
         client = end_of(name)
         server = end_of(wire.transport.get_extra_info("sockname"))[0]
         tenant = self._tenant_of(server)
-        if tenant is None and server.is_loopback and client[0].is_loopback and not self._is_stopping:
+        if tenant is None and server in OWN_ADDRESSES and not self._is_stopping:
             self._answer_agent(wire)
             return
         keys = _keys(client[0], tenant)

@@ -1,0 +1,80 @@
+"""A client keeps its gateway, over both families, as long as that gateway takes new sessions."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from controller.api.client import ApiClient
+from lab.lab import Lab
+from lab.services import gateways
+from lab.services.controllers import api_address
+from tests.lab.conftest import POLICY
+from tests.lab.test_sessions_held import Session, apply
+
+pytestmark = pytest.mark.lab
+
+_PROXIES = ("proxy1", "proxy2")
+_STICKY = POLICY.read_text().replace("kind: mail-proxy\n", "kind: mail-proxy\n    affinity: 2m\n")
+_SERVERS = {4: "203.0.113.10", 6: "2001:db8:a::10"}
+families = pytest.mark.parametrize("family", _SERVERS)
+
+
+@pytest.fixture
+def api(lab: Lab) -> Iterator[ApiClient]:
+    api = ApiClient(api_address(lab.places))
+    apply(api, _STICKY)
+    yield api
+    apply(api, POLICY.read_text())
+    for name in _PROXIES:
+        api.post(f"/v1/members/{name}", {"drained": False})
+
+
+def opened(lab: Lab) -> Counter[str]:
+    """Return how many sessions each proxy has ever had, once its journal says so."""
+    time.sleep(0.3)  # journals are written in batches
+    counts = Counter[str]()
+    for name in _PROXIES:
+        for line in gateways.journal(lab.places, name).read_text().splitlines():
+            counts[name] += json.loads(line)["event"] == "SessionOpened"
+    return counts
+
+
+def visited(lab: Lab, family: int, count: int = 12) -> set[str]:
+    """Open some sessions from one client; return the proxies that got them."""
+    before = opened(lab)
+    for _ in range(count):
+        Session(lab.places.pin("sender"), _SERVERS[family], "acme").close()
+    new = opened(lab) - before
+    assert new.total() == count
+    return set(new)
+
+
+@families
+def test_a_client_keeps_its_gateway(lab: Lab, api: ApiClient, family: int) -> None:
+    assert len(visited(lab, family)) == 1
+    before = visited(lab, family)
+    assert visited(lab, family) == before
+
+
+@families
+def test_a_client_moves_when_its_gateway_drains_and_stays_where_it_went(
+    lab: Lab, api: ApiClient, family: int
+) -> None:
+    (first,) = visited(lab, family)
+    api.post(f"/v1/members/{first}", {"drained": True})
+    (second,) = visited(lab, family)
+    assert second != first
+    api.post(f"/v1/members/{first}", {"drained": False})
+    assert visited(lab, family) == {second}
+
+
+def test_a_client_keeps_its_gateway_while_no_controller_runs(lab: Lab, api: ApiClient) -> None:
+    before = visited(lab, 4)
+    lab.stop("controller", 0)
+    try:
+        assert visited(lab, 4) == before
+    finally:
+        lab.start("controller")
