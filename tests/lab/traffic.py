@@ -5,6 +5,7 @@ slow, so that whatever happens, happens in the middle of sessions.
 """
 
 import re
+import secrets
 import socket
 import threading
 import time
@@ -151,7 +152,7 @@ class Traffic:
         return Counter(failure.message for failure in self.failures if failure.is_in_doubt)
 
     def _send_on(self, server: str, tenant: str, pause_s: float) -> None:
-        number, name = 0, f"{threading.current_thread().name}-{id(self)}"
+        number, name = 0, f"{threading.current_thread().name}-{secrets.token_hex(8)}"
         while not self._is_over.is_set():
             number += 1
             self._deliver(f"{name}-{number}", server, tenant, pause_s)
