@@ -18,7 +18,6 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -28,8 +27,8 @@ from ryu.controller.handler import CONFIG_DISPATCHER, DEAD_DISPATCHER, MAIN_DISP
 from ryu.lib import hub
 from ryu.ofproto import ofproto_v1_4
 
-from apps.conntrack import ConntrackError, dump_connections
 from apps.serving import serve_api
+from apps.sessions import SessionWatch
 from apps.settings import EdgeSettings, read_settings
 from controller.api.app import Outside, build_app
 from controller.compiler.errors import CompileError
@@ -41,9 +40,7 @@ from controller.openflow.lldp import decode_probe, encode_probe
 from controller.openflow.messages import packet_out
 from controller.openflow.replies import BadMessage
 from controller.policy.model import PortRef
-from controller.pools.conntrack import Connection, count_sessions, read_connections
-from controller.pools.cutting import lost
-from controller.pools.members import MemberState
+from controller.pools.conntrack import Connection
 from controller.publish import Publisher
 from controller.runtime import Runtime, Surroundings
 from controller.store import StoreError
@@ -53,12 +50,6 @@ from controller.sync.plan import Plan
 from controller.telemetry.journal import Event, Journal
 
 _TICK_S = 0.5
-_COUNT_S = 1.0
-_LOOK_SHARE = 20  # looking at all sessions takes at most one part in so many of the time
-_CUT_S = 0.05
-_PATIENCE = 20  # steps of `_CUT_S`
-_WAKE_UP_AT_ONCE = 200
-_FINISHING = (MemberState.DRAINING, MemberState.LEAVING)
 _SEND_CHUNK_BYTES = 1 << 20
 PROBE_KEY = os.urandom(32)
 
@@ -116,9 +107,6 @@ class Edge(app_manager.RyuApp):
         self._channels: dict[int, RyuChannel] = {}
         self._queue = hub.Queue()
         self._watched = self._settings.modified_at()
-        self._why_not_counted = ""
-        self._last_seen: list[str] = []  # sessions, as the switches told
-        self._before: dict[int, list[str]] = {}  # what was known of them when a switch went away, by dpid
         try:
             store = SqliteStore(self._settings.state_dir / "postern.db")
             publisher = Publisher(self._settings.state_dir / "gateways")
@@ -126,17 +114,15 @@ class Edge(app_manager.RyuApp):
             self._runtime.start(time.monotonic(), str(self._settings.policy), self._settings.read_policy())
         except (OSError, PolicyErrors, CompileError, StoreError) as error:
             raise SystemExit(f"postern cannot start:\n{error}") from error
+        self._sessions = SessionWatch(self._runtime, self._ask, self._settings.switch_control, self._journal)
 
     def start(self) -> None:
         """Called by the framework once the application is registered."""
         super().start()
         signal.signal(signal.SIGHUP, lambda *_: self._queue.put((self._reload, None)))
-        self.threads.append(hub.spawn(self._loop))
-        self.threads.append(hub.spawn(self._tick))
-        self.threads.append(hub.spawn(self._watch_sessions))
-        self.threads.append(hub.spawn(self._cut_departed))
-        self.threads.append(hub.spawn(self._wake_forgotten))
-        api = build_app(self._ask, Outside(time.monotonic, self._packet_ins, self._count_sessions))
+        api = build_app(self._ask, Outside(time.monotonic, self._packet_ins, self._sessions.count))
+        watchers = (self._sessions.look, self._sessions.cut_departed, self._sessions.wake_forgotten)
+        self.threads += [hub.spawn(work) for work in (self._loop, self._tick, *watchers)]
         self.threads.append(hub.spawn(serve_api, self._settings.api, api))
 
     def _loop(self) -> None:
@@ -168,77 +154,6 @@ class Edge(app_manager.RyuApp):
                 self._watched = modified
                 self._queue.put((self._reload, None))
 
-    def _watch_sessions(self) -> None:
-        """Remember sessions, lest a switch forgets; count them where somebody may be empty now, or full."""
-        pause_s = _COUNT_S
-        while True:
-            hub.sleep(pause_s)
-            begun = time.monotonic()
-            lines = self._look_at_sessions()
-            pause_s = max(_COUNT_S, _LOOK_SHARE * (time.monotonic() - begun))
-            if lines is None:
-                continue
-            self._last_seen = lines
-            if any(each.limit or each.state in _FINISHING for each in self._runtime.roster.members):
-                counts = count_sessions(lines)
-                work = partial(Runtime.on_counts, now=time.monotonic(), sessions_by_mac=counts)
-                self._queue.put((work, None))
-
-    def _lose(self, runtime: Runtime, dpid: int, channel: RyuChannel, seen: list[str]) -> None:
-        """A switch has gone; should it have forgotten its sessions when it is back, we have not."""
-        runtime.on_disconnected(dpid, channel)
-        self._before.setdefault(dpid, seen)
-
-    def _wake_forgotten(self) -> None:
-        """Tell whoever has a session that a switch has forgotten, once it has its flows again."""
-        while True:
-            hub.sleep(_CUT_S)
-            for dpid in [each for each in self._before if self._runtime.is_back(each)]:
-                before = read_connections(self._before.pop(dpid))
-                if (lines := self._look_at_sessions()) is None:
-                    continue
-                forgotten = lost(dpid, before, read_connections(lines))
-                self._ask(partial(Runtime.note_forgotten, dpid=dpid, connections=forgotten))
-                for first in range(0, len(forgotten), _WAKE_UP_AT_ONCE):
-                    some = forgotten[first : first + _WAKE_UP_AT_ONCE]
-                    self._ask(partial(Runtime.wake_up, connections=some))
-                    hub.sleep(_CUT_S)
-
-    def _cut_departed(self) -> None:
-        """Cut the sessions of members that are gone, once the switches choose others for new ones."""
-        while True:
-            hub.sleep(_CUT_S)
-            for _ in range(_PATIENCE):
-                if self._runtime.departed and not self._runtime.is_in_step:
-                    hub.sleep(_CUT_S)
-            if not self._runtime.departed:
-                continue
-            try:
-                known = list(read_connections(dump_connections(self._settings.switch_control)))
-            except ConntrackError as error:
-                self._say_not_counted(error)
-                hub.sleep(_COUNT_S)
-                continue
-            told = self._ask(partial(Runtime.cut_departed, connections=known))
-            hub.sleep(_CUT_S)  # the switches must have forgotten before anybody is woken up
-            self._ask(partial(Runtime.wake_up, connections=told))
-
-    def _count_sessions(self) -> Mapping[str, int] | None:
-        lines = self._look_at_sessions()
-        return None if lines is None else count_sessions(lines)
-
-    def _look_at_sessions(self) -> list[str] | None:
-        try:
-            return dump_connections(self._settings.switch_control)
-        except ConntrackError as error:
-            self._say_not_counted(error)
-            return None
-
-    def _say_not_counted(self, error: ConntrackError) -> None:
-        if str(error) != self._why_not_counted:
-            self._why_not_counted = str(error)
-            self._journal.write(Event.SESSIONS_NOT_COUNTED, reason=str(error))
-
     def _reload(self, runtime: Runtime) -> None:
         try:
             runtime.submit(time.monotonic(), str(self._settings.policy), self._settings.read_policy())
@@ -255,7 +170,7 @@ class Edge(app_manager.RyuApp):
             dpid = datapath.id
             self._queue.put((lambda runtime: runtime.on_connected(time.monotonic(), dpid, channel), None))
         elif (gone := self._channels.pop(id(datapath), None)) and (dpid := datapath.id) is not None:
-            self._queue.put((partial(self._lose, dpid=dpid, channel=gone, seen=self._last_seen), None))
+            self._queue.put((partial(self._sessions.lose, dpid=dpid, channel=gone), None))
 
     @set_ev_cls(
         [

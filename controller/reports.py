@@ -12,7 +12,8 @@ from controller.policy.model import Policy
 from controller.pools.agents import settings_for
 from controller.pools.members import Member
 from controller.pools.roster import Roster
-from controller.runtime import Accepted, Runtime, SwitchRecord, ports_of
+from controller.runtime import Accepted, Runtime, SwitchRecord
+from controller.topology.ports import ports_of
 
 Json = dict[str, Any]
 
@@ -32,7 +33,7 @@ def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
         }
     rows = [
         _switch_row(dpid, record, accepted, packet_ins.get(dpid, 0))
-        for dpid, record in sorted(runtime.records.items())
+        for dpid, record in sorted(runtime.switches.records.items())
     ]
     confirmed = sum(row["confirmed_revision"] == accepted.revision for row in rows)
     return {
@@ -42,9 +43,9 @@ def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
         "policy_file": accepted.file,
         "packet_ins": sum(packet_ins.values()),
         "switches": rows,
-        "unknown_switches": [f"{dpid:016x}" for dpid in sorted(runtime.strangers)],
-        "pools": [f"{each.pool} {line}" for each in runtime.troubles for line in each.lines],
-        "cabling": sorted(map(str, runtime.cabling_troubles)),
+        "unknown_switches": [f"{dpid:016x}" for dpid in sorted(runtime.switches.strangers)],
+        "pools": [f"{each.pool} {line}" for each in runtime.empty_pools.troubles for line in each.lines],
+        "cabling": sorted(map(str, runtime.trunks.troubles)),
     }
 
 
@@ -58,7 +59,9 @@ def pools(runtime: Runtime) -> list[Json]:
         {
             "name": pool.name,
             "kind": pool.kind.value,
-            "troubles": [line for each in runtime.troubles if each.pool == pool.name for line in each.lines],
+            "troubles": [
+                line for each in runtime.empty_pools.troubles if each.pool == pool.name for line in each.lines
+            ],
             "members": [
                 {**member_row(each), "share_percent": shares[each.path]}
                 for each in runtime.roster.members
@@ -101,7 +104,7 @@ def agent_settings(runtime: Runtime, name: str) -> Json:
 
 def _switch_row(dpid: int, record: SwitchRecord, accepted: Accepted, packet_ins: int) -> Json:
     session = record.session
-    who = {ref.port: name for ref, name in ports_of(accepted.policy) if ref.switch == session.name}
+    who = {use.at.port: use.name for use in ports_of(accepted.policy) if use.at.switch == session.name}
     problems = [
         f"port {port} ({who.get(port, 'unused')}) is in the policy, but not on the switch"
         for port in record.missing_ports

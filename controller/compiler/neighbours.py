@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from controller.ids import party_id
 from controller.pipeline.fields import Role
 from controller.policy.model import Attachment, Policy, PoolKind, PortRef
+from controller.topology.ports import mac_number
 
 ROLE_BY_KIND = {
     PoolKind.MAIL_PROXY: Role.GATEWAY,
@@ -47,7 +48,3 @@ def neighbours_of(policy: Policy) -> Iterator[Neighbour]:
 def _router(attachment: Attachment, role: Role, party: int, path: str, kin: str) -> Neighbour:
     families = frozenset(address.version for address in attachment.edge)
     return Neighbour(mac_number(attachment.mac), attachment.at, role, party, path, kin, families)
-
-
-def mac_number(mac: str) -> int:
-    return int(mac.replace(":", ""), 16)

@@ -9,7 +9,7 @@ from functools import cached_property
 from ipaddress import IPv4Network, ip_network
 
 from controller.compiler.conditions import ALL_IS_WELL, Conditions
-from controller.compiler.neighbours import ROLE_BY_KIND, Neighbour, mac_number, neighbours_of
+from controller.compiler.neighbours import ROLE_BY_KIND, Neighbour, neighbours_of
 from controller.compiler.ways import ToPool, ToResponder, Way, first_stop, way_of
 from controller.pipeline import fields as f
 from controller.pipeline.fields import EthType, Field, IpProto, Zone, zone_number
@@ -28,6 +28,7 @@ from controller.policy.model import (
     Tenant,
 )
 from controller.topology.fabric import Fabric
+from controller.topology.ports import mac_number
 
 SMTP_PORT = 25
 

@@ -82,7 +82,7 @@ def test_status_of_an_edge_whose_switch_is_away_is_not_good(postern: Postern, co
 
 def test_status_names_strange_switches_and_broken_ports(postern: Postern, controller: Northbound) -> None:
     controller.world.connect(dpid=0xAB)
-    controller.world.runtime.records[1].session.last_error = "no answer within 15 s while sending"
+    controller.world.runtime.switches.records[1].session.last_error = "no answer within 15 s while sending"
     answer = postern("status")
     assert "! a switch with dpid 00000000000000ab is connected, but not in the policy" in answer.out
     assert "! no answer within 15 s while sending" in answer.out

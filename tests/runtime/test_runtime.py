@@ -33,7 +33,7 @@ def connected(world: World, switch: FakeSwitch | None = None) -> FakeChannel:
 
 
 def phase(world: World) -> Phase:
-    return world.runtime.records[1].session.phase
+    return world.runtime.switches.records[1].session.phase
 
 
 def test_a_switch_that_connects_is_brought_in_step_with_the_policy(world: World) -> None:
@@ -136,7 +136,7 @@ def test_the_end_of_an_old_connection_does_not_end_the_new_one(world: World) -> 
     old = connected(world)
     new = connected(world, old.switch)
     world.runtime.on_disconnected(1, old)
-    assert world.runtime.records[1].channel is new
+    assert world.runtime.switches.records[1].channel is new
     assert phase(world) is Phase.IN_STEP
 
 
@@ -153,7 +153,7 @@ def test_a_switch_that_never_answers_is_read_again(world: World) -> None:
     channel.due.clear()
     world.tick(REPLY_TIMEOUT_S)
     assert channel.asked == ["read", "read"]
-    assert "no answer within 15 s" in world.runtime.records[1].session.last_error
+    assert "no answer within 15 s" in world.runtime.switches.records[1].session.last_error
 
 
 def test_a_plan_that_the_switch_refuses_is_told_and_tried_again(world: World) -> None:
@@ -191,16 +191,16 @@ def test_a_strange_switch_is_taken_up_when_a_policy_names_it(world: World) -> No
     stranger = world.connect(dpid=99)
     world.runtime.submit(world.now, "demo.yaml", DEMO.replace("dpid: 1}", "dpid: 99}"))
     world.settle(stranger, dpid=99)
-    assert world.runtime.records[99].session.phase is Phase.IN_STEP
-    assert world.runtime.strangers == {}
+    assert world.runtime.switches.records[99].session.phase is Phase.IN_STEP
+    assert world.runtime.switches.strangers == {}
 
 
 def test_the_end_of_a_strangers_old_connection_does_not_forget_the_new_one(world: World) -> None:
     old, new = world.connect(dpid=99), world.connect(dpid=99)
     world.runtime.on_disconnected(99, old)
-    assert world.runtime.strangers == {99: new}
+    assert world.runtime.switches.strangers == {99: new}
     world.runtime.on_disconnected(99, new)
-    assert world.runtime.strangers == {}
+    assert world.runtime.switches.strangers == {}
 
 
 def test_a_switch_that_leaves_the_policy_is_let_go_with_its_flows(world: World) -> None:
@@ -209,15 +209,15 @@ def test_a_switch_that_leaves_the_policy_is_let_go_with_its_flows(world: World) 
     world.runtime.submit(world.now, "demo.yaml", DEMO.replace("dpid: 1}", "dpid: 2}"))
     world.settle(channel)
     assert channel.switch.tables.flows == flows
-    assert world.runtime.strangers == {1: channel}
-    assert set(world.runtime.records) == {2}
+    assert world.runtime.switches.strangers == {1: channel}
+    assert set(world.runtime.switches.records) == {2}
 
 
 def test_a_switch_under_a_new_name_keeps_its_session(world: World) -> None:
     channel = connected(world)
     world.runtime.submit(world.now, "demo.yaml", DEMO.replace("s1", "edge1"))
     world.settle(channel)
-    assert world.runtime.records[1].session.name == "edge1"
+    assert world.runtime.switches.records[1].session.name == "edge1"
     assert channel.asked.count("read") == 1
 
 
@@ -265,14 +265,14 @@ def test_gateways_are_told_of_each_accepted_policy(world: World) -> None:
 def test_a_port_that_the_policy_needs_and_the_switch_lacks_is_named(world: World) -> None:
     connected(world, FakeSwitch(ports=5))
     assert world.events("PortMissing") == [{"switch": "s1", "ports": [6, 7, 8]}]
-    assert world.runtime.records[1].missing_ports == (6, 7, 8)
+    assert world.runtime.switches.records[1].missing_ports == (6, 7, 8)
 
 
 def test_a_missing_port_that_appears_is_missed_no_more(world: World) -> None:
     channel = connected(world, FakeSwitch(ports=7))
     appeared = PortChanged(Port(8, "02:70:00:00:00:08", "p8", False), was_deleted=False)
     world.runtime.on_outcome(world.now, 1, channel, appeared)
-    assert world.runtime.records[1].missing_ports == ()
+    assert world.runtime.switches.records[1].missing_ports == ()
     assert world.events("PortCameUp")[-1]["port"] == 8
 
 

@@ -142,32 +142,32 @@ def test_sessions_of_a_member_that_is_gone_are_forgotten_at_their_tenants_home(r
     client, server = ip_address("198.51.100.10"), ip_address("203.0.113.10")
     session = Connection(11, client, 4000, server, 25, initiator=bbr1, responder=proxy2)
     ring.port("s2:1", is_down=True)
-    told = ring.runtime.cut_departed([session])
+    told = ring.runtime.departures.cut([session])
     ring.runtime.wake_up(told)
     assert {dpid: channel.forgotten for dpid, channel in ring.channels.items() if channel.forgotten} == {
         1: [session]
     }
     assert ring.channels[1].woken == [(1, session)]
     assert ring.events("SessionsCut") == [{"member": "pools.proxies.members.proxy2", "connections": 1}]
-    assert not ring.runtime.departed
+    assert not ring.runtime.departures.is_pending
 
 
 def test_a_member_that_comes_back_before_its_sessions_were_cut_keeps_them(ring: Ring) -> None:
     ring.port("s2:1", is_down=True)
     ring.port("s2:1", is_down=False)
-    assert not ring.runtime.departed
+    assert not ring.runtime.departures.is_pending
 
 
 def test_a_switch_is_back_only_when_it_has_its_flows_again(ring: Ring) -> None:
-    assert ring.runtime.is_back(2)
+    assert ring.runtime.switches.is_back(2)
     ring.runtime.on_disconnected(2, ring.channels[2])
-    assert not ring.runtime.is_back(2)
-    assert not ring.runtime.is_back(99)
+    assert not ring.runtime.switches.is_back(2)
+    assert not ring.runtime.switches.is_back(99)
 
 
 def test_sessions_that_a_switch_has_forgotten_are_counted_in_the_journal(ring: Ring) -> None:
     client, server = ip_address("198.51.100.10"), ip_address("203.0.113.10")
     session = Connection(11, client, 4000, server, 25, initiator=1, responder=2)
-    ring.runtime.note_forgotten(1, (session, session))
-    ring.runtime.note_forgotten(2, ())
+    ring.runtime.departures.note_forgotten(1, (session, session))
+    ring.runtime.departures.note_forgotten(2, ())
     assert ring.events("SessionsForgotten") == [{"switch": "s1", "connections": 2}]

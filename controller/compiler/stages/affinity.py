@@ -13,7 +13,6 @@ drains, falls or leaves, the switch forgets with them all that they learned (`de
 from collections.abc import Iterator
 
 from controller.compiler.groups import member_name
-from controller.compiler.neighbours import mac_number
 from controller.compiler.view import SwitchView
 from controller.ids import cookie_of, group_id, party_id
 from controller.pipeline import fields as f
@@ -32,6 +31,7 @@ from controller.pipeline.flows import (
 )
 from controller.pipeline.tables import Table
 from controller.policy.model import Member, Pool
+from controller.topology.ports import mac_number
 
 # A learned flow takes about a kilobyte of the switch's memory. Past this, clients are spread, not kept.
 MOST_CLIENTS_OF_A_MEMBER = 20_000

@@ -7,7 +7,6 @@ port is up; a connection keeps the one it began with.
 from collections.abc import Iterator
 
 from controller.compiler.groups import gateways_name, uplinks_name
-from controller.compiler.neighbours import mac_number
 from controller.compiler.view import SwitchView, destination_is
 from controller.ids import group_id
 from controller.pipeline import fields as f
@@ -16,6 +15,7 @@ from controller.pipeline.fields import EthType
 from controller.pipeline.flows import Bucket, Flow, Group, Match, Resubmit, SetField, ToGroup, match
 from controller.pipeline.tables import Table
 from controller.policy.model import Attachment
+from controller.topology.ports import mac_number
 
 _ETH_TYPES = {4: EthType.IPV4, 6: EthType.IPV6}
 

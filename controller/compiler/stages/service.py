@@ -7,7 +7,6 @@ is a tenant who wants his mail unscanned rather than late, while his pool is emp
 
 from collections.abc import Iterator
 
-from controller.compiler.neighbours import mac_number
 from controller.compiler.slots import bucket_weights
 from controller.compiler.view import (
     ETH_TYPES,
@@ -25,6 +24,7 @@ from controller.pipeline.fields import Field, IpProto, Role, Zone
 from controller.pipeline.flows import Bucket, Flow, Group, Match, Resubmit, SetField, ToGroup, match
 from controller.pipeline.tables import Table
 from controller.policy.model import Address, Mail, Pool, Protocol, Service, Tenant
+from controller.topology.ports import mac_number
 
 _OUTSIDE = (f.ZONE, Zone.OUTSIDE)
 

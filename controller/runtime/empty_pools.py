@@ -1,0 +1,30 @@
+"""Says when a pool begins to take nobody, what that means to whom, and when it is over."""
+
+from controller.compiler.conditions import Conditions
+from controller.compiler.troubles import Trouble, troubles_of
+from controller.policy.model import Policy
+from controller.telemetry.journal import Event, Journal
+
+_MOST_TENANTS = 100  # that one event names
+
+
+class EmptyPools:
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.troubles: tuple[Trouble, ...] = ()
+
+    def look(self, policy: Policy, conditions: Conditions) -> None:
+        before = {trouble.pool: trouble for trouble in self.troubles}
+        self.troubles = troubles_of(policy, conditions)
+        now = {trouble.pool: trouble for trouble in self.troubles}
+        for pool, trouble in now.items():
+            if before.get(pool) != trouble:
+                self._write(Event.POOL_BECAME_EMPTY, trouble)
+        for pool in sorted(before.keys() - now.keys()):
+            self._write(Event.POOL_CAME_BACK, before[pool])
+
+    def _write(self, event: Event, trouble: Trouble) -> None:
+        tenants = [name for each in trouble.consequences for name in each.tenants]
+        self._journal.write(
+            event, pool=trouble.pool, tenants=tenants[:_MOST_TENANTS], consequences=trouble.lines
+        )

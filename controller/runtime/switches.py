@@ -1,0 +1,189 @@
+"""The switches of the policy, what each was last heard to be, and strangers."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from controller.policy.model import Policy, PortRef
+from controller.pools.conntrack import Connection
+from controller.sync.outcomes import Outcome, PlanConfirmed, PlanRefused, Port, PortChanged, SwitchRead
+from controller.sync.plan import Plan
+from controller.sync.session import Command, Phase, ReadSwitch, SendPlan, SwitchSession
+from controller.sync.state import WireState
+from controller.telemetry.journal import Event, Journal
+from controller.topology.ports import ports_of
+
+
+class Channel(Protocol):
+    """The way to one connected switch. Calls return at once; answers come back as outcomes."""
+
+    def read(self, attempt: int) -> None: ...
+
+    def send(self, attempt: int, plan: Plan) -> None: ...
+
+    def probe(self, origin: PortRef) -> None:
+        """Have the switch send a probe out of one of its ports."""
+
+    def forget(self, connections: tuple[Connection, ...]) -> None:
+        """Have the switch forget connections."""
+
+    def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
+        """Have the switch send the initiator of a connection, behind a port, what it must answer."""
+
+
+@dataclass(slots=True)
+class SwitchRecord:
+    """A switch of the policy: its session, its channel if connected, what is wrong with it."""
+
+    session: SwitchSession
+    channel: Channel | None = None
+    ports: dict[int, Port] = field(default_factory=dict)
+    missing_ports: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.session.name
+
+    @property
+    def is_in_step(self) -> bool:
+        return self.channel is not None and self.session.phase is Phase.IN_STEP
+
+    @property
+    def ports_up(self) -> set[int]:
+        return {port.number for port in self.ports.values() if not port.is_down}
+
+
+class Switches:
+    """One record for each switch of the policy, by dpid."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.records: dict[int, SwitchRecord] = {}
+        self.strangers: dict[int, Channel] = {}
+
+    def find(self, dpid: int, channel: Channel) -> SwitchRecord | None:
+        """Return the record that a channel speaks for; None: a stranger, or a connection since replaced."""
+        record = self.records.get(dpid)
+        return record if record is not None and record.channel is channel else None
+
+    def by_name(self) -> dict[str, SwitchRecord]:
+        return {record.name: record for record in self.records.values()}
+
+    @property
+    def is_in_step(self) -> bool:
+        """Say whether every switch that answers carries out what is wanted."""
+        return all(record.is_in_step for record in self.records.values() if record.channel is not None)
+
+    def is_back(self, dpid: int) -> bool:
+        """Say whether a switch answers and carries out what is wanted."""
+        record = self.records.get(dpid)
+        return record is not None and record.is_in_step
+
+    def on_connected(self, now: float, dpid: int, channel: Channel) -> None:
+        record = self.records.get(dpid)
+        if record is None:
+            self.strangers[dpid] = channel
+            self._journal.write(Event.UNKNOWN_SWITCH_CONNECTED, dpid=dpid)
+            return
+        record.channel = channel
+        self._journal.write(Event.SWITCH_CONNECTED, switch=record.name, dpid=dpid)
+        self._execute(record, record.session.on_connected(now))
+
+    def on_disconnected(self, dpid: int, channel: Channel) -> None:
+        if self.strangers.get(dpid) is channel:
+            del self.strangers[dpid]
+        if record := self.find(dpid, channel):
+            record.channel = None
+            self._journal.write(Event.SWITCH_DISCONNECTED, switch=record.name, dpid=dpid)
+            record.session.on_disconnected()
+
+    def on_outcome(self, now: float, record: SwitchRecord, outcome: Outcome) -> bool:
+        """Take an answer of a switch; say whether it tells of ports."""
+        session = record.session
+        before = session.phase
+        commands: tuple[Command, ...] = ()
+        match outcome:
+            case SwitchRead(attempt, installed, ports):
+                commands = session.on_read(now, attempt, installed)
+                self._journal.write(Event.SWITCH_READ, switch=record.name, flows=len(installed.flows))
+                record.ports = {port.number: port for port in ports}
+            case PlanConfirmed(attempt):
+                commands = session.on_confirmed(now, attempt)
+            case PlanRefused(attempt, reason):
+                commands = session.on_refused(now, attempt, reason)
+                self._journal.write(Event.PLAN_REFUSED, switch=record.name, reason=reason)
+            case PortChanged(port, was_deleted):
+                self._note_port(record, port, was_deleted)
+        self._execute(record, commands)
+        if session.phase is Phase.IN_STEP and before is not Phase.IN_STEP:
+            revision = session.confirmed_revision
+            self._journal.write(Event.REVISION_CONFIRMED, switch=record.name, revision=revision)
+        return isinstance(outcome, SwitchRead | PortChanged)
+
+    def on_tick(self, now: float) -> None:
+        for record in self.records.values():
+            self._execute(record, record.session.on_tick(now))
+
+    def match(self, now: float, policy: Policy) -> None:
+        """Keep a record for each switch of the policy; let go of switches no longer in it."""
+        name_by_dpid = {switch.dpid: switch.name for switch in policy.switches}
+        for dpid in set(self.records) - set(name_by_dpid):
+            channel = self.records.pop(dpid).channel
+            if channel is not None:
+                self.strangers[dpid] = channel
+        for dpid, name in name_by_dpid.items():
+            record = self.records.get(dpid)
+            if record is None:
+                self.records[dpid] = SwitchRecord(SwitchSession(name))
+                if dpid in self.strangers:
+                    self.on_connected(now, dpid, self.strangers.pop(dpid))
+            else:
+                record.session.name = name
+
+    def want(self, now: float, revision: int, wires: Mapping[str, WireState]) -> None:
+        """Have every switch carry out a state, by the switch's name."""
+        for record in self.records.values():
+            self._execute(record, record.session.on_desired(now, revision, wires[record.name]))
+
+    def ports_down(self, policy: Policy) -> Iterator[PortRef]:
+        """Ports of the policy that were down or missing when their switch was last heard of."""
+        by_name = self.by_name()
+        for use in ports_of(policy):
+            record = by_name.get(use.at.switch)
+            if record and record.ports:
+                port = record.ports.get(use.at.port)
+                if port is None or port.is_down:
+                    yield use.at
+
+    def check_ports(self, policy: Policy) -> None:
+        """Name the ports that the policy uses and a switch does not have."""
+        used: dict[str, set[int]] = {}
+        for use in ports_of(policy):
+            used.setdefault(use.at.switch, set()).add(use.at.port)
+        for record in self.records.values():
+            if record.channel is None or not record.ports:
+                continue
+            missing = tuple(sorted(used.get(record.name, set()) - set(record.ports)))
+            if missing and missing != record.missing_ports:
+                self._journal.write(Event.PORT_MISSING, switch=record.name, ports=list(missing))
+            record.missing_ports = missing
+
+    def _note_port(self, record: SwitchRecord, port: Port, was_deleted: bool) -> None:
+        before = record.ports.pop(port.number, None)
+        if not was_deleted:
+            record.ports[port.number] = port
+        went_down = port.is_down or was_deleted
+        if before is None or before.is_down != went_down:
+            event = Event.PORT_WENT_DOWN if went_down else Event.PORT_CAME_UP
+            self._journal.write(event, switch=record.name, port=port.number, name=port.name)
+
+    def _execute(self, record: SwitchRecord, commands: tuple[Command, ...]) -> None:
+        for command in commands:
+            if record.channel is None:
+                return
+            match command:
+                case ReadSwitch(attempt):
+                    record.channel.read(attempt)
+                case SendPlan(attempt, plan):
+                    self._journal.write(Event.PLAN_SENT, switch=record.name, plan=str(plan))
+                    record.channel.send(attempt, plan)

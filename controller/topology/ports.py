@@ -1,0 +1,33 @@
+"""Every switch port that the policy says something about. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controller.policy.model import Policy, PortRef
+
+
+@dataclass(frozen=True, slots=True)
+class PortUse:
+    """Who is at a port; on a trunk there is no MAC."""
+
+    at: PortRef
+    name: str
+    mac: str = ""
+
+
+def ports_of(policy: Policy) -> Iterator[PortUse]:
+    for uplink in policy.uplinks:
+        yield PortUse(uplink.at, uplink.name, uplink.mac)
+    for tenant in policy.tenants:
+        for gateway in tenant.gateways:
+            yield PortUse(gateway.at, gateway.name, gateway.mac)
+    for pool in policy.pools:
+        for member in pool.members:
+            yield PortUse(member.at, member.name, member.mac)
+    for link in policy.links:
+        yield PortUse(link.a, f"trunk to {link.b.switch}")
+        yield PortUse(link.b, f"trunk to {link.a.switch}")
+
+
+def mac_number(mac: str) -> int:
+    return int(mac.replace(":", ""), 16)
