@@ -123,8 +123,13 @@ def await_reply(lab: Lab, code: str, server: str = _SERVER) -> float:
 def await_room(lab: Lab) -> None:
     """Return when a client is greeted, and its MAIL taken, again."""
     deadline = time.monotonic() + 15
-    while reply := first_refusal(lab):
+    reply = "none yet"
+    while reply:
         assert time.monotonic() < deadline, reply
+        try:
+            reply = first_refusal(lab)
+        except OSError as error:
+            reply = str(error)
 
 
 def answered(lab: Lab) -> list[dict[str, Any]]:
