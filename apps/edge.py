@@ -179,6 +179,7 @@ class Edge(app_manager.RyuApp):
             ofp_event.EventOFPErrorMsg,
             ofp_event.EventOFPFlowStatsReply,
             ofp_event.EventOFPGroupDescStatsReply,
+            ofp_event.EventOFPMeterConfigStatsReply,
             ofp_event.EventOFPPortDescStatsReply,
             ofp_event.EventOFPPortStatus,
         ],

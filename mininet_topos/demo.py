@@ -1,4 +1,4 @@
-"""The topology of the demo: one edge switch, two tenants, two mail proxies, two scanners, a responder.
+"""The topology of the demo: one edge switch, two tenants, and a pool of each kind.
 
     sender   198.51.100.10   --+
     partner  198.51.100.200  --+-- bbr ----- 1 +----+ 2 ----- acme-gw ---+-- acme-mx    203.0.113.10
@@ -8,7 +8,8 @@
              proxy2 192.0.2.12 ------------- 5 |    |                    +-- globex-pc  203.0.113.84
            scanner1 192.0.2.21 ------------- 6 |    |
            scanner2 192.0.2.22 ------------- 7 |    |
-         responder1 192.0.2.31 ------------- 8 +----+
+         responder1 192.0.2.31 ------------- 8 |    |
+             decoy1 192.0.2.41 ------------- 9 +----+
 
 Every host has an IPv6 address too; addresses and MACs are those of `policies/demo.yaml`.
 
@@ -39,6 +40,7 @@ class DemoTopo(EdgeTopo):
         self.add_gateway(s1, 6, plan.scanner(1), plan.SCANNER_VIPS)
         self.add_gateway(s1, 7, plan.scanner(2), plan.SCANNER_VIPS)
         self.add_gateway(s1, 8, plan.responder(1))
+        self.add_decoy(s1, 9, plan.decoy(1), plan.tenant_networks(1, 2))
 
 
 topos = {"demo": DemoTopo}

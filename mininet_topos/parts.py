@@ -181,14 +181,18 @@ class EdgeTopo(Topo):
     def add_gateway(self, switch, port, neighbour, vips=()):
         """Attach a proxy or scanner at `switch:port`. `vips` are addresses of its pool, owned on `lo`."""
         device = f"{neighbour.name}-eth0"
-        steps = [*_addresses(neighbour.addresses, device), *_addresses(_alone(vips), "lo")]
-        # Each member is alone with the edge on its link, so it reaches its fellows through the edge too.
-        steps += [(_family(hop), f"route add {hop} dev {device}") for hop in neighbour.edge]
-        steps += _defaults(neighbour.edge, device)
+        steps = [*_member(neighbour), *_addresses(_alone(vips), "lo")]
         for family, everything in ((4, "0.0.0.0/0"), (6, "::/0")):
             steps.append((family, f"rule add iif {device} lookup {ANYIP_TABLE}"))
             steps.append((family, f"route add local {everything} dev lo table {ANYIP_TABLE}"))
         self.addHost(neighbour.name, cls=GatewayHost, role="gateway", steps=steps)
+        self._attach(switch, port, neighbour)
+
+    def add_decoy(self, switch, port, neighbour, networks):
+        """Attach a decoy at `switch:port`. Whatever is sent to one of `networks` is for itself."""
+        steps = [*_member(neighbour)]
+        steps += [(_family(network), f"route add local {network} dev lo") for network in networks]
+        self.addHost(neighbour.name, cls=GatewayHost, role="decoy", steps=steps)
         self._attach(switch, port, neighbour)
 
     def _attach(self, switch, port, neighbour):
@@ -209,6 +213,14 @@ class EdgeTopo(Topo):
         self.addHost(host.name, cls=EdgeHost, steps=steps, **facts)
         for place, router in enumerate(routers):
             self.addLink(router, host.name, port1=number, port2=place)
+
+
+def _member(neighbour):
+    """Each member is alone with the edge on its link, so it reaches its fellows through the edge too."""
+    device = f"{neighbour.name}-eth0"
+    yield from _addresses(neighbour.addresses, device)
+    yield from ((_family(hop), f"route add {hop} dev {device}") for hop in neighbour.edge)
+    yield from _defaults(neighbour.edge, device)
 
 
 def _port_mac(switch, port):

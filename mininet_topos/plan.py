@@ -91,6 +91,15 @@ def responder(number):
     return member(f"responder{number}", f"02:ff:00:00:00:{number:02x}", 30 + number)
 
 
+def decoy(number):
+    return member(f"decoy{number}", f"02:ee:00:00:00:{number:02x}", 40 + number)
+
+
+def tenant_networks(*tenants):
+    """Return the networks of tenants that are counted from 1, in both families."""
+    return [network for tenant in tenants for network in intranet(tenant).networks]
+
+
 def _inside4(tenant):
     """Return a tenant's IPv4 network, and what makes its hosts' addresses."""
     if tenant <= 3:

@@ -13,6 +13,7 @@ from controller.openflow.messages import (
     BundleControl,
     FlowCommand,
     GroupCommand,
+    MeterCommand,
     Multipart,
     Type,
     message,
@@ -21,7 +22,7 @@ from controller.openflow.oxm import canonical
 
 _ECHO_REQUEST, _ECHO_REPLY = 2, 3
 _GROUP_ACTION = 22
-_APPLY_ACTIONS = 4
+_APPLY_ACTIONS, _METER = 4, 6
 _FLOW_MOD = struct.Struct("!QQBBHHHIIIHH")
 _FLOW_STATS = struct.Struct("!HBxIIHHHHHxxQQQ")
 _MORE = 1
@@ -45,9 +46,23 @@ class HeldFlow:
 class Tables:
     flows: dict[Key, HeldFlow] = field(default_factory=dict)
     groups: dict[int, tuple[int, bytes]] = field(default_factory=dict)  # number -> kind, buckets
+    meters: dict[int, bytes] = field(default_factory=dict)  # number -> flags and bands
 
     def copy(self) -> "Tables":
-        return Tables(dict(self.flows), dict(self.groups))
+        return Tables(dict(self.flows), dict(self.groups), self.meters)
+
+    def meter_mod(self, body: bytes) -> None:
+        command, flags, number = struct.unpack_from("!H2sI", body)
+        if command == MeterCommand.DELETE:
+            self.meters.pop(number, None)
+            users = [key for key, flow in self.flows.items() if number in meters_used(flow.instructions)]
+            for key in users:
+                del self.flows[key]
+            return
+        is_new = number not in self.meters
+        if is_new is not (command == MeterCommand.ADD):
+            raise Refused(12, 3 if is_new else 1)  # unknown meter; meter exists
+        self.meters[number] = flags + body[8:]
 
     def carry_out(self, inner: bytes) -> None:
         """Carry out one flow-mod or group-mod. Raise `Refused`."""
@@ -70,6 +85,8 @@ class Tables:
         assert command == FlowCommand.ADD
         if not groups_used(instructions) <= set(self.groups):
             raise Refused(2, 9)  # bad out group
+        if not meters_used(instructions) <= set(self.meters):
+            raise Refused(12, 3)  # unknown meter
         self.flows[key] = HeldFlow(cookie, fields, instructions)
 
     def _group_mod(self, body: bytes) -> None:
@@ -89,7 +106,7 @@ class Tables:
 class FakeSwitch:
     """Give it whole messages; it returns whole replies."""
 
-    def __init__(self, ports: int = 8) -> None:
+    def __init__(self, ports: int = 9) -> None:
         self.tables = Tables()
         self.ports = ports
         self._bundles: dict[int, list[bytes]] = {}
@@ -123,6 +140,8 @@ class FakeSwitch:
             self._bundles[bundle].append(sent[16:])
         elif kind == Type.BUNDLE_CONTROL:
             yield self._control(xid, *struct.unpack_from("!IHH", sent, 8))
+        elif kind == Type.METER_MOD:
+            self.tables.meter_mod(sent[8:])
         elif kind in (Type.FLOW_MOD, Type.GROUP_MOD):
             self.tables.carry_out(sent)
 
@@ -149,6 +168,11 @@ class FakeSwitch:
                 struct.pack("!HBxI", 8 + len(buckets), group_kind, number) + buckets
                 for number, (group_kind, buckets) in self.tables.groups.items()
             ]
+        elif kind == Multipart.METER_CONFIG:
+            entries = [
+                struct.pack("!H2sI", 6 + len(body), body[:2], number) + body[2:]
+                for number, body in self.tables.meters.items()
+            ]
         else:
             entries = [encode_port(number) for number in range(1, self.ports + 1)]
         parts = [entries[at : at + _FLOWS_IN_A_PART] for at in range(0, len(entries), _FLOWS_IN_A_PART)] or [
@@ -168,6 +192,15 @@ def groups_used(instructions: bytes) -> set[int]:
                 if action_kind == _GROUP_ACTION:
                     used.add(struct.unpack_from("!I", action, 4)[0])
     return used
+
+
+def meters_used(instructions: bytes) -> set[int]:
+    """Return the meters that the packets of a flow pass."""
+    return {
+        struct.unpack_from("!I", instruction, 4)[0]
+        for kind, instruction in _tlvs(instructions)
+        if kind == _METER
+    }
 
 
 def _tlvs(buffer: bytes) -> Iterator[tuple[int, bytes]]:

@@ -17,6 +17,7 @@ from controller.compiler.stages import (
     neighbour,
     resume,
     route,
+    sample,
     service,
     source,
     suspicion,
@@ -42,6 +43,7 @@ _STAGES: tuple[Callable[[SwitchView], Iterator[Flow]], ...] = (
     route.build_flows,
     commit.build_flows,
     forward.build_flows,
+    sample.build_flows,
 )
 
 _GROUP_STAGES: tuple[Callable[[SwitchView], Iterator[Group]], ...] = (
@@ -63,7 +65,8 @@ def compile_policy(policy: Policy, conditions: Conditions = ALL_IS_WELL) -> Mapp
 def compile_switch(view: SwitchView, allowed: frozenset[Bypass]) -> SwitchState:
     flows = _merge(flow for build in _STAGES for flow in build(view))
     groups = {group.group_id: group for build in _GROUP_STAGES for group in build(view)}
-    state = SwitchState(flows, groups)
+    meters = {meter.meter_id: meter for meter in sample.build_meters(view)}
+    state = SwitchState(flows, groups, meters)
     verify(state, allowed)
     return state
 

@@ -12,6 +12,7 @@ ROLE_BY_KIND = {
     PoolKind.MAIL_PROXY: Role.GATEWAY,
     PoolKind.SCANNER: Role.GATEWAY,
     PoolKind.RESPONDER: Role.RESPONDER,
+    PoolKind.DECOY: Role.DECOY,
 }
 
 

@@ -3,7 +3,7 @@
 Invariants: goto only forward, groups exist and are used, only declared fields,
 no flow hidden by another, no two flows that contradict, cookies unique to one
 rule, nothing leads to a port 25 but from a gateway, or straight where a tenant asked
-for it and nobody else takes his mail; a responder begins nothing.
+for it and nobody else takes his mail; a responder or a decoy begins nothing.
 A failure is our own mistake, hence `AssertionError`.
 """
 
@@ -18,11 +18,22 @@ from controller.compiler.ways import first_stop
 from controller.pipeline import fields as f
 from controller.pipeline.declared import FIELDS
 from controller.pipeline.fields import Field, IpProto, Role, Zone, leg_of
-from controller.pipeline.flows import Flow, Learn, LookUpConnection, Resubmit, SwitchState, ToGroup
+from controller.pipeline.flows import (
+    CONTROLLER_NUMBER,
+    Clone,
+    Flow,
+    Learn,
+    LookUpConnection,
+    Output,
+    Resubmit,
+    SwitchState,
+    ToGroup,
+)
 from controller.pipeline.tables import Table
 from controller.policy.model import Address, OnEmpty, Policy
 
 _SMTP = 25
+_ONLY_ANSWER = {Role.RESPONDER, Role.DECOY}
 _DESTINATIONS: Mapping[Field, Callable[[int], Address]] = {f.IPV4_DST: IPv4Address, f.IPV6_DST: IPv6Address}
 
 
@@ -55,9 +66,11 @@ def verify(state: SwitchState, allowed: frozenset[Bypass] = frozenset()) -> None
         _check_forward(flow)
         _check_fields(flow)
         _check_smtp(flow, allowed)
-        _check_responder(flow)
+        _check_silence(flow)
         rule_by_cookie[flow.cookie].add(flow.because)
         used_groups |= {a.group_id for a in flow.actions if isinstance(a, ToGroup)}
+    used_meters = {flow.meter for flow in state.flows.values()} - {0}
+    assert used_meters == set(state.meters), f"meters used {used_meters}, meters made {set(state.meters)}"
     assert used_groups == set(state.groups), f"groups used {used_groups}, groups made {set(state.groups)}"
     for rules in rule_by_cookie.values():
         assert len(rules) == 1, f"one cookie for several rules: {sorted(rules)}"
@@ -83,10 +96,14 @@ def _check_forward(flow: Flow) -> None:
             assert action.then > flow.table or is_fallback, f"{flow} goes backward"
         if isinstance(action, Resubmit):
             assert action.table > flow.table, f"{flow} goes backward"
+        if isinstance(action, Clone):
+            assert action.actions == (Resubmit(Table.SAMPLE),), f"{flow} copies a packet"
         if isinstance(action, Learn):
             # What is learned may only name a next hop, and only `affinity` says whether it counts.
             assert action.table is Table.RECALL and action.sets.field is f.ETH_DST, f"{flow} learns too much"
     assert flow.table is not Table.RECALL, f"{flow} stands where only learned flows do"
+    if flow.table is Table.SAMPLE:
+        assert flow.meter and flow.actions == (Output(CONTROLLER_NUMBER),), f"{flow} samples without a limit"
 
 
 def _check_fields(flow: Flow) -> None:
@@ -115,11 +132,11 @@ def _is_allowed(flow: Flow, exact: Mapping[Field, int], allowed: frozenset[Bypas
     return is_mail and bool(servers) and Bypass(flow.because, servers[0]) in allowed
 
 
-def _check_responder(flow: Flow) -> None:
-    """A responder's packets are looked up on the outer leg alone, and go where nothing begins."""
-    roles = [c.value for c in flow.match if c.field is f.ROLE]
+def _check_silence(flow: Flow) -> None:
+    """Packets of who only answers are looked up on the outer leg alone, and go where nothing begins."""
+    roles = {c.value for c in flow.match if c.field is f.ROLE}
     if flow.table is Table.RESUME and flow.goto in (Table.SUSPICION, Table.SERVICE):
-        assert roles and Role.RESPONDER not in roles, f"{flow} lets a responder begin a connection"
-    if flow.table is Table.TRACK and (not roles or Role.RESPONDER in roles):
+        assert roles and not roles & _ONLY_ANSWER, f"{flow} lets a responder or decoy begin a connection"
+    if flow.table is Table.TRACK and (not roles or roles & _ONLY_ANSWER):
         legs = {leg_of(each.zone) for each in flow.actions if isinstance(each, LookUpConnection)}
-        assert legs <= {Zone.OUTSIDE}, f"{flow} lets a responder onto another leg"
+        assert legs <= {Zone.OUTSIDE}, f"{flow} lets a responder or decoy onto another leg"

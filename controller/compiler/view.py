@@ -16,6 +16,7 @@ from controller.pipeline.fields import EthType, Field, IpProto, Zone, zone_numbe
 from controller.policy.model import (
     Address,
     Attachment,
+    Dark,
     Mail,
     Member,
     Network,
@@ -127,6 +128,11 @@ class SwitchView:
         pools = [way.pool for way in ways if isinstance(way, ToPool)]
         return tuple(dict.fromkeys(pool for pool in pools if pool.affinity_s))
 
+    @cached_property
+    def has_lures(self) -> bool:
+        """Say whether decoys answer for what some tenant at home here does not publish."""
+        return any(each.dark is Dark.DECOY and self.decoys_of(each) for each in self.tenants)
+
     @property
     def uplinks(self) -> Iterator[Attachment]:
         return (uplink for uplink in self.policy.uplinks if self.is_here(uplink))
@@ -147,10 +153,15 @@ class SwitchView:
                     if self.is_here(member):
                         yield pool, member
 
-    @property
-    def has_responders(self) -> bool:
-        """Say whether a responder's packets may come here, over whatever way."""
-        return any(pool.kind is PoolKind.RESPONDER for pool in self.policy.pools)
+    def has(self, kind: PoolKind) -> bool:
+        """Say whether packets of such a pool may come here, over whatever way."""
+        return any(pool.kind is kind for pool in self.policy.pools)
+
+    def decoys_of(self, tenant: Tenant) -> Pool | None:
+        """Return the decoys that stand in for a tenant's hosts, if any takes new connections."""
+        named = (pool for pool in self.policy.pools if pool.kind is PoolKind.DECOY)
+        pool = next((each for each in named if tenant.decoys in ("", each.name)), None)
+        return pool if pool and self.takes(pool) else None
 
     @property
     def gateway_pools(self) -> tuple[Pool, ...]:

@@ -35,7 +35,7 @@ from controller.topology.fabric import trunks_of
 Packet = dict[Field, int]
 _FIRST_TTL = 64
 _NEW = {f.CT_STATE: CtState.TRACKED | CtState.NEW, f.CT_LABEL: 0}
-_REGISTERS = {f.ROLE: 0, f.PARTY: 0, f.ZONE: 0}
+_REGISTERS = {f.ROLE: 0, f.PARTY: 0, f.ZONE: 0, f.TREATMENT: 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Walk:
         return found if goto is None else found | self._look_up(switch, goto, packet, ttl)
 
     def _branch(self, switch: str, packet: Packet, action: Action, ttl: int) -> set[Arrival]:
-        """Follow an action that sends a copy of the packet on its way."""
+        """Follow an action that sends the packet on its way; what a `Clone` does concerns a copy only."""
         match action:
             case LookUpConnection(_, then):
                 return self._look_up(switch, then, {**packet, **_NEW}, ttl)

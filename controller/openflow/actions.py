@@ -13,6 +13,7 @@ from controller.pipeline.fields import Field
 from controller.pipeline.flows import (
     CONTROLLER_NUMBER,
     Action,
+    Clone,
     CommitConnection,
     DecTtl,
     Learn,
@@ -31,14 +32,14 @@ _OUTPUT, _GROUP, _DEC_NW_TTL, _SET_FIELD, _EXPERIMENTER = 0, 22, 24, 25, 0xFFFF
 _PUSH_VLAN, _POP_VLAN = 17, 18
 _VLAN_TPID = 0x8100
 _NICIRA = 0x0000_2320
-_REG_MOVE, _REG_LOAD, _RESUBMIT_TABLE, _CT, _LEARN = 6, 7, 14, 35, 45
+_REG_MOVE, _REG_LOAD, _RESUBMIT_TABLE, _CT, _CLONE, _LEARN = 6, 7, 14, 35, 42, 45
 _DELETE_LEARNED = 2  # when the last flow that learns under this cookie goes
 _IMMEDIATE, _LOAD = 1 << 13, 1 << 11  # of a learn's specification: a value, not a field; set, not match
 _CT_COMMIT = 1
 _NO_RECIRCULATION = 0xFF
 _RESUBMIT_SAME_PORT = 0xFFF8
 _WHOLE_PACKET = 0xFFFF  # OFPCML_NO_BUFFER
-_GOTO_TABLE, _APPLY_ACTIONS = 1, 4
+_GOTO_TABLE, _APPLY_ACTIONS, _METER = 1, 4, 6
 
 
 def _padded(body: bytes) -> bytes:
@@ -135,6 +136,12 @@ def _(action: Resubmit) -> bytes:
 
 
 @encode_action.register
+def _(action: Clone) -> bytes:
+    nested = encode_actions(action.actions)
+    return struct.pack("!HHIH6x", _EXPERIMENTER, 16 + len(nested), _NICIRA, _CLONE) + nested
+
+
+@encode_action.register
 def _(action: Learn) -> bytes:
     specs = b"".join(_spec_of_value(field, value, 0) for field, value in action.fixed)
     copied = move_header(action.copied)
@@ -188,9 +195,9 @@ def encode_actions(actions: tuple[Action, ...]) -> bytes:
     return b"".join(map(encode_action, actions))
 
 
-def encode_instructions(actions: tuple[Action, ...], goto: Table | None) -> bytes:
-    """Return apply-actions, then goto-table; nothing at all means drop."""
-    encoded = b""
+def encode_instructions(actions: tuple[Action, ...], goto: Table | None, meter: int = 0) -> bytes:
+    """Return meter, apply-actions, then goto-table; nothing at all means drop."""
+    encoded = struct.pack("!HHI", _METER, 8, meter) if meter else b""
     if actions:
         body = encode_actions(actions)
         encoded += struct.pack("!HH4x", _APPLY_ACTIONS, 8 + len(body)) + body

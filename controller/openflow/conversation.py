@@ -12,6 +12,7 @@ from controller.openflow.messages import BundleControl, Multipart, Type
 from controller.openflow.replies import InstalledFlow, InstalledGroup
 from controller.sync.outcomes import Outcome, PlanConfirmed, PlanRefused, Port, PortChanged, SwitchRead
 from controller.sync.plan import Plan
+from controller.sync.state import WireMeter
 
 _OWN_XIDS = 0x8000_0000  # keeps clear of the framework's own transaction ids
 _ERROR_NAMES = {
@@ -31,10 +32,16 @@ class _Reading:
     flows_xid: int
     groups_xid: int
     ports_xid: int
+    meters_xid: int
     flows: list[InstalledFlow] = field(default_factory=list)
     groups: list[InstalledGroup] = field(default_factory=list)
     ports: list[Port] = field(default_factory=list)
+    meters: list[WireMeter] = field(default_factory=list)
     done: set[int] = field(default_factory=set)
+
+    @property
+    def xids(self) -> set[int]:
+        return {self.flows_xid, self.groups_xid, self.ports_xid, self.meters_xid}
 
 
 @dataclass(slots=True)
@@ -42,6 +49,7 @@ class _Sending:
     attempt: int
     xid: int
     bundle_id: int
+    plan: Plan
     is_filled: bool = False  # the switch took every message of the bundle
     was_committed: bool = False
 
@@ -61,10 +69,11 @@ class Conversation:
 
     def ask_state(self, attempt: int) -> list[bytes]:
         """Return the requests whose replies together become a `SwitchRead`."""
-        reading = _Reading(attempt, self._xid(), self._xid(), self._xid())
+        reading = _Reading(attempt, self._xid(), self._xid(), self._xid(), self._xid())
         self._reading, self._sending = reading, None
         return [
             messages.request_ports(reading.ports_xid),
+            messages.request_meters(reading.meters_xid),
             messages.request_groups(reading.groups_xid),
             messages.request_flows(reading.flows_xid),
         ]
@@ -73,7 +82,7 @@ class Conversation:
         """Return the bundle whose replies become `PlanConfirmed` or `PlanRefused`."""
         xid = self._xid()
         bundle_id = xid & ~_OWN_XIDS
-        self._reading, self._sending = None, _Sending(attempt, xid, bundle_id)
+        self._reading, self._sending = None, _Sending(attempt, xid, bundle_id, plan)
         return encode_bundle(plan, xid, bundle_id)
 
     def take_outgoing(self) -> list[bytes]:
@@ -99,7 +108,7 @@ class Conversation:
 
     def _receive_part(self, xid: int, buffer: bytes) -> SwitchRead | None:
         reading = self._reading
-        if not reading or xid not in (reading.flows_xid, reading.groups_xid, reading.ports_xid):
+        if not reading or xid not in reading.xids:
             return None
         part = replies.parse_multipart(buffer)
         if part.kind == Multipart.FLOW:
@@ -108,12 +117,14 @@ class Conversation:
             reading.groups.extend(replies.parse_groups(part.body))
         elif part.kind == Multipart.PORT_DESC:
             reading.ports.extend(replies.parse_ports(part.body))
+        elif part.kind == Multipart.METER_CONFIG:
+            reading.meters.extend(replies.parse_meters(part.body))
         if not part.has_more:
             reading.done.add(xid)
-        if len(reading.done) < 3:
+        if reading.done < reading.xids:
             return None
         self._reading = None
-        state = installed_state(reading.flows, reading.groups)
+        state = installed_state(reading.flows, reading.groups, reading.meters)
         return SwitchRead(reading.attempt, state, tuple(reading.ports))
 
     def _receive_about_plan(self, sending: _Sending, kind: int, buffer: bytes) -> Outcome | None:
@@ -129,7 +140,7 @@ class Conversation:
             return PlanConfirmed(sending.attempt)
         elif kind == Type.BARRIER_REPLY and not sending.is_filled:
             sending.is_filled = True
-            self._outgoing += encode_commit(sending.xid, sending.bundle_id)
+            self._outgoing += encode_commit(sending.xid, sending.bundle_id, sending.plan)
         return None
 
 

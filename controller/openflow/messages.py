@@ -8,8 +8,8 @@ import struct
 from enum import IntEnum
 
 from controller.openflow.actions import encode_actions
-from controller.pipeline.flows import CONTROLLER_NUMBER, Bucket, Group, Output
-from controller.sync.state import WireFlow, WireGroup
+from controller.pipeline.flows import CONTROLLER_NUMBER, Bucket, Group, Meter, Output
+from controller.sync.state import WireFlow, WireGroup, WireMeter
 
 VERSION = 5
 MAX_MESSAGE_BYTES = 0xFFFF
@@ -27,6 +27,7 @@ class Type(IntEnum):
     MULTIPART_REPLY = 19
     BARRIER_REQUEST = 20
     BARRIER_REPLY = 21
+    METER_MOD = 29
     BUNDLE_CONTROL = 33
     BUNDLE_ADD = 34
 
@@ -34,6 +35,7 @@ class Type(IntEnum):
 class Multipart(IntEnum):
     FLOW = 1
     GROUP_DESC = 7
+    METER_CONFIG = 10
     PORT_DESC = 13
 
 
@@ -44,6 +46,12 @@ class FlowCommand(IntEnum):
 
 
 class GroupCommand(IntEnum):
+    ADD = 0
+    MODIFY = 1
+    DELETE = 2
+
+
+class MeterCommand(IntEnum):
     ADD = 0
     MODIFY = 1
     DELETE = 2
@@ -65,6 +73,9 @@ _NO_BUFFER = 0xFFFF_FFFF
 _ANY = 0xFFFF_FFFF
 _ALL_TABLES = 0xFF
 _SELECT = 1
+_ALL_METERS = 0xFFFF_FFFF
+_DROP_BAND = 1
+_PACKETS_BURST_STATS = 0x2 | 0x4 | 0x8
 
 
 def message(kind: int, xid: int, body: bytes = b"") -> bytes:
@@ -120,6 +131,32 @@ def put_group(xid: int, command: GroupCommand, group: WireGroup) -> bytes:
 def delete_group(xid: int, group_id: int) -> bytes:
     """Delete a group; the switch also deletes flows that use it (7.3.4.4)."""
     return message(Type.GROUP_MOD, xid, struct.pack("!HBxI", GroupCommand.DELETE, _SELECT, group_id))
+
+
+def meter_to_wire(meter: Meter) -> WireMeter:
+    """Return a meter in packets a second that drops the rest, with a burst of one second (7.3.4.5)."""
+    band = struct.pack("!HHII4x", _DROP_BAND, 16, meter.packets_per_s, meter.packets_per_s)
+    return WireMeter(meter.meter_id, struct.pack("!H", _PACKETS_BURST_STATS) + band)
+
+
+def put_meter(xid: int, command: MeterCommand, meter: WireMeter) -> bytes:
+    """Add or replace a meter (7.3.4.5)."""
+    flags, bands = meter.body[:2], meter.body[2:]
+    return message(
+        Type.METER_MOD, xid, struct.pack("!H", command) + flags + meter.meter_id.to_bytes(4) + bands
+    )
+
+
+def delete_meter(xid: int, meter_id: int) -> bytes:
+    """Delete a meter; the switch also deletes flows that use it (7.3.4.5)."""
+    return message(Type.METER_MOD, xid, struct.pack("!HHI", MeterCommand.DELETE, 0, meter_id))
+
+
+def request_meters(xid: int) -> bytes:
+    """Ask for every meter (7.3.5.11)."""
+    return message(
+        Type.MULTIPART_REQUEST, xid, struct.pack("!HH4xI4x", Multipart.METER_CONFIG, 0, _ALL_METERS)
+    )
 
 
 def bundle_control(xid: int, bundle_id: int, control: BundleControl) -> bytes:

@@ -44,6 +44,7 @@ _OXM: dict[Field, tuple[int, int]] = {
     f.PARTY: (_NICIRA, 1),
     f.ZONE: (_NICIRA, 2),
     f.POOL: (_NICIRA, 3),
+    f.TREATMENT: (_NICIRA, 4),
     f.CT_STATE: (_NICIRA, 105),
     f.CT_LABEL: (_NICIRA, 108),
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from controller.openflow.messages import Type
 from controller.openflow.oxm import canonical
 from controller.sync.outcomes import Port
+from controller.sync.state import WireMeter
 
 _FLOW_HEAD = struct.Struct("!HBxIIHHHHHxxQQQ")
 _MORE = 1
@@ -114,6 +115,13 @@ def parse_groups(body: bytes) -> Iterator[InstalledGroup]:
     for entry in _entries(body, 8):
         _, kind, group_id = struct.unpack_from("!HBxI", entry)
         yield InstalledGroup(group_id, kind, entry[8:])
+
+
+def parse_meters(body: bytes) -> Iterator[WireMeter]:
+    """Yield the meters of an OFPMP_METER_CONFIG reply body (7.3.5.11)."""
+    for entry in _entries(body, 8):
+        _, flags, number = struct.unpack_from("!H2sI", entry)
+        yield WireMeter(number, flags + entry[8:])
 
 
 def _parse_port(entry: bytes) -> Port:

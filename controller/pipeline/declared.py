@@ -21,9 +21,22 @@ FIELDS: dict[Table, frozenset[Field]] = {
         {f.ROLE, f.PARTY, f.ETH_TYPE, f.IP_PROTO, f.TCP_SRC, f.TCP_DST, *_SOURCES, *_DESTINATIONS}
     ),
     Table.RESUME: frozenset({f.ROLE, f.ZONE, f.ETH_TYPE, f.ETH_SRC, f.CT_STATE, f.CT_LABEL, *_DESTINATIONS}),
-    Table.SUSPICION: frozenset(),
+    Table.SUSPICION: frozenset(
+        {f.ROLE, f.ETH_TYPE, f.IP_PROTO, f.TCP_DST, f.UDP_DST, *_SOURCES, *_DESTINATIONS}
+    ),
     Table.SERVICE: frozenset(
-        {f.ROLE, f.PARTY, f.ZONE, f.ETH_TYPE, f.IP_PROTO, f.TCP_SRC, f.TCP_DST, f.UDP_DST, *_DESTINATIONS}
+        {
+            f.ROLE,
+            f.PARTY,
+            f.ZONE,
+            f.TREATMENT,
+            f.ETH_TYPE,
+            f.IP_PROTO,
+            f.TCP_SRC,
+            f.TCP_DST,
+            f.UDP_DST,
+            *_DESTINATIONS,
+        }
     ),
     Table.RECALL: frozenset({f.POOL, f.ETH_TYPE, *_SOURCES}),
     Table.AFFINITY: frozenset({f.POOL, f.ETH_DST}),
@@ -31,4 +44,5 @@ FIELDS: dict[Table, frozenset[Field]] = {
     Table.ROUTE: frozenset({f.ETH_TYPE, *_DESTINATIONS}),
     Table.COMMIT: frozenset({f.ZONE, f.ETH_TYPE}),
     Table.FORWARD: frozenset({f.ETH_DST}),
+    Table.SAMPLE: frozenset(),
 }

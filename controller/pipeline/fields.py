@@ -50,6 +50,7 @@ ROLE = Field("reg0", 32)
 PARTY = Field("reg1", 32, "hex")
 ZONE = Field("reg2", 32)
 POOL = Field("reg3", 32, "hex")
+TREATMENT = Field("reg4", 32)
 CT_STATE = Field("ct_state", 32, "hex")
 CT_LABEL = Field("ct_label", 128, "hex")
 
@@ -58,6 +59,7 @@ REGISTER_MEANINGS = {
     PARTY: "number of the tenant or pool that the neighbour belongs to",
     ZONE: "which leg of a conversation this is (see zones)",
     POOL: "number of the pool that shall answer, if its clients keep their members",
+    TREATMENT: "what a decision wants done with the source's new connections (1: decoy)",
 }
 
 
@@ -93,6 +95,13 @@ class Role(IntEnum):
     TENANT = 2
     GATEWAY = 3  # a mail proxy, or a scanner host (which also runs the gateway in mode direct)
     RESPONDER = 4  # answers clients of tenants whose pool is empty; never begins anything
+    DECOY = 5  # answers in place of a tenant's hosts; never begins anything
+
+
+class Treatment(IntEnum):
+    """What a decision wants done with a new connection, written by `suspicion`."""
+
+    DECOY = 1
 
 
 class Zone(IntEnum):
@@ -135,6 +144,7 @@ ROLE_MEANINGS = {
     Role.TENANT: "a router that leads into a tenant's intranet",
     Role.GATEWAY: "a mail proxy, or a scanner host (which runs the gateway in mode `direct`)",
     Role.RESPONDER: "a host that answers mail which no pool can take, and never begins a connection",
+    Role.DECOY: "a host that answers in place of a tenant's, and never begins a connection",
 }
 ZONE_MEANINGS = {
     Zone.OUTSIDE: "the backbone, or another tenant, and whoever answers for the tenant",

@@ -123,6 +123,13 @@ class Learn:
     cookie: int
 
 
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """Do something to a copy of the packet: what happens to the copy does not happen to the packet."""
+
+    actions: "tuple[Action, ...]"
+
+
 Action = (
     SetField
     | Move
@@ -135,6 +142,7 @@ Action = (
     | PopTag
     | Resubmit
     | Learn
+    | Clone
 )
 
 
@@ -153,6 +161,7 @@ class Flow:
     actions: tuple[Action, ...]
     goto: Table | None
     because: str  # path of the policy rule, e.g. `tenants.acme.mail`
+    meter: int = 0  # packets beyond its rate end here; 0: none
 
     @property
     def key(self) -> FlowKey:
@@ -193,8 +202,18 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """Lets so many packets a second pass, and drops the rest (OpenFlow 1.4, 5.7)."""
+
+    meter_id: int
+    packets_per_s: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchState:
-    """All flows and groups of one switch."""
+    """All flows, groups and meters of one switch."""
 
     flows: Mapping[FlowKey, Flow] = field(default_factory=dict)
     groups: Mapping[int, Group] = field(default_factory=dict)
+    meters: Mapping[int, Meter] = field(default_factory=dict)

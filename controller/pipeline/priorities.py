@@ -8,6 +8,7 @@ LOW = 1_000
 NORMAL = 10_000
 RAISED = 15_000  # an exception among what is normal
 HIGH = 20_000
+SUSPECT = 25_000  # what a decision wants goes before what is published
 DENY = 30_000
 
 

@@ -6,10 +6,11 @@ from functools import singledispatchmethod
 from ipaddress import IPv4Address, IPv6Address
 
 from controller.pipeline import fields as f
-from controller.pipeline.fields import CtState, EthType, IpProto, Role, Zone, leg_of
+from controller.pipeline.fields import CtState, EthType, IpProto, Role, Treatment, Zone, leg_of
 from controller.pipeline.flows import (
     CONTROLLER_NUMBER,
     IN_PORT_NUMBER,
+    Clone,
     CommitConnection,
     Criterion,
     DecTtl,
@@ -28,8 +29,20 @@ from controller.pipeline.flows import (
     ToGroup,
 )
 
-_ENUMS = {f.ROLE: Role, f.ZONE: Zone, f.ETH_TYPE: EthType, f.IP_PROTO: IpProto}
-_SHORT = {f.ROLE: "role", f.PARTY: "party", f.ZONE: "zone", f.POOL: "pool"}
+_ENUMS = {
+    f.ROLE: Role,
+    f.ZONE: Zone,
+    f.TREATMENT: Treatment,
+    f.ETH_TYPE: EthType,
+    f.IP_PROTO: IpProto,
+}
+_SHORT = {
+    f.ROLE: "role",
+    f.PARTY: "party",
+    f.ZONE: "zone",
+    f.POOL: "pool",
+    f.TREATMENT: "treatment",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +65,8 @@ class Shower:
         self._names = names
 
     def flow(self, flow: Flow) -> str:
-        steps = [self._action(action) for action in flow.actions]
+        steps = [f"at most meter {flow.meter}"] if flow.meter else []
+        steps += map(self._action, flow.actions)
         if flow.goto is not None:
             steps.append(f"goto {flow.goto.label}")
         wanted = " ".join(map(self._criterion, flow.match)) or "anything"
@@ -74,7 +88,11 @@ class Shower:
         """Return all flows in the order a packet meets them, then the groups."""
         flows = sorted(state.flows.values(), key=lambda x: (x.table, -x.priority, self.flow(x)))
         groups = sorted(map(self.group, state.groups.values()))
-        return [*map(self.flow, flows), *groups]
+        meters = [
+            f"meter {each.meter_id}: {each.packets_per_s} packets a second  # {each.because}"
+            for each in state.meters.values()
+        ]
+        return [*map(self.flow, flows), *groups, *meters]
 
     def _criterion(self, criterion: Criterion) -> str:
         name = _SHORT.get(criterion.field, criterion.field.name)
@@ -157,6 +175,14 @@ class Shower:
     @_action.register
     def _(self, action: Resubmit) -> str:
         return f"go on in {action.table.label}"
+
+    @_action.register
+    def _(self, action: Clone) -> str:
+        return f"a copy: {', '.join(map(self._action, action.actions))}"
+
+    @_action.register
+    def _(self, action: Clone) -> str:
+        return f"a copy: {', '.join(map(self._action, action.actions))}"
 
     @_action.register
     def _(self, action: Learn) -> str:

@@ -25,6 +25,7 @@ class Table(IntEnum):
     ROUTE = 13
     COMMIT = 14
     FORWARD = 15
+    SAMPLE = 16
 
     @property
     def label(self) -> str:
@@ -74,8 +75,9 @@ DOCS: dict[Table, TableDoc] = {
         "known connection: follow its label to the party it has always had; unknown: go on",
     ),
     Table.SUSPICION: TableDoc(
-        "source of a new connection",
-        "consequences of decisions; today every source passes",
+        "source of a new connection, and what a decision says of tenant, protocol and port",
+        "what decisions want: the allow-list passes, then the closest decision holds: on to the decoys, "
+        "drop, limit, or only count; others pass",
     ),
     Table.SERVICE: TableDoc(
         "zone, party, destination, L4 port",
@@ -103,5 +105,9 @@ DOCS: dict[Table, TableDoc] = {
     ),
     Table.FORWARD: TableDoc(
         "destination MAC", "the port that leads there, or the trunks; on a neighbour's link, our source MAC"
+    ),
+    Table.SAMPLE: TableDoc(
+        "copies of packets for what nobody publishes",
+        "to the controller, as evidence; only so many a second",
     ),
 }

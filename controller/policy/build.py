@@ -6,6 +6,7 @@ from typing import Any
 from controller.policy.model import (
     Attachment,
     BareNewlines,
+    Dark,
     HealthSource,
     HttpProbe,
     Link,
@@ -99,6 +100,8 @@ def _tenant(name: str, fields: Fields) -> Tenant:
         fields.get("home", gateways[0].at.switch if gateways else ""),
         _mail(mail) if mail is not None and mail.is_whole else None,
         tuple(_service(service, record) for service, record in _whole(fields.get("services"))),
+        fields.get("decoys", ""),
+        fields.get("dark", Dark.DECOY),
     )
 
 

@@ -67,6 +67,8 @@ def check(policy: Policy, known: KnownNames, report: Report) -> None:
         _check_gateways(tenant, report)
         is_own = _membership(tenant.prefixes)
         _check_services(tenant, is_own, report)
+        if tenant.decoys:
+            _check_pool(f"tenants.{tenant.name}.decoys", tenant.decoys, PoolKind.DECOY, known, report)
         if tenant.mail:
             _check_inside(tenant, tenant.mail.servers, is_own, f"tenants.{tenant.name}.mail.servers", report)
             _check_mail(f"tenants.{tenant.name}.mail", tenant.mail, known, report)

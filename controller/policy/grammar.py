@@ -11,6 +11,7 @@ from controller.policy.kinds import Kind, choice, duration, whole_number
 from controller.policy.model import (
     BareNewlines,
     ClientTls,
+    Dark,
     Disposition,
     HealthSource,
     MailMode,
@@ -175,6 +176,14 @@ TENANT = Record(
         ),
         "mail": Key(MAIL, "mail protection; without it no mail comes in"),
         "services": Key(MapOf(SERVICE), "what the tenant publishes besides mail"),
+        "decoys": Key(
+            kinds.NAME,
+            "pool of decoys that suspicious sources meet at the tenant's addresses",
+            default="the first pool of kind decoy",
+        ),
+        "dark": Key(
+            choice(Dark), "packets for addresses and ports where nothing is published", default="decoy"
+        ),
     }
 )
 MEMBER = Record(

@@ -77,6 +77,13 @@ class OnEmpty(StrEnum):
     REJECT = "reject"  # a responder says 5xx, the sender gives it up
 
 
+class Dark(StrEnum):
+    """What becomes of packets for addresses and ports of a tenant where nothing is published."""
+
+    DECOY = "decoy"  # a decoy answers, as the tenant's own host would
+    DROP = "drop"
+
+
 class ScanAction(StrEnum):
     SCAN = "scan"
     SKIP = "skip"
@@ -227,6 +234,8 @@ class Tenant:
     home: str = ""  # the switch that remembers this tenant's connections
     mail: Mail | None = None
     services: tuple[Service, ...] = ()
+    decoys: str = ""  # pool name; empty: the first pool of decoys by name, if there is one
+    dark: Dark = Dark.DECOY
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,17 @@
 
 Sent as one atomic bundle, so a packet meets the old tables or the new ones and
 nothing in between. Inside the bundle: groups before the flows that use them,
-and groups that nobody uses any more at the end.
+and groups that nobody uses any more at the end. Meters cannot be part of a bundle:
+new ones are there before it, old ones go after it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from controller.sync.state import WireFlow, WireGroup, WireState
+from controller.sync.state import WireFlow, WireGroup, WireMeter, WireState
+
+T = TypeVar("T", WireGroup, WireMeter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,9 @@ class Plan:
     put_flows: tuple[WireFlow, ...] = ()  # new, or in place of one with the same key
     deleted_flows: tuple[WireFlow, ...] = ()
     deleted_groups: tuple[WireGroup, ...] = ()
+    new_meters: tuple[WireMeter, ...] = ()
+    changed_meters: tuple[WireMeter, ...] = ()
+    deleted_meters: tuple[WireMeter, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -25,14 +33,21 @@ class Plan:
     @property
     def size(self) -> int:
         groups = len(self.new_groups) + len(self.changed_groups) + len(self.deleted_groups)
-        return groups + len(self.put_flows) + len(self.deleted_flows)
+        meters = len(self.new_meters) + len(self.changed_meters) + len(self.deleted_meters)
+        return groups + meters + len(self.put_flows) + len(self.deleted_flows)
 
     def __str__(self) -> str:
-        return (
+        text = (
             f"{len(self.put_flows)} flows put, {len(self.deleted_flows)} deleted; groups: "
             f"{len(self.new_groups)} new, {len(self.changed_groups)} changed, "
             f"{len(self.deleted_groups)} deleted"
         )
+        if self.new_meters or self.changed_meters or self.deleted_meters:
+            text += (
+                f"; meters: {len(self.new_meters)} new, {len(self.changed_meters)} changed, "
+                f"{len(self.deleted_meters)} deleted"
+            )
+        return text
 
 
 def difference(desired: WireState, installed: WireState) -> Plan:
@@ -46,19 +61,34 @@ def difference(desired: WireState, installed: WireState) -> Plan:
         for key, flow in installed.flows.items()
         if key not in desired.flows and not desired.may_have_learned(flow)
     ]
-    new, changed = [], []
-    for group_id, group in desired.groups.items():
-        if group_id not in installed.groups:
-            new.append(group)
-        elif installed.groups[group_id] != group:
-            changed.append(group)
-    dead = [group for group_id, group in installed.groups.items() if group_id not in desired.groups]
+    groups = _compare(desired.groups, installed.groups)
+    meters = _compare(desired.meters, installed.meters)
     return Plan(
-        tuple(sorted(new, key=_group_number)),
-        tuple(sorted(changed, key=_group_number)),
+        groups.new,
+        groups.changed,
         tuple(sorted(put, key=lambda flow: flow.key)),
         tuple(sorted(gone, key=lambda flow: flow.key)),
-        tuple(sorted(dead, key=_group_number)),
+        groups.gone,
+        meters.new,
+        meters.changed,
+        meters.gone,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbered(Generic[T]):
+    new: tuple[T, ...]
+    changed: tuple[T, ...]
+    gone: tuple[T, ...]
+
+
+def _compare(desired: Mapping[int, T], installed: Mapping[int, T]) -> _Numbered[T]:
+    """Compare groups, or meters, by their numbers."""
+    both = desired.keys() & installed.keys()
+    return _Numbered(
+        tuple(desired[number] for number in sorted(desired.keys() - both)),
+        tuple(desired[number] for number in sorted(both) if desired[number] != installed[number]),
+        tuple(installed[number] for number in sorted(installed.keys() - both)),
     )
 
 
@@ -68,7 +98,3 @@ def _same(installed: WireFlow | None, desired: WireFlow) -> bool:
         and installed.cookie == desired.cookie
         and installed.instructions == desired.instructions
     )
-
-
-def _group_number(group: WireGroup) -> int:
-    return group.group_id

@@ -42,10 +42,19 @@ class WireGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class WireMeter:
+    """`body`: flags and bands, in the form in which a switch reports them."""
+
+    meter_id: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class WireState:
     flows: Mapping[WireKey, WireFlow] = field(default_factory=dict)
     groups: Mapping[int, WireGroup] = field(default_factory=dict)
     learned: frozenset[WireLearned] = frozenset()
+    meters: Mapping[int, WireMeter] = field(default_factory=dict)
 
     def may_have_learned(self, flow: WireFlow) -> bool:
         """Say whether the switch may have added a flow itself, by a flow of ours."""

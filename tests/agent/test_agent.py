@@ -26,7 +26,7 @@ def with_probes(*probes: str, more: str = "") -> str:
     kind: decoy
     health: {{tcp: [{", ".join(probes)}]{more}}}
     edge: [192.0.3.1]
-    members: {{trap1: {{at: s1:28, mac: 02:ee:00:00:00:01, addresses: [192.0.3.21]}}}}
+    members: {{trap1: {{at: s1:28, mac: 02:ee:00:00:00:91, addresses: [192.0.3.21]}}}}
 """
     )
 

@@ -59,7 +59,7 @@ def test_a_decoy_is_looked_at_as_the_policy_lists() -> None:
     health: {interval: 2s, timeout: 1s, silence: 10s, http: [{port: 80, path: /x, status: 404}],
              tcp: [{port: 22, banner: SSH-2.0-}, {port: 23}]}
     edge: [192.0.3.1]
-    members: {trap1: {at: s1:28, mac: 02:ee:00:00:00:01, addresses: [192.0.3.21]}}
+    members: {trap1: {at: s1:28, mac: 02:ee:00:00:00:91, addresses: [192.0.3.21]}}
 """
     found = settings_of("traps", DEMO + traps)
     assert (found.interval_s, found.timeout_s, found.scanner) == (2.0, 1.0, None)

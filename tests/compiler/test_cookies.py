@@ -73,7 +73,7 @@ def test_flows_of_one_rule_share_a_cookie_and_two_rules_never_do() -> None:
     ("old", "new"),
     [
         ("postern: 1", "# moved\n\n\npostern: 1"),
-        ("uplinks:\n", "uplinks:\n  aaa: {at: s1:9, mac: 02:bb:00:00:00:09, edge: [100.64.9.1]}\n"),
+        ("uplinks:\n", "uplinks:\n  aaa: {at: s1:19, mac: 02:bb:00:00:00:09, edge: [100.64.9.1]}\n"),
         ("dpid: 1}", "dpid: 77, mac: 02:50:00:00:00:01}"),
         ("mac: 02:cc:00:00:00:01,", "mac: 02:cc:00:00:00:01, weight: 9,"),
         ("ports: [80]", "ports: [80, 443]"),

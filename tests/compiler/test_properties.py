@@ -56,7 +56,7 @@ def _proxy1_heavier(data: Data) -> None:
 
 def _scanner_added(data: Data) -> None:
     data["pools"]["scanners"]["members"]["scanner3"] = {
-        "at": "s1:9",
+        "at": "s1:19",
         "mac": "02:dd:00:00:00:03",
         "addresses": ["192.0.2.23"],
     }
@@ -84,7 +84,10 @@ def applied(plan: Plan, installed: WireState) -> WireState:
     dead = {group.group_id for group in plan.deleted_groups}
     groups = {number: group for number, group in installed.groups.items() if number not in dead}
     groups |= {group.group_id: group for group in (*plan.new_groups, *plan.changed_groups)}
-    return WireState(flows, groups)
+    stopped = {meter.meter_id for meter in plan.deleted_meters}
+    meters = {number: meter for number, meter in installed.meters.items() if number not in stopped}
+    meters |= {meter.meter_id: meter for meter in (*plan.new_meters, *plan.changed_meters)}
+    return WireState(flows, groups, meters=meters)
 
 
 def fresh() -> Data:

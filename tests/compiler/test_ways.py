@@ -28,7 +28,7 @@ MORE_RESPONDERS = """
     kind: responder
     edge: [192.0.2.1]
     members:
-      answerer1: {at: s1:9, mac: 02:ff:00:00:00:09, addresses: [192.0.2.39]}
+      answerer1: {at: s1:19, mac: 02:ff:00:00:00:09, addresses: [192.0.2.39]}
 """
 CHOICES = [choice.value for choice in OnEmpty]
 PROXIES = ("proxies.proxy1", "proxies.proxy2")

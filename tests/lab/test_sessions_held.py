@@ -120,7 +120,7 @@ _NEW_TENANT = """
   initech:
     prefixes: [203.0.113.128/26]
     gateways:
-      initech-gw: {at: s1:9, mac: 02:aa:00:00:00:03, edge: [100.64.3.1]}
+      initech-gw: {at: s1:19, mac: 02:aa:00:00:00:03, edge: [100.64.3.1]}
     mail: {mode: direct, scanners: scanners, servers: [203.0.113.130]}
 
 pools:"""
@@ -136,7 +136,7 @@ EDITS = {
     "rule changed": edited(r"client: \[198.51.100.200/32\]", "client: [198.51.100.0/24]"),
     "member added": edited(
         r"(      proxy2:[^\n]*\n)",
-        r"\1      proxy3: {at: s1:9, mac: 02:cc:00:00:00:03, addresses: [192.0.2.13]}\n",
+        r"\1      proxy3: {at: s1:19, mac: 02:cc:00:00:00:03, addresses: [192.0.2.13]}\n",
     ),
     "member removed": edited(r"      proxy2:[^\n]*\n", ""),
     "weights changed": edited(

@@ -32,6 +32,7 @@ from controller.pipeline.flows import (
     match,
 )
 from controller.pipeline.tables import Table
+from controller.sync.plan import Plan
 from controller.sync.state import WireFlow, WireGroup, WireKey
 from tests.fake_switch import HeldFlow, encode_flow_stats, encode_port
 
@@ -207,7 +208,7 @@ def test_bundle_control_is_the_message_that_ryu_makes(control: BundleControl) ->
 
 def test_a_commit_ends_with_a_barrier_and_a_discard_does_not() -> None:
     barrier = serialized(RYU.OFPBarrierRequest(DATAPATH))
-    assert encode_commit(XID, 5)[-1] == barrier
+    assert encode_commit(XID, 5, Plan())[-1] == barrier
     assert barrier not in encode_discard(XID, 5)
 
 

@@ -51,8 +51,8 @@ def test_nothing_is_committed_before_the_switch_has_looked_at_all_of_the_bundle(
     conversation = Conversation()
     sent = conversation.send_plan(1, difference(demo, WireState()))
     kinds = [message[1] for message in sent]
-    assert kinds[0] == Type.BUNDLE_CONTROL
-    assert set(kinds[1:-1]) == {Type.BUNDLE_ADD}
+    assert kinds[:2] == [Type.METER_MOD, Type.BUNDLE_CONTROL]  # no bundle holds meters
+    assert set(kinds[2:-1]) == {Type.BUNDLE_ADD}
     assert kinds[-1] == Type.BARRIER_REQUEST
     assert conversation.take_outgoing() == []
     conversation.receive(messages.message(Type.BARRIER_REPLY, xid_of(sent[0])))

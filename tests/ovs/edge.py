@@ -28,6 +28,7 @@ MAC_BY_PORT = {
     6: "02:dd:00:00:00:01",
     7: "02:dd:00:00:00:02",
     8: "02:ff:00:00:00:01",
+    9: "02:ee:00:00:00:01",
 }
 EDGE_ADDRESS_BY_PORT = {
     1: "100.64.0.1",
@@ -38,9 +39,10 @@ EDGE_ADDRESS_BY_PORT = {
     6: "192.0.2.1",
     7: "192.0.2.1",
     8: "192.0.2.1",
+    9: "192.0.2.1",
 }
 _MARKER_SOURCE = "169.254.77.77"  # nobody else asks from here
-UPLINK, ACME, GLOBEX, PROXY1, PROXY2, SCANNER1, SCANNER2, RESPONDER = MAC_BY_PORT
+UPLINK, ACME, GLOBEX, PROXY1, PROXY2, SCANNER1, SCANNER2, RESPONDER, DECOY = MAC_BY_PORT
 
 
 class EdgeUnderTest:

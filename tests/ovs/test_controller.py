@@ -101,7 +101,7 @@ class Controller:
 
 @pytest.fixture
 def controller(ovs: DummyOvs) -> Iterator[Controller]:
-    ovs.add_bridge("s1", 1, ports=8)
+    ovs.add_bridge("s1", 1, ports=9)
     running = Controller(ovs)
     ovs.vsctl("set-controller", "s1", f"tcp:127.0.0.1:{running.port}")
     ovs.vsctl("set", "controller", "s1", "inactivity_probe=1000", "max_backoff=1000")
@@ -284,7 +284,7 @@ def test_a_member_at_its_limit_is_found_out_and_gets_no_new_sessions(controller:
 def test_a_member_that_nobody_knows_is_refused_with_the_names_of_those_there_are(
     controller: Controller,
 ) -> None:
-    with pytest.raises(ApiError, match=r"no pool has a member proxy9; remedy: use one of proxies\.proxy1"):
+    with pytest.raises(ApiError, match=r"no pool has a member proxy9; remedy: use one of .*proxies\.proxy1"):
         controller.api.post("/v1/members/proxy9", {"drained": True})
 
 

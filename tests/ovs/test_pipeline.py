@@ -1,12 +1,17 @@
 """The pipeline with real packets on a real switch."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from ryu.lib.packet import arp, icmpv6, ipv4, tcp
 
+from controller.policy.model import Dark
+from controller.policy.parse import read_policy
 from tests.ovs.edge import (
     ACME,
+    DECOY,
+    DEMO,
     EDGE_MAC,
     GLOBEX,
     MAC_BY_PORT,
@@ -26,6 +31,7 @@ CLIENT = {4: "198.51.100.10", 6: "2001:db8:bb::10"}
 ACME_MX = {4: "203.0.113.10", 6: "2001:db8:a::10"}
 GLOBEX_MX = {4: "203.0.113.74", 6: "2001:db8:b::10"}
 SCANNER_VIP = {4: "192.0.2.100", 6: "2001:db8:e::100"}
+DECOY_ADDRESS = {4: "192.0.2.41", 6: "2001:db8:e::41"}
 PROXY1_ADDRESS = {4: "192.0.2.11", 6: "2001:db8:e::11"}
 families = pytest.mark.parametrize("family", [4, 6])
 
@@ -128,7 +134,23 @@ def test_a_proxy_opens_nothing_to_the_backbone(edge: EdgeUnderTest, family: int)
 
 
 @families
-def test_a_port_that_is_not_published_stays_dark(edge: EdgeUnderTest, family: int) -> None:
+def test_a_port_that_is_not_published_is_answered_by_a_decoy(edge: EdgeUnderTest, family: int) -> None:
+    assert edge.send_tcp(UPLINK, (CLIENT[family], 1111), (ACME_MX[family], 22), SYN) == {DECOY}
+    assert edge.send_tcp(DECOY, (ACME_MX[family], 22), (CLIENT[family], 1111), SYN | ACK) == {UPLINK}
+
+
+@families
+def test_a_decoy_begins_nothing_whatever_it_claims_to_be(edge: EdgeUnderTest, family: int) -> None:
+    inside, outside = ACME_MX[family], CLIENT[family]
+    for source, destination in ((inside, outside), (outside, inside), (DECOY_ADDRESS[family], inside)):
+        for port in (22, 25, 80, 3310):
+            assert edge.send_tcp(DECOY, (source, 1111), (destination, port), SYN) == set()
+
+
+@families
+def test_a_tenant_whose_dark_space_is_dropped_has_no_decoys_there(edge: EdgeUnderTest, family: int) -> None:
+    policy = read_policy(DEMO)
+    edge.apply(replace(policy, tenants=tuple(replace(each, dark=Dark.DROP) for each in policy.tenants)))
     assert edge.send_tcp(UPLINK, (CLIENT[family], 1111), (ACME_MX[family], 22), SYN) == set()
 
 

@@ -49,7 +49,7 @@ def test_a_member_that_was_down_comes_back_after_two_good_reports(roster: Roster
 def test_a_new_member_gets_no_traffic_before_its_first_good_report(roster: Roster) -> None:
     text = DEMO.read_text().replace(
         "  scanners:\n    kind",
-        "      proxy3: {at: s1:9, mac: 02:cc:00:00:00:03, addresses: [192.0.2.13]}\n  scanners:\n    kind",
+        "      proxy3: {at: s1:19, mac: 02:cc:00:00:00:03, addresses: [192.0.2.13]}\n  scanners:\n    kind",
     )
     roster.on_policy(parse_policy(text, "p.yaml"), ())
     proxy3 = roster.find("proxy3")

@@ -50,8 +50,8 @@ def test_a_member_that_has_finished_is_let_go(before: Policy, after: Policy) -> 
     ("old", "new"),
     [
         ("proxy2: {at: s1:5", "proxy9: {at: s1:5"),
-        ("proxy2: {at: s1:5, mac: 02:cc:00:00:00:02", "proxy9: {at: s1:9, mac: 02:cc:00:00:00:02"),
-        ("proxy2: {at: s1:5, mac: 02:cc:00:00:00:02", "proxy9: {at: s1:9, mac: 02:cc:00:00:00:09"),
+        ("proxy2: {at: s1:5, mac: 02:cc:00:00:00:02", "proxy9: {at: s1:19, mac: 02:cc:00:00:00:02"),
+        ("proxy2: {at: s1:5, mac: 02:cc:00:00:00:02", "proxy9: {at: s1:19, mac: 02:cc:00:00:00:09"),
     ],
     ids=["its port", "its MAC", "its addresses"],
 )

@@ -89,7 +89,7 @@ def test_who_came_back_first_is_warm_after_the_time_that_a_slow_start_takes(rost
 
 
 def test_a_new_member_of_the_policy_starts_slowly(roster: Roster) -> None:
-    line = "      proxy3: {at: s1:9, mac: 02:cc:00:00:00:03, addresses: [192.0.2.13]}\n"
+    line = "      proxy3: {at: s1:19, mac: 02:cc:00:00:00:03, addresses: [192.0.2.13]}\n"
     policy = parse_policy(DEMO.replace("  scanners:\n    kind", f"{line}  scanners:\n    kind"), "p.yaml")
     roster.on_policy(policy, (), now=20.0)
     assert roster.shares == {"pools.proxies.members.proxy3": 0}

@@ -12,7 +12,7 @@ from controller.compiler.view import SMTP_PORT, SwitchView, destination_is, sour
 from controller.ids import party_id
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
-from controller.pipeline.fields import Role
+from controller.pipeline.fields import Field, Role
 from controller.pipeline.flows import Flow, Match, SetField, match
 from controller.pipeline.priorities import longest_prefix
 from controller.pipeline.tables import Table
@@ -34,14 +34,18 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
                 wanted = match((f.ROLE, Role.BACKBONE), *destination_is(prefix))
                 yield _carry(longest_prefix(priorities.NORMAL, prefix.prefixlen), wanted, home, because)
             for role in sorted(roles & {Role.GATEWAY, Role.RESPONDER}):
-                yield _to_clients(role, prefix, home, because)
+                yield _to_clients(role, prefix, home, because, tcp_from(SMTP_PORT))
+            if Role.DECOY in roles:
+                yield _to_clients(Role.DECOY, prefix, home, because)
             if Role.GATEWAY in roles:
                 yield _to_servers(prefix, home, because)
     yield from _scan_answers(view)
 
 
-def _to_clients(role: Role, prefix: Network, home: int, because: str) -> Flow:
-    wanted = match((f.ROLE, role), *source_is(prefix), *tcp_from(SMTP_PORT))
+def _to_clients(
+    role: Role, prefix: Network, home: int, because: str, layer4: tuple[tuple[Field, int], ...] = ()
+) -> Flow:
+    wanted = match((f.ROLE, role), *source_is(prefix), *layer4)
     return _carry(longest_prefix(priorities.NORMAL, prefix.prefixlen), wanted, home, because)
 
 

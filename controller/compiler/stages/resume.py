@@ -26,7 +26,9 @@ from controller.pipeline.fields import (
 )
 from controller.pipeline.flows import DecTtl, Flow, LookUpConnection, Match, Move, SetField, match
 from controller.pipeline.tables import Table
+from controller.policy.model import PoolKind
 
+_ONLY_ANSWER = {PoolKind.RESPONDER: Role.RESPONDER, PoolKind.DECOY: Role.DECOY}
 _NOBODY_YET = (f.CT_LABEL, 0, (1 << MAC_BITS) - 1)
 _IS_REPLY = (f.CT_STATE, CtState.TRACKED | CtState.REPLY, CtState.TRACKED | CtState.REPLY)
 _IS_INVALID = (f.CT_STATE, CtState.TRACKED | CtState.INVALID, CtState.TRACKED | CtState.INVALID)
@@ -77,19 +79,20 @@ def _unknown(view: SwitchView, eth_type: EthType) -> Iterator[Flow]:
     # A gateway never opens a connection outside: a stray reply of its own ends here.
     stray = match((f.ROLE, Role.GATEWAY), (f.ZONE, Zone.OUTSIDE), (f.ETH_TYPE, eth_type), _NOBODY_YET)
     yield Flow(Table.RESUME, priorities.HIGH, stray, (), None, "policy")
-    if view.has_responders:
-        yield from _silenced(eth_type)
+    for kind, role in _ONLY_ANSWER.items():
+        if view.has(kind):
+            yield from _silenced(role, eth_type)
     # Not on the relay leg, so perhaps outside: look there, once.
     other = match((f.ROLE, Role.TENANT), (f.ZONE, Zone.RELAY), (f.ETH_TYPE, eth_type), _NOBODY_YET)
     actions = (SetField(f.ZONE, Zone.OUTSIDE), LookUpConnection(view.zone(Zone.OUTSIDE), Table.RESUME))
     yield Flow(Table.RESUME, priorities.HIGH, other, actions, None, "policy")
 
 
-def _silenced(eth_type: EthType) -> Iterator[Flow]:
-    """A responder only answers: it neither begins a connection nor speaks on another one's first half."""
-    responder = ((f.ROLE, Role.RESPONDER), (f.ETH_TYPE, eth_type))
-    yield Flow(Table.RESUME, priorities.HIGH, match(*responder, _NOBODY_YET), (), None, "policy")
-    yield Flow(Table.RESUME, priorities.NORMAL, match(*responder, _IS_NO_REPLY), (), None, "policy")
+def _silenced(role: Role, eth_type: EthType) -> Iterator[Flow]:
+    """Who only answers neither begins a connection nor speaks on another one's first half."""
+    answering = ((f.ROLE, role), (f.ETH_TYPE, eth_type))
+    yield Flow(Table.RESUME, priorities.HIGH, match(*answering, _NOBODY_YET), (), None, "policy")
+    yield Flow(Table.RESUME, priorities.NORMAL, match(*answering, _IS_NO_REPLY), (), None, "policy")
 
 
 def _to_another_home(view: SwitchView) -> Iterator[Flow]:

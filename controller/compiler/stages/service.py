@@ -20,13 +20,24 @@ from controller.compiler.ways import ToPool, ToResponder, Unanswered, Unscanned,
 from controller.ids import group_id, party_id
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
-from controller.pipeline.fields import Field, IpProto, Role, Zone
-from controller.pipeline.flows import Bucket, Flow, Group, Match, Resubmit, SetField, ToGroup, match
+from controller.pipeline.fields import Field, IpProto, Role, Treatment, Zone
+from controller.pipeline.flows import (
+    Bucket,
+    Clone,
+    Flow,
+    Group,
+    Match,
+    Resubmit,
+    SetField,
+    ToGroup,
+    match,
+)
 from controller.pipeline.tables import Table
-from controller.policy.model import Address, Mail, Pool, Protocol, Service, Tenant
+from controller.policy.model import Address, Dark, Mail, Pool, Protocol, Service, Tenant
 from controller.topology.ports import mac_number
 
 _OUTSIDE = (f.ZONE, Zone.OUTSIDE)
+_COPY = Clone((Resubmit(Table.SAMPLE),))
 
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:
@@ -34,7 +45,8 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
         yield from _mail(view, tenant, mail)
     for tenant in view.tenants:
         yield from _published(tenant)
-        yield from _dark(tenant)
+        yield from _dark(view, tenant)
+        yield from _suspicious(view, tenant)
     yield from _scanning(view)
     if view.tenants:
         yield from _outbound(view)
@@ -45,6 +57,7 @@ def build_groups(view: SwitchView) -> Iterator[Group]:
     ways = [view.way_of(mail) for _, mail in view.mail_tenants]
     wanted = {way.pool.name for way in ways if isinstance(way, ToPool | ToResponder)}
     wanted |= {pool.name for asking in view.gateway_pools for pool in view.scanners_asked_by(asking)}
+    wanted |= {pool.name for tenant in view.tenants if (pool := view.decoys_of(tenant))}
     for name in sorted(wanted):
         yield _group(view, view.whole.pool_by_name[name])
 
@@ -119,12 +132,24 @@ def _layer4(service: Service, server: Address) -> Iterator[tuple[tuple[Field, in
         yield (f.IP_PROTO, protocol), (field, port)
 
 
-def _dark(tenant: Tenant) -> Iterator[Flow]:
+def _dark(view: SwitchView, tenant: Tenant) -> Iterator[Flow]:
+    """Where nothing is published, a decoy answers; a copy for the controller becomes evidence (metered)."""
+    decoys = view.decoys_of(tenant) if tenant.dark is Dark.DECOY else None
+    lure = (_COPY, ToGroup(group_id(decoys.name))) if decoys else ()
     for prefix in tenant.prefixes:
         wanted = match(_OUTSIDE, *destination_is(prefix))
-        yield Flow(
-            Table.SERVICE, priorities.NORMAL, wanted, (), None, f"tenants.{tenant.name}.prefixes.{prefix}"
-        )
+        because = f"tenants.{tenant.name}.prefixes.{prefix}"
+        yield Flow(Table.SERVICE, priorities.NORMAL, wanted, lure, None, because)
+
+
+def _suspicious(view: SwitchView, tenant: Tenant) -> Iterator[Flow]:
+    """Whom a decision sends to the decoys meets them at every address of the tenant, or nobody."""
+    decoys = view.decoys_of(tenant)
+    lure = (ToGroup(group_id(decoys.name)),) if decoys else ()
+    for prefix in tenant.prefixes:
+        wanted = match(_OUTSIDE, (f.TREATMENT, Treatment.DECOY), *destination_is(prefix))
+        because = f"tenants.{tenant.name}.prefixes.{prefix}"
+        yield Flow(Table.SERVICE, priorities.SUSPECT, wanted, lure, None, because)
 
 
 def _scanning(view: SwitchView) -> Iterator[Flow]:

@@ -2,7 +2,7 @@
 
 The backbone never uses a tenant's address, one of the edge's own, or one that
 no router should carry (RFC 6890); a tenant uses his own prefixes only.
-Gateways and responders speak under other people's addresses by design: what they may reach
+Gateways, responders and decoys speak under other people's addresses by design: what they may reach
 is decided in `service`.
 """
 
@@ -40,7 +40,12 @@ BOGONS: tuple[Network, ...] = tuple(
 )
 
 # Whose other sources pass: where they may lead is decided later.
-_UNRESTRICTED = ((Role.BACKBONE, "uplinks"), (Role.GATEWAY, "pools"), (Role.RESPONDER, "pools"))
+_UNRESTRICTED = (
+    (Role.BACKBONE, "uplinks"),
+    (Role.GATEWAY, "pools"),
+    (Role.RESPONDER, "pools"),
+    (Role.DECOY, "pools"),
+)
 
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:

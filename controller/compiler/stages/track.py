@@ -44,7 +44,10 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
         yield look_up(priorities.LOW, to_server, Zone.RELAY, "pools")
         to_client = match((f.ROLE, Role.GATEWAY), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
         yield look_up(priorities.NORMAL, to_client, Zone.OUTSIDE, "pools")
-        if view.has_responders:
+        if view.has(PoolKind.DECOY):
+            answer = match((f.ROLE, Role.DECOY), (f.ETH_TYPE, eth_type))
+            yield look_up(priorities.LOW, answer, Zone.OUTSIDE, "pools")
+        if view.has(PoolKind.RESPONDER):
             # The one thing that a responder may say: an answer, under a tenant's address.
             answer = match((f.ROLE, Role.RESPONDER), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
             yield look_up(priorities.NORMAL, answer, Zone.OUTSIDE, "pools")
