@@ -8,7 +8,9 @@ Two names that share a number are refused (`compiler.numbers`), never merged.
 from hashlib import blake2b
 
 COOKIE_OWNER = 0x9057  # top 16 bits of every cookie of ours
+_NUMBERED = {"decisions": 0x9058, "allow": 0x9059}  # the same, of what has a number of its own
 COOKIE_OWNER_SHIFT = 48
+FIRST_DECISION_METER = 1_000  # lower ones are the policy's
 COOKIE_OWNER_MASK = 0xFFFF << COOKIE_OWNER_SHIFT
 
 
@@ -22,15 +24,37 @@ def party_id(name: str) -> int:
     return _hash("party", name, 32) or 1
 
 
+def meter_of(decision: int) -> int:
+    """Return the OpenFlow meter of a decision. Open vSwitch 3.1 has 262,144 in its userspace datapath."""
+    return FIRST_DECISION_METER + decision % 200_000
+
+
 def group_id(name: str) -> int:
     """Return the OpenFlow group number of a group, below OFPG_MAX (OpenFlow 1.4, 7.3.4.4)."""
     return (_hash("group", name, 31) % 0x7FFF_FF00) or 1
 
 
 def cookie_of(rule_path: str) -> int:
-    """Return the 64-bit cookie of a policy rule: owner mark, then a hash of its path."""
+    """Return the 64-bit cookie of a policy rule: owner mark, then a hash of its path.
+
+    Decisions (`decisions.17`) and allowances (`allow.3`) have a mark of their own, then their number.
+    """
+    kind, _, number = rule_path.partition(".")
+    if kind in _NUMBERED and number.isdecimal():
+        return (_NUMBERED[kind] << COOKIE_OWNER_SHIFT) | int(number)
     return (COOKIE_OWNER << COOKIE_OWNER_SHIFT) | _hash("cookie", rule_path, COOKIE_OWNER_SHIFT)
 
 
 def is_ours(cookie: int) -> bool:
-    return cookie >> COOKIE_OWNER_SHIFT == COOKIE_OWNER
+    return cookie >> COOKIE_OWNER_SHIFT == COOKIE_OWNER or is_numbered(cookie)
+
+
+def is_numbered(cookie: int) -> bool:
+    """Say whether a cookie stands for a decision or an allowance, not for a rule of the policy."""
+    return cookie >> COOKIE_OWNER_SHIFT in _NUMBERED.values()
+
+
+def rule_of(cookie: int) -> str:
+    """Return `decisions.17` or `allow.3` for a cookie that is numbered."""
+    (kind,) = (kind for kind, mark in _NUMBERED.items() if mark == cookie >> COOKIE_OWNER_SHIFT)
+    return f"{kind}.{cookie & ((1 << COOKIE_OWNER_SHIFT) - 1)}"

@@ -9,6 +9,7 @@ from controller.policy.model import (
     Dark,
     HealthSource,
     HttpProbe,
+    Level,
     Link,
     Mail,
     MailMode,
@@ -17,6 +18,7 @@ from controller.policy.model import (
     NulBytes,
     OnEmpty,
     OnVerdict,
+    OpenSessions,
     Policy,
     Pool,
     PoolHealth,
@@ -24,6 +26,7 @@ from controller.policy.model import (
     Protocol,
     ScanRule,
     Service,
+    Suspicion,
     Switch,
     TcpProbe,
     Tenant,
@@ -53,7 +56,35 @@ def build_policy(top: Fields) -> Policy:
         uplinks=_attachments(top.get("uplinks")),
         tenants=tuple(_tenant(name, fields) for name, fields in _complete_tenants(top)),
         pools=tuple(_pool(name, fields) for name, fields in _whole(top.get("pools"))),
+        suspicion=_suspicion(top.get("suspicion")),
     )
+
+
+def _suspicion(fields: Fields | None) -> Suspicion:
+    if fields is None or not fields.is_whole:
+        return Suspicion()
+    values, caps = fields.values, _values(fields.get("caps"))
+    usual = Suspicion()
+    return Suspicion(
+        half_life_s=values.get("half_life", usual.half_life_s),
+        suspect=_level(fields.get("suspect"), usual.suspect),
+        hostile=_level(fields.get("hostile"), usual.hostile),
+        repeat=values.get("repeat", usual.repeat),
+        longest_s=values.get("longest", usual.longest_s),
+        is_simulated=values.get("simulate", False),
+        limit_per_s=values.get("limit_per_second", usual.limit_per_s),
+        cap=caps.get("whole", usual.cap),
+        cap_of_origin=caps.get("origin", usual.cap_of_origin),
+        cap_of_tenant=caps.get("tenant", usual.cap_of_tenant),
+        weights=_values(fields.get("weights")),
+    )
+
+
+def _level(fields: Fields | None, usual: Level) -> Level:
+    if fields is None or not fields.is_whole:
+        return usual
+    sessions = fields.get("sessions", OpenSessions.KEEP)
+    return Level(fields["score"], fields["action"], fields["for"], sessions)
 
 
 def _whole(records: dict[str, Fields] | None) -> list[tuple[str, Fields]]:

@@ -80,6 +80,10 @@ def check(policy: Policy, known: KnownNames, report: Report) -> None:
                 "add `vip: [...]`",
             )
     _check_families(policy, report)
+    levels = policy.suspicion
+    if levels.hostile.score <= levels.suspect.score:
+        remedy = f"use a score above {levels.suspect.score}"
+        report.add("suspicion.hostile.score", "is not above that of `suspicion.suspect`", remedy)
 
 
 def _check_ports(policy: Policy, known: KnownNames, report: Report) -> None:

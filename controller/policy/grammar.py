@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.policy import kinds
+from controller.policy.evidence import EVIDENCE
 from controller.policy.kinds import Kind, choice, duration, whole_number
 from controller.policy.model import (
+    Action,
     BareNewlines,
     ClientTls,
     Dark,
@@ -17,6 +19,7 @@ from controller.policy.model import (
     MailMode,
     NulBytes,
     OnEmpty,
+    OpenSessions,
     PoolKind,
     Protocol,
     ScanAction,
@@ -79,6 +82,7 @@ def record_within(wanted: Type) -> Record | None:
 
 _PORT = whole_number("TCP or UDP port", 1, 65_535)
 _LIMIT = whole_number("1..1000000", 1, 1_000_000)
+_CAP = whole_number("1..1000000", 1, 1_000_000)
 _EDGE = Key(
     ListOf(kinds.ADDRESS, 1),
     "the edge's own addresses on this link; the switch answers ARP and ND for them",
@@ -260,6 +264,48 @@ POOL = Record(
         ),
     }
 )
+LEVEL = Record(
+    {
+        "score": Key(whole_number("score", 1, 1_000_000), "reached by the score of a source", True),
+        "action": Key(choice(Action), "what happens to its new connections", True),
+        "for": Key(duration("1s", "400d"), "how long, the first time", True),
+        "sessions": Key(choice(OpenSessions), "what becomes of those that are open", default="keep"),
+    }
+)
+WEIGHTS = Record(
+    {
+        kind: Key(whole_number("0..1000", 0, 1_000), means, default=str(weight))
+        for kind, (weight, means) in EVIDENCE.items()
+    }
+)
+CAPS = Record(
+    {
+        "whole": Key(_CAP, "decisions at once; then the least certain and oldest go", default="150000"),
+        "origin": Key(_CAP, "decisions of one origin; more are refused", default="120000"),
+        "tenant": Key(_CAP, "decisions for one tenant alone; more are refused", default="50000"),
+    }
+)
+SUSPICION = Record(
+    {
+        "half_life": Key(duration("1m", "30d"), "after this, a score is half of what it was", default="1h"),
+        "suspect": Key(LEVEL, "the first level", default="score 30: decoy for 1h"),
+        "hostile": Key(LEVEL, "the second level", default="score 100: decoy for 1d, open sessions cut"),
+        "repeat": Key(
+            whole_number("1..10", 1, 10),
+            "each time again, a decision lasts so many times longer",
+            default="2",
+        ),
+        "longest": Key(duration("1m", "400d"), "but never longer than this", default="30d"),
+        "simulate": Key(kinds.FLAG, "only say what would be decided", default="false"),
+        "limit_per_second": Key(
+            whole_number("1..100000", 1, 100_000),
+            "new connections that a source under `limit` may open, for each switch",
+            default="10",
+        ),
+        "caps": Key(CAPS, "how many decisions there may be"),
+        "weights": Key(WEIGHTS, "what each kind of evidence adds to a score; 0: nothing"),
+    }
+)
 POLICY = Record(
     {
         "postern": Key(whole_number("format", 1, 1), "format of this file", True),
@@ -268,5 +314,6 @@ POLICY = Record(
         "uplinks": Key(MapOf(ATTACHMENT, 1), "routers of the backbone", True),
         "tenants": Key(MapOf(TENANT), "the organisations behind the edge"),
         "pools": Key(MapOf(POOL), "proxies, scanners, responders, decoys, anti-virus servers"),
+        "suspicion": Key(SUSPICION, "how evidence about sources becomes decisions"),
     }
 )

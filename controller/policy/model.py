@@ -260,6 +260,53 @@ class Pool:
     affinity_s: int = 0  # how long a client's next session goes to the member of the last one; 0: off
 
 
+class Action(StrEnum):
+    """What a decision does, from the mildest to the strongest: of two that are equally close, that holds."""
+
+    WATCH = "watch"  # only counted
+    LIMIT = "limit"  # so many new connections a second, the rest is dropped
+    DECOY = "decoy"  # new connections meet decoys, at the tenants' own addresses
+    DROP = "drop"
+
+
+class OpenSessions(StrEnum):
+    """What becomes of sessions that a source has open already when a decision about it is made."""
+
+    KEEP = "keep"
+    CUT = "cut"  # forgotten by the switches; what the source says next meets the decision
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What follows when the score of a source reaches a number. Times in seconds."""
+
+    score: int
+    action: Action
+    duration_s: float
+    sessions: OpenSessions = OpenSessions.KEEP
+
+
+SUSPECT = Level(30, Action.DECOY, 3_600.0)
+HOSTILE = Level(100, Action.DECOY, 86_400.0, OpenSessions.CUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """How evidence becomes decisions. `weights`: of kinds of evidence that do not have the usual one."""
+
+    half_life_s: float = 3_600.0
+    suspect: Level = SUSPECT
+    hostile: Level = HOSTILE
+    repeat: int = 2  # each time again, a decision lasts so many times longer
+    longest_s: float = 30 * 86_400.0
+    is_simulated: bool = False
+    limit_per_s: int = 10  # new connections of a source under a decision `limit`
+    cap: int = 150_000
+    cap_of_origin: int = 120_000
+    cap_of_tenant: int = 50_000
+    weights: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Tuples are sorted by name, so equal meaning is equal value."""
@@ -269,4 +316,5 @@ class Policy:
     uplinks: tuple[Attachment, ...] = ()
     tenants: tuple[Tenant, ...] = ()
     pools: tuple[Pool, ...] = ()
+    suspicion: Suspicion = Suspicion()
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, hash=False)

@@ -7,6 +7,7 @@ from typing import Protocol
 from controller.policy.model import Policy, PortRef
 from controller.pools.conntrack import Connection
 from controller.sync.outcomes import Outcome, PlanConfirmed, PlanRefused, Port, PortChanged, SwitchRead
+from controller.sync.overlay import Patch
 from controller.sync.plan import Plan
 from controller.sync.session import Command, Phase, ReadSwitch, SendPlan, SwitchSession
 from controller.sync.state import WireState
@@ -100,7 +101,7 @@ class Switches:
     def on_outcome(self, now: float, record: SwitchRecord, outcome: Outcome) -> bool:
         """Take an answer of a switch; say whether it tells of ports."""
         session = record.session
-        before = session.phase
+        before = session.confirmed_revision
         commands: tuple[Command, ...] = ()
         match outcome:
             case SwitchRead(attempt, installed, ports):
@@ -115,7 +116,7 @@ class Switches:
             case PortChanged(port, was_deleted):
                 self._note_port(record, port, was_deleted)
         self._execute(record, commands)
-        if session.phase is Phase.IN_STEP and before is not Phase.IN_STEP:
+        if session.confirmed_revision != before:
             revision = session.confirmed_revision
             self._journal.write(Event.REVISION_CONFIRMED, switch=record.name, revision=revision)
         return isinstance(outcome, SwitchRead | PortChanged)
@@ -144,6 +145,17 @@ class Switches:
         """Have every switch carry out a state, by the switch's name."""
         for record in self.records.values():
             self._execute(record, record.session.on_desired(now, revision, wires[record.name]))
+
+    def patch(self, switch: str, patch: Patch) -> None:
+        """Change some flows of a switch that are not the policy's; `settle` has it carried out."""
+        if record := self.by_name().get(switch):
+            record.session.overlay.remove(patch.gone, patch.gone_meters)
+            record.session.overlay.put(patch.flows, patch.meters)
+
+    def settle(self, now: float) -> None:
+        for record in self.records.values():
+            if not record.session.overlay.is_settled:
+                self._execute(record, record.session.on_overlay(now))
 
     def ports_down(self, policy: Policy) -> Iterator[PortRef]:
         """Ports of the policy that were down or missing when their switch was last heard of."""

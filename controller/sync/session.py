@@ -8,8 +8,10 @@ reading the switch again, since that always tells the truth.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from controller.ids import FIRST_DECISION_METER, is_numbered
+from controller.sync.overlay import Overlay
 from controller.sync.plan import Plan, difference
-from controller.sync.state import WireState
+from controller.sync.state import WireFlow, WireKey, WireMeter, WireState
 
 REPLY_TIMEOUT_S = 15.0
 RETRY_S = 2.0
@@ -54,12 +56,18 @@ class SwitchSession:
     last_error: str = ""
     last_plan: Plan = field(default_factory=Plan)
     flows_sent: int = 0
+    overlay: Overlay = field(default_factory=Overlay)
     _sent: WireState = field(default_factory=WireState)
     _sent_revision: int = 0
+    _sent_overlay: Plan = field(default_factory=Plan)
 
     def on_desired(self, now: float, revision: int, desired: WireState) -> tuple[Command, ...]:
         """A policy was accepted: this is what the switch shall hold from now on."""
         self.desired, self.desired_revision = desired, revision
+        return self._advance(now) if self.phase in (Phase.IN_STEP, Phase.REFUSED) else ()
+
+    def on_overlay(self, now: float) -> tuple[Command, ...]:
+        """Something of the overlay has changed."""
         return self._advance(now) if self.phase in (Phase.IN_STEP, Phase.REFUSED) else ()
 
     def on_connected(self, now: float) -> tuple[Command, ...]:
@@ -74,13 +82,15 @@ class SwitchSession:
     def on_read(self, now: float, attempt: int, installed: WireState) -> tuple[Command, ...]:
         if attempt != self.attempt or self.phase is not Phase.READING:
             return ()
-        self.installed = installed
+        self.installed, flows, meters = split(installed)
+        self.overlay.on_read(flows, meters)
         return self._advance(now)
 
     def on_confirmed(self, now: float, attempt: int) -> tuple[Command, ...]:
         if attempt != self.attempt or self.phase is not Phase.SENDING:
             return ()
         self.installed, self.confirmed_revision = self._sent, self._sent_revision
+        self.overlay.on_confirmed(self._sent_overlay)
         self.last_error = ""
         return self._advance(now)
 
@@ -105,10 +115,14 @@ class SwitchSession:
         return (ReadSwitch(self.attempt),)
 
     def _advance(self, now: float) -> tuple[Command, ...]:
-        plan = difference(self.desired, self.installed)
+        plan, self._sent_overlay = Plan(), Plan()
+        if self.installed is not self.desired:
+            plan = difference(self.desired, self.installed)
         if plan.is_empty:
-            self.phase, self.confirmed_revision = Phase.IN_STEP, self.desired_revision
-            self.last_error = ""
+            self.installed, self.confirmed_revision = self.desired, self.desired_revision
+            plan = self._sent_overlay = self.overlay.next_plan()
+        if plan.is_empty:
+            self.phase, self.last_error = Phase.IN_STEP, ""
             return ()
         self.attempt += 1
         self.phase, self.deadline = Phase.SENDING, now + REPLY_TIMEOUT_S
@@ -116,3 +130,16 @@ class SwitchSession:
         self.last_plan = plan
         self.flows_sent += len(plan.put_flows) + len(plan.deleted_flows)
         return (SendPlan(self.attempt, plan),)
+
+
+def split(state: WireState) -> tuple[WireState, dict[WireKey, WireFlow], dict[int, WireMeter]]:
+    """Return what a switch holds for the policy, and the flows and meters that it holds for decisions."""
+    flows = {key: flow for key, flow in state.flows.items() if is_numbered(flow.cookie)}
+    meters = {number: each for number, each in state.meters.items() if number >= FIRST_DECISION_METER}
+    rest = WireState(
+        {key: flow for key, flow in state.flows.items() if key not in flows},
+        state.groups,
+        state.learned,
+        {number: each for number, each in state.meters.items() if number not in meters},
+    )
+    return rest, flows, meters

@@ -1,0 +1,107 @@
+"""One decision, or one allowance, as flows of table `suspicion`: compiled alone, whatever else there is.
+
+The closest decision holds: the longer prefix first, then one for a tenant, then one
+for a protocol or port. Allowances stand above all decisions. A decision for every
+tenant costs a flow on each switch that is a tenant's home; one for a tenant costs a
+flow for each of his prefixes, at his home alone.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from controller.compiler.view import destination_is, source_is
+from controller.ids import meter_of
+from controller.pipeline import fields as f
+from controller.pipeline import priorities
+from controller.pipeline.fields import Field, IpProto, Role, Treatment
+from controller.pipeline.flows import Flow, Meter, SetField, match
+from controller.pipeline.tables import Table
+from controller.policy.model import Action, Network, Policy, Protocol
+from controller.suspicion.allow import Allowance
+from controller.suspicion.decision import Decision, Scope
+
+_TO_DECOYS = (SetField(f.TREATMENT, Treatment.DECOY),)
+_FROM_OUTSIDE = (f.ROLE, Role.BACKBONE)
+_PORT_FIELDS = {Protocol.TCP: f.TCP_DST, Protocol.UDP: f.UDP_DST}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What one switch has to do about a decision."""
+
+    flows: tuple[Flow, ...]
+    meters: tuple[Meter, ...] = ()
+
+
+class Enforcement:
+    """Knows where tenants are at home; made anew for every policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.homes: Mapping[str, str] = {tenant.name: tenant.home for tenant in policy.tenants}
+        self.prefixes: Mapping[str, tuple[Network, ...]] = {
+            each.name: each.prefixes for each in policy.tenants
+        }
+        self._everywhere = sorted(set(self.homes.values()))
+        self._limit_per_s = policy.suspicion.limit_per_s
+
+    @property
+    def footprint(self) -> object:
+        """Return what of the policy decides on flows: the same footprint, the same flows."""
+        return self.homes, self.prefixes, self._limit_per_s
+
+    def of_decision(self, decision: Decision) -> dict[str, Ask]:
+        """Return what each switch has to do about a decision that is in force, by the switch's name."""
+        scope = decision.wish.scope
+        meters = tuple(self._meters(decision))
+        flows = tuple(self._flows(decision, meters))
+        switches = [self.homes[scope.tenant]] if scope.tenant else self._everywhere
+        return {switch: Ask(flows, meters) for switch in switches} if flows else {}
+
+    def of_allowance(self, allowance: Allowance) -> dict[str, Ask]:
+        wanted = match(_FROM_OUTSIDE, *source_is(allowance.source))
+        priority = priorities.longest_prefix(priorities.HIGH, allowance.source.prefixlen)
+        flow = Flow(Table.SUSPICION, priority, wanted, (), Table.SERVICE, f"allow.{allowance.number}")
+        return {switch: Ask((flow,)) for switch in self._everywhere}
+
+    def _meters(self, decision: Decision) -> Iterator[Meter]:
+        if decision.wish.action is Action.LIMIT and not decision.wish.is_simulated:
+            yield Meter(meter_of(decision.number), self._limit_per_s, f"decisions.{decision.number}")
+
+    def _flows(self, decision: Decision, meters: tuple[Meter, ...]) -> Iterator[Flow]:
+        wish, scope = decision.wish, decision.wish.scope
+        action = Action.WATCH if wish.is_simulated else wish.action
+        for destination in self._destinations(scope):
+            yield Flow(
+                Table.SUSPICION,
+                _priority(scope),
+                match(_FROM_OUTSIDE, *source_is(scope.source), *destination, *_layer4(scope)),
+                _TO_DECOYS if action is Action.DECOY else (),
+                None if action is Action.DROP else Table.SERVICE,
+                f"decisions.{decision.number}",
+                meters[0].meter_id if meters else 0,
+            )
+
+    def _destinations(self, scope: Scope) -> Iterator[tuple[tuple[Field, int, int], ...]]:
+        if not scope.tenant:
+            yield ()
+            return
+        for prefix in self.prefixes[scope.tenant]:
+            if prefix.version == scope.source.version:
+                _, wanted = destination_is(prefix)
+                yield (wanted,)
+
+
+def _priority(scope: Scope) -> int:
+    closeness = 4 * bool(scope.tenant) + 2 * bool(scope.protocol) + bool(scope.port)
+    return priorities.NORMAL + 8 * scope.source.prefixlen + closeness
+
+
+def _layer4(scope: Scope) -> tuple[tuple[Field, int], ...]:
+    if scope.protocol is None:
+        return ()
+    if scope.protocol is Protocol.ICMP:
+        number = IpProto.ICMP if scope.source.version == 4 else IpProto.ICMPV6
+        return ((f.IP_PROTO, number),)
+    number = IpProto.TCP if scope.protocol is Protocol.TCP else IpProto.UDP
+    port = ((_PORT_FIELDS[scope.protocol], scope.port),) if scope.port else ()
+    return ((f.IP_PROTO, number), *port)

@@ -1,0 +1,22 @@
+"""The kinds of evidence: what each usually weighs, what it means, and whether it proves its source.
+
+A source is proved when it has answered us: a TCP handshake was completed, or a
+session led. A lone SYN or a UDP packet may be forged, so it never earns a decision
+that lasts, whatever it weighs.
+"""
+
+EVIDENCE: dict[str, tuple[int, str]] = {
+    "dark-packet": (1, "a packet for an address or port where nothing is published"),
+    "scan": (5, "many addresses or ports were tried in a short time"),
+    "flood": (5, "far more new connections than others open"),
+    "decoy-connection": (30, "a connection to a decoy was completed"),
+    "decoy-login": (50, "somebody tried to log in at a decoy"),
+    "decoy-command": (30, "somebody gave commands to a decoy"),
+    "decoy-upload": (60, "somebody left a file at a decoy"),
+    "mail-malware": (40, "a message with malware was refused"),
+    "mail-protocol-abuse": (15, "an SMTP session broke the protocol as no honest client does"),
+    "mail-dictionary": (20, "many recipients were tried that do not exist"),
+    "auth-failure": (10, "a log-in failed at a tenant's own server (fail2ban)"),
+    "ids-alert": (20, "an intrusion detection system raised an alert (Suricata)"),
+}
+UNPROVEN = frozenset({"dark-packet", "scan", "flood"})

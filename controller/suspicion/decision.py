@@ -1,0 +1,63 @@
+"""What the network shall do about a source: decisions as plain values.
+
+The fields are those of CrowdSec's decisions (origin, scope, value, type, duration,
+scenario), and what these lack: tenant, protocol and port, confidence, and what
+becomes of sessions that are open already.
+"""
+
+from dataclasses import dataclass
+
+from controller.policy.model import Action, Network, OpenSessions, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose new connections, and which of them. Empty tenant: every tenant's; no protocol: all."""
+
+    source: Network
+    tenant: str = ""
+    protocol: Protocol | None = None
+    port: int = 0  # 0: all
+
+    def __str__(self) -> str:
+        text = str(self.source)
+        if self.source.prefixlen == self.source.max_prefixlen:
+            text = str(self.source.network_address)
+        if self.tenant:
+            text += f" to {self.tenant}"
+        if self.protocol:
+            text += f" {self.protocol}" + (f" port {self.port}" if self.port else "")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A decision as somebody asks for it."""
+
+    scope: Scope
+    action: Action
+    origin: str
+    scenario: str = "manual"
+    reason: str = ""
+    duration_s: float = 14_400.0
+    confidence: float = 1.0  # 0 .. 1
+    sessions: OpenSessions = OpenSessions.KEEP
+    is_simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A wish that was accepted. Times are seconds since 1970, UTC, for people; expiry has its own clock."""
+
+    number: int  # counts from 1, never reused; its cookie is made of it
+    wish: Wish
+    since: float
+    until: float
+
+    @property
+    def rank(self) -> tuple[bool, int, float]:
+        """Orders decisions of one scope: the greatest one holds."""
+        return not self.wish.is_simulated, _STRENGTH[self.wish.action], self.until
+
+
+_STRENGTH = {action: number for number, action in enumerate(Action)}

@@ -1,0 +1,211 @@
+"""The ledger: every decision that holds, and for each scope the one that the network carries out.
+
+Bounded: each origin and each tenant has its cap, and when the whole is full the
+least certain and oldest go first. Two clocks: `now` is monotonic and alone decides
+on expiry; `utc` is shown to people.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from ipaddress import ip_network
+from typing import TypeVar
+
+from controller.policy.model import Address, Network
+from controller.suspicion.decision import Decision, Scope, Wish
+from controller.suspicion.guard import Guard, Refusal
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    whole: int = 150_000
+    per_origin: int = 120_000
+    per_tenant: int = 50_000
+
+
+@dataclass(slots=True)
+class Outcome:
+    """`changed`: scopes whose decision in force may be another one now."""
+
+    accepted: list[Decision] = field(default_factory=list)
+    refused: list[tuple[int, Refusal]] = field(default_factory=list)  # index of the wish, why
+    ended: list[Decision] = field(default_factory=list)
+    evicted: int = 0
+    changed: dict[Scope, None] = field(default_factory=dict)
+
+
+class Ledger:
+    def __init__(self, caps: Caps = Caps(), first_number: int = 1) -> None:
+        self.caps = caps
+        self._next = first_number
+        self.by_number: dict[int, Decision] = {}
+        self._deadline: dict[int, float] = {}
+        self._by_key: dict[tuple[str, Scope], int] = {}
+        self._by_scope: dict[Scope, tuple[int, ...]] = {}
+        self._by_source: dict[Network, tuple[int, ...]] = {}
+        self._lengths: Counter[tuple[int, int]] = Counter()  # (family, prefix length) in use
+        self._count_by_origin: Counter[str] = Counter()
+        self._count_by_tenant: Counter[str] = Counter()
+        self._expiry: list[tuple[float, int]] = []
+        self._weakest: list[tuple[float, int]] = []  # (confidence, number): numbers grow with time
+
+    def __len__(self) -> int:
+        return len(self.by_number)
+
+    def in_force(self, scope: Scope) -> Decision | None:
+        """Return the decision that the network carries out for a scope."""
+        numbers = self._by_scope.get(scope, ())
+        return max((self.by_number[number] for number in numbers), key=lambda each: each.rank, default=None)
+
+    def scopes(self) -> Iterable[Scope]:
+        return self._by_scope.keys()
+
+    def about(self, source: Address | Network) -> list[Decision]:
+        """Return the decisions whose range covers a source, the closest first."""
+        network = ip_network(source)
+        lengths = sorted(
+            (length for family, length in self._lengths if family == network.version), reverse=True
+        )
+        found = []
+        for length in lengths:
+            if length <= network.prefixlen:
+                wide = network.supernet(new_prefix=length)
+                found += [self.by_number[number] for number in self._by_source.get(wide, ())]
+        return found
+
+    def of_origin(self, origin: str) -> list[Decision]:
+        return [each for each in self.by_number.values() if each.wish.origin == origin]
+
+    def add(self, now: float, utc: float, wishes: Iterable[Wish], guard: Guard) -> Outcome:
+        """Take decisions up. One of the same origin about the same scope is renewed, and keeps its number."""
+        outcome = Outcome()
+        for index, wish in enumerate(wishes):
+            refusal = guard.refusal(wish) or self._cap(wish, outcome)
+            if refusal:
+                outcome.refused.append((index, refusal))
+                continue
+            number = self._by_key.get((wish.origin, wish.scope)) or self._number()
+            decision = Decision(number, wish, utc, utc + wish.duration_s)
+            self.restore(decision, now + wish.duration_s)
+            outcome.accepted.append(decision)
+            outcome.changed[wish.scope] = None
+        return outcome
+
+    def restore(self, decision: Decision, deadline: float) -> None:
+        """Enter a decision with the number that it has; it ends at `deadline` of the monotonic clock."""
+        number, wish = decision.number, decision.wish
+        if number not in self.by_number:
+            self._index(number, wish)
+        self.by_number[number] = decision
+        self._deadline[number] = deadline
+        self._next = max(self._next, number + 1)
+        heappush(self._expiry, (deadline, number))
+        heappush(self._weakest, (wish.confidence, number))
+
+    def delete(self, numbers: Iterable[int]) -> Outcome:
+        outcome = Outcome()
+        for number in numbers:
+            self._remove(number, outcome)
+        return outcome
+
+    def expire(self, now: float) -> Outcome:
+        outcome = Outcome()
+        while self._expiry and self._expiry[0][0] <= now:
+            deadline, number = heappop(self._expiry)
+            if self._deadline.get(number) == deadline:  # else it was renewed, or is gone
+                self._remove(number, outcome)
+        return outcome
+
+    def replace_origin(
+        self, now: float, utc: float, origin: str, wishes: Iterable[Wish], guard: Guard
+    ) -> Outcome:
+        """Make the decisions of an origin exactly these; what stays as it was is renewed in silence."""
+        wanted = {wish.scope: wish for wish in wishes}
+        gone = [each.number for each in self.of_origin(origin) if each.wish.scope not in wanted]
+        outcome = self.delete(gone)
+        added = self.add(now, utc, wanted.values(), guard)
+        outcome.accepted, outcome.refused, outcome.evicted = added.accepted, added.refused, added.evicted
+        outcome.changed |= added.changed
+        return outcome
+
+    def withdraw(self, guard: Guard) -> Outcome:
+        """End what a new policy does not allow any more."""
+        return self.delete([each.number for each in self.by_number.values() if guard.refusal(each.wish)])
+
+    def _number(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def _cap(self, wish: Wish, outcome: Outcome) -> Refusal | None:
+        if (wish.origin, wish.scope) in self._by_key:
+            return None
+        if self._count_by_origin[wish.origin] >= self.caps.per_origin:
+            return Refusal(
+                f"origin {wish.origin} has {self.caps.per_origin} decisions, its most",
+                "delete some, or raise `suspicion.caps.origin`",
+            )
+        tenant = wish.scope.tenant
+        if tenant and self._count_by_tenant[tenant] >= self.caps.per_tenant:
+            return Refusal(
+                f"tenant {tenant} has {self.caps.per_tenant} decisions of its own, its most",
+                "delete some, or raise `suspicion.caps.tenant`",
+            )
+        if len(self.by_number) >= self.caps.whole and not self._make_room(wish, outcome):
+            return Refusal(
+                f"the ledger is full ({self.caps.whole}) of decisions that are as certain",
+                "delete some, or raise `suspicion.caps.whole`",
+            )
+        return None
+
+    def _make_room(self, wish: Wish, outcome: Outcome) -> bool:
+        """End the least certain and oldest decision, unless all are more certain than the new one."""
+        while self._weakest:
+            confidence, number = self._weakest[0]
+            decision = self.by_number.get(number)
+            if decision is None or decision.wish.confidence != confidence:
+                heappop(self._weakest)  # gone, or renewed with another confidence
+                continue
+            if confidence > wish.confidence:
+                return False
+            heappop(self._weakest)
+            self._remove(number, outcome)
+            outcome.evicted += 1
+            return True
+        return False
+
+    def _index(self, number: int, wish: Wish) -> None:
+        scope = wish.scope
+        self._by_key[wish.origin, scope] = number
+        self._by_scope[scope] = (*self._by_scope.get(scope, ()), number)
+        self._by_source[scope.source] = (*self._by_source.get(scope.source, ()), number)
+        self._lengths[scope.source.version, scope.source.prefixlen] += 1
+        self._count_by_origin[wish.origin] += 1
+        self._count_by_tenant[scope.tenant] += 1
+
+    def _remove(self, number: int, outcome: Outcome) -> None:
+        decision = self.by_number.pop(number, None)
+        if decision is None:
+            return
+        wish, scope = decision.wish, decision.wish.scope
+        del self._deadline[number], self._by_key[wish.origin, scope]
+        _drop(self._by_scope, scope, number)
+        _drop(self._by_source, scope.source, number)
+        length = scope.source.version, scope.source.prefixlen
+        self._lengths[length] -= 1
+        if not self._lengths[length]:
+            del self._lengths[length]
+        self._count_by_origin[wish.origin] -= 1
+        self._count_by_tenant[scope.tenant] -= 1
+        outcome.ended.append(decision)
+        outcome.changed[scope] = None
+
+
+def _drop(numbers_by: dict[K, tuple[int, ...]], key: K, number: int) -> None:
+    left = tuple(each for each in numbers_by[key] if each != number)
+    if left:
+        numbers_by[key] = left
+    else:
+        del numbers_by[key]
