@@ -30,19 +30,20 @@ from ryu.ofproto import ofproto_v1_4
 from apps.serving import serve_api
 from apps.sessions import SessionWatch
 from apps.settings import EdgeSettings, read_settings
-from controller.api.app import Outside, build_app
+from controller.api.app import build_app
+from controller.api.outside import Outside
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.openflow.conversation import Conversation
 from controller.openflow.cutting import forget, wake_up_frame
-from controller.openflow.encode import to_wire
+from controller.openflow.encode import flow_to_wire, to_wire
 from controller.openflow.lldp import decode_probe, encode_probe
-from controller.openflow.messages import packet_out
+from controller.openflow.messages import meter_to_wire, packet_out
 from controller.openflow.replies import BadMessage
 from controller.policy.model import PortRef
 from controller.pools.conntrack import Connection
 from controller.publish import Publisher
-from controller.runtime import Runtime, Surroundings
+from controller.runtime import Encoder, Runtime, Surroundings
 from controller.store import StoreError
 from controller.store.sqlite import SqliteStore
 from controller.sync.outcomes import Outcome
@@ -52,6 +53,7 @@ from controller.telemetry.journal import Event, Journal
 _TICK_S = 0.5
 _SEND_CHUNK_BYTES = 1 << 20
 PROBE_KEY = os.urandom(32)
+ENCODER = Encoder(to_wire, flow_to_wire, meter_to_wire)
 
 
 class RyuChannel:
@@ -72,6 +74,9 @@ class RyuChannel:
 
     def forget(self, connections: tuple[Connection, ...]) -> None:
         self._send([forget(0, connection) for connection in connections])
+
+    def ask_hits(self, table: int, cookie: int) -> None:
+        self._send(self._conversation.ask_hits(table, cookie))
 
     def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
         self._send([packet_out(0, port, wake_up_frame(connection, own_mac))])
@@ -110,8 +115,9 @@ class Edge(app_manager.RyuApp):
         try:
             store = SqliteStore(self._settings.state_dir / "postern.db")
             publisher = Publisher(self._settings.state_dir / "gateways")
-            self._runtime = Runtime(Surroundings(to_wire, publisher, store, self._journal))
-            self._runtime.start(time.monotonic(), str(self._settings.policy), self._settings.read_policy())
+            self._runtime = Runtime(Surroundings(ENCODER, publisher, store, self._journal))
+            policy = str(self._settings.policy), self._settings.read_policy()
+            self._runtime.start(time.monotonic(), time.time(), *policy)
         except (OSError, PolicyErrors, CompileError, StoreError) as error:
             raise SystemExit(f"postern cannot start:\n{error}") from error
         self._sessions = SessionWatch(self._runtime, self._ask, self._settings.switch_control, self._journal)
@@ -120,7 +126,9 @@ class Edge(app_manager.RyuApp):
         """Called by the framework once the application is registered."""
         super().start()
         signal.signal(signal.SIGHUP, lambda *_: self._queue.put((self._reload, None)))
-        api = build_app(self._ask, Outside(time.monotonic, self._packet_ins, self._sessions.count))
+        api = build_app(
+            self._ask, Outside(time.monotonic, self._packet_ins, self._sessions.count, time.time, hub.sleep)
+        )
         watchers = (self._sessions.look, self._sessions.cut_departed, self._sessions.wake_forgotten)
         self.threads += [hub.spawn(work) for work in (self._loop, self._tick, *watchers)]
         self.threads.append(hub.spawn(serve_api, self._settings.api, api))

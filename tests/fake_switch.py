@@ -132,7 +132,10 @@ class FakeSwitch:
         elif kind == Type.BARRIER_REQUEST:
             yield message(Type.BARRIER_REPLY, xid)
         elif kind == Type.MULTIPART_REQUEST:
-            yield from self._parts(struct.unpack_from("!H", sent, 8)[0], xid)
+            kind, cookie, mask = struct.unpack_from("!H", sent, 8)[0], 0, 0
+            if kind == Multipart.FLOW:
+                cookie, mask = struct.unpack_from("!QQ", sent, 32)
+            yield from self._parts(kind, xid, cookie, mask)
         elif kind == Type.BUNDLE_ADD:
             (bundle,) = struct.unpack_from("!I", sent, 8)
             if bundle not in self._bundles:
@@ -160,9 +163,13 @@ class FakeSwitch:
             self.tables = draft  # all or nothing
         return message(Type.BUNDLE_CONTROL, xid, struct.pack("!IHH", bundle, control + 1, flags))
 
-    def _parts(self, kind: int, xid: int) -> Iterator[bytes]:
+    def _parts(self, kind: int, xid: int, cookie: int, mask: int) -> Iterator[bytes]:
         if kind == Multipart.FLOW:
-            entries = [encode_flow_stats(key, flow) for key, flow in self.tables.flows.items()]
+            entries = [
+                encode_flow_stats(key, flow)
+                for key, flow in self.tables.flows.items()
+                if flow.cookie & mask == cookie & mask
+            ]
         elif kind == Multipart.GROUP_DESC:
             entries = [
                 struct.pack("!HBxI", 8 + len(buckets), group_kind, number) + buckets

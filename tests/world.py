@@ -2,17 +2,20 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from controller.openflow.conversation import Conversation
-from controller.openflow.encode import to_wire
+from controller.openflow.encode import flow_to_wire, to_wire
+from controller.openflow.messages import meter_to_wire
 from controller.policy.model import PortRef
 from controller.pools.conntrack import Connection
 from controller.render import Settings
-from controller.runtime import Runtime, Surroundings
+from controller.runtime import Encoder, Runtime, Surroundings
 from controller.store import AcceptedPolicy, StoreError
+from controller.suspicion.allow import Allowance
+from controller.suspicion.decision import Decision
 from controller.sync.outcomes import Outcome
 from controller.sync.plan import Plan
 from controller.telemetry.journal import Journal
@@ -21,6 +24,9 @@ from tests.fake_switch import FakeSwitch
 POLICIES = Path(__file__).parents[1] / "policies"
 DEMO = (POLICIES / "demo.yaml").read_text(encoding="utf-8")
 
+ENCODER = Encoder(to_wire, flow_to_wire, meter_to_wire)
+UTC = 1_790_000_000.0  # the wall clock when a world begins
+
 
 class MemoryStore:
     """Keeps what a disk would keep; refuses while `failure` says why."""
@@ -28,6 +34,8 @@ class MemoryStore:
     def __init__(self) -> None:
         self.policies: list[AcceptedPolicy] = []
         self.paths: set[str] = set()
+        self.kept_decisions: dict[int, Decision] = {}
+        self.kept_allowances: dict[int, Allowance] = {}
         self.failure = ""
 
     def last_policy(self) -> AcceptedPolicy | None:
@@ -46,6 +54,26 @@ class MemoryStore:
     def set_drained(self, path: str, is_drained: bool) -> None:
         self._refuse_on_failure()
         (self.paths.add if is_drained else self.paths.discard)(path)
+
+    def decisions(self) -> list[Decision]:
+        return list(self.kept_decisions.values())
+
+    def change_decisions(self, put: Sequence[Decision], ended: Sequence[Decision]) -> None:
+        self._refuse_on_failure()
+        self.kept_decisions |= {each.number: each for each in put}
+        for each in ended:
+            self.kept_decisions.pop(each.number, None)
+
+    def allowances(self) -> list[Allowance]:
+        return list(self.kept_allowances.values())
+
+    def put_allowance(self, allowance: Allowance) -> None:
+        self._refuse_on_failure()
+        self.kept_allowances[allowance.number] = allowance
+
+    def delete_allowance(self, number: int) -> None:
+        self._refuse_on_failure()
+        self.kept_allowances.pop(number, None)
 
     def _refuse_on_failure(self) -> None:
         if self.failure:
@@ -78,6 +106,9 @@ class FakeChannel:
     def forget(self, connections: tuple[Connection, ...]) -> None:
         self.forgotten += connections
 
+    def ask_hits(self, table: int, cookie: int) -> None:
+        self.due += self._conversation.ask_hits(table, cookie)
+
     def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
         self.woken.append((port, connection))
 
@@ -98,7 +129,7 @@ class World:
         self.published: list[Mapping[str, Settings]] = []
         self.publish_failure: OSError | None = None
         self._journal = io.StringIO()
-        self.runtime = Runtime(Surroundings(to_wire, self._publish, self.store, Journal(self._journal)))
+        self.runtime = Runtime(Surroundings(ENCODER, self._publish, self.store, Journal(self._journal)))
 
     def _publish(self, settings: Mapping[str, Settings]) -> None:
         if self.publish_failure:

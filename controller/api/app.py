@@ -4,34 +4,23 @@ Every request is carried out by the runtime's one loop, through `ask`. Errors
 are JSON objects with `errors`: a list of texts with place and remedy.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import falcon
 
-from controller import reports
+from controller.api.decisions import add_routes
+from controller.api.outside import Ask, Outside
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.pools.health import Report
 from controller.pools.roster import UnknownMember
+from controller.reports import edge as reports
 from controller.runtime import Runtime
 from controller.store import StoreError
 from controller.topology.homes import moved_homes
 
-T = TypeVar("T")
-Ask = Callable[[Callable[[Runtime], T]], T]
 _LONGEST_DETAIL = 200
 _LARGEST_BODY_BYTES = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """What resources need besides the runtime."""
-
-    now: Callable[[], float]
-    packet_ins: Mapping[int, int]
-    count_sessions: Callable[[], Mapping[str, int] | None]  # by member's MAC; None: cannot be counted here
 
 
 def build_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
@@ -44,6 +33,7 @@ def build_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     app.add_route("/v1/pools", _Pools(ask, outside))
     app.add_route("/v1/members/{name}", _Member(ask, outside))
     app.add_route("/v1/members/{name}/health", _Health(ask, outside))
+    add_routes(app, ask, outside)
     app.add_error_handler(PolicyErrors, _refuse)
     app.add_error_handler(UnknownMember, _unknown)
     app.add_error_handler(CompileError, _refuse)

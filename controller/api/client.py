@@ -44,6 +44,12 @@ class ApiClient:
     def post(self, path: str, value: object) -> Any:
         return self._request("POST", path, json.dumps(value).encode())
 
+    def put(self, path: str, value: object) -> Any:
+        return self._request("PUT", path, json.dumps(value).encode())
+
+    def delete(self, path: str) -> Any:
+        return self._request("DELETE", path, None)
+
     def explain(self, what: str) -> Any:
         return self.get(f"/v1/explain/{quote(what, safe='')}")
 

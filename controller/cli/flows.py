@@ -10,7 +10,7 @@ from controller.compiler.compile import compile_policy
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.policy.parse import read_policy
-from controller.reports import show_flows
+from controller.reports.edge import show_flows
 
 
 def add_parser(subparsers: Subparsers) -> None:

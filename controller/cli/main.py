@@ -10,7 +10,20 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from controller.cli import apply, check, doctor, explain, flows, lab, plan, pool, schema, status
+from controller.cli import (
+    allow,
+    apply,
+    check,
+    decisions,
+    doctor,
+    explain,
+    flows,
+    lab,
+    plan,
+    pool,
+    schema,
+    status,
+)
 
 _EPILOG = """\
 a first sitting:
@@ -20,6 +33,7 @@ a first sitting:
   postern status                      which revision is confirmed on which switches
   postern plan new.yaml               what would change; postern apply new.yaml does it
   postern explain 0x9057...           which line of the policy asked for this flow
+  postern explain 198.51.100.66       what is known of a source, and what follows
 
 exit codes: 0 good, 1 something is wrong (said on standard error), 2 wrong usage
 """
@@ -34,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"postern {version('postern')}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (doctor, check, schema, lab, status, plan, apply, explain, flows, pool):
+    for module in (doctor, check, schema, lab, status, plan, apply, explain, flows, pool, decisions, allow):
         module.add_parser(subparsers)
     return parser
 

@@ -10,11 +10,20 @@ from controller.openflow import messages, replies
 from controller.openflow.encode import encode_bundle, encode_commit, encode_discard, installed_state
 from controller.openflow.messages import BundleControl, Multipart, Type
 from controller.openflow.replies import InstalledFlow, InstalledGroup
-from controller.sync.outcomes import Outcome, PlanConfirmed, PlanRefused, Port, PortChanged, SwitchRead
+from controller.sync.outcomes import (
+    FlowsCounted,
+    Outcome,
+    PlanConfirmed,
+    PlanRefused,
+    Port,
+    PortChanged,
+    SwitchRead,
+)
 from controller.sync.plan import Plan
 from controller.sync.state import WireMeter
 
 _OWN_XIDS = 0x8000_0000  # keeps clear of the framework's own transaction ids
+_MOST_COUNTING = 1_000  # requests for counts at once; older ones are given up
 _ERROR_NAMES = {
     1: "bad request",
     2: "bad action",
@@ -66,6 +75,7 @@ class Conversation:
         self._next_xid = _OWN_XIDS
         self._reading: _Reading | None = None
         self._sending: _Sending | None = None
+        self._counting: dict[int, tuple[int, int]] = {}  # cookie and packets so far, by the request's xid
 
     def ask_state(self, attempt: int) -> list[bytes]:
         """Return the requests whose replies together become a `SwitchRead`."""
@@ -85,6 +95,14 @@ class Conversation:
         self._reading, self._sending = None, _Sending(attempt, xid, bundle_id, plan)
         return encode_bundle(plan, xid, bundle_id)
 
+    def ask_hits(self, table: int, cookie: int) -> list[bytes]:
+        """Return the request whose reply becomes `FlowsCounted`."""
+        xid = self._xid()
+        if len(self._counting) >= _MOST_COUNTING:
+            del self._counting[next(iter(self._counting))]
+        self._counting[xid] = (cookie, 0)
+        return [messages.request_flows_of(xid, table, cookie)]
+
     def take_outgoing(self) -> list[bytes]:
         """Return messages that have become due, once."""
         due, self._outgoing = self._outgoing, []
@@ -96,6 +114,8 @@ class Conversation:
         if kind == Type.PORT_STATUS:
             reason, port = replies.parse_port_status(buffer)
             return PortChanged(port, was_deleted=reason == 1)
+        if kind == Type.MULTIPART_REPLY and xid in self._counting:
+            return self._receive_count(xid, buffer)
         if kind == Type.MULTIPART_REPLY:
             return self._receive_part(xid, buffer)
         if self._sending and xid == self._sending.xid:
@@ -105,6 +125,15 @@ class Conversation:
     def _xid(self) -> int:
         self._next_xid = _OWN_XIDS | ((self._next_xid + 1) & ~_OWN_XIDS)
         return self._next_xid
+
+    def _receive_count(self, xid: int, buffer: bytes) -> FlowsCounted | None:
+        part = replies.parse_multipart(buffer)
+        cookie, packets = self._counting.pop(xid)
+        packets += sum(flow.packets for flow in replies.parse_flows(part.body))
+        if part.has_more:
+            self._counting[xid] = (cookie, packets)
+            return None
+        return FlowsCounted(cookie, packets)
 
     def _receive_part(self, xid: int, buffer: bytes) -> SwitchRead | None:
         reading = self._reading

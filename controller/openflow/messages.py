@@ -182,6 +182,13 @@ def request_flows(xid: int) -> bytes:
     return message(Type.MULTIPART_REQUEST, xid, body)
 
 
+def request_flows_of(xid: int, table: int, cookie: int) -> bytes:
+    """Ask for the flows of a table that have a cookie (7.3.5.2)."""
+    body = struct.pack("!HH4x", Multipart.FLOW, 0)
+    body += struct.pack("!B3xII4xQQ", table, _ANY, _ANY, cookie, 2**64 - 1) + _encode_match(b"")
+    return message(Type.MULTIPART_REQUEST, xid, body)
+
+
 def request_groups(xid: int) -> bytes:
     return message(Type.MULTIPART_REQUEST, xid, struct.pack("!HH4x", Multipart.GROUP_DESC, 0))
 

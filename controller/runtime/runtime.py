@@ -22,6 +22,8 @@ from controller.pools.roster import Roster
 from controller.render import Settings, render_gateways
 from controller.runtime.departures import Departures
 from controller.runtime.empty_pools import EmptyPools
+from controller.runtime.encoding import Encoder
+from controller.runtime.suspicion import Suspicion
 from controller.runtime.switches import Channel, Switches
 from controller.runtime.trunks import TrunkWatch
 from controller.store import Store, StoreError
@@ -36,7 +38,7 @@ from controller.topology.homes import moved_homes
 class Surroundings:
     """Everything outside: given once, at start."""
 
-    encode: Callable[[SwitchState], WireState]
+    encoder: Encoder
     publish: Callable[[Mapping[str, Settings]], None]  # may raise OSError
     store: Store
     journal: Journal
@@ -64,12 +66,16 @@ class Runtime:
         self.trunks = TrunkWatch(surroundings.journal, self.switches)
         self.departures = Departures(surroundings.journal, self.switches)
         self.empty_pools = EmptyPools(surroundings.journal)
+        self.suspicion = Suspicion(
+            surroundings.store, surroundings.journal, self.switches, surroundings.encoder
+        )
         self._compiled_for = ALL_IS_WELL
 
-    def start(self, now: float, file: str, text: str) -> None:
+    def start(self, now: float, utc: float, file: str, text: str) -> None:
         """Take up the policy of the operator's file, or, if that is bad, the last good one."""
         self._world.journal.write(Event.CONTROLLER_STARTED, policy=file)
         last = self._world.store.last_policy()
+        self.suspicion.load(now, utc)
         try:
             self.submit(now, file, text)
         except (PolicyErrors, CompileError) as error:
@@ -164,7 +170,9 @@ class Runtime:
     def plan_for(self, name: str, desired: SwitchState) -> Plan:
         """Return what would be sent to a switch if `desired` were accepted."""
         record = self.switches.by_name().get(name)
-        return difference(self._world.encode(desired), record.session.installed if record else WireState())
+        return difference(
+            self._world.encoder.state(desired), record.session.installed if record else WireState()
+        )
 
     def on_connected(self, now: float, dpid: int, channel: Channel) -> None:
         self.switches.on_connected(now, dpid, channel)
@@ -189,6 +197,7 @@ class Runtime:
         if self.accepted is not None:
             self.trunks.on_tick(now, self.accepted.policy)
         self._on_members(now, self.roster.on_tick(now))
+        self.suspicion.on_tick(now)
         self.switches.on_tick(now)
 
     def _prepare(self, file: str, text: str) -> tuple[Policy, Mapping[str, SwitchState]]:
@@ -207,6 +216,7 @@ class Runtime:
         for text in moved_homes(self.accepted.policy, policy) if self.accepted else ():
             self._world.journal.write(Event.HOME_MOVED, reason=text)
         self.switches.match(now, policy)
+        self.suspicion.on_policy(now, policy)
         return self._set_desired(now, Accepted(revision, file, carried, states, self._encode(states)))
 
     def _compile(self, policy: Policy) -> Mapping[str, SwitchState]:
@@ -230,7 +240,7 @@ class Runtime:
         return carried if leaving else policy
 
     def _encode(self, states: Mapping[str, SwitchState]) -> Mapping[str, WireState]:
-        return {name: self._world.encode(state) for name, state in states.items()}
+        return {name: self._world.encoder.state(state) for name, state in states.items()}
 
     def _set_desired(self, now: float, accepted: Accepted) -> Accepted:
         self.accepted = accepted

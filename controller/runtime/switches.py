@@ -4,15 +4,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from controller.ids import cookie_of
+from controller.pipeline.tables import Table
 from controller.policy.model import Policy, PortRef
 from controller.pools.conntrack import Connection
-from controller.sync.outcomes import Outcome, PlanConfirmed, PlanRefused, Port, PortChanged, SwitchRead
+from controller.sync.outcomes import (
+    FlowsCounted,
+    Outcome,
+    PlanConfirmed,
+    PlanRefused,
+    Port,
+    PortChanged,
+    SwitchRead,
+)
 from controller.sync.overlay import Patch
 from controller.sync.plan import Plan
 from controller.sync.session import Command, Phase, ReadSwitch, SendPlan, SwitchSession
 from controller.sync.state import WireState
 from controller.telemetry.journal import Event, Journal
 from controller.topology.ports import ports_of
+
+_MOST_HITS = 1_000  # decisions whose hits are being asked for at once
 
 
 class Channel(Protocol):
@@ -27,6 +39,9 @@ class Channel(Protocol):
 
     def forget(self, connections: tuple[Connection, ...]) -> None:
         """Have the switch forget connections."""
+
+    def ask_hits(self, table: int, cookie: int) -> None:
+        """Ask how many packets the flows with a cookie have seen."""
 
     def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
         """Have the switch send the initiator of a connection, behind a port, what it must answer."""
@@ -61,6 +76,7 @@ class Switches:
         self._journal = journal
         self.records: dict[int, SwitchRecord] = {}
         self.strangers: dict[int, Channel] = {}
+        self._hits: dict[int, dict[str, int | None]] = {}  # packets, by cookie and switch; None: not told yet
 
     def find(self, dpid: int, channel: Channel) -> SwitchRecord | None:
         """Return the record that a channel speaks for; None: a stranger, or a connection since replaced."""
@@ -115,6 +131,9 @@ class Switches:
                 self._journal.write(Event.PLAN_REFUSED, switch=record.name, reason=reason)
             case PortChanged(port, was_deleted):
                 self._note_port(record, port, was_deleted)
+            case FlowsCounted(cookie, packets):
+                if record.name in self._hits.get(cookie, {}):
+                    self._hits[cookie][record.name] = packets
         self._execute(record, commands)
         if session.confirmed_revision != before:
             revision = session.confirmed_revision
@@ -156,6 +175,32 @@ class Switches:
         for record in self.records.values():
             if not record.session.overlay.is_settled:
                 self._execute(record, record.session.on_overlay(now))
+
+    @property
+    def is_settled(self) -> bool:
+        """Say whether every switch that answers carries out all that was patched."""
+        connected = [record for record in self.records.values() if record.channel is not None]
+        return all(record.is_in_step and record.session.overlay.is_settled for record in connected)
+
+    def ask_hits(self, number: int) -> None:
+        """Ask the switches how often a decision was hit; `hits` says what they answered."""
+        cookie = cookie_of(f"decisions.{number}")
+        if len(self._hits) >= _MOST_HITS:
+            del self._hits[next(iter(self._hits))]
+        self._hits[cookie] = {}
+        for record in self.records.values():
+            if record.channel is not None:
+                self._hits[cookie][record.name] = None
+                record.channel.ask_hits(Table.SUSPICION, cookie)
+
+    def hits(self, number: int) -> dict[str, int] | None:
+        """Return packets by switch once all that were asked have answered, once."""
+        cookie = cookie_of(f"decisions.{number}")
+        told = {name: packets for name, packets in self._hits.get(cookie, {}).items() if packets is not None}
+        if len(told) < len(self._hits.get(cookie, {})):
+            return None
+        self._hits.pop(cookie, None)
+        return told
 
     def ports_down(self, policy: Policy) -> Iterator[PortRef]:
         """Ports of the policy that were down or missing when their switch was last heard of."""

@@ -1,7 +1,11 @@
 """What survives a restart. One interface; SQLite is the default."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from controller.suspicion.allow import Allowance
+from controller.suspicion.decision import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,21 @@ class Store(Protocol):
 
     def set_drained(self, path: str, is_drained: bool) -> None:
         """Keep that a member is drained, or is not any more. Raise `StoreError`."""
+
+    def decisions(self) -> Iterable[Decision]:
+        """Return every decision that was kept, also those that have ended since."""
+
+    def change_decisions(self, put: Sequence[Decision], ended: Sequence[Decision]) -> None:
+        """Keep some decisions and forget others, all or nothing. Raise `StoreError`."""
+
+    def allowances(self) -> Iterable[Allowance]:
+        """Return the allow-list."""
+
+    def put_allowance(self, allowance: Allowance) -> None:
+        """Raise `StoreError`."""
+
+    def delete_allowance(self, number: int) -> None:
+        """Raise `StoreError`."""
 
 
 class StoreError(Exception):

@@ -1,9 +1,15 @@
 """The store in one SQLite file. Every call is one transaction; a full disk loses nothing accepted."""
 
+import json
 import sqlite3
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 
 from controller.store import AcceptedPolicy, StoreError
+from controller.suspicion.allow import Allowance
+from controller.suspicion.decision import Decision
+from controller.suspicion.reading import read_wish, show_wish
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS policies (
@@ -15,6 +21,19 @@ CREATE TABLE IF NOT EXISTS policies (
 CREATE TABLE IF NOT EXISTS drained (
     path TEXT PRIMARY KEY,
     since TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+) STRICT;
+CREATE TABLE IF NOT EXISTS decisions (
+    number INTEGER PRIMARY KEY,
+    since REAL NOT NULL,
+    until REAL NOT NULL,
+    wish TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS allowances (
+    number INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    comment TEXT NOT NULL,
+    since REAL NOT NULL,
+    until REAL NOT NULL
 ) STRICT;
 """
 
@@ -28,6 +47,8 @@ class SqliteStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
+            # A crash of the machine may cost the last changes, never the file (SQLite's manual, WAL).
+            self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
@@ -57,10 +78,41 @@ class SqliteStore:
         else:
             self._execute("DELETE FROM drained WHERE path = ?", path)
 
+    def decisions(self) -> Iterator[Decision]:
+        for number, since, until, wish in self._execute("SELECT number, since, until, wish FROM decisions"):
+            yield Decision(number, read_wish(json.loads(wish)), since, until)
+
+    def change_decisions(self, put: Sequence[Decision], ended: Sequence[Decision]) -> None:
+        rows = [(each.number, each.since, each.until, json.dumps(show_wish(each.wish))) for each in put]
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany("INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?)", rows)
+                gone = [(each.number,) for each in ended]
+                self._connection.executemany("DELETE FROM decisions WHERE number = ?", gone)
+                self._connection.execute("COMMIT")
+            except sqlite3.Error:
+                self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: {error}; remedy: {_remedy(error)}") from error
+
+    def allowances(self) -> Iterator[Allowance]:
+        columns = "number, source, comment, since, until"
+        for number, source, comment, since, until in self._execute(f"SELECT {columns} FROM allowances"):
+            yield Allowance(number, ip_network(source), comment, since, until)
+
+    def put_allowance(self, allowance: Allowance) -> None:
+        values = (str(allowance.source), allowance.comment, allowance.since, allowance.until)
+        self._execute("INSERT OR REPLACE INTO allowances VALUES (?, ?, ?, ?, ?)", allowance.number, *values)
+
+    def delete_allowance(self, number: int) -> None:
+        self._execute("DELETE FROM allowances WHERE number = ?", number)
+
     def close(self) -> None:
         self._connection.close()
 
-    def _execute(self, statement: str, *values: str) -> sqlite3.Cursor:
+    def _execute(self, statement: str, *values: str | float) -> sqlite3.Cursor:
         try:
             return self._connection.execute(statement, values)
         except sqlite3.Error as error:

@@ -3,9 +3,11 @@
 from ipaddress import ip_network
 from typing import Any
 
+from controller.policy.evidence import EVIDENCE
 from controller.policy.model import Action, Network, OpenSessions, Protocol
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision, Scope, Wish
+from controller.suspicion.scores import Evidence
 
 _LONGEST_TEXT = 200
 _LONGEST_NAME = 80
@@ -72,6 +74,36 @@ def show_wish(wish: Wish) -> Json:
         "simulated": wish.is_simulated,
         "sessions": wish.sessions.value,
     }
+
+
+def read_evidence(media: object) -> Evidence:
+    """Return one fact about a source. Raise `BadInput`."""
+    if not isinstance(media, dict):
+        raise BadInput("evidence is an object", 'send {"kind": "auth-failure", "source": "198.51.100.66"}')
+    kind = _text(media, "kind")
+    if kind not in EVIDENCE:
+        raise BadInput(f"kind {kind!r} is unknown", f"write one of {', '.join(EVIDENCE)}")
+    protocol = _text(media, "protocol") or _text(media, "transport")
+    source = read_source(media.get("source"))
+    if source.prefixlen != source.max_prefixlen:
+        raise BadInput(f"source {source} is no single address", "write 198.51.100.66")
+    return Evidence(
+        kind,
+        source.network_address,
+        tenant=_text(media, "tenant"),
+        destination=_text(media, "destination"),
+        port=int(_number(media, "port", 0, 0, 65_535)),
+        protocol=_choice(Protocol, "protocol", protocol) if protocol else None,
+        detail=_printable(media.get("detail")),
+        trace=_text(media, "trace"),
+        count=int(_number(media, "count", 1, 1, 1_000)),
+    )
+
+
+def _printable(value: object) -> str:
+    """Return an attacker's text so that it can be shown: escaped, and cut."""
+    text = value if isinstance(value, str) else ""
+    return text[:_LONGEST_TEXT].encode("unicode_escape").decode("ascii")[:_LONGEST_TEXT]
 
 
 def show_decision(decision: Decision) -> Json:

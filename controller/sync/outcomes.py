@@ -39,4 +39,12 @@ class PortChanged:
     was_deleted: bool
 
 
-Outcome = SwitchRead | PlanConfirmed | PlanRefused | PortChanged
+@dataclass(frozen=True, slots=True)
+class FlowsCounted:
+    """How many packets the flows with a cookie have seen."""
+
+    cookie: int
+    packets: int
+
+
+Outcome = SwitchRead | PlanConfirmed | PlanRefused | PortChanged | FlowsCounted

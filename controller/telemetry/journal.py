@@ -37,6 +37,14 @@ class Event(StrEnum):
     MEMBER_LEFT = "MemberLeft"
     POOL_BECAME_EMPTY = "PoolBecameEmpty"  # takes nobody: empty, full or joining; with the consequences
     POOL_CAME_BACK = "PoolCameBack"
+    DECISION_MADE = "DecisionMade"
+    DECISION_ENDED = "DecisionEnded"
+    MANY_DECISIONS_CHANGED = "ManyDecisionsChanged"
+    DECISIONS_REFUSED = "DecisionsRefused"
+    DECISIONS_NOT_STORED = "DecisionsNotStored"
+    SOURCE_ALLOWED = "SourceAllowed"
+    ALLOWANCE_ENDED = "AllowanceEnded"
+    SOURCE_SUSPECTED = "SourceSuspected"  # its score reached a level
     SESSIONS_NOT_COUNTED = "SessionsNotCounted"
     BAD_MESSAGE_RECEIVED = "BadMessageReceived"
     GATEWAYS_NOT_PUBLISHED = "GatewaysNotPublished"

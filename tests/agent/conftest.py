@@ -19,6 +19,7 @@ import pytest
 from controller.pools.health import Health, Opinion
 from tests.api.conftest import Northbound
 from tests.setup.clamd import SIGNATURES, Clamd
+from tests.world import UTC
 
 ROOT = Path(__file__).parents[2]
 StartClamd = Callable[..., Clamd]
@@ -50,7 +51,7 @@ class Watched:
         self._directory = directory
         self._northbound = Northbound()
         self._begun = time.monotonic()
-        self._northbound.world.runtime.start(0.0, "policy.yaml", policy)
+        self._northbound.world.runtime.start(0.0, UTC, "policy.yaml", policy)
         self._server = _UnixServer(str(self.socket), _Quiet)  # type: ignore[arg-type]
         self._server.set_app(self._answer)
         self._agents: list[subprocess.Popen[str]] = []

@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 from falcon import testing
 
-from controller.api.app import Outside, build_app
+from controller.api.app import build_app
+from controller.api.outside import Outside
 from controller.runtime import Runtime
-from tests.world import DEMO, FakeChannel, World
+from tests.world import DEMO, UTC, FakeChannel, World
 
 
 class Northbound:
@@ -16,12 +17,19 @@ class Northbound:
         self.world = World()
         self.channel: FakeChannel | None = None
         self.sessions: dict[str, int] | None = None
-        outside = Outside(lambda: self.world.now, {1: 3}, lambda: self.sessions)
+        outside = Outside(
+            lambda: self.world.now, {1: 3}, lambda: self.sessions, lambda: UTC + self.world.now, self._sleep
+        )
         self.app = build_app(self._ask, outside)
         self.http = testing.TestClient(self.app)
 
+    def _sleep(self, seconds: float) -> None:
+        self.world.now += seconds
+        if self.channel is not None:
+            self.world.settle(self.channel)
+
     def start(self) -> None:
-        self.world.runtime.start(0.0, "demo.yaml", DEMO)
+        self.world.runtime.start(0.0, UTC, "demo.yaml", DEMO)
 
     def connect(self) -> FakeChannel:
         self.channel = self.world.connect()

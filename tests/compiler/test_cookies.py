@@ -10,7 +10,7 @@ from controller.ids import is_ours
 from controller.pipeline.flows import Flow
 from controller.policy.model import Policy
 from controller.policy.parse import parse_policy
-from controller.reports import explain_cookie, place_of
+from controller.reports.edge import explain_cookie, place_of
 from controller.runtime import Accepted
 from tests.compiler.conftest import POLICIES
 

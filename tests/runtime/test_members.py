@@ -3,7 +3,7 @@
 import pytest
 
 from controller.pools.health import Report
-from tests.world import DEMO, FakeChannel, World
+from tests.world import DEMO, UTC, FakeChannel, World
 
 REGROUPED = "0 flows put, 0 deleted; groups: 0 new, 1 changed, 0 deleted"
 
@@ -11,7 +11,7 @@ REGROUPED = "0 flows put, 0 deleted; groups: 0 new, 1 changed, 0 deleted"
 @pytest.fixture
 def world() -> World:
     world = World()
-    world.runtime.start(world.now, "demo.yaml", DEMO)
+    world.runtime.start(world.now, UTC, "demo.yaml", DEMO)
     return world
 
 

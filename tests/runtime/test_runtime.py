@@ -12,7 +12,7 @@ from controller.store import StoreError
 from controller.sync.outcomes import Port, PortChanged
 from controller.sync.session import REPLY_TIMEOUT_S, RETRY_S, Phase
 from tests.fake_switch import FakeSwitch, HeldFlow
-from tests.world import DEMO, FakeChannel, MemoryStore, World
+from tests.world import DEMO, UTC, FakeChannel, MemoryStore, World
 
 BAD = DEMO.replace("mode: proxy", "mode: magic")
 WITHOUT_GLOBEX = DEMO[: DEMO.index("  # Mail for globex")] + DEMO[DEMO.index("pools:") :]
@@ -22,7 +22,7 @@ LESS_WEB = DEMO.replace("ports: [80]", "ports: [8080]")
 @pytest.fixture
 def world() -> World:
     world = World()
-    world.runtime.start(world.now, "demo.yaml", DEMO)
+    world.runtime.start(world.now, UTC, "demo.yaml", DEMO)
     return world
 
 
@@ -80,7 +80,7 @@ def test_rules_that_contradict_change_nothing(world: World, monkeypatch: pytest.
 
 def test_a_restart_with_a_bad_file_keeps_the_last_good_policy_and_says_why(world: World) -> None:
     again = World(world.store)
-    again.runtime.start(again.now, "demo.yaml", BAD)
+    again.runtime.start(again.now, UTC, "demo.yaml", BAD)
     assert again.runtime.accepted is not None
     assert again.runtime.accepted.revision == 1
     assert {tenant.name for tenant in again.runtime.accepted.policy.tenants} == {"acme", "globex"}
@@ -92,14 +92,14 @@ def test_a_restart_with_a_bad_file_keeps_the_last_good_policy_and_says_why(world
 def test_a_first_start_with_a_bad_file_fails_with_the_reason() -> None:
     world = World()
     with pytest.raises(PolicyErrors, match="mode"):
-        world.runtime.start(world.now, "demo.yaml", BAD)
+        world.runtime.start(world.now, UTC, "demo.yaml", BAD)
     assert world.runtime.accepted is None
 
 
 def test_a_restarted_controller_sends_nothing_to_a_switch_that_kept_its_tables(world: World) -> None:
     switch = connected(world).switch
     again = World(world.store)
-    again.runtime.start(again.now, "demo.yaml", DEMO)
+    again.runtime.start(again.now, UTC, "demo.yaml", DEMO)
     channel = connected(again, switch)
     assert channel.asked == ["read"]
     assert again.events("RevisionConfirmed") == [{"switch": "s1", "revision": 1}]
@@ -244,7 +244,7 @@ def test_a_store_that_fails_at_the_start_stops_the_start() -> None:
     store.failure = "disk full"
     world = World(store)
     with pytest.raises(StoreError, match="disk full"):
-        world.runtime.start(world.now, "demo.yaml", DEMO)
+        world.runtime.start(world.now, UTC, "demo.yaml", DEMO)
 
 
 def test_gateways_that_cannot_be_told_do_not_keep_the_switches_from_it(world: World) -> None:
@@ -311,7 +311,7 @@ def test_a_drained_member_stays_drained_after_a_restart(world: World) -> None:
     world.runtime.drain(world.now, "proxy1", True)
     world.settle(channel)
     again = World(world.store)
-    again.runtime.start(again.now, "demo.yaml", DEMO)
+    again.runtime.start(again.now, UTC, "demo.yaml", DEMO)
     assert again.runtime.roster.resting == {"pools.proxies.members.proxy1"}
     assert connected(again, channel.switch).asked == ["read"]
 

@@ -9,7 +9,7 @@ from controller.policy.model import PortRef
 from controller.pools.conntrack import Connection
 from controller.sync.outcomes import Port, PortChanged
 from tests.fake_switch import FakeSwitch
-from tests.world import POLICIES, FakeChannel, World
+from tests.world import POLICIES, UTC, FakeChannel, World
 
 RING = (POLICIES / "ring.yaml").read_text(encoding="utf-8")
 
@@ -19,7 +19,7 @@ class Ring(World):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runtime.start(self.now, "ring.yaml", RING)
+        self.runtime.start(self.now, UTC, "ring.yaml", RING)
         self.channels: dict[int, FakeChannel] = {}
         for dpid in (1, 2, 3, 4):
             self.channels[dpid] = self.connect(dpid, FakeSwitch(ports=12))

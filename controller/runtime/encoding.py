@@ -1,0 +1,14 @@
+"""How flows become what a switch is sent: given to the runtime by who knows OpenFlow's bytes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from controller.pipeline.flows import Flow, Meter, SwitchState
+from controller.sync.state import WireFlow, WireMeter, WireState
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    state: Callable[[SwitchState], WireState]
+    flow: Callable[[Flow], WireFlow]
+    meter: Callable[[Meter], WireMeter]

@@ -1,0 +1,227 @@
+"""Decisions and allowances: kept, stored, and carried out on the switches, each change for itself.
+
+A disk that refuses is told of and stops nothing: what is decided holds until the next start.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from controller.compiler.decisions import Ask, Enforcement
+from controller.policy.model import Action, Network, OpenSessions, Policy
+from controller.runtime.encoding import Encoder
+from controller.runtime.switches import Switches
+from controller.store import Store, StoreError
+from controller.suspicion.allow import Allowance, AllowList
+from controller.suspicion.decision import Scope, Wish
+from controller.suspicion.guard import Guard
+from controller.suspicion.ledger import Caps, Ledger, Outcome
+from controller.suspicion.scores import Evidence, Scores
+from controller.sync.overlay import Patch
+from controller.sync.state import WireKey
+from controller.telemetry.journal import Event, Journal
+
+_MOST_TOLD = 20  # decisions that have a line of their own in the journal; of more, the count is told
+
+
+@dataclass(frozen=True, slots=True)
+class Enforced:
+    """What stands on which switch for one decision or allowance."""
+
+    keys: Mapping[str, tuple[WireKey, ...]] = field(default_factory=dict)
+    meters: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+class Suspicion:
+    def __init__(self, store: Store, journal: Journal, switches: Switches, encoder: Encoder) -> None:
+        self._store = store
+        self._journal = journal
+        self._switches = switches
+        self._encoder = encoder
+        self.ledger = Ledger()
+        self.allowed = AllowList()
+        self.scores = Scores()
+        self.to_cut: dict[Scope, None] = {}  # whose open sessions are yet to be cut
+        self.evicted = 0
+        self.refused = 0
+        self._guard: Guard | None = None
+        self._enforcement: Enforcement | None = None
+        self._enforced: dict[Scope | Network, Enforced] = {}
+
+    def load(self, now: float, utc: float) -> None:
+        """Take up what survived a restart; what ended meanwhile is gone."""
+        due = []
+        for decision in self._store.decisions():
+            if decision.until > utc:
+                self.ledger.restore(decision, now + decision.until - utc)
+            else:
+                due.append(decision)
+        self._keep(lambda: self._store.change_decisions([], due))
+        for allowance in self._store.allowances():
+            self.allowed.restore(allowance, now + allowance.until - utc)
+
+    def on_policy(self, now: float, policy: Policy) -> None:
+        """Withdraw what the policy forbids; make all flows anew if they would be others."""
+        levels = policy.suspicion
+        self.ledger.caps = Caps(levels.cap, levels.cap_of_origin, levels.cap_of_tenant)
+        self.scores.policy = levels
+        self._guard = Guard(policy)
+        before, self._enforcement = self._enforcement, Enforcement(policy)
+        self._take_up(now, self.ledger.withdraw(self._guard), "withdrawn: the policy forbids them now")
+        if before is None or before.footprint != self._enforcement.footprint:
+            self._carry_out(list(self.ledger.scopes()))
+            for allowance in self.allowed.by_number.values():
+                self._put(allowance.source, self._enforcement.of_allowance(allowance))
+        self._switches.settle(now)
+
+    def add(self, now: float, utc: float, wishes: Sequence[Wish]) -> Outcome:
+        assert self._guard is not None  # there is no API before there is a policy
+        return self._take_up(now, self.ledger.add(now, utc, wishes, self._guard))
+
+    def on_evidence(self, now: float, utc: float, evidence: Sequence[Evidence]) -> None:
+        """Take facts about sources; decide what the policy wants done about them."""
+        assert self._guard is not None
+        wishes = []
+        for found in self.scores.on_evidence(now, evidence):
+            covering = self.allowed.covering(found.source)
+            self._journal.write(
+                Event.SOURCE_SUSPECTED,
+                source=str(found.source),
+                score=round(found.score, 1),
+                level=found.level,
+                allowed=covering.number if covering else None,
+            )
+            if covering is None:
+                wishes.append(found.wish)
+        if wishes:
+            self.add(now, utc, wishes)
+
+    def owner(self, source: Network) -> str:
+        """Return whose addresses, of those behind the edge, a source touches; empty: nobody's."""
+        return self._guard.owner(source) if self._guard else ""
+
+    def replace_origin(self, now: float, utc: float, origin: str, wishes: Sequence[Wish]) -> Outcome:
+        """Make the decisions of an origin exactly these."""
+        assert self._guard is not None
+        return self._take_up(now, self.ledger.replace_origin(now, utc, origin, wishes, self._guard))
+
+    def delete(self, now: float, numbers: Iterable[int]) -> Outcome:
+        return self._take_up(now, self.ledger.delete(numbers), "deleted")
+
+    def on_tick(self, now: float) -> None:
+        self._take_up(now, self.ledger.expire(now), "expired")
+        for allowance in self.allowed.expire(now):
+            self._disallow(now, allowance, "expired")
+
+    def allow(
+        self, now: float, utc: float, source: Network, comment: str, duration_s: float = 0.0
+    ) -> Allowance:
+        """Let a source pass, whatever is decided about it. No duration: for good."""
+        assert self._enforcement is not None
+        allowance = self.allowed.add(now, utc, source, comment, duration_s)
+        self._keep(lambda: self._store.put_allowance(allowance))
+        self._journal.write(Event.SOURCE_ALLOWED, allowance=allowance.number, source=str(source))
+        self._put(source, self._enforcement.of_allowance(allowance))
+        self._switches.settle(now)
+        return allowance
+
+    def disallow(self, now: float, number: int) -> Allowance | None:
+        allowance = self.allowed.delete(number)
+        if allowance:
+            self._disallow(now, allowance, "deleted")
+        return allowance
+
+    def switches_of(self, scope: Scope) -> list[str]:
+        """Return the switches that carry out the decision in force for a scope."""
+        enforced = self._enforced.get(scope)
+        return sorted(enforced.keys) if enforced else []
+
+    def keys_of(self, scope: Scope) -> Mapping[str, tuple[WireKey, ...]]:
+        """Return the flows, by switch, of the decision in force for a scope."""
+        enforced = self._enforced.get(scope)
+        return enforced.keys if enforced else {}
+
+    def _disallow(self, now: float, allowance: Allowance, why: str) -> None:
+        self._keep(lambda: self._store.delete_allowance(allowance.number))
+        self._journal.write(
+            Event.ALLOWANCE_ENDED, allowance=allowance.number, source=str(allowance.source), why=why
+        )
+        self._put(allowance.source, {})
+        self._switches.settle(now)
+
+    def _take_up(self, now: float, outcome: Outcome, why: str = "") -> Outcome:
+        """Store what has changed, tell it, and have it carried out."""
+        if outcome.accepted or outcome.ended:
+            self._keep(lambda: self._store.change_decisions(outcome.accepted, outcome.ended))
+        self._tell(outcome, why)
+        self._carry_out(outcome.changed)
+        self._note_cuts(outcome)
+        self._switches.settle(now)
+        return outcome
+
+    def _keep(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except StoreError as error:
+            self._journal.write(Event.DECISIONS_NOT_STORED, reason=str(error))
+
+    def _carry_out(self, scopes: Iterable[Scope]) -> None:
+        assert self._enforcement is not None
+        for scope in scopes:
+            decision = self.ledger.in_force(scope)
+            self._put(scope, self._enforcement.of_decision(decision) if decision else {})
+
+    def _put(self, what: Scope | Network, asks: Mapping[str, Ask]) -> None:
+        before = self._enforced.pop(what, Enforced())
+        keys: dict[str, tuple[WireKey, ...]] = {}
+        meters: dict[str, tuple[int, ...]] = {}
+        for switch in before.keys.keys() | asks.keys():
+            ask = asks.get(switch, Ask(()))
+            patch = Patch(
+                [self._encoder.flow(flow) for flow in ask.flows],
+                [self._encoder.meter(meter) for meter in ask.meters],
+                list(before.keys.get(switch, ())),
+                list(before.meters.get(switch, ())),
+            )
+            if patch.flows:
+                keys[switch] = tuple(flow.key for flow in patch.flows)
+                meters[switch] = tuple(meter.meter_id for meter in patch.meters)
+            self._switches.patch(switch, patch)
+        if keys:
+            self._enforced[what] = Enforced(keys, meters)
+
+    def _note_cuts(self, outcome: Outcome) -> None:
+        for decision in outcome.accepted:
+            wish = decision.wish
+            ends_sessions = wish.action in (Action.DECOY, Action.DROP) and not wish.is_simulated
+            if wish.sessions is OpenSessions.CUT and ends_sessions:
+                self.to_cut[wish.scope] = None
+
+    def _tell(self, outcome: Outcome, why: str) -> None:
+        self.evicted += outcome.evicted
+        self.refused += len(outcome.refused)
+        for decision in outcome.accepted[:_MOST_TOLD]:
+            wish = decision.wish
+            self._journal.write(
+                Event.DECISION_MADE,
+                decision=decision.number,
+                scope=str(wish.scope),
+                action=wish.action.value,
+                origin=wish.origin,
+                scenario=wish.scenario,
+                reason=wish.reason,
+                seconds=wish.duration_s,
+                simulated=wish.is_simulated,
+            )
+        for decision in outcome.ended[:_MOST_TOLD]:
+            scope = str(decision.wish.scope)
+            self._journal.write(Event.DECISION_ENDED, decision=decision.number, scope=scope, why=why)
+        more = {
+            "made": max(0, len(outcome.accepted) - _MOST_TOLD),
+            "ended": max(0, len(outcome.ended) - _MOST_TOLD),
+            "evicted": outcome.evicted,
+        }
+        if any(more.values()):
+            self._journal.write(Event.MANY_DECISIONS_CHANGED, **more)
+        if outcome.refused:
+            _, first = outcome.refused[0]
+            self._journal.write(Event.DECISIONS_REFUSED, count=len(outcome.refused), reason=str(first))

@@ -1,0 +1,152 @@
+"""From evidence to decisions: a score for each source, which decays, and what follows from it.
+
+Whoever owns one address of an IPv6 network mostly owns all of its /64, so that is
+the source there. Only evidence that proves its source counts towards a decision:
+unproven points are kept apart, for people to see, since anybody can forge them.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+
+from controller.policy.evidence import EVIDENCE, UNPROVEN
+from controller.policy.model import Address, Level, Network, Protocol, Suspicion
+from controller.suspicion.decision import Scope, Wish
+
+ORIGIN = "postern"
+MOST_SOURCES = 100_000
+_MOST_LINES = 20
+_IPV6_SITE = 64
+_MOST_REPEATS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One observed fact about a source."""
+
+    kind: str
+    source: Address
+    tenant: str = ""
+    destination: str = ""
+    port: int = 0
+    protocol: Protocol | None = None
+    detail: str = ""
+    trace: str = ""
+    count: int = 1
+
+    @property
+    def is_proven(self) -> bool:
+        return self.kind not in UNPROVEN
+
+
+@dataclass(slots=True)
+class Record:
+    """What is known of a source. `level`: 0, or which of the policy's levels was reached last."""
+
+    points: float = 0.0
+    unproven: float = 0.0
+    seen: float = 0.0
+    level: int = 0
+    decided_until: float = 0.0
+    offences: int = 0
+    count: int = 0
+    lines: list[tuple[float, Evidence]] = field(default_factory=list)  # the latest, with when
+
+
+@dataclass(frozen=True, slots=True)
+class Suspected:
+    """A source has reached a level; `wish`: what the edge decides."""
+
+    source: Network
+    score: float
+    level: str
+    wish: Wish
+
+
+def source_of(address: Address) -> Network:
+    """Return what one party is taken to own: an IPv4 address, an IPv6 /64."""
+    if address.version == 4:
+        return ip_network(address)
+    return ip_network((int(address) >> _IPV6_SITE << _IPV6_SITE, _IPV6_SITE))
+
+
+class Scores:
+    def __init__(self, policy: Suspicion | None = None) -> None:
+        self.policy = policy or Suspicion()
+        self.by_source: OrderedDict[Network, Record] = OrderedDict()  # who was seen last stands last
+
+    def on_evidence(self, now: float, evidence: Iterable[Evidence]) -> list[Suspected]:
+        """Count facts; return whom they make suspicious, with what is to be decided."""
+        found = []
+        for fact in evidence:
+            source = source_of(fact.source)
+            record = self._take(source)
+            self._count(now, record, fact)
+            if suspected := self._judge(now, source, record, fact):
+                found.append(suspected)
+        return found
+
+    def score_at(self, now: float, source: Network) -> tuple[float, float]:
+        """Return (proven, unproven) points of a source."""
+        record = self.by_source.get(source)
+        if record is None:
+            return 0.0, 0.0
+        left = self._decay(now - record.seen)
+        return record.points * left, record.unproven * left
+
+    def _take(self, source: Network) -> Record:
+        record = self.by_source.pop(source, None) or Record()
+        self.by_source[source] = record
+        if len(self.by_source) > MOST_SOURCES:
+            self.by_source.popitem(last=False)
+        return record
+
+    def _count(self, now: float, record: Record, fact: Evidence) -> None:
+        left = self._decay(now - record.seen) if record.count else 0.0
+        usual, _ = EVIDENCE[fact.kind]
+        weight = self.policy.weights.get(fact.kind, usual) * fact.count
+        record.points = record.points * left + (weight if fact.is_proven else 0)
+        record.unproven = record.unproven * left + (0 if fact.is_proven else weight)
+        record.seen = now
+        record.count += fact.count
+        record.lines = [*record.lines[-(_MOST_LINES - 1) :], (now, fact)]
+
+    def _judge(self, now: float, source: Network, record: Record, fact: Evidence) -> Suspected | None:
+        level, name, number = self._level(record.points)
+        if level is None:
+            return None
+        if now < record.decided_until and number <= record.level:
+            return None  # decided already; it is decided anew when that has ended
+        if now >= record.decided_until:
+            record.offences += 1
+        factor = self.policy.repeat ** min(record.offences - 1, _MOST_REPEATS)
+        duration = min(level.duration_s * factor, self.policy.longest_s)
+        record.level, record.decided_until = number, now + duration
+        return Suspected(source, record.points, name, self._wish(source, record, level, duration, fact))
+
+    def _level(self, points: float) -> tuple[Level | None, str, int]:
+        if points >= self.policy.hostile.score:
+            return self.policy.hostile, "hostile", 2
+        if points >= self.policy.suspect.score:
+            return self.policy.suspect, "suspect", 1
+        return None, "", 0
+
+    def _wish(self, source: Network, record: Record, level: Level, duration: float, fact: Evidence) -> Wish:
+        reason = f"score {record.points:.0f}, last: {fact.kind}" + (
+            f" ({fact.detail})" if fact.detail else ""
+        )
+        return Wish(
+            Scope(source),
+            level.action,
+            ORIGIN,
+            scenario=fact.kind,
+            reason=reason[:200],
+            duration_s=duration,
+            confidence=min(1.0, record.points / (2 * self.policy.hostile.score)),
+            sessions=level.sessions,
+            is_simulated=self.policy.is_simulated,
+        )
+
+    def _decay(self, elapsed: float) -> float:
+        return float(0.5 ** (max(0.0, elapsed) / self.policy.half_life_s))
