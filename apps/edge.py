@@ -40,6 +40,8 @@ from controller.openflow.encode import flow_to_wire, to_wire
 from controller.openflow.lldp import decode_probe, encode_probe
 from controller.openflow.messages import meter_to_wire, packet_out
 from controller.openflow.replies import BadMessage
+from controller.openflow.samples import read_sample
+from controller.pipeline.tables import Table
 from controller.policy.model import PortRef
 from controller.pools.conntrack import Connection
 from controller.publish import Publisher
@@ -111,6 +113,7 @@ class Edge(app_manager.RyuApp):
         self._packet_ins: Counter[int] = Counter()
         self._channels: dict[int, RyuChannel] = {}
         self._queue = hub.Queue()
+        self._samples: list[bytes] = []
         self._watched = self._settings.modified_at()
         try:
             store = SqliteStore(self._settings.state_dir / "postern.db")
@@ -126,10 +129,10 @@ class Edge(app_manager.RyuApp):
         """Called by the framework once the application is registered."""
         super().start()
         signal.signal(signal.SIGHUP, lambda *_: self._queue.put((self._reload, None)))
-        api = build_app(
-            self._ask, Outside(time.monotonic, self._packet_ins, self._sessions.count, time.time, hub.sleep)
-        )
-        watchers = (self._sessions.look, self._sessions.cut_departed, self._sessions.wake_forgotten)
+        outside = Outside(time.monotonic, self._packet_ins, self._sessions.count, time.time, hub.sleep)
+        api = build_app(self._ask, outside)
+        sessions = self._sessions
+        watchers = (sessions.look, sessions.cut_departed, sessions.cut_decided, sessions.wake_forgotten)
         self.threads += [hub.spawn(work) for work in (self._loop, self._tick, *watchers)]
         self.threads.append(hub.spawn(serve_api, self._settings.api, api))
 
@@ -158,9 +161,18 @@ class Edge(app_manager.RyuApp):
         while True:
             hub.sleep(_TICK_S)
             self._queue.put((lambda runtime: runtime.on_tick(time.monotonic()), None))
+            self._hand_over_samples()
             if self._settings.watch and (modified := self._settings.modified_at()) != self._watched:
                 self._watched = modified
                 self._queue.put((self._reload, None))
+
+    def _hand_over_samples(self) -> None:
+        """What nobody publishes was knocked at: first packets, of which the switches send some."""
+        samples, self._samples = self._samples, []
+        facts = [fact for frame in samples if (fact := read_sample(frame))]
+        if facts:
+            now, utc = time.monotonic(), time.time()
+            self._queue.put((lambda runtime: runtime.suspicion.on_evidence(now, utc, facts), None))
 
     def _reload(self, runtime: Runtime) -> None:
         try:
@@ -212,9 +224,14 @@ class Edge(app_manager.RyuApp):
     @set_ev_cls(ofp_event.EventOFPPacketIn, MAIN_DISPATCHER)
     def _on_packet_in(self, event: Any) -> None:
         datapath = event.msg.datapath
-        dpid, port, channel = datapath.id, event.msg.match["in_port"], self._channels.get(id(datapath))
+        dpid, port, channel = datapath.id, event.msg.match.get("in_port", 0), self._channels.get(id(datapath))
         origin = decode_probe(bytes(event.msg.data), PROBE_KEY)
-        if origin is None or channel is None:
+        if channel is None:
+            return
+        if event.msg.table_id == Table.SAMPLE:
+            self._samples.append(bytes(event.msg.data))
+            return
+        if origin is None:
             self._packet_ins[dpid] += 1
             return
         self._queue.put(

@@ -83,6 +83,21 @@ class SessionWatch:
             hub.sleep(_CUT_S)  # the switches must have forgotten before anybody is woken up
             self._ask(partial(Runtime.wake_up, connections=told))
 
+    def cut_decided(self) -> None:
+        """Cut the open sessions of sources about which it was decided so, once the switches know it."""
+        suspicion, switches = self._runtime.suspicion, self._runtime.switches
+        while True:
+            hub.sleep(_CUT_S)
+            if not suspicion.to_cut or not switches.is_settled:
+                continue
+            if (lines := self._list()) is None:
+                hub.sleep(_LOOK_S)
+                continue
+            known = list(read_connections(lines))
+            cut = self._ask(lambda runtime, known=known: runtime.suspicion.cut(known))
+            hub.sleep(_CUT_S)
+            self._ask(partial(Runtime.wake_up, connections=cut))
+
     def wake_forgotten(self) -> None:
         """Tell whoever has a session that a switch has forgotten, once it has its flows again."""
         while True:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from controller.pipeline.fields import ZONES_PER_SWITCH, switch_part
 from controller.policy.model import Policy
 from controller.pools.conntrack import Connection
 from controller.pools.cutting import MOST_PER_CUT, cut
@@ -32,12 +31,7 @@ class Departures:
     def cut(self, connections: Iterable[Connection]) -> tuple[Connection, ...]:
         """Have the switches forget the sessions of members that are gone; return whom to wake up then."""
         found = cut(connections, frozenset(self._path_by_mac))
-        by_zone: dict[int, list[Connection]] = {}
-        for connection in found.forgotten:
-            by_zone.setdefault(connection.zone // ZONES_PER_SWITCH, []).append(connection)
-        for dpid, record in self._switches.records.items():
-            if record.channel and (mine := by_zone.get(switch_part(dpid))):
-                record.channel.forget(tuple(mine))
+        self._switches.forget(found.forgotten)
         for mac, path in self._path_by_mac.items():
             own = sum(mac in (each.initiator, each.responder) for each in found.forgotten)
             self._journal.write(Event.SESSIONS_CUT, member=path, connections=own)

@@ -5,9 +5,12 @@ A disk that refuses is told of and stops nothing: what is decided holds until th
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 
 from controller.compiler.decisions import Ask, Enforcement
-from controller.policy.model import Action, Network, OpenSessions, Policy
+from controller.pipeline.fields import Zone
+from controller.policy.model import Action, Address, Network, OpenSessions, Policy, Protocol
+from controller.pools.conntrack import Connection
 from controller.runtime.encoding import Encoder
 from controller.runtime.switches import Switches
 from controller.store import Store, StoreError
@@ -81,6 +84,7 @@ class Suspicion:
         """Take facts about sources; decide what the policy wants done about them."""
         assert self._guard is not None
         wishes = []
+        evidence = [fact for fact in evidence if not self._guard.owner(ip_network(fact.source))]
         for found in self.scores.on_evidence(now, evidence):
             covering = self.allowed.covering(found.source)
             self._journal.write(
@@ -130,10 +134,29 @@ class Suspicion:
             self._disallow(now, allowance, "deleted")
         return allowance
 
-    def switches_of(self, scope: Scope) -> list[str]:
-        """Return the switches that carry out the decision in force for a scope."""
-        enforced = self._enforced.get(scope)
-        return sorted(enforced.keys) if enforced else []
+    def cut(self, connections: Iterable[Connection]) -> tuple[Connection, ...]:
+        """Have the switches forget the open sessions of sources whose decision says so; return them."""
+        scopes, self.to_cut = list(self.to_cut), {}
+        found = tuple(each for each in connections if any(self._concerns(scope, each) for scope in scopes))
+        self._switches.forget(found)
+        for scope in scopes[:_MOST_TOLD]:
+            count = sum(self._concerns(scope, each) for each in found)
+            self._journal.write(Event.SOURCE_CUT, scope=str(scope), connections=count)
+        return found
+
+    def _concerns(self, scope: Scope, connection: Connection) -> bool:
+        """Say whether a connection is one that a scope means; all that is listed is TCP."""
+        assert self._enforcement is not None
+        if connection.leg != Zone.OUTSIDE or not connection.is_open:
+            return False
+        if not _is_in(connection.source, scope.source) or self.allowed.covering(connection.source):
+            return False
+        if scope.tenant:
+            prefixes = self._enforcement.prefixes.get(scope.tenant, ())
+            if not any(_is_in(connection.destination, prefix) for prefix in prefixes):
+                return False
+        is_meant = scope.protocol in (None, Protocol.TCP)
+        return is_meant and scope.port in (0, connection.destination_port)
 
     def keys_of(self, scope: Scope) -> Mapping[str, tuple[WireKey, ...]]:
         """Return the flows, by switch, of the decision in force for a scope."""
@@ -225,3 +248,7 @@ class Suspicion:
         if outcome.refused:
             _, first = outcome.refused[0]
             self._journal.write(Event.DECISIONS_REFUSED, count=len(outcome.refused), reason=str(first))
+
+
+def _is_in(address: Address, network: Network) -> bool:
+    return address.version == network.version and address in network

@@ -1,10 +1,11 @@
 """The switches of the policy, what each was last heard to be, and strangers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from controller.ids import cookie_of
+from controller.pipeline.fields import ZONES_PER_SWITCH, switch_part
 from controller.pipeline.tables import Table
 from controller.policy.model import Policy, PortRef
 from controller.pools.conntrack import Connection
@@ -175,6 +176,15 @@ class Switches:
         for record in self.records.values():
             if not record.session.overlay.is_settled:
                 self._execute(record, record.session.on_overlay(now))
+
+    def forget(self, connections: Iterable[Connection]) -> None:
+        """Have each switch forget those connections that are its own."""
+        by_switch: dict[int, list[Connection]] = {}
+        for connection in connections:
+            by_switch.setdefault(connection.zone // ZONES_PER_SWITCH, []).append(connection)
+        for dpid, record in self.records.items():
+            if record.channel and (mine := by_switch.get(switch_part(dpid))):
+                record.channel.forget(tuple(mine))
 
     @property
     def is_settled(self) -> bool:

@@ -44,6 +44,7 @@ class Event(StrEnum):
     DECISIONS_NOT_STORED = "DecisionsNotStored"
     SOURCE_ALLOWED = "SourceAllowed"
     ALLOWANCE_ENDED = "AllowanceEnded"
+    SOURCE_CUT = "SourceCut"  # its open sessions, by a decision
     SOURCE_SUSPECTED = "SourceSuspected"  # its score reached a level
     SESSIONS_NOT_COUNTED = "SessionsNotCounted"
     BAD_MESSAGE_RECEIVED = "BadMessageReceived"

@@ -1,0 +1,151 @@
+"""Decisions over the API: made, explained, ended, with what the switch confirms."""
+
+from typing import Any
+
+from controller.suspicion.decision import Scope
+from tests.api.conftest import Northbound
+from tests.fake_switch import FakeSwitch
+
+DECOY = {"value": "198.51.100.66", "action": "decoy", "duration_s": 60, "origin": "test"}
+
+
+def make(api: Northbound, *decisions: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = api.http.simulate_post("/v1/decisions", json={"decisions": decisions}).json
+    return answer
+
+
+def cookies(switch: FakeSwitch) -> list[int]:
+    return [flow.cookie & 0xFFFF for flow in switch.tables.flows.values() if flow.cookie >> 48 == 0x9058]
+
+
+def test_a_decision_is_on_the_switch_and_its_receipt_says_so(api: Northbound) -> None:
+    made = make(api, DECOY)["accepted"][0]
+    assert api.channel is not None
+    assert cookies(api.channel.switch) == [made["id"]]
+    receipt = api.http.simulate_get(f"/v1/decisions/{made['id']}").json["receipt"]
+    assert receipt["cookie"] == "0x9058000000000001"
+    assert receipt["switches"] == [{"switch": "s1", "flows": 1, "confirmed": True, "packets": 0}]
+
+
+def test_a_deleted_decision_is_gone_from_the_switch_when_the_answer_comes(api: Northbound) -> None:
+    number = make(api, DECOY)["accepted"][0]["id"]
+    answer = api.http.simulate_delete(f"/v1/decisions/{number}").json
+    assert api.channel is not None
+    assert cookies(api.channel.switch) == []
+    assert (answer["deleted"], answer["is_confirmed"]) == (1, True)
+    assert answer["receipts"][0]["receipt"]["switches"][0]["packets"] == 0
+
+
+def test_good_decisions_of_a_request_are_made_and_bad_ones_named(api: Northbound) -> None:
+    answer = make(api, {**DECOY, "action": "nuke"}, DECOY, {**DECOY, "value": "0.0.0.0/0"}, {"value": 7})
+    assert answer["accepted_count"] == 1
+    assert [(each["index"], bool(each["remedy"])) for each in answer["refused"]] == [
+        (0, True),
+        (2, True),
+        (3, True),
+    ]
+
+
+def test_what_is_no_list_of_decisions_is_a_bad_request(api: Northbound) -> None:
+    for body in ([], {"decisions": "all"}, {"decision": []}, 7):
+        assert api.http.simulate_post("/v1/decisions", json=body).status_code == 400
+
+
+def test_a_decision_expires_by_itself(api: Northbound) -> None:
+    make(api, DECOY)
+    api.world.tick(61.0)
+    assert api.channel is not None
+    api.world.settle(api.channel)
+    assert cookies(api.channel.switch) == []
+    assert api.http.simulate_get("/v1/decisions").json["count"] == 0
+
+
+def test_decisions_survive_a_restart_and_nothing_is_sent_again(api: Northbound) -> None:
+    from tests.world import DEMO, UTC, World
+
+    make(api, DECOY)
+    assert api.channel is not None
+    again = World(api.world.store)
+    again.now = 500.0
+    again.runtime.start(again.now, UTC + 10.0, "demo.yaml", DEMO)
+    channel = again.connect(switch=api.channel.switch)
+    again.settle(channel)
+    assert channel.asked == ["read"]
+    again.tick(51.0)
+    again.settle(channel)
+    assert cookies(channel.switch) == []
+
+
+def test_a_full_disk_stops_no_decision(api: Northbound) -> None:
+    api.world.store.failure = "the disk is full"
+    assert make(api, DECOY)["accepted_count"] == 1
+    assert api.channel is not None
+    assert cookies(api.channel.switch) == [1]
+    assert api.world.events("DecisionsNotStored")
+
+
+def test_an_allowed_source_stands_above_every_decision(api: Northbound) -> None:
+    make(api, DECOY)
+    allowed = {"value": "198.51.100.0/24", "comment": "our auditors"}
+    number = api.http.simulate_post("/v1/allow", json=allowed).json["id"]
+    told = api.http.simulate_get("/v1/sources/198.51.100.66").json
+    assert told["consequence"].startswith("passes: it is on the allow-list")
+    assert api.http.simulate_delete(f"/v1/allow/{number}").status_code == 200
+    assert "meets a decoy" in api.http.simulate_get("/v1/sources/198.51.100.66").json["consequence"]
+
+
+def test_an_allowance_wants_a_comment(api: Northbound) -> None:
+    assert api.http.simulate_post("/v1/allow", json={"value": "198.51.100.66"}).status_code == 400
+
+
+def test_evidence_that_proves_its_source_becomes_a_decision(api: Northbound) -> None:
+    fact = {"kind": "decoy-login", "source": "198.51.100.66", "detail": "root\n\x1b[31m/ 123456", "port": 22}
+    assert api.http.simulate_post("/v1/evidence", json={"evidence": [fact]}).json["accepted"] == 1
+    told = api.http.simulate_get("/v1/sources/198.51.100.66").json
+    assert "meets a decoy" in told["consequence"]
+    assert told["evidence"][0]["detail"] == "root\\n\\x1b[31m/ 123456"
+    assert api.channel is not None
+    assert cookies(api.channel.switch) == [1]
+
+
+def test_evidence_about_a_tenants_own_address_is_nothing(api: Northbound) -> None:
+    fact = {"kind": "decoy-login", "source": "203.0.113.10"}
+    api.http.simulate_post("/v1/evidence", json={"evidence": [fact]})
+    assert api.http.simulate_get("/v1/decisions").json["count"] == 0
+
+
+def test_evidence_about_an_allowed_source_is_noted_and_nothing_is_decided(api: Northbound) -> None:
+    api.http.simulate_post("/v1/allow", json={"value": "198.51.100.66", "comment": "scanner of ours"})
+    fact = {"kind": "decoy-login", "source": "198.51.100.66"}
+    api.http.simulate_post("/v1/evidence", json={"evidence": [fact]})
+    assert api.http.simulate_get("/v1/sources/198.51.100.66").json["score"] > 0
+    assert api.http.simulate_get("/v1/decisions").json["count"] == 0
+
+
+def test_evidence_of_no_kind_is_refused_with_those_that_there_are(api: Northbound) -> None:
+    answer = api.http.simulate_post("/v1/evidence", json={"evidence": [{"kind": "x", "source": "9.9.9.9"}]})
+    assert "decoy-login" in answer.json["refused"][0]["remedy"]
+
+
+def test_a_feed_is_put_as_a_whole_and_only_the_difference_is_sent(api: Northbound) -> None:
+    def feed(*addresses: str) -> dict[str, Any]:
+        decisions = [{"value": each, "action": "drop"} for each in addresses]
+        answer: dict[str, Any] = api.http.simulate_put(
+            "/v1/origins/feed:x", json={"decisions": decisions}
+        ).json
+        return answer
+
+    first = feed("198.51.100.1", "198.51.100.2")
+    second = feed("198.51.100.2", "198.51.100.3", "nonsense")
+    assert (first["added"], first["kept"], first["deleted"]) == (2, 0, 0)
+    assert (second["added"], second["kept"], second["deleted"], second["refused_count"]) == (1, 1, 1, 1)
+    assert api.channel is not None
+    assert len(cookies(api.channel.switch)) == 2
+
+
+def test_a_decision_about_a_tenant_that_moves_away_follows_him(api: Northbound) -> None:
+    make(api, {**DECOY, "tenant": "acme"})
+    scope: Scope = next(iter(api.world.runtime.suspicion.ledger.scopes()))
+    assert list(api.world.runtime.suspicion.keys_of(scope)) == ["s1"]
+    assert api.channel is not None
+    assert len(cookies(api.channel.switch)) == 1  # one IPv4 prefix; the source is IPv4
