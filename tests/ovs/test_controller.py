@@ -304,3 +304,90 @@ def test_with_the_controller_stopped_a_member_whose_port_is_down_gets_no_new_ses
         _syn(controller, port)
     counts = count_sessions(controller.ovs.appctl("dpctl/dump-conntrack").splitlines())
     assert counts == {"02:cc:00:00:00:02": 20}
+
+
+_BACKBONE_TO_EDGE = ("02:bb:00:00:00:01", "02:50:00:00:00:01")
+ATTACKER = {"value": "198.51.100.66", "action": "decoy", "duration_s": 600}
+
+
+def knock(controller: Controller, source: str, server: str, port: int) -> None:
+    """Send a SYN from the backbone."""
+    frame = tcp_frame(_BACKBONE_TO_EDGE, (source, 40_000), (server, port), SYN)
+    controller.ovs.appctl("netdev-dummy/receive", "s1p1", frame.hex())
+
+
+def explained(controller: Controller, source: str, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    deadline = time.monotonic() + 20
+    while not is_so(known := controller.api.get(f"/v1/sources/{source}")):
+        assert time.monotonic() < deadline, known
+        time.sleep(0.05)
+    found: dict[str, Any] = known
+    return found
+
+
+def test_a_deleted_decision_leaves_the_switch_at_once_and_its_receipt_counts_the_packets(
+    controller: Controller,
+) -> None:
+    (made,) = controller.api.post("/v1/decisions", {"decisions": [ATTACKER]})["accepted"]
+    for _ in range(3):
+        knock(controller, "198.51.100.66", "203.0.113.10", 25)
+    answer = controller.api.delete(f"/v1/decisions/{made['id']}")
+    assert answer["is_confirmed"]
+    (row,) = answer["receipts"][0]["receipt"]["switches"]
+    assert row["confirmed"]
+    assert row["packets"] >= 1  # the others may have followed the connection's label
+    assert "cookie=0x9058" not in controller.flows()
+
+
+def test_decisions_outlive_a_controller_that_is_killed(controller: Controller) -> None:
+    controller.api.post("/v1/decisions", {"decisions": [ATTACKER, {**ATTACKER, "value": "198.51.100.67"}]})
+    before = controller.flows()
+    controller.stop(signal.SIGKILL)
+    assert controller.flows() == before
+    controller.start()
+    controller.wait_for(1)
+    assert controller.api.get("/v1/decisions")["count"] == 2
+    assert controller.flows() == before
+    assert controller.status()["switches"][0]["flows_sent"] == 0
+
+
+def test_a_decision_that_ended_while_the_controller_was_away_is_taken_off_the_switch(
+    controller: Controller,
+) -> None:
+    controller.api.post("/v1/decisions", {"decisions": [{**ATTACKER, "duration_s": 1}, ATTACKER]})
+    controller.api.post(
+        "/v1/decisions", {"decisions": [{"value": "9.9.9.9", "action": "drop", "duration_s": 1}]}
+    )
+    controller.stop(signal.SIGKILL)
+    time.sleep(1.1)
+    controller.start()
+    controller.wait_for(1)
+    deadline = time.monotonic() + 10
+    while "nw_src=9.9.9.9" in controller.flows():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert "nw_src=198.51.100.66" in controller.flows()
+
+
+def test_who_knocks_where_nothing_is_published_is_noted_but_nothing_is_decided(
+    controller: Controller,
+) -> None:
+    """Whoever he is: a lone SYN proves nobody's address."""
+    for port in range(1_000, 1_040):
+        knock(controller, "198.51.100.66", "203.0.113.50", port)
+    known = explained(controller, "198.51.100.66", lambda known: known["unproven"] >= 10)
+    assert known["score"] == 0
+    assert {fact["kind"] for fact in known["evidence"]} == {"dark-packet"}
+    assert known["decisions"] == []
+    assert "cookie=0x9058" not in controller.flows()
+
+
+def test_a_policy_that_takes_a_source_in_as_a_tenant_withdraws_what_was_decided_about_it(
+    controller: Controller,
+) -> None:
+    controller.api.post("/v1/decisions", {"decisions": [{**ATTACKER, "value": "203.0.113.130"}]})
+    controller.edit("prefixes: [203.0.113.64/26,", "prefixes: [203.0.113.64/26, 203.0.113.128/26,")
+    controller.hang_up()
+    controller.wait_for(2)
+    assert controller.api.get("/v1/decisions")["count"] == 0
+    assert "cookie=0x9058" not in controller.flows()
