@@ -61,7 +61,7 @@ golden: ## write the golden files anew; read their diff as code
 docs: ## write the pages that are made from the code: the pipeline, the policy's schema
 	$(PYTHON) -m controller.cli.docs
 
-bench: bench-steering bench-pools bench-mail ## ours beside the peers, in one run; ratios, and JSON in build/benchmarks
+bench: bench-steering bench-pools bench-mail bench-decoy ## ours beside the peers, in one run; ratios, and JSON in build/benchmarks
 
 bench-steering: ## the steering path beside plain L2 on the same switch (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.steering
@@ -71,6 +71,9 @@ bench-pools: ## spread over a pool, time to avoid a dead member, a dead trunk, a
 
 bench-mail: ## the mail gateway beside Postfix smtpd_proxy_filter (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.mail
+
+bench-decoy: ## decisions: API call to first packet at the decoy, import, what 100,000 cost (root)
+	@$(AS_LAB) $(PYTHON) -m benchmarks.decoy
 
 clean: ## remove what set-up and tests made (Debian packages stay)
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

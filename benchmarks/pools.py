@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks.report import Comparison, Report
+from benchmarks.report import Comparison, Limit, Report
 from controller.policy.parse import read_policy
 from lab.datagrams import Stream, send_stream
 from lab.frames import Eye, Segment, send
@@ -63,26 +63,6 @@ def main() -> int:
         print(limit)
     report.write(arguments.out)
     return 0 if all(each.is_reached for each in (*limits, *report.comparisons)) else 1
-
-
-class Limit:
-    """Figures of one kind, the worst of which must stay below a limit."""
-
-    def __init__(self, name: str, unit: str, figures: list[float], wanted: float) -> None:
-        self.name, self.unit, self.figures, self.wanted = name, unit, figures, wanted
-
-    @property
-    def is_reached(self) -> bool:
-        return max(self.figures) <= self.wanted
-
-    def __str__(self) -> str:
-        mark = "reached" if self.is_reached else "MISSED"
-        each = ", ".join(f"{figure:.1f}" for figure in self.figures)
-        ratio = max(self.figures) / self.wanted
-        return f"{self.name:<60} {each} {self.unit}   ratio {ratio:.2f} of {self.wanted:g} allowed: {mark}"
-
-    def to_json(self) -> dict[str, object]:
-        return {"name": self.name, "unit": self.unit, "figures": self.figures, "allowed": self.wanted}
 
 
 def _weighted(text: str) -> str:

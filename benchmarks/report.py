@@ -49,6 +49,26 @@ class Comparison:
         }
 
 
+class Limit:
+    """Figures of one kind, the worst of which must stay below a limit."""
+
+    def __init__(self, name: str, unit: str, figures: list[float], wanted: float) -> None:
+        self.name, self.unit, self.figures, self.wanted = name, unit, figures, wanted
+
+    @property
+    def is_reached(self) -> bool:
+        return max(self.figures) <= self.wanted
+
+    def __str__(self) -> str:
+        mark = "reached" if self.is_reached else "MISSED"
+        each = ", ".join(f"{figure:.1f}" for figure in self.figures)
+        ratio = max(self.figures) / self.wanted
+        return f"{self.name:<60} {each} {self.unit}   ratio {ratio:.2f} of {self.wanted:g} allowed: {mark}"
+
+    def to_json(self) -> dict[str, object]:
+        return {"name": self.name, "unit": self.unit, "figures": self.figures, "allowed": self.wanted}
+
+
 @dataclass(slots=True)
 class Report:
     title: str

@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.report import Comparison, Report
+from benchmarks.unprobed import unprobed
 from controller.compiler.compile import compile_policy
 from controller.policy.parse import read_policy
 from lab.lab import Lab
@@ -47,7 +48,7 @@ def main() -> int:
     report.facts["compile_and_encode_s"] = _time_of_compiling()
     lab = Lab(Places(Path("/run/postern/bench-lab")), is_attended=True)
     try:
-        lab.up("demo", _POLICY, print)
+        lab.up("demo", unprobed(_POLICY), print)
         with ExitStack() as stack:
             _prepare(lab, stack)
             report.comparisons = [
@@ -74,13 +75,13 @@ def _compare(lab: Lab, name: str, what: tuple[str, str, int], arguments: argpars
     kind, unit, clients = what
     ours, peer = [], []
     for _ in range(arguments.rounds):
-        ours.append(_load(lab, kind, clients, arguments.seconds, (_SOURCE, _SERVER)))
-        peer.append(_load(lab, kind, clients, arguments.seconds, (_PLAIN_CLIENT, _PLAIN_SERVER)))
+        ours.append(load(lab, kind, clients, arguments.seconds, (_SOURCE, _SERVER)))
+        peer.append(load(lab, kind, clients, arguments.seconds, (_PLAIN_CLIENT, _PLAIN_SERVER)))
         print(f"  {name}: ours {ours[-1]:,.0f}, plain L2 {peer[-1]:,.0f} {unit}")
     return Comparison(name, unit, "plain L2", ours, peer, _WANTED)
 
 
-def _load(lab: Lab, kind: str, clients: int, seconds: float, ends: tuple[str, str]) -> float:
+def load(lab: Lab, kind: str, clients: int, seconds: float, ends: tuple[str, str]) -> float:
     """Return the sum over clients that run at the same time."""
     source, target = ends
     command = lab.command_in(_CLIENT, [sys.executable, _LOAD, kind, str(seconds), source, str(_MAIL), target])
@@ -94,7 +95,11 @@ def _load(lab: Lab, kind: str, clients: int, seconds: float, ends: tuple[str, st
 def _prepare(lab: Lab, stack: ExitStack) -> None:
     """Put sinks in the gateways' place, an address of the internet on the router, the plain bridge beside."""
     stack.enter_context(_plain_bridge(lab))
-    _inside(lab, _CLIENT, f"ip address add {_SOURCE}/32 dev lo")
+    inside(lab, _CLIENT, f"ip address add {_SOURCE}/32 dev lo")
+    put_sinks(lab, stack)
+
+
+def put_sinks(lab: Lab, stack: ExitStack) -> None:
     for host in _SINKS:
         lab.stop(f"{host}.mail")
         stack.enter_context(_sink(lab, host))
@@ -125,15 +130,15 @@ def _plain_bridge(lab: Lab) -> Iterator[None]:
             )
             _host(f"ip link set {name} up")
             _host(f"ethtool -K {name} tx off")
-            _inside(lab, host, f"ethtool -K {name}-in tx off")
-            _inside(lab, host, f"ip link set {name}-in address 02:77:00:00:00:0{number} up")
-            _inside(lab, host, f"ip address add {address}/24 dev {name}-in")
+            inside(lab, host, f"ethtool -K {name}-in tx off")
+            inside(lab, host, f"ip link set {name}-in address 02:77:00:00:00:0{number} up")
+            inside(lab, host, f"ip address add {address}/24 dev {name}-in")
             _vsctl(f"add-port {_BRIDGE} {name} -- set interface {name} ofport_request={number}")
         for host, name, _, number in ends:
             other, mac = 3 - number, f"02:77:00:00:00:0{3 - number}"
             _host(f"ovs-ofctl add-flow {_BRIDGE} dl_dst={mac},actions=output:{other}")
             peer = _PLAIN_SERVER if number == 1 else _PLAIN_CLIENT
-            _inside(lab, host, f"ip neighbour add {peer} lladdr {mac} dev {name}-in")
+            inside(lab, host, f"ip neighbour add {peer} lladdr {mac} dev {name}-in")
         yield
     finally:
         _vsctl(f"--if-exists del-br {_BRIDGE}")
@@ -147,7 +152,7 @@ def _host(command: str) -> None:
     subprocess.run(command.split(), check=True, capture_output=True)
 
 
-def _inside(lab: Lab, host: str, command: str) -> None:
+def inside(lab: Lab, host: str, command: str) -> None:
     done = subprocess.run(lab.command_in(host, command.split()), capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{host}: {command}: {done.stderr.strip()}")

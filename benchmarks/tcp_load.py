@@ -1,9 +1,10 @@
 """A TCP sink and a TCP load, run inside hosts of the lab: standard library only.
 
     python tcp_load.py sink PORT                                 serves until it is ended
-    python tcp_load.py connect SECONDS SOURCE PORT TARGET...     prints connections per second
+    python tcp_load.py connect SECONDS SOURCES PORT TARGET...    prints connections per second
     python tcp_load.py send SECONDS SOURCE PORT TARGET...        prints Mbit/s
 
+SOURCES are addresses with commas between, which take turns.
 A sink accepts any address that its host is sent (IP_TRANSPARENT). A connection of
 `connect` is counted once the sink's greeting has arrived through the switch.
 """
@@ -50,9 +51,9 @@ def _open(source: str, target: str, port: int) -> socket.socket:
 
 def connect(seconds: float, source: str, port: int, targets: list[str]) -> float:
     """Return how many connections a second came to their greeting, one after the other."""
-    count, begun = 0, time.monotonic()
+    count, begun, sources = 0, time.monotonic(), itertools.cycle(source.split(","))
     for target in itertools.cycle(targets):
-        with _open(source, target, port) as connection:
+        with _open(next(sources), target, port) as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             if connection.recv(64) == _GREETING:
                 count += 1

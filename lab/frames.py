@@ -8,7 +8,8 @@ import ipaddress
 import socket
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,3 +147,24 @@ def _ports_unless_reset(frame: bytes) -> tuple[int, int] | None:
         return None
     source_port, destination_port = struct.unpack("!HH", segment[:4])
     return None if segment[13] & RST else (source_port, destination_port)
+
+
+@contextmanager
+def watching(pin: Path, interface: str, source: str, patience_s: float) -> Iterator[Callable[[], float]]:
+    """Give what waits for the first packet from an address, and says when it came (monotonic clock).
+
+    What is given raises `TimeoutError`.
+    """
+    packed = ipaddress.ip_address(source).packed
+    at = 26 if len(packed) == 4 else 22
+    with namespaces.socket_inside(pin, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_EVERYTHING)) as wire:
+        wire.bind((interface, _EVERYTHING))
+        wire.settimeout(patience_s)
+
+        def wait() -> float:
+            while True:
+                frame, origin = wire.recvfrom(2048)
+                if origin[2] != socket.PACKET_OUTGOING and frame[at : at + len(packed)] == packed:
+                    return time.monotonic()
+
+        yield wait

@@ -1,0 +1,15 @@
+"""A policy whose members are well while their ports are up: sinks that stand in for them answer no probe."""
+
+from pathlib import Path
+
+from lab.places import REPOSITORY
+
+
+def unprobed(policy: Path) -> Path:
+    """Return a copy of a policy in which no agent judges the members. Raise `OSError`."""
+    copy = REPOSITORY / "build" / "benchmarks" / f"unprobed-{policy.name}"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    text = policy.read_text(encoding="utf-8")
+    assert "    health: agent\n" in text
+    copy.write_text(text.replace("    health: agent\n", ""), encoding="utf-8")
+    return copy
