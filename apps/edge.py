@@ -7,6 +7,7 @@ the `[postern]` section of a file given with `--config-file`:
   POSTERN_POLICY     policy file to carry out            [postern] policy
   POSTERN_STATE_DIR  where accepted policies are kept     [postern] state_dir
   POSTERN_API        unix:PATH of the API's socket        [postern] api
+  POSTERN_LISTEN     HOST:PORT for bearers of tokens, off [postern] listen (127.0.0.1:9057)
   POSTERN_WATCH      1: reload when the file changes      [postern] watch
   POSTERN_SWITCH_CONTROL  control socket of ovs-vswitchd  [postern] switch_control
 
@@ -27,10 +28,13 @@ from ryu.controller.handler import CONFIG_DISPATCHER, DEAD_DISPATCHER, MAIN_DISP
 from ryu.lib import hub
 from ryu.ofproto import ofproto_v1_4
 
-from apps.serving import serve_api
+from apps.serving import serve_api, serve_bearers
 from apps.sessions import SessionWatch
 from apps.settings import EdgeSettings, read_settings
 from controller.api.app import build_app
+from controller.api.bouncers import build_bouncer_app
+from controller.api.decisions import build_sensor_app
+from controller.api.gate import Gate
 from controller.api.outside import Outside
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
@@ -46,6 +50,7 @@ from controller.policy.model import PortRef
 from controller.pools.conntrack import Connection
 from controller.publish import Publisher
 from controller.runtime import Encoder, Runtime, Surroundings
+from controller.runtime.tokens import Role
 from controller.store import StoreError
 from controller.store.sqlite import SqliteStore
 from controller.sync.outcomes import Outcome
@@ -135,6 +140,12 @@ class Edge(app_manager.RyuApp):
         watchers = (sessions.look, sessions.cut_departed, sessions.cut_decided, sessions.wake_forgotten)
         self.threads += [hub.spawn(work) for work in (self._loop, self._tick, *watchers)]
         self.threads.append(hub.spawn(serve_api, self._settings.api, api))
+        if self._settings.listen != "off":
+            sensors, bouncers = build_sensor_app(self._ask, outside), build_bouncer_app(self._ask, outside)
+            gate = Gate(self._ask, {Role.OPERATOR: api, Role.SENSOR: sensors, Role.BOUNCER: bouncers})
+            tell = partial(self._journal.write, Event.API_NOT_SERVED)
+            listen = partial(serve_bearers, self._settings.listen, gate, lambda why: tell(reason=why))
+            self.threads.append(hub.spawn(listen))
 
     def _loop(self) -> None:
         while True:

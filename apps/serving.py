@@ -1,9 +1,10 @@
-"""Serves the API on a unix socket whose file mode is the access control: owner and group only."""
+"""Serves the API: on a unix socket, where the file's mode decides who may, and over TCP for tokens."""
 
 import logging
 import os
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,18 @@ def serve_api(address: str, app: Any) -> None:
         listener = _listen(path)
     except OSError as error:
         raise SystemExit(f"postern: cannot serve the API at {path}: {error}") from error
+    wsgi.server(listener, app, log=_LOG, log_output=False, socket_timeout=30)
+
+
+def serve_bearers(address: str, app: Any, tell: Callable[[str], None]) -> None:
+    """Serve over TCP until the program ends; if that cannot be, `tell` why and do without."""
+    host, _, port = address.rpartition(":")
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = eventlet.listen((host.strip("[]"), int(port)), family=family)
+    except (OSError, ValueError, OverflowError) as error:
+        tell(f"{address}: {error}; remedy: name another address in POSTERN_LISTEN, or off")
+        return
     wsgi.server(listener, app, log=_LOG, log_output=False, socket_timeout=30)
 
 

@@ -9,6 +9,7 @@ from ryu import cfg
 
 _GROUP = "postern"
 _DEFAULT_STATE_DIR = "/var/lib/postern"
+_DEFAULT_LISTEN = "127.0.0.1:9057"
 _DEFAULT_API = "unix:/run/postern/api.sock"
 
 cfg.CONF.register_opts(
@@ -16,6 +17,7 @@ cfg.CONF.register_opts(
         StrOpt("policy", default="", help="policy file to carry out"),
         StrOpt("state_dir", default=_DEFAULT_STATE_DIR, help="directory for accepted policies"),
         StrOpt("api", default=_DEFAULT_API, help="unix:PATH of the API's socket"),
+        StrOpt("listen", default=_DEFAULT_LISTEN, help="HOST:PORT of the API for bearers of tokens, or off"),
         StrOpt("switch_control", default="", help="control socket of ovs-vswitchd, to count sessions"),
         BoolOpt("watch", default=False, help="reload when the policy file changes"),
     ],
@@ -29,6 +31,7 @@ class EdgeSettings:
     state_dir: Path
     api: str
     watch: bool
+    listen: str  # HOST:PORT, or off
     switch_control: str  # empty: ovs-appctl's own default
 
     def read_policy(self) -> str:
@@ -60,5 +63,6 @@ def read_settings() -> EdgeSettings:
         Path(os.environ.get("POSTERN_STATE_DIR") or section.state_dir),
         os.environ.get("POSTERN_API") or section.api,
         (os.environ.get("POSTERN_WATCH") or str(section.watch)).lower() in ("1", "true", "yes"),
+        os.environ.get("POSTERN_LISTEN") or section.listen,
         os.environ.get("POSTERN_SWITCH_CONTROL") or section.switch_control,
     )

@@ -13,7 +13,7 @@ from controller.policy.model import PortRef
 from controller.pools.conntrack import Connection
 from controller.render import Settings
 from controller.runtime import Encoder, Runtime, Surroundings
-from controller.store import AcceptedPolicy, StoreError
+from controller.store import AcceptedPolicy, StoreError, TokenRecord
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision
 from controller.sync.outcomes import Outcome
@@ -36,6 +36,7 @@ class MemoryStore:
         self.paths: set[str] = set()
         self.kept_decisions: dict[int, Decision] = {}
         self.kept_allowances: dict[int, Allowance] = {}
+        self.kept_tokens: dict[str, TokenRecord] = {}
         self.failure = ""
 
     def last_policy(self) -> AcceptedPolicy | None:
@@ -74,6 +75,17 @@ class MemoryStore:
     def delete_allowance(self, number: int) -> None:
         self._refuse_on_failure()
         self.kept_allowances.pop(number, None)
+
+    def tokens(self) -> list[TokenRecord]:
+        return list(self.kept_tokens.values())
+
+    def put_token(self, token: TokenRecord) -> None:
+        self._refuse_on_failure()
+        self.kept_tokens[token.name] = token
+
+    def delete_token(self, name: str) -> None:
+        self._refuse_on_failure()
+        self.kept_tokens.pop(name, None)
 
     def _refuse_on_failure(self) -> None:
         if self.failure:

@@ -8,7 +8,7 @@ from typing import Any
 
 import falcon
 
-from controller.api.decisions import add_routes
+from controller.api import decisions, tokens
 from controller.api.outside import Ask, Outside
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
@@ -33,7 +33,8 @@ def build_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     app.add_route("/v1/pools", _Pools(ask, outside))
     app.add_route("/v1/members/{name}", _Member(ask, outside))
     app.add_route("/v1/members/{name}/health", _Health(ask, outside))
-    add_routes(app, ask, outside)
+    decisions.add_routes(app, ask, outside)
+    tokens.add_routes(app, ask)
     app.add_error_handler(PolicyErrors, _refuse)
     app.add_error_handler(UnknownMember, _unknown)
     app.add_error_handler(CompileError, _refuse)

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 import falcon
 
+from controller.api.gate import BEARER
 from controller.api.outside import Ask, Outside
 from controller.reports import sources
 from controller.runtime import Runtime
+from controller.runtime.tokens import Role
 from controller.suspicion.ledger import Outcome
 from controller.suspicion.reading import (
     BadInput,
@@ -41,6 +43,15 @@ def add_routes(app: falcon.App[Any, Any], ask: Ask[Any], outside: Outside) -> No
     app.add_route("/v1/evidence", _Evidence(ask, outside))
     app.add_route("/v1/sources/{source:path}", _Source(ask, outside))
     app.add_error_handler(BadInput, _refuse)
+
+
+def build_sensor_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
+    """What a sensor may do: post evidence, and decisions under its own name."""
+    app = falcon.App()
+    app.add_route("/v1/evidence", _Evidence(ask, outside))
+    app.add_route("/v1/origins/{origin}", _Origin(ask, outside))
+    app.add_error_handler(BadInput, _refuse)
+    return app
 
 
 def _refuse(_request: falcon.Request, response: falcon.Response, error: Exception, _params: object) -> None:
@@ -126,6 +137,11 @@ class _Decision(_Resource):
 class _Origin(_Resource):
     def on_put(self, request: falcon.Request, response: falcon.Response, origin: str) -> None:
         """Make the decisions of an origin exactly these."""
+        bearer = request.env.get(BEARER)
+        if bearer and bearer.role is not Role.OPERATOR and origin.partition(":")[0] != bearer.name:
+            raise falcon.HTTPForbidden(
+                description=f"{bearer.name} decides as {bearer.name} only, not as {origin}"
+            )
         read = partial(read_wish, origin=origin)
         wishes, indexes, bad = _read_all(_listed(request, "decisions", _MOST_DECISIONS), read)
         now, utc = self._outside.now(), self._outside.utc()

@@ -23,6 +23,7 @@ from controller.cli import (
     pool,
     schema,
     status,
+    token,
 )
 
 _EPILOG = """\
@@ -48,7 +49,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"postern {version('postern')}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (doctor, check, schema, lab, status, plan, apply, explain, flows, pool, decisions, allow):
+    for module in (
+        doctor,
+        check,
+        schema,
+        lab,
+        status,
+        plan,
+        apply,
+        explain,
+        flows,
+        pool,
+        decisions,
+        allow,
+        token,
+    ):
         module.add_parser(subparsers)
     return parser
 

@@ -25,6 +25,7 @@ from controller.runtime.empty_pools import EmptyPools
 from controller.runtime.encoding import Encoder
 from controller.runtime.suspicion import Suspicion
 from controller.runtime.switches import Channel, Switches
+from controller.runtime.tokens import Tokens
 from controller.runtime.trunks import TrunkWatch
 from controller.store import Store, StoreError
 from controller.sync.outcomes import Outcome
@@ -65,6 +66,7 @@ class Runtime:
         self.switches = Switches(surroundings.journal)
         self.trunks = TrunkWatch(surroundings.journal, self.switches)
         self.departures = Departures(surroundings.journal, self.switches)
+        self.tokens = Tokens(surroundings.store)
         self.empty_pools = EmptyPools(surroundings.journal)
         self.suspicion = Suspicion(
             surroundings.store, surroundings.journal, self.switches, surroundings.encoder

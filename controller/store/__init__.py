@@ -17,6 +17,13 @@ class AcceptedPolicy:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    name: str
+    role: str
+    digest: str  # SHA-256 of the token, in hex
+
+
 class Store(Protocol):
     def last_policy(self) -> AcceptedPolicy | None:
         """Return the policy accepted last, or None on a fresh disk."""
@@ -43,6 +50,15 @@ class Store(Protocol):
         """Raise `StoreError`."""
 
     def delete_allowance(self, number: int) -> None:
+        """Raise `StoreError`."""
+
+    def tokens(self) -> Iterable[TokenRecord]:
+        """Return who may use the API over TCP."""
+
+    def put_token(self, token: TokenRecord) -> None:
+        """Raise `StoreError`."""
+
+    def delete_token(self, name: str) -> None:
         """Raise `StoreError`."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 
-from controller.store import AcceptedPolicy, StoreError
+from controller.store import AcceptedPolicy, StoreError, TokenRecord
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision
 from controller.suspicion.reading import read_wish, show_wish
@@ -27,6 +27,11 @@ CREATE TABLE IF NOT EXISTS decisions (
     since REAL NOT NULL,
     until REAL NOT NULL,
     wish TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS tokens (
+    name TEXT PRIMARY KEY,
+    role TEXT NOT NULL,
+    digest TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS allowances (
     number INTEGER PRIMARY KEY,
@@ -108,6 +113,16 @@ class SqliteStore:
 
     def delete_allowance(self, number: int) -> None:
         self._execute("DELETE FROM allowances WHERE number = ?", number)
+
+    def tokens(self) -> Iterator[TokenRecord]:
+        return (TokenRecord(*row) for row in self._execute("SELECT name, role, digest FROM tokens"))
+
+    def put_token(self, token: TokenRecord) -> None:
+        values = (token.name, token.role, token.digest)
+        self._execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", *values)
+
+    def delete_token(self, name: str) -> None:
+        self._execute("DELETE FROM tokens WHERE name = ?", name)
 
     def close(self) -> None:
         self._connection.close()

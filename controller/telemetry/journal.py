@@ -47,6 +47,7 @@ class Event(StrEnum):
     SOURCE_CUT = "SourceCut"  # its open sessions, by a decision
     SOURCE_SUSPECTED = "SourceSuspected"  # its score reached a level
     SESSIONS_NOT_COUNTED = "SessionsNotCounted"
+    API_NOT_SERVED = "ApiNotServed"
     BAD_MESSAGE_RECEIVED = "BadMessageReceived"
     GATEWAYS_NOT_PUBLISHED = "GatewaysNotPublished"
 

@@ -22,6 +22,7 @@ def build_part(places: Places, policy_file: Path, listen: str) -> Part:
             "POSTERN_POLICY": str(policy_file),
             "POSTERN_STATE_DIR": str(places.state),
             "POSTERN_API": api_address(places),
+            "POSTERN_LISTEN": "off",
         },
         prepare=lambda: places.state.mkdir(parents=True, exist_ok=True),
         check=lambda: _problem(places),

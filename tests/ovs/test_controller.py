@@ -46,6 +46,7 @@ class Controller:
             "POSTERN_POLICY": str(self.policy),
             "POSTERN_STATE_DIR": f"{here}/state",
             "POSTERN_API": self.api.address,
+            "POSTERN_LISTEN": "off",
             "POSTERN_SWITCH_CONTROL": f"{here}/vswitchd.ctl",
             **settings,
         }

@@ -1,0 +1,108 @@
+"""Our decisions as a CrowdSec local API offers its own, so that existing bouncers can use them.
+
+Only what a bouncer can carry out: decisions about a whole source, that send it to the
+decoys or drop it, as type `ban`. Sources: CrowdSec's LAPI specification, paths
+`/decisions` and `/decisions/stream`.
+"""
+
+from collections import OrderedDict
+from ipaddress import ip_network
+from typing import Any
+
+import falcon
+
+from controller.api.gate import BEARER
+from controller.api.outside import Ask, Outside
+from controller.policy.model import Action, Network
+from controller.runtime import Runtime
+from controller.suspicion.decision import Decision, Scope
+from controller.suspicion.reading import read_source
+
+_MOST_BOUNCERS = 100
+Json = dict[str, Any]
+
+
+def build_bouncer_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
+    app = falcon.App()
+    app.add_route("/v1/decisions", _Decisions(ask, outside))
+    app.add_route("/v1/decisions/stream", _Stream(ask, outside))
+    return app
+
+
+def offered(runtime: Runtime) -> dict[Network, Decision]:
+    """Return the decisions that a bouncer can carry out, by source. The allow-list is left out."""
+    suspicion = runtime.suspicion
+    found = {}
+    for scope in suspicion.ledger.scopes():
+        if scope != Scope(scope.source) or suspicion.allowed.covering(scope.source):
+            continue
+        decision = suspicion.ledger.in_force(scope)
+        if (
+            decision
+            and decision.wish.action in (Action.DECOY, Action.DROP)
+            and not decision.wish.is_simulated
+        ):
+            found[scope.source] = decision
+    return found
+
+
+class _Decisions:
+    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
+        self._ask, self._outside = ask, outside
+
+    def on_head(self, _request: falcon.Request, response: falcon.Response) -> None:
+        """Bouncers ask so whether their key is good."""
+        response.status = falcon.HTTP_200
+
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Answer a list, or `null`; `ip` and `range` choose what covers them."""
+        asked = request.get_param("ip") or request.get_param("range") or request.get_param("value")
+        wanted = read_source(asked) if asked else None
+        known = self._ask(offered)
+        found = [each for source, each in known.items() if wanted is None or _covers(source, wanted)]
+        response.media = [_show(each, self._outside.utc()) for each in found] or None
+
+
+class _Stream:
+    """Remembers what each bouncer was told, so that the next answer is the difference."""
+
+    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
+        self._ask, self._outside = ask, outside
+        self._told: OrderedDict[str, dict[Network, Decision]] = OrderedDict()
+
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        name = request.env[BEARER].name
+        before = self._told.pop(name, {})
+        if request.get_param_as_bool("startup"):
+            before = {}
+        now: dict[Network, Decision] = self._ask(offered)
+        self._told[name] = now
+        if len(self._told) > _MOST_BOUNCERS:
+            self._told.popitem(last=False)
+        utc = self._outside.utc()
+        response.media = {
+            "new": [_show(each, utc) for source, each in now.items() if before.get(source) != each] or None,
+            "deleted": [_show(each, utc) for source, each in before.items() if source not in now] or None,
+        }
+
+
+def _covers(wide: Network, narrow: Network) -> bool:
+    return (
+        wide.version == narrow.version
+        and wide.prefixlen <= narrow.prefixlen
+        and narrow.network_address in ip_network(wide)
+    )
+
+
+def _show(decision: Decision, utc: float) -> Json:
+    source = decision.wish.scope.source
+    is_one = source.prefixlen == source.max_prefixlen
+    return {
+        "id": decision.number,
+        "origin": decision.wish.origin,
+        "scenario": decision.wish.scenario,
+        "scope": "Ip" if is_one else "Range",
+        "type": "ban",
+        "value": str(source.network_address) if is_one else str(source),
+        "duration": f"{decision.until - utc:.3f}s",
+    }
