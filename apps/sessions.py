@@ -19,7 +19,7 @@ from controller.runtime import Channel, Runtime
 from controller.telemetry.journal import Event, Journal
 
 _LOOK_S = 1.0
-_LOOK_SHARE = 20  # looking at all sessions takes at most one part in so many of the time
+_LOOK_SHARE = 100  # looking at all sessions takes at most one part in so many of the time: the switch waits
 _CUT_S = 0.05
 _PATIENCE = 20  # steps of `_CUT_S`
 _WAKE_UP_AT_ONCE = 200
