@@ -183,7 +183,7 @@ class Edge(app_manager.RyuApp):
         facts = [fact for frame in samples if (fact := read_sample(frame))]
         if facts:
             now, utc = time.monotonic(), time.time()
-            self._queue.put((lambda runtime: runtime.suspicion.on_evidence(now, utc, facts), None))
+            self._queue.put((lambda runtime: runtime.suspicion.on_samples(now, utc, facts), None))
 
     def _reload(self, runtime: Runtime) -> None:
         try:

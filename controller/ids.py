@@ -5,12 +5,15 @@ flows, and a controller that restarts with an empty disk computes the same ones.
 Two names that share a number are refused (`compiler.numbers`), never merged.
 """
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 COOKIE_OWNER = 0x9057  # top 16 bits of every cookie of ours
 _NUMBERED = {"decisions": 0x9058, "allow": 0x9059}  # the same, of what has a number of its own
 COOKIE_OWNER_SHIFT = 48
-FIRST_DECISION_METER = 1_000  # lower ones are the policy's
+FIRST_DECISION_METER = 1_000  # lower ones are the policy's, and those of tenants
+_FIRST_TENANT_METER = 201_000
+_TENANT_METERS = 60_000
 COOKIE_OWNER_MASK = 0xFFFF << COOKIE_OWNER_SHIFT
 
 
@@ -27,6 +30,26 @@ def party_id(name: str) -> int:
 def meter_of(decision: int) -> int:
     """Return the OpenFlow meter of a decision. Open vSwitch 3.1 has 262,144 in its userspace datapath."""
     return FIRST_DECISION_METER + decision % 200_000
+
+
+def tenant_meters(names: Iterable[str]) -> dict[str, int]:
+    """Return the OpenFlow meter of each tenant's new connections.
+
+    There are too few numbers for hashes that never clash: who clashes gets the next free one.
+    """
+    number_by_name: dict[str, int] = {}
+    taken = set()
+    for name in sorted(names):
+        place = _hash("meter", name, 32) % _TENANT_METERS
+        while place in taken:
+            place = (place + 1) % _TENANT_METERS
+        taken.add(place)
+        number_by_name[name] = _FIRST_TENANT_METER + place
+    return number_by_name
+
+
+def is_decision_meter(meter_id: int) -> bool:
+    return FIRST_DECISION_METER <= meter_id < _FIRST_TENANT_METER
 
 
 def group_id(name: str) -> int:

@@ -26,7 +26,7 @@ from controller.compiler.stages import (
 )
 from controller.compiler.verify import Bypass, allowed_bypasses, verify
 from controller.compiler.view import PolicyView, SwitchView
-from controller.pipeline.flows import Flow, FlowKey, Group, SwitchState
+from controller.pipeline.flows import Flow, FlowKey, Group, Meter, SwitchState
 from controller.policy.model import Policy
 
 _STAGES: tuple[Callable[[SwitchView], Iterator[Flow]], ...] = (
@@ -44,6 +44,11 @@ _STAGES: tuple[Callable[[SwitchView], Iterator[Flow]], ...] = (
     commit.build_flows,
     forward.build_flows,
     sample.build_flows,
+)
+
+_METER_STAGES: tuple[Callable[[SwitchView], Iterator[Meter]], ...] = (
+    suspicion.build_meters,
+    sample.build_meters,
 )
 
 _GROUP_STAGES: tuple[Callable[[SwitchView], Iterator[Group]], ...] = (
@@ -65,7 +70,7 @@ def compile_policy(policy: Policy, conditions: Conditions = ALL_IS_WELL) -> Mapp
 def compile_switch(view: SwitchView, allowed: frozenset[Bypass]) -> SwitchState:
     flows = _merge(flow for build in _STAGES for flow in build(view))
     groups = {group.group_id: group for build in _GROUP_STAGES for group in build(view)}
-    meters = {meter.meter_id: meter for meter in sample.build_meters(view)}
+    meters = {meter.meter_id: meter for build in _METER_STAGES for meter in build(view)}
     state = SwitchState(flows, groups, meters)
     verify(state, allowed)
     return state

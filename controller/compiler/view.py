@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, ip_network
 from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.compiler.neighbours import ROLE_BY_KIND, Neighbour, neighbours_of
 from controller.compiler.ways import ToPool, ToResponder, Way, first_stop, way_of
+from controller.ids import tenant_meters
 from controller.pipeline import fields as f
 from controller.pipeline.fields import EthType, Field, IpProto, Zone, zone_number
 from controller.policy.model import (
@@ -56,6 +57,11 @@ class PolicyView:
     @cached_property
     def mac_by_switch(self) -> dict[str, int]:
         return {switch.name: mac_number(switch.mac) for switch in self.policy.switches}
+
+    @cached_property
+    def tenant_meters(self) -> dict[str, int]:
+        """Return the meter of each tenant that has a limit of new connections."""
+        return tenant_meters(each.name for each in self.policy.tenants if each.limit_per_s)
 
     @cached_property
     def own_addresses(self) -> dict[Address, str]:

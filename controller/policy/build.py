@@ -133,6 +133,7 @@ def _tenant(name: str, fields: Fields) -> Tenant:
         tuple(_service(service, record) for service, record in _whole(fields.get("services"))),
         fields.get("decoys", ""),
         fields.get("dark", Dark.DECOY),
+        fields.get("limit_per_second", 0),
     )
 
 

@@ -188,6 +188,11 @@ TENANT = Record(
         "dark": Key(
             choice(Dark), "packets for addresses and ports where nothing is published", default="decoy"
         ),
+        "limit_per_second": Key(
+            _LIMIT,
+            "new connections from the backbone a second; the rest is dropped before anybody remembers it",
+            default="no limit",
+        ),
     }
 )
 MEMBER = Record(

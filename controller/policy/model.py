@@ -236,6 +236,7 @@ class Tenant:
     services: tuple[Service, ...] = ()
     decoys: str = ""  # pool name; empty: the first pool of decoys by name, if there is one
     dark: Dark = Dark.DECOY
+    limit_per_s: int = 0  # new connections from the backbone; 0: no limit
 
 
 @dataclass(frozen=True, slots=True)

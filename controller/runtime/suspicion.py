@@ -18,6 +18,7 @@ from controller.suspicion.allow import Allowance, AllowList
 from controller.suspicion.decision import Scope, Wish
 from controller.suspicion.guard import Guard
 from controller.suspicion.ledger import Caps, Ledger, Outcome
+from controller.suspicion.scans import Scans
 from controller.suspicion.scores import Evidence, Scores
 from controller.sync.overlay import Patch
 from controller.sync.state import WireKey
@@ -46,6 +47,7 @@ class Suspicion:
         self.to_cut: dict[Scope, None] = {}  # whose open sessions are yet to be cut
         self.evicted = 0
         self.refused = 0
+        self._scans = Scans()
         self._guard: Guard | None = None
         self._enforcement: Enforcement | None = None
         self._enforced: dict[Scope | Network, Enforced] = {}
@@ -98,6 +100,10 @@ class Suspicion:
                 wishes.append(found.wish)
         if wishes:
             self.add(now, utc, wishes)
+
+    def on_samples(self, now: float, utc: float, samples: Sequence[Evidence]) -> None:
+        """Take sampled first packets for what nobody publishes."""
+        self.on_evidence(now, utc, [*samples, *self._scans.on_samples(now, samples)])
 
     def owner(self, source: Network) -> str:
         """Return whose addresses, of those behind the edge, a source touches; empty: nobody's."""

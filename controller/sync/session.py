@@ -8,7 +8,7 @@ reading the switch again, since that always tells the truth.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from controller.ids import FIRST_DECISION_METER, is_numbered
+from controller.ids import is_decision_meter, is_numbered
 from controller.sync.overlay import Overlay
 from controller.sync.plan import Plan, difference
 from controller.sync.state import WireFlow, WireKey, WireMeter, WireState
@@ -135,7 +135,7 @@ class SwitchSession:
 def split(state: WireState) -> tuple[WireState, dict[WireKey, WireFlow], dict[int, WireMeter]]:
     """Return what a switch holds for the policy, and the flows and meters that it holds for decisions."""
     flows = {key: flow for key, flow in state.flows.items() if is_numbered(flow.cookie)}
-    meters = {number: each for number, each in state.meters.items() if number >= FIRST_DECISION_METER}
+    meters = {number: each for number, each in state.meters.items() if is_decision_meter(number)}
     rest = WireState(
         {key: flow for key, flow in state.flows.items() if key not in flows},
         state.groups,

@@ -1,5 +1,6 @@
 """Decisions with real packets on a real switch: who meets a decoy, who is dropped, who passes."""
 
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -167,3 +168,22 @@ def test_what_comes_from_a_tenant_is_nobodys_business(
     deciding.decide({4: "203.0.113.0/26", 6: "2001:db8:a::/48"}[family], Action.DROP)
     assert edge.send_tcp(ACME, (ACME_MX[family], 5000), (CLIENT[family], 80), SYN) == {UPLINK}
     assert edge.send_tcp(ACME, (ACME_MX[family], 5000), (GLOBEX_MX[family], 25), SYN) != {GLOBEX}
+
+
+def test_a_flood_at_one_tenant_is_cut_down_and_leaves_the_others_alone(edge: EdgeUnderTest) -> None:
+    policy = read_policy(DEMO)
+    limited = tuple(replace(each, limit_per_s=5 if each.name == "acme" else 0) for each in policy.tenants)
+    edge.apply(replace(policy, tenants=limited))
+    sources = [f"198.51.100.{number}" for number in range(1, 41)]
+    passed = [bool(edge.send_tcp(UPLINK, (source, 5000), (ACME_MX[4], 80), SYN)) for source in sources]
+    assert 0 < sum(passed) < len(sources)
+    assert all(edge.send_tcp(UPLINK, (source, 5000), (GLOBEX_MX[4], 25), SYN) for source in sources)
+
+
+def test_open_connections_of_a_tenant_are_not_limited(edge: EdgeUnderTest) -> None:
+    policy = read_policy(DEMO)
+    edge.apply(replace(policy, tenants=tuple(replace(each, limit_per_s=1) for each in policy.tenants)))
+    assert edge.send_tcp(UPLINK, (CLIENT[4], 5000), (ACME_MX[4], 80), SYN) == {ACME}
+    edge.send_tcp(ACME, (ACME_MX[4], 80), (CLIENT[4], 5000), SYN | ACK)
+    for _ in range(20):
+        assert edge.send_tcp(UPLINK, (CLIENT[4], 5000), (ACME_MX[4], 80), ACK) == {ACME}
