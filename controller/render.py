@@ -1,7 +1,7 @@
-"""What each pool of mail gateways and of responders needs to know of the policy, as the JSON they read. Pure.
+"""What each pool of gateways, responders and decoys needs to know of the policy, as the JSON they read. Pure.
 
-The format is the contract with `services/mail/settings.py` and
-`services/responder/settings.py`, which share no code with the controller:
+The format is the contract with `services/mail/settings.py`, `services/responder/settings.py`
+and `services/decoy/settings.py`, which share no code with the controller:
 programs of different hosts and releases meet here.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.policy.model import Mail, MailMode, OnEmpty, Policy, Pool, PoolKind, ScanRule, Tenant
+from controller.topology.homes import decoys_of
 
 FORMAT = 1
 _SMTP_PORT = 25
@@ -19,11 +20,13 @@ Settings = dict[str, Any]
 
 
 def render_gateways(policy: Policy, revision: int) -> Mapping[str, Settings]:
-    """Return the settings of every pool whose hosts speak SMTP with clients, by pool name."""
+    """Return the settings of every pool whose hosts answer for tenants' addresses, by pool name."""
     settings = {}
     for pool in policy.pools:
         if pool.kind is PoolKind.RESPONDER:
             settings[pool.name] = _render_responders(policy, pool, revision)
+        elif pool.kind is PoolKind.DECOY:
+            settings[pool.name] = _render_decoys(policy, pool, revision)
         elif role := _GATEWAY_ROLES.get(pool.kind):
             settings[pool.name] = _render_pool(policy, pool, role, revision)
     return settings
@@ -46,6 +49,21 @@ def _render_responders(policy: Policy, pool: Pool, revision: int) -> Settings:
             }
             for tenant in policy.tenants
             if tenant.mail
+        ],
+    }
+
+
+def _render_decoys(policy: Policy, pool: Pool, revision: int) -> Settings:
+    """Whose hosts the decoys stand in for; how these look, their personas say."""
+    return {
+        "format": FORMAT,
+        "revision": revision,
+        "role": "decoy",
+        "pool": pool.name,
+        "tenants": [
+            {"name": tenant.name, "prefixes": [str(prefix) for prefix in tenant.prefixes]}
+            for tenant in policy.tenants
+            if decoys_of(policy, tenant) is pool
         ],
     }
 

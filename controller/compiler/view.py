@@ -30,6 +30,7 @@ from controller.policy.model import (
     Tenant,
 )
 from controller.topology.fabric import Fabric
+from controller.topology.homes import decoys_of
 from controller.topology.ports import mac_number
 
 SMTP_PORT = 25
@@ -165,8 +166,7 @@ class SwitchView:
 
     def decoys_of(self, tenant: Tenant) -> Pool | None:
         """Return the decoys that stand in for a tenant's hosts, if any takes new connections."""
-        named = (pool for pool in self.policy.pools if pool.kind is PoolKind.DECOY)
-        pool = next((each for each in named if tenant.decoys in ("", each.name)), None)
+        pool = decoys_of(self.policy, tenant)
         return pool if pool and self.takes(pool) else None
 
     @property

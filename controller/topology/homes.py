@@ -1,6 +1,6 @@
 """Tenants whose home an edit moves: another switch will remember their connections. Pure."""
 
-from controller.policy.model import Policy
+from controller.policy.model import Policy, Pool, PoolKind, Tenant
 
 
 def moved_homes(before: Policy, after: Policy) -> list[str]:
@@ -12,3 +12,9 @@ def moved_homes(before: Policy, after: Policy) -> list[str]:
         for tenant in after.tenants
         if (home := home_by_tenant.get(tenant.name, tenant.home)) != tenant.home
     ]
+
+
+def decoys_of(policy: Policy, tenant: Tenant) -> Pool | None:
+    """Return the pool of decoys that stands in for a tenant's hosts: the one he names, else the first."""
+    pools = (pool for pool in policy.pools if pool.kind is PoolKind.DECOY)
+    return next((pool for pool in pools if tenant.decoys in ("", pool.name)), None)

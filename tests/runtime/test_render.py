@@ -19,7 +19,7 @@ def rendered(old: str = "", new: str = "") -> dict[str, Settings]:
 
 def test_every_pool_that_speaks_with_clients_has_a_file_that_its_program_reads() -> None:
     files = {name: json.dumps(settings) for name, settings in rendered().items()}
-    assert set(files) == {"proxies", "scanners", "responders"}
+    assert set(files) == {"decoys", "proxies", "scanners", "responders"}
     assert read_gateway(files["proxies"]).revision == 7
     assert read_gateway(files["scanners"]).revision == 7
     assert read_responder(files["responders"]).revision == 7
