@@ -33,6 +33,7 @@ def build_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     app.add_route("/v1/pools", _Pools(ask, outside))
     app.add_route("/v1/members/{name}", _Member(ask, outside))
     app.add_route("/v1/members/{name}/health", _Health(ask, outside))
+    app.add_route("/v1/tenants/{name}/consent", _Consent(ask))
     decisions.add_routes(app, ask, outside)
     tokens.add_routes(app, ask)
     app.add_error_handler(PolicyErrors, _refuse)
@@ -185,6 +186,18 @@ class _Explain:
             if is_cookie
             else reports.explain_rule(accepted, what)
         )
+
+
+class _Consent:
+    def __init__(self, ask: Ask[Any]) -> None:
+        self._ask = ask
+
+    def on_get(self, _request: falcon.Request, response: falcon.Response, name: str) -> None:
+        """Say whether a tenant agrees that personas are learned from his servers, and which these are."""
+        found = self._ask(lambda runtime: reports.consent(runtime, name))
+        if found is None:
+            raise falcon.HTTPNotFound(description=f"no tenant is named {name}")
+        response.media = found
 
 
 def _cookie(text: str) -> int:

@@ -134,6 +134,7 @@ def _tenant(name: str, fields: Fields) -> Tenant:
         fields.get("decoys", ""),
         fields.get("dark", Dark.DECOY),
         fields.get("limit_per_second", 0),
+        fields.get("consent_to_learning", False),
     )
 
 

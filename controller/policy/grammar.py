@@ -193,6 +193,11 @@ TENANT = Record(
             "new connections from the backbone a second; the rest is dropped before anybody remembers it",
             default="no limit",
         ),
+        "consent_to_learning": Key(
+            kinds.FLAG,
+            "the tenant agrees that `postern persona learn` reads what his servers show, once",
+            default="false",
+        ),
     }
 )
 MEMBER = Record(

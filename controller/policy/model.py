@@ -237,6 +237,7 @@ class Tenant:
     decoys: str = ""  # pool name; empty: the first pool of decoys by name, if there is one
     dark: Dark = Dark.DECOY
     limit_per_s: int = 0  # new connections from the backbone; 0: no limit
+    may_be_learned: bool = False  # a persona may be made of what the tenant's servers show
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ Of a good file, on standard output:
 
 Of a bad one, on standard error, one line for each mistake in the order of the file, then how many there are:
 
-    policies/invalid/unknown-key.yaml:9:5: tenants.acme.prefixs: unknown key; remedy: use one of prefixes, gateways, home, mail, services, decoys, dark, limit_per_second (did you mean prefixes?)
+    policies/invalid/unknown-key.yaml:9:5: tenants.acme.prefixs: unknown key; remedy: use one of prefixes, gateways, home, mail, services, decoys, dark, limit_per_second, consent_to_learning (did you mean prefixes?)
     policies/invalid/unknown-key.yaml: 1 mistake, nothing was applied
 
 File, line and column, key, what is wrong, what to do. Lines and columns count from 1. The exit code is 0 when every file

@@ -130,6 +130,22 @@ def _switch_row(dpid: int, record: SwitchRecord, accepted: Accepted, packet_ins:
     }
 
 
+def consent(runtime: Runtime, name: str) -> Json | None:
+    """Return whether a tenant agrees that personas are learned from his servers; None: nobody has the name."""
+    tenants = runtime.accepted.policy.tenants if runtime.accepted else ()
+    tenant = next((each for each in tenants if each.name == name), None)
+    if tenant is None:
+        return None
+    servers = {*(tenant.mail.servers if tenant.mail else ())}
+    servers |= {server for service in tenant.services for server in service.servers}
+    return {
+        "tenant": name,
+        "consent": tenant.may_be_learned,
+        "addresses": sorted(map(str, servers)),
+        "prefixes": [str(prefix) for prefix in tenant.prefixes],
+    }
+
+
 def explain_cookie(accepted: Accepted, cookie: int) -> Json:
     """Return the rule behind a cookie, where it stands, and every flow that it asked for."""
     if not is_ours(cookie):

@@ -5,6 +5,7 @@ from typing import Any
 from controller.suspicion.decision import Scope
 from tests.api.conftest import Northbound
 from tests.fake_switch import FakeSwitch
+from tests.world import DEMO, UTC, World
 
 DECOY = {"value": "198.51.100.66", "action": "decoy", "duration_s": 60, "origin": "test"}
 
@@ -61,8 +62,6 @@ def test_a_decision_expires_by_itself(api: Northbound) -> None:
 
 
 def test_decisions_survive_a_restart_and_nothing_is_sent_again(api: Northbound) -> None:
-    from tests.world import DEMO, UTC, World
-
     make(api, DECOY)
     assert api.channel is not None
     again = World(api.world.store)
@@ -149,3 +148,13 @@ def test_a_decision_about_a_tenant_that_moves_away_follows_him(api: Northbound) 
     assert list(api.world.runtime.suspicion.keys_of(scope)) == ["s1"]
     assert api.channel is not None
     assert len(cookies(api.channel.switch)) == 1  # one IPv4 prefix; the source is IPv4
+
+
+def test_only_a_tenant_that_says_so_agrees_to_being_learned(api: Northbound) -> None:
+    told = api.http.simulate_get("/v1/tenants/acme/consent").json
+    assert (told["consent"], told["addresses"]) == (False, ["2001:db8:a::10", "203.0.113.10"])
+    text = DEMO.replace("  acme:\n", "  acme:\n    consent_to_learning: true\n", 1)
+    api.http.simulate_post("/v1/policy", json={"file": "p.yaml", "text": text})
+    assert api.http.simulate_get("/v1/tenants/acme/consent").json["consent"]
+    assert not api.http.simulate_get("/v1/tenants/globex/consent").json["consent"]
+    assert api.http.simulate_get("/v1/tenants/nobody/consent").status_code == 404

@@ -81,8 +81,8 @@ class Session:
 
 
 @contextmanager
-def sessions(lab: Lab, count: int) -> Iterator[list[Session]]:
-    pin = lab.places.pin("sender")
+def sessions(lab: Lab, count: int, host: str = "sender") -> Iterator[list[Session]]:
+    pin = lab.places.pin(host)
     with ExitStack() as stack:
         opened = []
         for number in range(count):
