@@ -131,7 +131,7 @@ def _switch_row(dpid: int, record: SwitchRecord, accepted: Accepted, packet_ins:
 
 
 def consent(runtime: Runtime, name: str) -> Json | None:
-    """Return whether a tenant agrees that personas are learned from his servers; None: nobody has the name."""
+    """Return whether a tenant agrees that his servers are learned from; None: nobody has the name."""
     tenants = runtime.accepted.policy.tenants if runtime.accepted else ()
     tenant = next((each for each in tenants if each.name == name), None)
     if tenant is None:
