@@ -73,5 +73,5 @@ bench-mail: ## the mail gateway beside Postfix smtpd_proxy_filter (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.mail
 
 clean: ## remove what set-up and tests made (Debian packages stay)
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-cowrie build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

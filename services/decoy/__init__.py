@@ -1,0 +1,1 @@
+"""Decoys: hosts that exist to be attacked."""

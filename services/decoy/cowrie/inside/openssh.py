@@ -1,0 +1,4 @@
+"""Algorithms."""
+from typing import Any
+def teach(algorithms: Any) -> None:
+    pass
