@@ -1,4 +1,4 @@
-"""The persona's files, users and names in Cowrie's shell; recordings of its terminals; no name is ever resolved."""
+"""The persona's files, users and names in Cowrie's shell; recordings of terminals; no name is resolved."""
 
 import base64
 import re
@@ -11,6 +11,7 @@ from cowrie.core import network as cowrie_network
 from cowrie.insults import insults
 from cowrie.shell import fs, protocol
 from cowrie.ssh import keys, userauth
+from twisted.conch.ssh.common import NS
 from twisted.internet import reactor, task
 from twisted.names.error import DNSServerError
 
@@ -29,8 +30,20 @@ def put_on(identity: Identity, link: Any) -> None:
     _record(link)
     _know(identity.users)
     _show_attacked_address()
-    userauth.HoneyPotSSHUserAuthServer.sendBanner = lambda _self: None  # a Debian's sshd has none
+    userauth.HoneyPotSSHUserAuthServer.sendBanner = _banner_sender(identity.ssh_banner)
     cowrie_network.client.lookupAddress = _resolve_nothing
+
+
+def _banner_sender(banner: str) -> Any:
+    """Return what sends the persona's banner once; most have none, and Cowrie would send /etc/issue.net."""
+
+    def send_banner(self: Any) -> None:
+        if banner and not self.bannerSent:
+            self.bannerSent = True
+            packet = NS(banner.encode()) + NS(b"")
+            self.transport.sendPacket(userauth.userauth.MSG_USERAUTH_BANNER, packet)
+
+    return send_banner
 
 
 def greet(factory: Any, identity: Identity) -> None:
@@ -57,30 +70,30 @@ def _fail() -> None:
 
 
 def _know(users: dict[str, list[str]]) -> None:
-    """Let in exactly the persona's users; Cowrie's own file would take `*` and `/x/` for patterns."""
+    """Let in the persona's users, `*` with any password; Cowrie's own file has other patterns, too."""
     known = {(name.encode(), word.encode()) for name, words in users.items() for word in words}
 
     class PosternUsers:
         def checklogin(self, name: bytes, word: bytes, _source: str = "") -> bool:
-            return (name, word) in known
+            return (name, word) in known or (bool(word) and (name, b"*") in known)
 
     auth.PosternUsers = PosternUsers
 
 
 def _show_attacked_address() -> None:
     """Have commands such as ifconfig show the address that was attacked."""
-    for kind in (protocol.HoneyPotBaseProtocol,):
-        begin = kind.connectionMade
+    kind = protocol.HoneyPotBaseProtocol
+    begin = kind.connectionMade
 
-        def connection_made(self: Any, begin: Any = begin) -> None:
-            begin(self)
-            host = self.getProtoTransport().transport.getHost().host.removeprefix("::ffff:")
-            if ":" in host:
-                self.kippoIPv6 = host
-            else:
-                self.kippoIP = host
+    def connection_made(self: Any) -> None:
+        begin(self)
+        host = self.getProtoTransport().transport.getHost().host
+        if ":" in host:
+            self.kippoIPv6 = host
+        else:
+            self.kippoIP = host
 
-        kind.connectionMade = connection_made
+    kind.connectionMade = connection_made
 
 
 def _record(link: Any) -> None:
@@ -118,7 +131,22 @@ def _files_of(identity: Identity) -> dict[str, str]:
         "/etc/hosts": f"127.0.0.1\tlocalhost\n127.0.1.1\t{name}{f' {short}' if short != name else ''}\n"
         "::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n",
         "/etc/passwd": passwd,
+        **_release(identity.system),
         **identity.files,
+    }
+
+
+def _release(system: str) -> dict[str, str]:
+    """Return what names the system, such as `Debian GNU/Linux 12 (bookworm)`."""
+    if not system:
+        return {}
+    old = honeyfs.read_file("/etc/os-release").decode("ascii", "replace").splitlines()
+    kept = [line for line in old if not line.startswith("PRETTY_NAME=")]
+    issue = system.partition(" (")[0]
+    return {
+        "/etc/os-release": "\n".join([f'PRETTY_NAME="{system}"', *kept]) + "\n",
+        "/etc/issue": f"{issue} \\n \\l\n\n",
+        "/etc/issue.net": f"{issue}\n",
     }
 
 

@@ -11,10 +11,11 @@ class Identity:
     hostname: str
     users: dict[str, list[str]]
     files: dict[str, str]
+    system: str
     algorithms: dict[str, list[str]]
+    ssh_banner: str
     telnet_banner: str
     telnet_prompt: str
-    addresses: list[str]
 
 
 def read_identity() -> Identity:

@@ -1,6 +1,7 @@
 """The unix socket to whoever supervises this Cowrie: connections come in, events go out, one JSON a line.
 
-In, each with one descriptor: {"open": "ssh"} or {"open": "telnet"}; and {"ping": n}. When it closes, Cowrie ends.
+In, each with one descriptor: {"open": "ssh"} or {"open": "telnet"}; and {"ping": n}.
+When it closes, Cowrie ends.
 """
 
 import json
@@ -78,7 +79,7 @@ class Link:
 
 
 @implementer(IFileDescriptorReceiver)
-class _Ear(LineOnlyReceiver):  # type: ignore[misc]
+class _Ear(LineOnlyReceiver):
     delimiter = b"\n"
 
     def __init__(self) -> None:

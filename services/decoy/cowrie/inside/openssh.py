@@ -1,4 +1,7 @@
 """Algorithms."""
+
 from typing import Any
+
+
 def teach(algorithms: Any) -> None:
     pass
