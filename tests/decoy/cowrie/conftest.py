@@ -76,7 +76,7 @@ class Decoy:
         ask.write_text('#!/bin/sh\nprintf "%s\\n" "$POSTERN_PASSWORD"\n')
         ask.chmod(0o700)
         port = self.dark_port if to == DARK else self.ssh_port
-        known = ["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={self.home}/known"]
+        known = ["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
         tries = ["-o", "NumberOfPasswordPrompts=1", "-o", "PubkeyAuthentication=no", "-o", "ConnectTimeout=20"]
         return subprocess.run(
             ["ssh", *known, *tries, *options, "-p", str(port), f"{user}@{to}", command],
