@@ -19,11 +19,15 @@ from services.decoy.persona.model import Address
 class Cowries:
     """`follow` a directory, `take` connections, `stop`."""
 
-    def __init__(self, state: Path, installed: Installed, tell: Tell, carry: Carry) -> None:
+    def __init__(
+        self, state: Path, installed: Installed, tell: Tell, carry: Carry, *, kept_ready: int
+    ) -> None:
+        """Each Cowrie takes some 50 MB: only so many run without being attacked."""
         self._state = state
         self._installed = installed
         self._tell = tell
         self._carry = carry
+        self._kept_ready = kept_ready
         self._directory = Directory(())
         self._instances: dict[str, Instance] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -36,9 +40,9 @@ class Cowries:
         for name in list(self._instances):
             if wanted.get(name) != self._instances[name].spec:
                 self._end(name)
-        for name, spec in wanted.items():
+        for number, (name, spec) in enumerate(wanted.items()):
             if name not in self._instances:
-                self._begin(name, spec)
+                self._begin(name, spec, number < self._kept_ready)
 
     def take(
         self, connection: socket.socket, source: Address, source_port: int, here: Address, port: int
@@ -70,10 +74,10 @@ class Cowries:
         while self._leaving:
             await asyncio.wait(self._leaving)
 
-    def _begin(self, name: str, spec: Spec) -> None:
+    def _begin(self, name: str, spec: Spec, is_kept_ready: bool) -> None:
         home = Home(self._state / spec.tenant / spec.host, self._installed.account)
         before = next((task for task in self._leaving if task.get_name() == name), None)
-        instance = Instance(spec, home, self._installed, self._tell, self._carry)
+        instance = Instance(spec, home, self._installed, self._tell, self._carry, is_kept_ready=is_kept_ready)
 
         async def live() -> None:
             if before is not None:  # it still has the directory

@@ -33,7 +33,11 @@ class Home:
 
     def prepare(self, spec: Spec, sensor: str) -> None:
         """Make or refresh it. Raise `OSError`."""
-        (self.path / "etc").mkdir(parents=True, exist_ok=True)
+        etc = self.path / "etc"
+        etc.mkdir(parents=True, exist_ok=True)
+        os.chown(etc, os.geteuid(), self._account.gid)
+        etc.chmod(0o750)
+        self.path.chmod(0o711)
         for part in _PASSING:
             shutil.rmtree(self.path / part, ignore_errors=True)
         for part in (*_OWN, *_PASSING):

@@ -5,8 +5,10 @@ import contextlib
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from services.decoy.cowrie.home import Home
 from services.decoy.cowrie.process import Cowrie, Installed
@@ -21,34 +23,53 @@ _PING_EVERY_S = 5.0
 _HUNG_AFTER_S = 30.0
 _MOST_WAITING = 50
 _LONGEST_WAIT_S = 15.0
+_IDLE_S = 600.0
 _STATE_QUOTA_BYTES = 256 * 1024 * 1024
+_IDLE = "it was idle"
 
 
 class Event(StrEnum):
     COWRIE_STARTED = "CowrieStarted"
     COWRIE_DIED = "CowrieDied"
     COWRIE_STOPPED = "CowrieStopped"
+    EVENTS_LOST = "EventsLost"
 
 
 Tell = Callable[..., None]  # (event, **facts): into the journal
 Carry = Callable[[Iterable[Outcome], Home], None]
 
 
-class Instance:
-    """`run` until cancelled; `take` at any time."""
+@dataclass(frozen=True, slots=True)
+class _Given:
+    connection: Connection
+    socket: socket.socket
+    since: float
 
-    def __init__(self, spec: Spec, home: Home, installed: Installed, tell: Tell, carry: Carry) -> None:
+
+class Instance:
+    """`run` until cancelled; `take` at any time.
+
+    One that is kept ready always runs; another is started for its first attacker, and ends when it is idle.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self, spec: Spec, home: Home, installed: Installed, tell: Tell, carry: Carry, *, is_kept_ready: bool
+    ) -> None:
         self.spec = spec
+        self.is_kept_ready = is_kept_ready
         self._home = home
         self._installed = installed
         self._tell = tell
         self._carry = carry
         self._cowrie: Cowrie | None = None
         self._translator = Translator()
-        self._waiting: deque[tuple[float, Connection, socket.socket]] = deque()
+        self._waiting: deque[_Given] = deque()  # for a Cowrie
+        self._handed: dict[str, _Given] = {}  # to a Cowrie that has not said yet that it has it
         self._deaths = 0
         self._heard_at = 0.0
         self._sending: set[asyncio.Task[None]] = set()
+        self._is_wanted = asyncio.Event()
+        self._taken_at = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -59,47 +80,43 @@ class Instance:
         if self._translator.is_full() or len(self._waiting) >= _MOST_WAITING:
             return False
         self._carry(self._translator.expect(connection), self._home)
-        if self._cowrie is None:
-            self._waiting.append((time.monotonic(), connection, accepted))
-        else:
-            self._hand_over(self._cowrie, connection, accepted)
+        self._taken_at = time.monotonic()
+        self._is_wanted.set()
+        self._waiting.append(_Given(connection, accepted, self._taken_at))
+        if self._cowrie is not None:
+            self._hand_over(self._cowrie)
         return True
 
     async def run(self) -> None:
         try:
             while True:
+                if not self.is_kept_ready and not self._waiting:
+                    self._is_wanted.clear()
+                    await self._is_wanted.wait()
                 began = time.monotonic()
-                await self._live_once()
+                if await self._live_once():
+                    continue
                 self._deaths = 0 if time.monotonic() - began > _HEALTHY_AFTER_S else self._deaths + 1
-                await asyncio.sleep(_BACKOFF_S[min(self._deaths, len(_BACKOFF_S)) - 1 if self._deaths else 0])
-                self._drop_waiting(_LONGEST_WAIT_S)
+                await asyncio.sleep(_BACKOFF_S[min(self._deaths, len(_BACKOFF_S) - 1)])
+                self._drop_waiting(_LONGEST_WAIT_S, "the decoy was not there")
         finally:
-            self._drop_waiting(0.0)
+            self._drop_waiting(0.0, "the decoy ended")
 
-    async def _live_once(self) -> None:
-        """Start Cowrie, and serve until it is gone."""
+    async def _live_once(self) -> bool:
+        """Start Cowrie, and serve until it is gone; say whether it went because it was idle."""
         began = time.monotonic()
         try:
             self._home.prepare(self.spec, self.spec.host)
             cowrie = await Cowrie.start(self._installed, self._home.path)
         except OSError as error:
             self._tell(Event.COWRIE_DIED, persona=self.spec.name, why=f"cannot be started: {error}")
-            return
+            return False
         watching = asyncio.create_task(self._watch(cowrie))
         why = "it ended by itself"
         try:
             async for event in cowrie.events():
                 self._heard_at = time.monotonic()
-                if event.get("eventid") == "postern.ready":
-                    self._tell(
-                        Event.COWRIE_STARTED,
-                        persona=self.spec.name,
-                        pid=cowrie.pid,
-                        seconds=round(time.monotonic() - began, 3),
-                    )
-                    self._open(cowrie)
-                else:
-                    self._carry(self._translator.hear(event), self._home)
+                self._hear(event, cowrie, began)
         except asyncio.CancelledError:
             why = ""
             raise
@@ -109,40 +126,62 @@ class Instance:
             with contextlib.suppress(asyncio.CancelledError):
                 why = await watching or why
             self._carry(self._translator.break_off("the decoy ended"), self._home)
+            self._waiting.extendleft(reversed(self._handed.values()))
+            self._handed.clear()
             await asyncio.shield(cowrie.stop())
             self._say_gone(cowrie, why)
+        return why == _IDLE
 
     def _say_gone(self, cowrie: Cowrie, why: str) -> None:
-        if why:
+        if why and why != _IDLE:
             self._tell(Event.COWRIE_DIED, persona=self.spec.name, why=why, last=cowrie.complaints[-3:])
         else:
             self._tell(Event.COWRIE_STOPPED, persona=self.spec.name)
 
-    def _open(self, cowrie: Cowrie) -> None:
-        """Hand over whoever came while there was no Cowrie."""
-        self._cowrie = cowrie
-        self._drop_waiting(_LONGEST_WAIT_S)
+    def _hear(self, event: Mapping[str, Any], cowrie: Cowrie, began: float) -> None:
+        match event.get("eventid"):
+            case "postern.ready":
+                seconds = round(time.monotonic() - began, 3)
+                self._tell(Event.COWRIE_STARTED, persona=self.spec.name, pid=cowrie.pid, seconds=seconds)
+                self._cowrie = cowrie
+                self._drop_waiting(_LONGEST_WAIT_S, "the decoy was not there")
+                self._hand_over(cowrie)
+            case "postern.taken":
+                self._let_go(str(event.get("key")), event.get("served") is True)
+            case "postern.lost":
+                self._tell(Event.EVENTS_LOST, persona=self.spec.name, count=event.get("count"))
+            case _:
+                self._carry(self._translator.hear(event), self._home)
+
+    def _hand_over(self, cowrie: Cowrie) -> None:
+        """Give Cowrie all who wait. Who is not taken waits again, should Cowrie die."""
         while self._waiting:
-            _, connection, accepted = self._waiting.popleft()
-            self._hand_over(cowrie, connection, accepted)
+            given = self._waiting.popleft()
+            self._handed[given.connection.session] = given
+            task = asyncio.create_task(_send(cowrie, given))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
 
-    def _hand_over(self, cowrie: Cowrie, connection: Connection, accepted: socket.socket) -> None:
-        async def send() -> None:
-            with accepted, contextlib.suppress(OSError, TimeoutError):
-                await cowrie.hand_over(accepted, connection.protocol)
+    def _let_go(self, session: str, is_served: bool) -> None:
+        """Close our copy of a connection that Cowrie has."""
+        given = self._handed.pop(session, None)
+        if given is not None:
+            given.socket.close()
+            if not is_served:
+                self._carry(self._translator.drop(given.connection, "gone at once"), self._home)
 
-        task = asyncio.create_task(send())
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
-
-    def _drop_waiting(self, older_than_s: float) -> None:
+    def _drop_waiting(self, older_than_s: float, why: str) -> None:
         now = time.monotonic()
-        while self._waiting and now - self._waiting[0][0] >= older_than_s:
-            _, _, accepted = self._waiting.popleft()
-            accepted.close()
+        while self._waiting and now - self._waiting[0].since >= older_than_s:
+            given = self._waiting.popleft()
+            given.socket.close()
+            self._carry(self._translator.drop(given.connection, why), self._home)
+
+    def _is_idle(self) -> bool:
+        return not self._translator.open and time.monotonic() - self._taken_at > _IDLE_S
 
     async def _watch(self, cowrie: Cowrie) -> str:
-        """Kill a Cowrie that hangs, or that has filled its directory; return why."""
+        """End a Cowrie that is idle, hangs, or has filled its directory; return why."""
         self._heard_at = time.monotonic()
         number = 0
         while True:
@@ -150,9 +189,17 @@ class Instance:
             number += 1
             with contextlib.suppress(OSError, TimeoutError):
                 await cowrie.ping(number)
+            if not self.is_kept_ready and self._is_idle():
+                cowrie.hang_up()
+                return _IDLE
             if time.monotonic() - self._heard_at > _HUNG_AFTER_S:
                 cowrie.kill()
                 return "it hung"
             if await asyncio.to_thread(self._home.size_bytes) > _STATE_QUOTA_BYTES:
                 cowrie.kill()
                 return "its directory was full"
+
+
+async def _send(cowrie: Cowrie, given: _Given) -> None:
+    with contextlib.suppress(OSError, TimeoutError):  # it is dead, or will be found to hang
+        await cowrie.hand_over(given.socket, given.connection.protocol, given.connection.session)

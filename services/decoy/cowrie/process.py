@@ -105,9 +105,9 @@ class Cowrie:
     def pid(self) -> int:
         return self._process.pid
 
-    async def hand_over(self, connection: socket.socket, protocol: str) -> None:
-        """Give a connection away; the caller closes its own copy. Raise `OSError` if Cowrie is gone."""
-        await self._send({"open": protocol}, [connection.fileno()])
+    async def hand_over(self, connection: socket.socket, protocol: str, key: str) -> None:
+        """Give a copy of a connection away. Raise `OSError` or `TimeoutError` if Cowrie does not take it."""
+        await self._send({"open": protocol, "key": key}, [connection.fileno()])
 
     async def ping(self, number: int) -> None:
         await self._send({"ping": number}, [])
@@ -124,9 +124,14 @@ class Cowrie:
                 if (event := _parsed(line)) is not None:
                     yield event
 
+    def hang_up(self) -> None:
+        """Ask it to end: the link ends, and with it Cowrie."""
+        with contextlib.suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)
+
     async def stop(self) -> None:
-        """End it: by closing the link, by a signal, by force."""
-        self._link.close()
+        """End it: by the link, by a signal, by force."""
+        self.hang_up()
         for harder in (None, self._process.terminate, self._process.kill):
             with contextlib.suppress(ProcessLookupError):
                 if harder is not None:
@@ -135,6 +140,7 @@ class Cowrie:
                 await asyncio.wait_for(self._process.wait(), _PATIENCE_S)
                 break
         await self._ear
+        self._link.close()
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -113,10 +113,15 @@ class Translator:
             del self._sessions[key]
             yield Ended(session.connection)
 
+    def drop(self, connection: Connection, why: str) -> Iterator[Outcome]:
+        """End a session that never began."""
+        if self._expected.pop(_ends(connection), None) is not None:
+            yield Noted(connection, "closed", {"why": why})
+            yield Ended(connection)
+
     def break_off(self, why: str) -> Iterator[Outcome]:
-        """End all sessions: the process is gone."""
-        left = [*self._expected.values(), *(each.connection for each in self._sessions.values())]
-        self._expected.clear()
+        """End all sessions that have begun: the process is gone."""
+        left = [each.connection for each in self._sessions.values()]
         self._sessions.clear()
         for connection in left:
             yield Noted(connection, "closed", {"why": why})

@@ -40,7 +40,11 @@ hosts:
   dark:
     addresses: dark
     services:
-      {dark}: {{protocol: ssh, identification: "SSH-2.0-OpenSSH_8.4p1 Debian-5", hostname: srv1, users: {{pi: ["*"]}}}}
+      {dark}:
+        protocol: ssh
+        identification: "SSH-2.0-OpenSSH_8.4p1 Debian-5"
+        hostname: srv1
+        users: {{pi: ["*"]}}
 """
 
 
@@ -70,14 +74,29 @@ class Decoy:
             time.sleep(0.025)
         raise AssertionError(f"no {name} with {facts}: {self.events()}")
 
-    def ssh(self, command: str, *options: str, user: str = "root", password: str = "toor", to: str = MX) -> Any:
+    def ssh(
+        self,
+        command: str,
+        *options: str,
+        user: str = "root",
+        password: str = "toor",
+        to: str = MX,
+        within_s: float = 60,
+    ) -> Any:
         """Run a real OpenSSH client; return what became of it."""
         ask = self.home / "askpass"
         ask.write_text('#!/bin/sh\nprintf "%s\\n" "$POSTERN_PASSWORD"\n')
         ask.chmod(0o700)
         port = self.dark_port if to == DARK else self.ssh_port
         known = ["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
-        tries = ["-o", "NumberOfPasswordPrompts=1", "-o", "PubkeyAuthentication=no", "-o", "ConnectTimeout=20"]
+        tries = [
+            "-o",
+            "NumberOfPasswordPrompts=1",
+            "-o",
+            "PubkeyAuthentication=no",
+            "-o",
+            "ConnectTimeout=20",
+        ]
         return subprocess.run(
             ["ssh", *known, *tries, *options, "-p", str(port), f"{user}@{to}", command],
             env={
@@ -89,7 +108,7 @@ class Decoy:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=within_s,
         )
 
     def connect(self, port: int | None = None, to: str = MX) -> socket.socket:

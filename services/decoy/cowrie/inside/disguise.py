@@ -5,14 +5,15 @@ import re
 import time
 from typing import Any
 
-from cowrie.commands import base as commands_base  # noqa: F401  (Cowrie's commands before its protocol)
+from cowrie.commands import wget
 from cowrie.core import auth, honeyfs
 from cowrie.core import network as cowrie_network
 from cowrie.insults import insults
 from cowrie.shell import fs, protocol
 from cowrie.ssh import keys, userauth
 from twisted.conch.ssh.common import NS
-from twisted.internet import reactor, task
+from twisted.internet import defer, reactor, task
+from twisted.internet.error import ConnectionDone
 from twisted.names.error import DNSServerError
 
 from .identity import Identity
@@ -32,6 +33,7 @@ def put_on(identity: Identity, link: Any) -> None:
     _show_attacked_address()
     userauth.HoneyPotSSHUserAuthServer.sendBanner = _banner_sender(identity.ssh_banner)
     cowrie_network.client.lookupAddress = _resolve_nothing
+    _fail_to_fetch()
 
 
 def _banner_sender(banner: str) -> Any:
@@ -58,6 +60,27 @@ def greet(factory: Any, identity: Identity) -> None:
         factory.banner = identity.telnet_banner.replace("\r\n", "\n").encode()
 
     factory.startFactory = start_and_greet
+
+
+def _fail_to_fetch() -> None:
+    """Have wget fail where it fails: Cowrie's says `connected` before it has tried."""
+    say = wget.Command_wget.errorWrite
+
+    def error_write(self: Any, text: str) -> None:
+        if getattr(self, "has_failed", False):
+            return
+        is_resolving_number = text.startswith("Resolving ") and cowrie_network.is_ip_address(self.host)
+        if is_resolving_number or text.startswith("Connecting to "):
+            self.has_failed = True
+            text = f"Connecting to {self.host}:{self.port}... failed: Network is unreachable.\n"
+        say(self, text)
+
+    def fetch_nothing(self: Any, _url: Any) -> Any:
+        self.has_failed = True
+        return defer.fail(ConnectionDone())
+
+    wget.Command_wget.errorWrite = error_write
+    wget.Command_wget.httpDownload = wget.Command_wget.ftpDownload = fetch_nothing
 
 
 def _resolve_nothing(*_arguments: Any, **_named: Any) -> Any:
@@ -107,6 +130,11 @@ def _record(link: Any) -> None:
                 tty = {"eventid": "postern.tty", "session": found[1], "at": stamp}
                 link.tell({**tty, "direction": direction, "data": said})
 
+    def session_of(self: Any) -> tuple[str, int]:
+        """Name recordings of Telnet by their session, too."""
+        return self.getEventLog().identity["session"], 0
+
+    insults.LoggingTelnetServerProtocol.getSessionId = session_of
     insults.ttylog.ttylog_write = write
 
 

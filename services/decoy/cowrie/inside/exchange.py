@@ -1,4 +1,4 @@
-"""Key exchanges that OpenSSH offers and Twisted lacks: bigger fixed groups, and hybrids with a second secret."""
+"""Key exchanges that OpenSSH offers and Twisted lacks: bigger groups, and hybrids with a second secret."""
 
 from collections.abc import Callable
 from hashlib import sha256, sha512

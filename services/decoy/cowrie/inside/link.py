@@ -1,6 +1,6 @@
 """The unix socket to whoever supervises this Cowrie: connections come in, events go out, one JSON a line.
 
-In, each with one descriptor: {"open": "ssh"} or {"open": "telnet"}; and {"ping": n}.
+In: {"open": "ssh" or "telnet", "key": k} with one descriptor, answered with `postern.taken`; {"ping": n}.
 When it closes, Cowrie ends.
 """
 
@@ -65,17 +65,19 @@ class Link:
         if self._reactor.running:
             self._reactor.stop()
 
-    def adopt(self, descriptor: int, protocol: str) -> None:
-        """Serve a connection that was accepted elsewhere."""
+    def adopt(self, descriptor: int, protocol: str, key: str) -> None:
+        """Serve a connection that was accepted elsewhere, and say whether that could be done."""
         connection = socket.socket(fileno=descriptor)
+        is_served = True
         try:
             factory = self.factories[protocol]
             connection.setblocking(False)
             self._reactor.adoptStreamConnection(connection.fileno(), connection.family, factory)
         except (OSError, KeyError):
-            pass  # the attacker is gone already, or asks for what this persona does not have
+            is_served = False  # the attacker is gone already, or asks for what this persona has not
         finally:
             connection.close()
+        self.tell({"eventid": "postern.taken", "key": key, "served": is_served})
 
 
 @implementer(IFileDescriptorReceiver)
@@ -98,7 +100,7 @@ class _Ear(LineOnlyReceiver):
         said = json.loads(line)
         link: Link = self.factory.link
         if "open" in said:
-            link.adopt(self._descriptors.popleft(), said["open"])
+            link.adopt(self._descriptors.popleft(), said["open"], said["key"])
         elif "ping" in said:
             link.tell({"eventid": "postern.pong", "ping": said["ping"]})
 

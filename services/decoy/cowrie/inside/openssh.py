@@ -1,7 +1,7 @@
-"""Cowrie's SSH transport made to speak as OpenSSH does: the persona's algorithms, in its order, all of them real."""
+"""Cowrie's SSH transport made to speak as OpenSSH does: the persona's algorithms in its order, all real."""
 
 import zlib
-from typing import Any
+from typing import Any, ClassVar
 
 from cowrie.core.config import CowrieConfig
 from cowrie.ssh import factory as cowrie_factory
@@ -17,16 +17,13 @@ from .packets import BadLength, Clear, Forged, Way, make_way
 _PSEUDO = (b"kex-strict-s-v00@openssh.com", b"ext-info-s")
 _STRICT_CLIENT = b"kex-strict-c-v00@openssh.com"
 _CIPHERS = frozenset(
-    (
-        "chacha20-poly1305@openssh.com aes128-gcm@openssh.com aes256-gcm@openssh.com "
-        "aes128-ctr aes192-ctr aes256-ctr aes128-cbc aes192-cbc aes256-cbc 3des-cbc"
-    )
-    .encode()
-    .split()
+    b"chacha20-poly1305@openssh.com aes128-gcm@openssh.com aes256-gcm@openssh.com "
+    b"aes128-ctr aes192-ctr aes256-ctr aes128-cbc aes192-cbc aes256-cbc 3des-cbc".split()
 )
-_PLAIN_MACS = "hmac-sha1 hmac-md5 hmac-sha2-256 hmac-sha2-512 umac-64@openssh.com umac-128@openssh.com".split()
 _MACS = frozenset(
-    name.encode() for mac in _PLAIN_MACS for name in (mac, mac.removesuffix("@openssh.com") + "-etm@openssh.com")
+    b"hmac-sha1 hmac-md5 hmac-sha2-256 hmac-sha2-512 umac-64@openssh.com umac-128@openssh.com "
+    b"hmac-sha1-etm@openssh.com hmac-md5-etm@openssh.com hmac-sha2-256-etm@openssh.com "
+    b"hmac-sha2-512-etm@openssh.com umac-64-etm@openssh.com umac-128-etm@openssh.com".split()
 )
 _HOST_KEYS = frozenset(b"rsa-sha2-512 rsa-sha2-256 ssh-rsa ecdsa-sha2-nistp256 ssh-ed25519".split())
 _COMPRESSION = frozenset(b"none zlib zlib@openssh.com".split())
@@ -94,13 +91,17 @@ class Ciphers:
     ) -> None:
         out_names = self.outCipType.decode(), self.outMACType.decode()
         in_names = self.inCipType.decode(), self.inMACType.decode()
-        self.outgoing = make_way(*out_names, out_iv, out_key, out_mac, True)
-        self.incoming = make_way(*in_names, in_iv, in_key, in_mac, False)
+        self.outgoing = make_way(out_names, out_iv, out_key, out_mac, True)
+        self.incoming = make_way(in_names, in_iv, in_key, in_mac, False)
 
 
 class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
-    offered: _Lists = {}
+    # All of one process: it has one persona. Set before the first connection.
+    offered: ClassVar[_Lists] = {}
     _is_strict = False
+    _keyExchangeState: str  # noqa: N815
+    _blockedByKeyExchange: list[tuple[int, bytes]]  # noqa: N815
+    buf: bytes
 
     def connectionMade(self) -> None:  # noqa: N802
         self.supportedKeyExchanges = [name for name in self.offered["key_exchange"] if name not in _PSEUDO]
@@ -194,7 +195,12 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
             self.transport.loseConnection()
             return
         public, private = self._getHostKeys(self.keyAlg)
-        texts = (self.otherVersionString, self.ourVersionString, self.otherKexInitPayload, self.ourKexInitPayload)
+        texts = (
+            self.otherVersionString,
+            self.ourVersionString,
+            self.otherKexInitPayload,
+            self.ourKexInitPayload,
+        )
         hashed = _kex.getHashProcessor(self.kexAlg)()
         for text in (*texts, public.blob(), said, answer, secret):
             hashed.update(NS(text))

@@ -1,4 +1,4 @@
-"""Packets of SSH as OpenSSH seals them: with a MAC before or after encryption, by AES-GCM, by ChaCha20-Poly1305.
+"""Packets of SSH as OpenSSH seals them: MAC before or after encryption, AES-GCM, ChaCha20-Poly1305.
 
 One `Way` for each direction. Twisted has only the oldest of these.
 """
@@ -180,8 +180,9 @@ class ChaCha:
 Way = Clear | MacThenSend | EncryptThenMac | Gcm | ChaCha
 
 
-def make_way(cipher: str, mac: str, iv: bytes, key: bytes, mac_key: bytes, is_outgoing: bool) -> Way:
-    """Return one direction's way of sealing packets."""
+def make_way(names: tuple[str, str], iv: bytes, key: bytes, mac_key: bytes, is_outgoing: bool) -> Way:
+    """Return one direction's way of sealing packets; `names` are of cipher and MAC."""
+    cipher, mac = names
     if cipher == "none":
         return Clear()
     if cipher.startswith("chacha20"):
@@ -208,7 +209,7 @@ def _chacha(key: bytes, counter: int, number: int, data: bytes) -> bytes:
 
 
 def _packet(payload: bytes, block: int, counted: int, pad: Pad) -> bytes:
-    """Return length, padding's length, payload and padding; `counted` bytes of the length fill blocks, too."""
+    """Return both lengths, payload and padding; `counted` bytes of the first length fill blocks, too."""
     padding = block - (counted + 1 + len(payload)) % block
     if padding < 4:
         padding += block

@@ -25,7 +25,9 @@ class Umac:
         words = struct.unpack(f">{len(one) // 4}I", one)
         self._l1 = [words[4 * n : 4 * n + _CHUNK // 4] for n in range(self._rounds)]
         two = self._derive(2, 24 * self._rounds)
-        self._l2 = [int.from_bytes(two[24 * n : 24 * n + 8], "big") & _KEY_MASK64 for n in range(self._rounds)]
+        self._l2 = [
+            int.from_bytes(two[24 * n : 24 * n + 8], "big") & _KEY_MASK64 for n in range(self._rounds)
+        ]
         three = self._derive(3, 64 * self._rounds)
         self._l3 = [
             [value % _P36 for value in struct.unpack(">8Q", three[64 * n : 64 * n + 64])]
@@ -64,7 +66,7 @@ class Umac:
 
 
 def _aes(key: bytes, data: bytes) -> bytes:
-    encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305  (RFC 4418, 3.2)
+    encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
     return encryptor.update(data) + encryptor.finalize()
 
 
