@@ -82,7 +82,7 @@ class _Session:
 class Translator:
     """The sessions of one Cowrie process."""
 
-    _expected: dict[tuple[object, ...], Connection] = field(default_factory=dict)
+    _expected: dict[tuple[str, str, str, str], Connection] = field(default_factory=dict)
     _sessions: dict[str, _Session] = field(default_factory=dict)
 
     @property
@@ -129,7 +129,7 @@ class Translator:
 
     def _begin(self, key: str, event: Mapping[str, Any]) -> None:
         source, here = _plain(_text(event, "src_ip")), _plain(_text(event, "dst_ip"))
-        ends = (source, event.get("src_port"), here, event.get("dst_port"))
+        ends = (source, _text(event, "src_port"), here, _text(event, "dst_port"))
         connection = self._expected.pop(ends, None)
         if connection is not None:
             self._sessions[key] = _Session(connection)
@@ -146,8 +146,8 @@ class Translator:
                 yield from _accuse(session, kind, _summary(noted, details))
 
 
-def _ends(connection: Connection) -> tuple[str, int, str, int]:
-    return connection.source, connection.source_port, connection.destination, connection.port
+def _ends(connection: Connection) -> tuple[str, str, str, str]:
+    return connection.source, str(connection.source_port), connection.destination, str(connection.port)
 
 
 def _plain(address: str) -> str:
