@@ -8,7 +8,7 @@ PYTEST := $(PYTHON) -m pytest
 AS_LAB := $(SUDO) env PYTHONDONTWRITEBYTECODE=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint fast check test ovs-tests lab-tests demo lab-down golden docs bench bench-mail bench-pools bench-steering clean
+.PHONY: help setup lock format lint fast check test cowrie-tests ovs-tests lab-tests demo lab-down golden docs bench bench-mail bench-pools bench-steering clean
 
 help: ## what there is (this list)
 	@echo "Postern: steers tenants' mail through scanners, in Open vSwitch."; echo
@@ -42,6 +42,9 @@ test: setup lint ## everything: check, the real switch, the lab (root)
 	$(PYTEST) -m "not lab" || code=$$?; \
 	$(AS_LAB) $(PYTEST) -p no:cacheprovider -m lab || code=$$?; \
 	exit $$code
+
+cowrie-tests: ## only the tests with real Cowries (root, or user namespaces)
+	$(PYTEST) -m cowrie
 
 ovs-tests: ## only the tests on a real switch (no root)
 	$(PYTEST) -m ovs

@@ -20,9 +20,9 @@ _BACKOFF_S = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _HEALTHY_AFTER_S = 60.0
 _PING_EVERY_S = 5.0
 # Cowrie gives up parsing one input after 10 s; nothing else may keep it so long.
-_HUNG_AFTER_S = 30.0
+_HUNG_AFTER_S = 15.0
 _MOST_WAITING = 50
-_LONGEST_WAIT_S = 15.0
+_LONGEST_WAIT_S = 30.0
 _IDLE_S = 600.0
 _STATE_QUOTA_BYTES = 256 * 1024 * 1024
 _IDLE = "it was idle"

@@ -30,6 +30,7 @@ class Event(StrEnum):
     SETTINGS_LOADED = "SettingsLoaded"
     SETTINGS_REFUSED = "SettingsRefused"
     LISTENING_FAILED = "ListeningFailed"
+    SESSIONS_SHED = "SessionsShed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class CowrieService:
         self._front = Front(self._accept)
         self._watched = WatchedFile(options.settings)
         self._seen_personas: object = None
+        self._shed = 0
 
     def start(self) -> None:
         """Raise `SettingsError`, `PersonaErrors`, `OSError`, `UnicodeDecodeError`."""
@@ -70,6 +72,7 @@ class CowrieService:
         try:
             while True:
                 await asyncio.sleep(_LOOK_EVERY_S)
+                self._tell_shed()
                 if self._watched.has_changed() or self._persona_facts() != self._seen_personas:
                     self.reload()
         finally:
@@ -114,11 +117,17 @@ class CowrieService:
         self, connection: socket.socket, source: Address, source_port: int, here: Address, port: int
     ) -> bool:
         if self._sources.is_full(str(source)):
+            self._shed += 1
             return False
         if not self._cowries.take(connection, source, source_port, here, port):
             return False
         self._sources.began(str(source))
         return True
+
+    def _tell_shed(self) -> None:
+        if self._shed:
+            self._tell(Event.SESSIONS_SHED, count=self._shed)
+            self._shed = 0
 
     def _ended(self, connection: Connection) -> None:
         self._sources.ended(connection.source)

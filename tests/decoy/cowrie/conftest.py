@@ -144,7 +144,7 @@ def begin(home: Path, *flags: str) -> Decoy:
     return decoy
 
 
-def start(decoy: Decoy, *flags: str) -> None:
+def start(decoy: Decoy, *flags: str, cowries: int = 2) -> None:
     arguments = {"settings": "settings.json", "personas": "personas", "log": "journal", "spool": "spool"}
     named = [word for name, path in arguments.items() for word in (f"--{name}", str(decoy.home / path))]
     before = len(decoy.events("CowrieStarted"))
@@ -153,7 +153,8 @@ def start(decoy: Decoy, *flags: str) -> None:
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    decoy.wait_for("CowrieStarted", before + 2)
+    if cowries:
+        decoy.wait_for("CowrieStarted", before + cowries)
 
 
 def reachable(path: Path) -> None:

@@ -5,9 +5,13 @@ import os
 import re
 import socket
 import struct
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from services.decoy.cowrie import process
+from services.decoy.cowrie.process import find_installed
 from services.decoy.persona.protocols import _CIPHERS, _KEY_EXCHANGE, _MACS
 from tests.decoy.cowrie.conftest import IDENTIFICATION, Decoy
 
@@ -105,3 +109,23 @@ def test_garbage_ends_one_connection_only(decoy: Decoy, size: int) -> None:
                 pass
     assert "attack" in decoy.ssh(_LONG).stdout
     assert len(decoy.events("CowrieStarted", persona="acme/mx")) == 1
+
+
+_HYBRID_CLIENT = """
+import sys, runpy; sys.path.append(sys.argv[1])
+from hashlib import sha256
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from inside.exchange import answer_hybrid
+first, second = MLKEM768PrivateKey.generate(), X25519PrivateKey.generate()
+said = first.public_key().public_bytes_raw() + second.public_key().public_bytes_raw()
+answer, secret = answer_hybrid(b"mlkem768x25519-sha256", said)
+ours = first.decapsulate(answer[:1088]) + second.exchange(X25519PublicKey.from_public_bytes(answer[1088:]))
+assert sha256(ours).digest() == secret
+"""
+
+
+def test_both_sides_of_an_ml_kem_exchange_have_the_same_secret() -> None:
+    """The client of Debian 12 does not know it yet."""
+    here = Path(process.__file__).parent
+    subprocess.run([find_installed().python, "-I", "-c", _HYBRID_CLIENT, here], check=True, timeout=60)

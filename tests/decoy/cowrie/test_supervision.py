@@ -129,6 +129,7 @@ def test_one_source_cannot_take_all_sessions(own_decoy: Decoy) -> None:
             assert connection.recv(100).startswith(b"SSH")
         with pytest.raises(ConnectionResetError), own_decoy.connect() as refused:
             refused.recv(100)
+        assert own_decoy.wait_for("SessionsShed")["count"] == 1
         with socket.create_connection((MX, own_decoy.ssh_port), 20, ("127.0.0.2", 0)) as other:
             assert other.recv(100).startswith(b"SSH")
     finally:
@@ -159,3 +160,20 @@ def test_a_host_without_cowrie_is_told_the_remedy(own_decoy: Decoy) -> None:
     )
     assert done.returncode == 1
     assert "remedy: make setup" in done.stderr
+
+
+def test_a_cowrie_that_hangs_is_replaced_and_who_waits_is_served(own_decoy: Decoy) -> None:
+    os.kill(own_decoy.pid(), signal.SIGSTOP)
+    with own_decoy.connect() as waiting:
+        waiting.settimeout(60)
+        assert waiting.recv(100).startswith(b"SSH")
+    assert own_decoy.wait_for("CowrieDied")["why"] == "it hung"
+
+
+def test_a_cowrie_that_is_not_kept_ready_starts_for_its_first_attacker(own_decoy: Decoy) -> None:
+    stop(own_decoy.process)
+    start(own_decoy, "--ready", "0", cowries=0)
+    own_decoy.wait_for("SettingsLoaded", 2)
+    assert cowries_of(own_decoy) == []
+    assert "mail1" in own_decoy.ssh("hostname").stdout
+    assert len(cowries_of(own_decoy)) == 1
