@@ -60,6 +60,7 @@ class Smtp:
     ehlo: tuple[str, ...]
     size_limit: int
     domains: tuple[str, ...]  # mail for others is relayed, or so it looks
+    recipients: tuple[str, ...]  # whom its own domains know; none written: everybody
     replies: Mapping[str, str]
     tls: Tls | None
 

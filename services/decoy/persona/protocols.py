@@ -79,6 +79,7 @@ def _read_smtp(fields: Fields) -> Smtp:
         ehlo=ehlo,
         size_limit=_announced_size(ehlo),
         domains=tuple(domain.lower() for domain in fields.lines("domains", ())),
+        recipients=tuple(address.lower() for address in fields.lines("recipients", ())),
         replies=replies,
         tls=_read_tls(fields),
     )
