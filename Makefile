@@ -8,7 +8,7 @@ PYTEST := $(PYTHON) -m pytest
 AS_LAB := $(SUDO) env PYTHONDONTWRITEBYTECODE=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint fast check test ovs-tests lab-tests demo lab-down golden docs bench bench-mail bench-pools bench-steering clean
+.PHONY: help setup lock format lint fast check test cowrie-tests ovs-tests lab-tests demo lab-down golden docs bench bench-mail bench-pools bench-steering clean
 
 help: ## what there is (this list)
 	@echo "Postern: steers tenants' mail through scanners, in Open vSwitch."; echo
@@ -31,7 +31,7 @@ lint: ## format, lint, types, direction of imports
 	.venv/bin/lint-imports
 
 fast: ## tests that need no root, no switch and no network
-	$(PYTEST) -m "not ovs and not lab"
+	$(PYTEST) -m "not ovs and not lab and not cowrie"
 
 check: lint fast ## lint and fast: under a minute, no root, no network
 
@@ -42,6 +42,9 @@ test: setup lint ## everything: check, the real switch, the lab (root)
 	$(PYTEST) -m "not lab" || code=$$?; \
 	$(AS_LAB) $(PYTEST) -p no:cacheprovider -m lab || code=$$?; \
 	exit $$code
+
+cowrie-tests: ## only the tests with real Cowries (root, or user namespaces)
+	$(PYTEST) -m cowrie
 
 ovs-tests: ## only the tests on a real switch (no root)
 	$(PYTEST) -m ovs
@@ -76,5 +79,5 @@ bench-decoy: ## decisions: API call to first packet at the decoy, import, what 1
 	@$(AS_LAB) $(PYTHON) -m benchmarks.decoy
 
 clean: ## remove what set-up and tests made (Debian packages stay)
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-cowrie build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

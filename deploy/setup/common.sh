@@ -6,6 +6,8 @@ set -euo pipefail
 REPOSITORY="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 SETUP="$REPOSITORY/deploy/setup"
 ENVIRONMENT="${POSTERN_VENV:-$REPOSITORY/.venv}"
+COWRIE_ENVIRONMENT="${POSTERN_COWRIE_VENV:-$REPOSITORY/.venv-cowrie}"
+COWRIE_USER=postern-cowrie
 
 say() { printf 'setup: %s\n' "$*"; }
 

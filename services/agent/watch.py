@@ -12,9 +12,10 @@ from contextlib import suppress
 
 from services.agent import scanner
 from services.agent.checks import HeldUp, carry_out
-from services.agent.controller import Controller, NotHeard, Report
+from services.agent.controller import Controller, Report
 from services.agent.scanner import Found
 from services.agent.settings import AgentSettings, ScannerCheck
+from services.controller import NotHeard
 
 _RETRY_S = 1.0  # until the controller says what to look at; and after a scanner has failed
 _AGE_INTERVAL_S = 10.0  # where no canary sets another pace

@@ -1,20 +1,18 @@
 """`postern-mail`: the mail gateway as a program."""
 
 import argparse
-import asyncio
 import gc
-import resource
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
 
+from services import program
 from services.mail.journal import Event, Journal
-from services.mail.settings import SettingsError
 from services.mail.shell.gateway import Caps, Gateway
 
+_PROGRAM = "postern-mail"
 _EPILOG = """\
 The settings file is written by the controller (STATE_DIR/gateways/POOL.json) from the
 policy, and is taken up again when it changes; a bad file changes nothing. Signals:
@@ -26,21 +24,14 @@ example:  postern-mail --settings /var/lib/postern/gateways/proxies.json --name 
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="postern-mail",
-        description="Stand transparently before tenants' mail servers: relay, have messages scanned, deliver "
+    parser = program.build_parser(
+        _PROGRAM,
+        "Stand transparently before tenants' mail servers: relay, have messages scanned, deliver "
         "what is clean, refuse what is not. A 2xx is only ever the tenant's server's own.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        _EPILOG,
     )
-    parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (JSON)")
-    parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)"
-    )
-    parser.add_argument(
-        "--name",
-        default="gateway",
-        help="this member's name in the policy (for its limit) and in the journal",
+    program.add_common_arguments(
+        parser, "gateway", "this member's name in the policy (for its limit) and in the journal"
     )
     parser.add_argument(
         "--state-dir",
@@ -62,22 +53,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
-    try:
-        journal = Journal(parsed.log, parsed.name)
-    except OSError as error:
-        print(f"postern-mail: {parsed.log}: {error}; remedy: name a log that can be written", file=sys.stderr)
-        return 1
-    _raise_file_limit()
-    _calm_the_collector()
-    try:
+
+    def begin(journal: Journal) -> None:
+        _calm_the_collector()
         uvloop.run(_run(parsed, journal))
-    except (SettingsError, UnicodeDecodeError) as error:
-        print(f"postern-mail: {parsed.settings}: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"postern-mail: cannot start: {error}; remedy: run as root, or free the port", file=sys.stderr)
-        return 1
-    return 0
+
+    return program.run(_PROGRAM, parsed, begin)
 
 
 async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
@@ -88,20 +69,7 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
     )
     gateway = Gateway(parsed.settings, journal, caps, parsed.state_dir, parsed.name)
     await gateway.start()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def on_hangup() -> None:
-        try:
-            journal.reopen()
-        except OSError as error:
-            journal.write(Event.SETTINGS_REFUSED, why=f"log cannot be reopened: {error}")
-        gateway.reload()
-
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGINT, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, on_hangup)
-    await stop.wait()
+    await program.until_stopped(journal, Event.SETTINGS_REFUSED, gateway.reload)
     await gateway.stop(parsed.grace)
 
 
@@ -109,12 +77,6 @@ def _calm_the_collector() -> None:
     """Sessions are freed by counting references; looking for cycles may be rare."""
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
-
-
-def _raise_file_limit() -> None:
-    """Two sockets for each session: take as many descriptors as we may."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,115 @@
+"""All Cowries of this host: as many as the personas ask for, each fed with what is meant for it."""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+from collections import Counter
+from pathlib import Path
+
+from services.decoy.cowrie.directory import Directory
+from services.decoy.cowrie.home import Home
+from services.decoy.cowrie.instance import Carry, Instance, Tell
+from services.decoy.cowrie.process import Installed
+from services.decoy.cowrie.spec import Spec
+from services.decoy.cowrie.translate import Connection
+from services.decoy.persona.model import Address
+
+
+class Cowries:
+    """`follow` a directory, `take` connections, `stop`."""
+
+    def __init__(
+        self, state: Path, installed: Installed, tell: Tell, carry: Carry, *, kept_ready: int
+    ) -> None:
+        """Each Cowrie takes some 50 MB: only so many run without being attacked."""
+        self._state = state
+        self._installed = installed
+        self._tell = tell
+        self._carry = carry
+        self._kept_ready = kept_ready
+        self._directory = Directory(())
+        self._instances: dict[str, Instance] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def follow(self, directory: Directory) -> None:
+        """Start and stop Cowries until they are what the directory says; those that fit stay."""
+        self._directory = directory
+        wanted = {spec.name: spec for spec in directory.specs}
+        for name in list(self._instances):
+            if wanted.get(name) != self._instances[name].spec:
+                self._end(name)
+        for number, (name, spec) in enumerate(wanted.items()):
+            if name not in self._instances:
+                self._begin(name, spec, number < self._kept_ready)
+
+    def take(
+        self, connection: socket.socket, source: Address, source_port: int, here: Address, port: int
+    ) -> bool:
+        """Serve an accepted connection. False: nobody answers there, or who does has too many."""
+        found = self._directory.find(here, port)
+        if found is None:
+            return False
+        spec, protocol = found
+        about = Connection(
+            trace=secrets.token_hex(8),
+            session=secrets.token_hex(8),
+            tenant=spec.tenant,
+            source=str(source),
+            source_port=source_port,
+            destination=str(here),
+            port=port,
+            protocol=protocol,
+        )
+        return self._instances[spec.name].take(about, connection)
+
+    @property
+    def pids(self) -> dict[str, int | None]:
+        return {name: each.pid for name, each in self._instances.items()}
+
+    async def stop(self) -> None:
+        for name in list(self._instances):
+            self._end(name)
+        while self._leaving:
+            await asyncio.wait(self._leaving)
+
+    def _begin(self, name: str, spec: Spec, is_kept_ready: bool) -> None:
+        home = Home(self._state / spec.tenant / spec.host, self._installed.account)
+        before = next((task for task in self._leaving if task.get_name() == name), None)
+        instance = Instance(spec, home, self._installed, self._tell, self._carry, is_kept_ready=is_kept_ready)
+
+        async def live() -> None:
+            if before is not None:  # it still has the directory
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([before])
+            await instance.run()
+
+        self._instances[name] = instance
+        self._tasks[name] = asyncio.create_task(live(), name=name)
+
+    def _end(self, name: str) -> None:
+        del self._instances[name]
+        task = self._tasks.pop(name)
+        task.cancel()
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+
+class PerSource:
+    """How many sessions each source has, and whether that is enough."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+
+    def is_full(self, source: str) -> bool:
+        return self._open[source] >= self._most if source in self._open else False
+
+    def began(self, source: str) -> None:
+        self._open[source] += 1
+
+    def ended(self, source: str) -> None:
+        self._open[source] -= 1
+        if self._open[source] <= 0:
+            del self._open[source]

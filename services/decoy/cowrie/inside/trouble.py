@@ -1,0 +1,20 @@
+"""Cowrie's own complaints, on standard error, one line each: only warnings and worse, escaped and bounded."""
+
+import sys
+from typing import Any
+
+from twisted.logger import LogLevel, formatEvent
+
+_LONGEST = 1500
+_BAD = (LogLevel.error, LogLevel.critical)
+
+
+def tell_trouble(event: dict[str, Any]) -> None:
+    """Write an event of Twisted's logger, if it is bad news."""
+    if event.get("log_level") not in _BAD:
+        return
+    text = formatEvent(event)
+    failure = event.get("log_failure")
+    if failure is not None:
+        text += " | " + failure.getTraceback()[-1000:]
+    print(text[:_LONGEST].encode("unicode_escape").decode("ascii"), file=sys.stderr, flush=True)

@@ -1,0 +1,188 @@
+"""One Cowrie process: started without network or privileges, given connections, listened to, ended."""
+
+import asyncio
+import contextlib
+import json
+import os
+import pwd
+import socket
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.decoy.cowrie.home import Account
+
+USER = "postern-cowrie"
+_HERE = Path(__file__).resolve().parent
+_REPOSITORY = _HERE.parents[2]
+# Only this directory is put where Cowrie's Python looks: nothing else of ours meets Cowrie's packages.
+_LAUNCH = (
+    "import runpy, sys; sys.path.append(sys.argv.pop(1)); sys.argv[0] = 'inside'; "
+    "runpy.run_module('inside', run_name='__main__')"
+)
+_LONGEST_LINE_BYTES = 512 * 1024
+_MOST_COMPLAINTS = 20
+_PATIENCE_S = 5.0
+
+
+class CowrieMissing(Exception):
+    """Cowrie cannot be started on this host; the text has the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Where Cowrie is, and as whom it runs."""
+
+    python: Path
+    account: Account
+
+    @property
+    def command(self) -> list[str]:
+        """Return the start of the command line: a network of its own without any interface, and no rights."""
+        rights = ["--no-new-privs", "--inh-caps=-all", "--pdeathsig=KILL"]
+        if os.geteuid() != 0:
+            return ["unshare", "--user", "--net", "setpriv", *rights, str(self.python)]
+        who = [f"--reuid={self.account.uid}", f"--regid={self.account.gid}", "--clear-groups"]
+        rights = ["--bounding-set=-all", *rights]
+        return ["unshare", "--net", "--ipc", "setpriv", *who, *rights, str(self.python)]
+
+
+def find_installed(environment: Path | None = None) -> Installed:
+    """Raise `CowrieMissing`."""
+    named = environment or Path(os.environ.get("POSTERN_COWRIE_VENV", _REPOSITORY / ".venv-cowrie"))
+    python = named / "bin/python"
+    if not python.exists():
+        raise CowrieMissing(f"{python} is missing; remedy: make setup, or set POSTERN_COWRIE_VENV")
+    if os.geteuid() != 0:
+        return Installed(python, Account(os.geteuid(), os.getegid()))
+    try:
+        user = pwd.getpwnam(USER)
+    except KeyError as error:
+        raise CowrieMissing(f"there is no user {USER}; remedy: make setup") from error
+    return Installed(python, Account(user.pw_uid, user.pw_gid))
+
+
+class Cowrie:
+    """Made by `start`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, link: socket.socket) -> None:
+        self._process = process
+        self._link = link
+        self._writing = asyncio.Lock()
+        self.complaints: list[str] = []
+        self._ear = asyncio.create_task(self._listen_to_complaints())
+
+    @staticmethod
+    async def start(installed: Installed, home: Path) -> "Cowrie":
+        """Raise `OSError` if not even that can be done."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *installed.command,
+                "-I",
+                "-c",
+                _LAUNCH,
+                str(_HERE),
+                str(theirs.fileno()),
+                cwd=home,
+                env={"PATH": "/usr/bin:/bin", "TZ": "UTC", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                limit=64 * 1024,
+            )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return Cowrie(process, ours)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def hand_over(self, connection: socket.socket, protocol: str, key: str) -> None:
+        """Give a copy of a connection away. Raise `OSError` or `TimeoutError` if Cowrie does not take it."""
+        await self._send({"open": protocol, "key": key}, [connection.fileno()])
+
+    async def ping(self, number: int) -> None:
+        await self._send({"ping": number}, [])
+
+    async def events(self) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield what Cowrie tells, until it ends."""
+        loop = asyncio.get_running_loop()
+        waiting = b""
+        while data := await _read(loop, self._link):
+            *lines, waiting = (waiting + data).split(b"\n")
+            if len(waiting) > _LONGEST_LINE_BYTES:
+                waiting = b""
+            for line in lines:
+                if (event := _parsed(line)) is not None:
+                    yield event
+
+    def hang_up(self) -> None:
+        """Ask it to end: the link ends, and with it Cowrie."""
+        with contextlib.suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)
+
+    async def stop(self) -> None:
+        """End it: by the link, by a signal, by force."""
+        self.hang_up()
+        for harder in (None, self._process.terminate, self._process.kill):
+            with contextlib.suppress(ProcessLookupError):
+                if harder is not None:
+                    harder()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), _PATIENCE_S)
+                break
+        await self._ear
+        self._link.close()
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def _send(self, said: Mapping[str, Any], descriptors: list[int]) -> None:
+        """Send a line with descriptors: they go with its first byte, so the line must go as a whole."""
+        line = json.dumps(said).encode() + b"\n"
+        async with self._writing, asyncio.timeout(_PATIENCE_S):
+            while True:
+                try:
+                    sent = socket.send_fds(self._link, [line], descriptors)
+                    break
+                except BlockingIOError:
+                    await asyncio.sleep(0.01)
+            if sent < len(line):
+                await asyncio.get_running_loop().sock_sendall(self._link, line[sent:])
+
+    async def _listen_to_complaints(self) -> None:
+        stream = self._process.stderr
+        assert stream is not None
+        while True:
+            try:
+                line = await stream.readline()
+            except ValueError:  # longer than its limit: the stream has thrown it away
+                continue
+            if not line:
+                return
+            self.complaints.append(line.decode(errors="replace").strip()[:500])
+            del self.complaints[:-_MOST_COMPLAINTS]
+
+
+async def _read(loop: asyncio.AbstractEventLoop, link: socket.socket) -> bytes:
+    try:
+        return await loop.sock_recv(link, 256 * 1024)
+    except OSError:
+        return b""
+
+
+def _parsed(line: bytes) -> Mapping[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None

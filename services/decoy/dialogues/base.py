@@ -1,0 +1,231 @@
+"""What all dialogues share: events, steps, and lines out of a buffer that no peer can make grow.
+
+A dialogue is tolerant where attackers are sloppy (lone newlines, strange bytes), and bounded
+everywhere: a line, the number of commands, what is kept of a message.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LONGEST_LINE = 8_192
+MOST_COMMANDS = 1_000
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+_LONGEST_ECHO = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    mechanism: str
+    user: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a client handed over: hash and size of all of it; `data` is all of it too, unless cut short."""
+
+    sha256: str
+    size: int
+    data: bytes
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    sender: str
+    recipients: tuple[str, ...]
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: Content
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    name: str
+    content: Content
+
+
+Event = Login | Command | Message | Request | Upload
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a dialogue wants done: say this, note that; then begin TLS, or hang up, or neither."""
+
+    out: bytes
+    events: tuple[Event, ...]
+    begins_tls: bool
+    is_over: bool
+
+
+def fill(text: str, values: Mapping[str, str]) -> bytes:
+    """Return a persona's reply on the wire, with the words in braces filled in."""
+
+    def value_of(found: re.Match[str]) -> str:
+        value = values.get(found[1])
+        return found[0] if value is None else _UNPRINTABLE.sub("?", value)[:_LONGEST_ECHO]
+
+    lines = _PLACEHOLDER.sub(value_of, text).replace("\r\n", "\n").split("\n")
+    return "\r\n".join(lines).encode("utf-8", "replace") + b"\r\n"
+
+
+def text_of(data: bytes) -> str:
+    """Return what a peer sent as text; what is no UTF-8 stays readable."""
+    return data.decode("utf-8", "backslashreplace")
+
+
+class Dialogue:
+    """Base of all: `greet` once, then `feed` until a step is over. `is_encrypted` is told by the caller."""
+
+    def __init__(self) -> None:
+        self.is_encrypted = False
+        self._out = bytearray()
+        self._events: list[Event] = []
+        self._begins_tls = False
+        self._is_over = False
+
+    def greet(self) -> Step:
+        self._greet()
+        return self._step()
+
+    def feed(self, data: bytes) -> Step:
+        if not self._is_over:
+            self._feed(data)
+        return self._step()
+
+    def encrypted(self) -> Step:
+        """Go on after a TLS handshake that this dialogue wanted."""
+        self.is_encrypted = True
+        self._begins_tls = False
+        self._encrypted()
+        return self._step()
+
+    def time_out(self) -> Step:
+        if not self._is_over:
+            self._time_out()
+            self._is_over = True
+        return self._step()
+
+    def close(self) -> None:
+        """Let go of what is held for a client who has gone."""
+
+    def _step(self) -> Step:
+        step = Step(bytes(self._out), tuple(self._events), self._begins_tls, self._is_over)
+        self._out.clear()
+        self._events.clear()
+        return step
+
+    def _note(self, event: Event) -> None:
+        self._events.append(event)
+
+    # what each dialogue does
+
+    def _greet(self) -> None: ...
+
+    def _feed(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def _encrypted(self) -> None: ...
+
+    def _time_out(self) -> None: ...
+
+
+class LineDialogue(Dialogue):
+    """Takes lines, ended by LF with or without CR. A subclass may take raw bytes for a while."""
+
+    def __init__(self, replies: Mapping[str, str], values: Mapping[str, str]) -> None:
+        super().__init__()
+        self._replies, self._values = replies, dict(values)
+        self._buffer = bytearray()
+        self._skips_line = False  # the rest of a line that was too long
+        self._commands = 0
+
+    def _say(self, reply: str, **values: str) -> None:
+        self._out += self._reply(reply, **values)
+
+    def _reply(self, reply: str, **values: str) -> bytes:
+        return fill(self._replies[reply], {**self._values, **values})
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._buffer.clear()
+
+    def _begin_tls(self) -> None:
+        """What was sent before the handshake is forgotten: RFC 3207, 4.2, and CVE-2011-0411."""
+        self._begins_tls = True
+        self._buffer.clear()
+
+    def _time_out(self) -> None:
+        self._say("timed_out")
+
+    def _feed(self, data: bytes) -> None:
+        self._buffer += data
+        while not self._is_over and not self._begins_tls and self._buffer:
+            if self._wants_raw():
+                taken = self._raw(bytes(self._buffer))
+                del self._buffer[:taken]
+                if not taken:
+                    return
+            elif not self._take_line():
+                return
+
+    def _take_line(self) -> bool:
+        """Act on one line; return whether there may be another one."""
+        end = self._buffer.find(b"\n", 0, LONGEST_LINE)
+        if end < 0:
+            if len(self._buffer) >= LONGEST_LINE:
+                self._drop_long_line()
+                return bool(self._buffer)
+            return False
+        line = bytes(self._buffer[:end]).removesuffix(b"\r")
+        del self._buffer[: end + 1]
+        if self._skips_line:
+            self._skips_line = False
+            return True
+        self._commands += 1
+        if self._commands > MOST_COMMANDS:
+            self._too_many()
+        else:
+            self._line(line)
+        return True
+
+    def _drop_long_line(self) -> None:
+        if not self._skips_line:
+            self._note(Command(text_of(bytes(self._buffer[:LONGEST_LINE]))))
+            self._too_long()
+        end = self._buffer.find(b"\n")
+        self._skips_line = end < 0
+        del self._buffer[: end + 1 if end >= 0 else len(self._buffer)]
+
+    def _too_long(self) -> None:
+        self._say("too_long")
+
+    def _too_many(self) -> None:
+        self._say("too_many_errors")
+        self._end()
+
+    # what each dialogue does
+
+    def _line(self, line: bytes) -> None:
+        raise NotImplementedError
+
+    def _wants_raw(self) -> bool:
+        return False
+
+    def _raw(self, data: bytes) -> int:
+        """Take bytes; return how many were taken."""
+        raise NotImplementedError

@@ -1,0 +1,191 @@
+"""What a persona is: hosts with addresses, and what answers at each of their ports. Frozen; no I/O.
+
+Texts are as they go over the wire, without the CRLF at their ends. Words in braces, such as
+`{name}` or `{address}`, are filled in by the dialogue; which there are, `docs/decoys.md` says.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address
+
+Address = IPv4Address | IPv6Address
+MOST_HOSTS = 500
+MOST_SERVICES = 200
+
+
+class Protocol(StrEnum):
+    """What is spoken at a port. Those with an s at the end begin with TLS."""
+
+    SMTP = "smtp"
+    SMTPS = "smtps"
+    HTTP = "http"
+    HTTPS = "https"
+    POP3 = "pop3"
+    POP3S = "pop3s"
+    IMAP = "imap"
+    IMAPS = "imaps"
+    FTP = "ftp"
+    BANNER = "banner"
+    SSH = "ssh"
+    TELNET = "telnet"
+
+
+BEGIN_WITH_TLS = frozenset({Protocol.SMTPS, Protocol.HTTPS, Protocol.POP3S, Protocol.IMAPS})
+BY_COWRIE = frozenset({Protocol.SSH, Protocol.TELNET})
+
+
+class Closed(StrEnum):
+    """What a port without a service does."""
+
+    RESET = "reset"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """A certificate of our own making carries these names; `issuer` and `organization` as the real one's."""
+
+    names: tuple[str, ...]
+    issuer: str = ""
+    organization: str = ""
+    days: int = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    name: str
+    banner: str
+    ehlo: tuple[str, ...]
+    size_limit: int
+    domains: tuple[str, ...]  # mail for others is relayed, or so it looks
+    recipients: tuple[str, ...]  # whom its own domains know; none written: everybody
+    replies: Mapping[str, str]
+    tls: Tls | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...]
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    pages: Mapping[str, Page]  # by path
+    not_found: Page
+    bad_request: Page
+    bad_method: Page
+    methods: tuple[str, ...]
+    tls: Tls | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pop3:
+    banner: str
+    capabilities: tuple[str, ...]
+    replies: Mapping[str, str]
+    tls: Tls | None
+
+
+@dataclass(frozen=True, slots=True)
+class Imap:
+    banner: str
+    capabilities: tuple[str, ...]
+    replies: Mapping[str, str]
+    tls: Tls | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ftp:
+    banner: str
+    features: tuple[str, ...]
+    replies: Mapping[str, str]
+    tls: Tls | None
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    banner: str
+    reply: str  # to each line; empty: none
+    is_closed_at_once: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What Cowrie shows to who has logged in."""
+
+    hostname: str
+    users: Mapping[str, tuple[str, ...]]  # passwords by user; `*` is any password
+    files: Mapping[str, str]  # text by path
+    kernel: str = ""  # as `uname -r` says it
+    machine: str = "x86_64"
+    system: str = ""  # PRETTY_NAME of /etc/os-release
+
+
+@dataclass(frozen=True, slots=True)
+class Ssh:
+    identification: str
+    banner: str  # before a log-in; usually none
+    key_exchange: tuple[str, ...]
+    host_keys: tuple[str, ...]
+    ciphers: tuple[str, ...]
+    macs: tuple[str, ...]
+    compression: tuple[str, ...]
+    shell: Shell
+
+
+@dataclass(frozen=True, slots=True)
+class Telnet:
+    banner: str
+    shell: Shell
+
+
+Speech = Smtp | Http | Pop3 | Imap | Ftp | Banner | Ssh | Telnet
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    port: int
+    protocol: Protocol
+    speech: Speech
+
+    @property
+    def tls(self) -> Tls | None:
+        return getattr(self.speech, "tls", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """`addresses` is empty for the dark host: it has every address that no other host names."""
+
+    name: str
+    addresses: tuple[Address, ...]
+    closed: Closed
+    ttl: int
+    window: int  # bytes that a SYN is answered with; 0: as the kernel does
+    services: Mapping[int, Service]  # by port
+
+    @property
+    def is_dark(self) -> bool:
+        return not self.addresses
+
+
+@dataclass(frozen=True)
+class Persona:
+    tenant: str
+    hosts: tuple[Host, ...]
+
+    @cached_property
+    def host_by_address(self) -> dict[Address, Host]:
+        return {address: host for host in self.hosts for address in host.addresses}
+
+    @cached_property
+    def dark(self) -> Host | None:
+        return next((host for host in self.hosts if host.is_dark), None)
+
+    def host_at(self, address: Address) -> Host | None:
+        return self.host_by_address.get(address, self.dark)

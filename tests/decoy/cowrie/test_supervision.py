@@ -1,0 +1,179 @@
+"""Cowries that die, are changed, or end: nobody notices, and nothing is left behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.decoy.cowrie.conftest import MX, Decoy, start
+from tests.mail.conftest import ROOT, stop
+
+pytestmark = pytest.mark.cowrie
+
+
+def cowries_of(decoy: Decoy) -> list[int]:
+    """Return the processes whose directory is below the decoy's."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                here = os.readlink(entry / "cwd")
+            except OSError:
+                continue
+            if here.startswith(str(decoy.home)):
+                found.append(int(entry.name))
+    return found
+
+
+def wait_until(is_so: object, seconds: float = 20.0) -> None:
+    assert callable(is_so)
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def host_key(decoy: Decoy) -> str:
+    scanned = subprocess.run(
+        ["ssh-keyscan", "-t", "ed25519", "-p", str(decoy.ssh_port), MX],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    return scanned.stdout.split()[-1]
+
+
+def test_a_killed_cowrie_comes_back_and_who_came_meanwhile_is_served(own_decoy: Decoy) -> None:
+    decoy, before = own_decoy, own_decoy.pid()
+    key = host_key(decoy)
+    os.kill(before, signal.SIGKILL)
+    with decoy.connect() as waiting:
+        assert waiting.recv(100).startswith(b"SSH-2.0-OpenSSH_9.2p1")
+    assert decoy.wait_for("CowrieStarted", 2, persona="acme/mx")["pid"] != before
+    assert decoy.wait_for("CowrieDied", persona="acme/mx")
+    assert "mail1" in decoy.ssh("hostname").stdout
+    assert host_key(decoy) == key
+
+
+def test_open_sessions_of_a_killed_cowrie_are_told_to_be_closed(own_decoy: Decoy) -> None:
+    with own_decoy.connect() as connection:
+        connection.recv(100)
+        connection.sendall(b"SSH-2.0-x\r\n")
+        session = own_decoy.wait_for("client")["session"]
+        os.kill(own_decoy.pid(), signal.SIGKILL)
+        assert own_decoy.wait_for("closed", session=session)["why"] == "the decoy ended"
+
+
+def test_the_one_persona_is_untouched_by_the_others_death(own_decoy: Decoy) -> None:
+    os.kill(own_decoy.pid("acme/dark"), signal.SIGKILL)
+    own_decoy.wait_for("CowrieStarted", 2, persona="acme/dark")
+    assert len(own_decoy.events("CowrieStarted", persona="acme/mx")) == 1
+
+
+def test_the_program_ends_with_all_its_cowries(own_decoy: Decoy) -> None:
+    assert len(cowries_of(own_decoy)) == 2
+    stop(own_decoy.process)
+    assert own_decoy.process.returncode == 0
+    assert cowries_of(own_decoy) == []
+    assert len(own_decoy.events("CowrieStopped")) == 2
+
+
+def test_cowries_do_not_outlive_a_killed_program(own_decoy: Decoy) -> None:
+    own_decoy.process.kill()
+    own_decoy.process.wait()
+    wait_until(lambda: not cowries_of(own_decoy))
+
+
+def test_keys_and_uptime_outlast_a_new_start(own_decoy: Decoy) -> None:
+    key = host_key(own_decoy)
+    birth = next(own_decoy.home.glob("spool/cowrie/acme/mx/etc/birth")).read_text()
+    stop(own_decoy.process)
+    start(own_decoy)
+    assert host_key(own_decoy) == key
+    assert next(own_decoy.home.glob("spool/cowrie/acme/mx/etc/birth")).read_text() == birth
+
+
+def test_a_changed_persona_is_taken_up_and_others_stay(own_decoy: Decoy) -> None:
+    own_decoy.write_persona(own_decoy.persona(identification="SSH-2.0-OpenSSH_9.9"))
+    own_decoy.wait_for("CowrieStarted", 2, persona="acme/mx")
+    with own_decoy.connect() as connection:
+        assert connection.recv(100) == b"SSH-2.0-OpenSSH_9.9\r\n"
+    assert len(own_decoy.events("CowrieStarted", persona="acme/dark")) == 1
+
+
+def test_a_bad_persona_changes_nothing_and_says_where_it_is_bad(own_decoy: Decoy) -> None:
+    own_decoy.write_persona(own_decoy.persona().replace("banner:", "baner:"))
+    assert "baner: unknown key" in own_decoy.wait_for("SettingsRefused")["why"]
+    assert "mail1" in own_decoy.ssh("hostname").stdout
+
+
+def test_a_persona_without_ssh_any_more_is_refused_by_the_kernel(own_decoy: Decoy) -> None:
+    own_decoy.write_persona(
+        "postern-persona: 1\ntenant: acme\nhosts: {dark: {addresses: dark, services: {}}}\n"
+    )
+    own_decoy.wait_for("CowrieStopped", 2)
+    with pytest.raises(ConnectionRefusedError):
+        own_decoy.connect()
+    assert cowries_of(own_decoy) == []
+
+
+def test_one_source_cannot_take_all_sessions(own_decoy: Decoy) -> None:
+    held = [own_decoy.connect() for _ in range(20)]
+    try:
+        for connection in held:
+            assert connection.recv(100).startswith(b"SSH")
+        with pytest.raises(ConnectionResetError), own_decoy.connect() as refused:
+            refused.recv(100)
+        assert own_decoy.wait_for("SessionsShed")["count"] == 1
+        with socket.create_connection((MX, own_decoy.ssh_port), 20, ("127.0.0.2", 0)) as other:
+            assert other.recv(100).startswith(b"SSH")
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_a_host_without_cowrie_is_told_the_remedy(own_decoy: Decoy) -> None:
+    files = [
+        "--settings",
+        str(own_decoy.home / "settings.json"),
+        "--personas",
+        str(own_decoy.home / "personas"),
+    ]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "services.decoy.cowrie.main",
+            *files,
+            "--spool",
+            str(own_decoy.home / "other"),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "POSTERN_COWRIE_VENV": "/nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "remedy: make setup" in done.stderr
+
+
+def test_a_cowrie_that_hangs_is_replaced_and_who_waits_is_served(own_decoy: Decoy) -> None:
+    os.kill(own_decoy.pid(), signal.SIGSTOP)
+    with own_decoy.connect() as waiting:
+        waiting.settimeout(60)
+        assert waiting.recv(100).startswith(b"SSH")
+    assert own_decoy.wait_for("CowrieDied")["why"] == "it hung"
+
+
+def test_a_cowrie_that_is_not_kept_ready_starts_for_its_first_attacker(own_decoy: Decoy) -> None:
+    stop(own_decoy.process)
+    start(own_decoy, "--ready", "0", cowries=0)
+    own_decoy.wait_for("SettingsLoaded", 2)
+    assert cowries_of(own_decoy) == []
+    assert "mail1" in own_decoy.ssh("hostname").stdout
+    assert len(cowries_of(own_decoy)) == 1

@@ -1,0 +1,140 @@
+"""Persona files: what they say comes out as written, and every mistake has place and remedy."""
+
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.decoy.persona.default import default_persona
+from services.decoy.persona.errors import PersonaErrors
+from services.decoy.persona.load import load_persona, load_personas
+from services.decoy.persona.model import Banner, Closed, Http, Protocol, Smtp, Ssh
+from services.decoy.persona.parse import parse_persona
+
+EXAMPLES = Path(__file__).parents[2] / "policies" / "personas"
+MX = """\
+postern-persona: 1
+tenant: acme
+hosts:
+  mx:
+    addresses: [203.0.113.10, "2001:db8:a::10"]
+    closed: silent
+    ttl: 128
+    window: 8192
+    services:
+      25: {protocol: smtp, name: mx.acme.example, ehlo: [ETRN, SIZE 5000], tls: {names: [mx.acme.example]}}
+      9999: {protocol: banner, banner: "hello\\r\\n"}
+  dark: {addresses: dark}
+"""
+
+
+def wrong(text: str) -> str:
+    with pytest.raises(PersonaErrors) as errors:
+        parse_persona(text, "acme.yaml")
+    return str(errors.value)
+
+
+def with_service(service: str) -> str:
+    head = "postern-persona: 1\ntenant: acme\nhosts:\n  d:\n    addresses: dark\n    services:\n"
+    return f"{head}      {service}\n"
+
+
+def test_a_host_is_found_by_its_addresses_and_the_dark_one_has_all_others() -> None:
+    persona = parse_persona(MX, "acme.yaml")
+    mx = persona.host_at(ip_address("2001:db8:a::10"))
+    assert mx is not None
+    assert (mx.name, mx.closed, mx.ttl, mx.window) == ("mx", Closed.SILENT, 128, 8192)
+    assert persona.host_at(ip_address("203.0.113.11")) is persona.dark
+
+
+def test_what_a_service_does_not_say_is_as_debian_has_it() -> None:
+    mx = parse_persona(MX, "acme.yaml").hosts[0]
+    smtp = mx.services[25].speech
+    assert isinstance(smtp, Smtp)
+    assert smtp.size_limit == 5000
+    assert smtp.replies["end"] == "451 4.3.0 Error: queue file write error"
+    assert mx.services[25].tls is not None
+    assert mx.services[9999].speech == Banner("hello\r\n", "", False)
+
+
+def test_a_tenant_without_a_file_looks_like_a_plain_debian(tmp_path: Path) -> None:
+    persona = load_personas(tmp_path, ["acme"])["acme"]
+    assert persona.dark is not None
+    assert {port: each.protocol for port, each in persona.dark.services.items()} == {
+        22: Protocol.SSH,
+        80: Protocol.HTTP,
+    }
+    page = persona.dark.services[80].speech
+    assert isinstance(page, Http)
+    assert len(page.pages["/"].body) == 615  # as nginx's own file
+    shell = persona.dark.services[22].speech
+    assert isinstance(shell, Ssh)
+    assert shell.identification.startswith("SSH-2.0-OpenSSH")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "acme.yaml:1:1: persona: the file is empty; remedy: begin with"),
+        ("postern-persona: 2", 'acme.yaml:1:18: postern-persona: "2" is no number from 1 to 1'),
+        ("tenant: acme", "postern-persona: is missing"),
+        (MX.replace("ttl: 128", "ttl: 256"), "acme.yaml:7:10: hosts.mx.ttl: "),
+        (MX.replace("ttl: 128", "tll: 128"), "hosts.mx.tll: unknown key; remedy: use one of"),
+        (MX.replace("ttl: 128", "tll: 128"), "did you mean ttl?"),
+        (
+            MX.replace("silent", "dropped"),
+            'hosts.mx.closed: unknown word "dropped"; remedy: use one of',
+        ),
+        (MX.replace("203.0.113.10", "203.0.113.1O"), '"203.0.113.1O" is no address'),
+        (MX.replace("addresses: dark", "addresses: [203.0.113.10]"), "mx and dark both have 203.0.113.10"),
+        (MX.replace("25: {", "70000: {"), "hosts.mx.services.70000: "),
+        (MX.replace("protocol: smtp", "protocol: gopher"), "hosts.mx.services.25.protocol: unknown word"),
+        (MX.replace("hello\\r\\n", "\\x1b[2J"), "holds the control character"),
+        (MX.replace("SIZE 5000", '"SIZE 5\\r\\n250 X"'), "services.25.ehlo: holds the control character"),
+        (MX + "  x: &a {addresses: *a}\n", "anchors and aliases are not taken"),
+        (MX + "  mx: {addresses: dark}\n", "given a second time (first in line 4)"),
+        (with_service("443: {protocol: https}"), "tls: is missing, and https begins with TLS"),
+        (with_service("25: {protocol: smtp, name: x, replies: {end: 250 ok}}"), "end: must begin with 4"),
+        (with_service("25: {protocol: smtp, name: x, replies: {mail: hello}}"), "is no SMTP reply"),
+        (with_service("25: {protocol: smtp, name: x, replies: {mial: 250 ok}}"), "did you mean mail?"),
+        (with_service("22: {protocol: ssh, hostname: x, identification: OpenSSH}"), "no SSH identification"),
+        (with_service("80: {protocol: http, headers: [[Server, a], [X]]}"), "a pair is wanted"),
+        ("a: " + "[" * 50, "nested deeper"),
+        ("a: !!python/object:os.system x", "tags are not taken"),
+        ("x: '" + "a" * 1_100_000 + "'", "more than 1048576 bytes"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_a_remedy(text: str, why: str) -> None:
+    assert why in wrong(text)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    text = MX.replace("ttl: 128", "ttl: x").replace("closed: silent", "closed: x")
+    assert len(wrong(text).splitlines()) == 2
+
+
+def test_a_file_of_another_tenant_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "globex.yaml"
+    file.write_text(MX)
+    with pytest.raises(PersonaErrors, match="is the persona of acme"):
+        load_persona(file, "globex")
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "globex.yaml").mkdir()
+    with pytest.raises(PersonaErrors) as errors:
+        load_personas(tmp_path, ["acme", "globex", "default"])
+    assert len(errors.value.errors) == 2
+
+
+@given(st.text() | st.binary().map(lambda data: data.decode("latin-1")))
+def test_rubbish_is_refused_and_nothing_else_happens(text: str) -> None:
+    assert "remedy" in wrong(text)
+
+
+@pytest.mark.parametrize("tenant", ["acme", "globex"])
+def test_the_examples_are_good(tenant: str) -> None:
+    assert load_persona(EXAMPLES / f"{tenant}.yaml", tenant) != default_persona(tenant)
