@@ -114,6 +114,7 @@ class _Decisions(_Resource):
             "refused": sorted(bad + _refused(outcome, indexes), key=lambda each: each["index"])[:_MOST_SHOWN],
             "refused_count": len(bad) + len(outcome.refused),
             "evicted": outcome.evicted,
+            "is_confirmed": _await_switches(self._ask, self._outside) if len(wishes) <= _MOST_SHOWN else False,
         }
 
     def on_delete(self, request: falcon.Request, response: falcon.Response) -> None:
@@ -228,10 +229,19 @@ def _delete(ask: Ask[Any], outside: Outside, numbers: list[int]) -> dict[str, An
         receipts = [_receipt(ask, outside, number) for number in known]
     now = outside.now()
     outcome = ask(lambda runtime: runtime.suspicion.delete(now, numbers))
-    deadline = now + _RECEIPT_PATIENCE_S
-    while not (settled := ask(_is_settled)) and outside.now() < deadline:
+    return {
+        "deleted": len(outcome.ended),
+        "is_confirmed": _await_switches(ask, outside),
+        "receipts": receipts,
+    }
+
+
+def _await_switches(ask: Ask[Any], outside: Outside) -> bool:
+    """Wait a moment for all connected switches to carry out what is wanted; say whether they do."""
+    deadline = outside.now() + _RECEIPT_PATIENCE_S
+    while not (settled := bool(ask(_is_settled))) and outside.now() < deadline:
         outside.sleep(_RECEIPT_STEP_S)
-    return {"deleted": len(outcome.ended), "is_confirmed": settled, "receipts": receipts}
+    return settled
 
 
 def _is_settled(runtime: Runtime) -> bool:

@@ -252,7 +252,7 @@ def test_a_pool_that_is_full_leaves_the_answer_to_the_responder(lab: Lab, api: A
     choose(lab, api, "tempfail", limit=1)
     with filled(lab, 2) as held:
         _await_trouble(api, "FULL: acme's mail is put off by a responder")
-        assert first_refusal(lab).startswith("451 4.3.2 ")
+        await_reply(lab, "451 4.3.2 ")
         for session in held:
             session.finish()
     await_room(lab)

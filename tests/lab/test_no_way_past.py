@@ -99,9 +99,12 @@ def test_the_edges_own_hosts_answer_nobody_outside(lab: Lab, host: str, address:
         probes.connect(lab.places.pin(host), address, port, 0.7).close()
 
 
-def test_a_closed_port_of_a_tenant_answers_nobody(lab: Lab) -> None:
-    with pytest.raises(TimeoutError):
-        probes.connect(lab.places.pin("attacker"), "203.0.113.10", 587, 0.7).close()
+def test_a_port_that_a_tenant_does_not_publish_never_reaches_its_server(lab: Lab) -> None:
+    """A decoy may answer, at the server's own address; the server itself sees nothing."""
+    segment = Segment("02:bb:00:00:00:01", "02:50:00:00:00:01", "198.51.100.66", "203.0.113.10", 41_587, 587)
+    with Eye(lab.places.pin("acme-mx"), "acme-mx-eth0") as eye:
+        send(lab.places.pin("bbr"), "bbr-eth0", [segment.to_frame()])
+        assert not eye.saw(segment, 0.7)
 
 
 def test_a_scanner_that_is_asked_by_no_proxy_reaches_no_tenant_of_another_mode(lab: Lab) -> None:
@@ -109,10 +112,15 @@ def test_a_scanner_that_is_asked_by_no_proxy_reaches_no_tenant_of_another_mode(l
         probes.connect(lab.places.pin("scanner1"), "203.0.113.10", 25, 0.7).close()
 
 
-def test_no_flow_sends_a_packet_to_the_controller(lab: Lab) -> None:
+def test_only_copies_for_what_nobody_publishes_go_to_the_controller_and_few_a_second(lab: Lab) -> None:
     flows = _ofctl("dump-flows") + _ofctl("dump-groups")
     assert "goto_table" in flows
-    assert "CONTROLLER" not in flows
+    (told,) = [line for line in flows.splitlines() if "CONTROLLER" in line]
+    assert "table=16," in told
+    assert "meter:1" in told
+    lured = [line for line in flows.splitlines() if "clone(resubmit(,16))" in line]
+    assert lured
+    assert all("group:" in line and "tp_dst=25" not in line for line in lured)
 
 
 def _ofctl(command: str) -> str:
