@@ -24,7 +24,7 @@ from lab.part import Part, Scene
 from lab.places import REPOSITORY, Places
 from lab.processes import OWNER_VARIABLE, Process
 from lab.record import Record, Stage
-from lab.services import agents, controllers, gateways, mailservers, paths, responders, scanners
+from lab.services import agents, controllers, decoys, gateways, mailservers, paths, responders, scanners
 from lab.waiting import Watch, await_all
 
 _CONTROLLER = "127.0.0.1:6653"
@@ -260,6 +260,7 @@ def _programs(scene: Scene) -> list[Part]:
         *scanners.build_parts(scene),
         *gateways.build_parts(scene),
         *responders.build_parts(scene),
+        *decoys.build_parts(scene),
         *agents.build_parts(scene),
     ]
 

@@ -114,7 +114,7 @@ class _Decisions(_Resource):
             "refused": sorted(bad + _refused(outcome, indexes), key=lambda each: each["index"])[:_MOST_SHOWN],
             "refused_count": len(bad) + len(outcome.refused),
             "evicted": outcome.evicted,
-            "is_confirmed": _await_switches(self._ask, self._outside) if len(wishes) <= _MOST_SHOWN else False,
+            "is_confirmed": len(wishes) <= _MOST_SHOWN and _await_switches(self._ask, self._outside),
         }
 
     def on_delete(self, request: falcon.Request, response: falcon.Response) -> None:

@@ -9,7 +9,7 @@ EVIDENCE: dict[str, tuple[int, str]] = {
     "dark-packet": (1, "a packet for an address or port where nothing is published"),
     "scan": (5, "many addresses or ports were tried in a short time"),
     "flood": (5, "far more new connections than others open"),
-    "decoy-connection": (30, "a connection to a decoy was completed"),
+    "decoy-connection": (10, "a connection to a decoy was completed; once for each address and port"),
     "decoy-login": (50, "somebody tried to log in at a decoy"),
     "decoy-command": (30, "somebody gave commands to a decoy"),
     "decoy-upload": (60, "somebody left a file at a decoy"),
@@ -19,4 +19,6 @@ EVIDENCE: dict[str, tuple[int, str]] = {
     "auth-failure": (10, "a log-in failed at a tenant's own server (fail2ban)"),
     "ids-alert": (20, "an intrusion detection system raised an alert (Suricata)"),
 }
+# Whoever mistakes a port tries it again and again; who is up to something tries others.
+ONCE_A_DOOR = frozenset({"decoy-connection"})
 UNPROVEN = frozenset({"dark-packet", "scan", "flood"})

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
-from controller.policy.evidence import EVIDENCE, UNPROVEN
+from controller.policy.evidence import EVIDENCE, ONCE_A_DOOR, UNPROVEN
 from controller.policy.model import Address, Level, Network, Protocol, Suspicion
 from controller.suspicion.decision import Scope, Wish
 
@@ -19,6 +19,7 @@ MOST_SOURCES = 100_000
 _MOST_LINES = 20
 _IPV6_SITE = 64
 _MOST_REPEATS = 16
+_MOST_DOORS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Record:
     offences: int = 0
     count: int = 0
     lines: list[tuple[float, Evidence]] = field(default_factory=list)  # the latest, with when
+    doors: set[tuple[str, int]] = field(default_factory=set)  # that have counted since the last decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +106,23 @@ class Scores:
 
     def _count(self, now: float, record: Record, fact: Evidence) -> None:
         left = self._decay(now - record.seen) if record.count else 0.0
-        usual, _ = EVIDENCE[fact.kind]
-        weight = self.policy.weights.get(fact.kind, usual) * fact.count
+        weight = self._weight(record, fact)
         record.points = record.points * left + (weight if fact.is_proven else 0)
         record.unproven = record.unproven * left + (0 if fact.is_proven else weight)
         record.seen = now
         record.count += fact.count
         record.lines = [*record.lines[-(_MOST_LINES - 1) :], (now, fact)]
+
+    def _weight(self, record: Record, fact: Evidence) -> int:
+        usual, _ = EVIDENCE[fact.kind]
+        weight = self.policy.weights.get(fact.kind, usual)
+        if fact.kind not in ONCE_A_DOOR:
+            return weight * fact.count
+        door = (fact.destination, fact.port)
+        if door in record.doors or len(record.doors) >= _MOST_DOORS:
+            return 0
+        record.doors.add(door)
+        return weight
 
     def _judge(self, now: float, source: Network, record: Record, fact: Evidence) -> Suspected | None:
         level, name, number = self._level(record.points)
@@ -123,6 +135,7 @@ class Scores:
         factor = self.policy.repeat ** min(record.offences - 1, _MOST_REPEATS)
         duration = min(level.duration_s * factor, self.policy.longest_s)
         record.level, record.decided_until = number, now + duration
+        record.doors.clear()
         return Suspected(source, record.points, name, self._wish(source, record, level, duration, fact))
 
     def _level(self, points: float) -> tuple[Level | None, str, int]:

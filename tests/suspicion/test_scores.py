@@ -19,11 +19,18 @@ def test_a_score_halves_in_its_half_life() -> None:
     assert scores.score_at(600.0, SOURCE) == (10.0, 0.0)
 
 
-def test_one_completed_connection_to_a_decoy_is_enough_for_a_first_decision() -> None:
-    (found,) = Scores().on_evidence(0.0, [fact("decoy-connection", detail="port 22")])
+def test_connections_to_three_doors_of_decoys_are_enough_for_a_first_decision() -> None:
+    scores = Scores()
+    assert not scores.on_evidence(0.0, [fact("decoy-connection", port=port) for port in (22, 23)])
+    (found,) = scores.on_evidence(0.0, [fact("decoy-connection", port=80, detail="port 80")])
     assert (found.level, found.wish.action, found.wish.duration_s) == ("suspect", Action.DECOY, 3600.0)
     assert found.wish.scope.source == SOURCE
-    assert "decoy-connection (port 22)" in found.wish.reason
+    assert "decoy-connection (port 80)" in found.wish.reason
+
+
+def test_whoever_mistakes_one_port_may_try_it_as_often_as_he_likes() -> None:
+    knocks = [fact("decoy-connection", destination="203.0.113.10", port=443)] * 500
+    assert not Scores().on_evidence(0.0, knocks)
 
 
 def test_a_log_in_and_a_file_make_a_source_hostile_and_cut_its_sessions() -> None:
@@ -46,7 +53,7 @@ def test_forged_packets_never_earn_a_decision_however_many_they_are() -> None:
 
 def test_while_a_decision_holds_more_of_the_same_changes_nothing() -> None:
     scores = Scores()
-    assert scores.on_evidence(0.0, [fact("decoy-connection")])
+    assert scores.on_evidence(0.0, [fact("decoy-login")])
     assert not scores.on_evidence(1.0, [fact("mail-protocol-abuse")])
 
 
@@ -54,7 +61,7 @@ def test_a_repeat_offender_is_decided_about_for_longer_each_time_up_to_a_limit()
     policy = Suspicion(suspect=Level(30, Action.DECOY, 100.0), repeat=3, longest_s=500.0, half_life_s=10.0)
     scores, durations = Scores(policy), []
     for number in range(4):
-        (found,) = scores.on_evidence(number * 10_000.0, [fact("decoy-connection")])
+        (found,) = scores.on_evidence(number * 10_000.0, [fact("decoy-login")])
         durations.append(found.wish.duration_s)
     assert durations == [100.0, 300.0, 500.0, 500.0]
 
