@@ -32,7 +32,7 @@ def places_of(personas: Mapping[str, Persona]) -> frozenset[Place]:
     places: dict[tuple[str, int], Place] = {}
     for _, persona in sorted(personas.items()):
         for host in persona.hosts:
-            for family, address in _ends(host):
+            for family, address in ends_of(host):
                 for port, service in host.services.items():
                     if service.protocol not in BY_COWRIE:
                         place = Place(family, address, port, host.ttl, host.window)
@@ -40,7 +40,7 @@ def places_of(personas: Mapping[str, Persona]) -> frozenset[Place]:
     return frozenset(places.values())
 
 
-def _ends(host: Host) -> tuple[tuple[int, str], ...]:
+def ends_of(host: Host) -> tuple[tuple[int, str], ...]:
     if host.is_dark:
         return _WILDCARDS
     families = {4: socket.AF_INET, 6: socket.AF_INET6}
