@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from services.mail.journal import Journal
 from services.mail.settings import SettingsError
 
+J = TypeVar("J", bound=Journal)
 _CANNOT_START = "run as root, or free the port"
 
 
@@ -32,10 +34,15 @@ def add_common_arguments(parser: argparse.ArgumentParser, name: str, name_help: 
     parser.add_argument("--name", default=name, help=name_help)
 
 
-def run(program: str, parsed: argparse.Namespace, begin: Callable[[Journal], None]) -> int:
+def run(
+    program: str,
+    parsed: argparse.Namespace,
+    begin: Callable[[J], None],
+    open_journal: Callable[[Path | None, str], J],
+) -> int:
     """Open the journal, then let the program run in `begin`; return its exit code, with errors on stderr."""
     try:
-        journal = Journal(parsed.log, parsed.name)
+        journal = open_journal(parsed.log, parsed.name)
     except OSError as error:
         return fail(program, f"{parsed.log}: {error}; remedy: name a log that can be written")
     _raise_file_limit()

@@ -13,6 +13,13 @@ class WatchedFile:
         self._seen = self._facts()
         return self.path.read_text(encoding="utf-8")
 
+    def mark_seen(self) -> None:
+        """Take the file as it is now, or its absence, for seen."""
+        try:
+            self._seen = self._facts()
+        except OSError:
+            self._seen = (0, 0, 0)
+
     def has_changed(self) -> bool:
         """Say whether the file is another one than was read last; not while it is being replaced, or gone."""
         try:

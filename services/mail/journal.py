@@ -80,26 +80,26 @@ class About:
 
 
 class Journal:
-    """Appends to a file, or to standard output. A disk that refuses never stops mail: `lost` counts."""
+    """Appends to a file, or to standard output. A disk that refuses never stops mail: `lost` counts,
+    and is told in the journal itself as soon as there is room again."""
 
-    def __init__(self, path: Path | None, gateway: str) -> None:
+    time_key, name_key = "time", "gateway"
+
+    def __init__(self, path: Path | None, name: str) -> None:
         self._path = path
         self._file = self._open()
-        self._gateway = _encode({"gateway": gateway})
+        self._name = _encode({self.name_key: name})
         self._waiting: list[str] = []
         self._flush_at: asyncio.TimerHandle | None = None
         self._second = (0, "")
+        self._is_torn = False  # the file ends in the middle of a line
         self.lost = 0
 
     def about(self, **facts: object) -> About:
         return About(", " + _encode(facts))
 
     def write(self, event: StrEnum, about: About | None = None, **facts: object) -> None:
-        own = f", {_encode(facts)}" if facts else ""
-        common = about.text if about else ""
-        self._waiting.append(
-            f'{{"time": "{self._time()}", "event": "{event.value}", {self._gateway}{common}{own}}}\n'
-        )
+        self._waiting.append(self._line(event.value, about.text if about else "", facts))
         if event in _URGENT or len(self._waiting) >= _MOST_WAITING:
             self.flush()
         elif self._flush_at is None:
@@ -111,10 +111,30 @@ class Journal:
             self._flush_at.cancel()
             self._flush_at = None
         lines, self._waiting = self._waiting, []
+        if self.lost and lines:
+            lines.insert(0, self._line("LinesLost", "", {"count": self.lost}))
+        self._put(lines)
+
+    def _put(self, lines: list[str]) -> None:
+        """Write lines; those that the disk did not take whole are lost, and counted."""
+        if not lines:
+            return
+        data, mend = "".join(lines).encode(), b"\n" if self._is_torn else b""
         try:
-            os.write(self._file, "".join(lines).encode())
+            written = os.write(self._file, mend + data) - len(mend)
         except OSError:
-            self.lost += len(lines)
+            written = -1
+        whole = data[: max(0, written)].count(b"\n")
+        if written >= 0:
+            self._is_torn = not data[:written].endswith(b"\n") and written > 0
+        is_told = bool(self.lost)  # by the first of these lines
+        if is_told and whole:
+            self.lost, whole = 0, whole - 1
+        self.lost += len(lines) - is_told - whole
+
+    def _line(self, event: str, common: str, facts: Mapping[str, object]) -> str:
+        own = f", {_encode(facts)}" if facts else ""
+        return f'{{"{self.time_key}": "{self._time()}", "event": "{event}", {self._name}{common}{own}}}\n'
 
     def reopen(self) -> None:
         """Open the file again by its name, after a log rotation."""

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _calm_the_collector()
         uvloop.run(_run(parsed, journal))
 
-    return program.run(_PROGRAM, parsed, begin)
+    return program.run(_PROGRAM, parsed, begin, Journal)
 
 
 async def _run(parsed: argparse.Namespace, journal: Journal) -> None:

@@ -39,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
-    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)))
+    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)), Journal)
 
 
 async def _run(parsed: argparse.Namespace, journal: Journal) -> None:

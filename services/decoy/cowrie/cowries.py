@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import secrets
 import socket
-from collections import Counter
 from pathlib import Path
 
 from services.decoy.cowrie.directory import Directory
@@ -12,8 +10,7 @@ from services.decoy.cowrie.home import Home
 from services.decoy.cowrie.instance import Carry, Instance, Tell
 from services.decoy.cowrie.process import Installed
 from services.decoy.cowrie.spec import Spec
-from services.decoy.cowrie.translate import Connection
-from services.decoy.persona.model import Address
+from services.decoy.noting import Encounter
 
 
 class Cowries:
@@ -28,14 +25,12 @@ class Cowries:
         self._tell = tell
         self._carry = carry
         self._kept_ready = kept_ready
-        self._directory = Directory(())
         self._instances: dict[str, Instance] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
     def follow(self, directory: Directory) -> None:
         """Start and stop Cowries until they are what the directory says; those that fit stay."""
-        self._directory = directory
         wanted = {spec.name: spec for spec in directory.specs}
         for name in list(self._instances):
             if wanted.get(name) != self._instances[name].spec:
@@ -44,25 +39,9 @@ class Cowries:
             if name not in self._instances:
                 self._begin(name, spec, number < self._kept_ready)
 
-    def take(
-        self, connection: socket.socket, source: Address, source_port: int, here: Address, port: int
-    ) -> bool:
-        """Serve an accepted connection. False: nobody answers there, or who does has too many."""
-        found = self._directory.find(here, port)
-        if found is None:
-            return False
-        spec, protocol = found
-        about = Connection(
-            trace=secrets.token_hex(8),
-            session=secrets.token_hex(8),
-            tenant=spec.tenant,
-            source=str(source),
-            source_port=source_port,
-            destination=str(here),
-            port=port,
-            protocol=protocol,
-        )
-        return self._instances[spec.name].take(about, connection)
+    def take(self, encounter: Encounter, spec: Spec, accepted: socket.socket) -> bool:
+        """Serve an accepted connection. False: who stands there has too many."""
+        return self._instances[spec.name].take(encounter, accepted)
 
     @property
     def pids(self) -> dict[str, int | None]:
@@ -94,22 +73,3 @@ class Cowries:
         task.cancel()
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
-
-
-class PerSource:
-    """How many sessions each source has, and whether that is enough."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open: Counter[str] = Counter()
-
-    def is_full(self, source: str) -> bool:
-        return self._open[source] >= self._most if source in self._open else False
-
-    def began(self, source: str) -> None:
-        self._open[source] += 1
-
-    def ended(self, source: str) -> None:
-        self._open[source] -= 1
-        if self._open[source] <= 0:
-            del self._open[source]

@@ -1,58 +1,49 @@
 """Which Cowrie answers at which address and port, and where to listen for that. Pure."""
 
-import ipaddress
 from collections.abc import Iterable
 
 from services.decoy.cowrie.spec import Answering, Spec, to_answering
-from services.decoy.persona.model import Address, Persona
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Place = tuple[Address, int]
-
-EVERYWHERE: dict[int, Address] = {4: ipaddress.ip_address("0.0.0.0"), 6: ipaddress.ip_address("::")}
+from services.decoy.listening import Place, ends_of
+from services.decoy.persona.model import Address, Host
+from services.decoy.tenants import Tenants
 
 
 class Directory:
-    """Of all tenants: their prefixes, and their personas."""
+    """Of all tenants."""
 
-    def __init__(self, tenants: Iterable[tuple[tuple[Network, ...], Persona]]) -> None:
-        self._tenants = [
-            (prefixes, persona, {host.name: to_answering(persona, host) for host in persona.hosts})
-            for prefixes, persona in tenants
-        ]
+    def __init__(self, tenants: Tenants) -> None:
+        self._tenants = tenants
+        self._answering = {
+            (persona.tenant, host.name): to_answering(persona, host)
+            for persona in tenants.personas.values()
+            for host in persona.hosts
+        }
 
     @property
     def specs(self) -> tuple[Spec, ...]:
-        return tuple(
-            each.spec for _, _, hosts in self._tenants for answering in hosts.values() for each in answering
-        )
+        return tuple(each.spec for answering in self._answering.values() for each in answering)
 
-    def find(self, address: Address, port: int) -> tuple[Spec, str] | None:
-        """Return who answers there, and with which protocol."""
-        for prefixes, persona, hosts in self._tenants:
-            if any(address in prefix for prefix in prefixes):
-                host = persona.host_at(address)
-                return _at(port, hosts[host.name]) if host else None
+    def find(self, address: Address, port: int) -> tuple[Spec, Host, str] | None:
+        """Return who answers there, for which host, and with which protocol."""
+        standing = self._tenants.standing_at(address, port)
+        if standing is None:
+            return None
+        for each in self._answering[standing.tenant, standing.host.name]:
+            if port in each.protocol_by_port:
+                return each.spec, standing.host, each.protocol_by_port[port]
         return None
 
-    def listening(self) -> frozenset[Place]:
-        """Return where to listen: at addresses of their own, or everywhere if it is for dark space."""
-        places: set[Place] = set()
-        for prefixes, persona, hosts in self._tenants:
-            everywhere = {EVERYWHERE[prefix.version] for prefix in prefixes}
+    def places(self) -> frozenset[Place]:
+        """Return where to listen: at each named address, and everywhere for dark space."""
+        places: dict[tuple[str, int], Place] = {}
+        for persona in sorted(self._tenants.personas.values(), key=lambda each: each.tenant):
             for host in persona.hosts:
-                ports = [port for each in hosts[host.name] for port in each.protocol_by_port]
-                places |= {(place, port) for place in host.addresses or everywhere for port in ports}
-        # Who listens everywhere hears the single addresses, too.
-        return frozenset(
-            (address, port)
-            for address, port in places
-            if address == EVERYWHERE[address.version] or (EVERYWHERE[address.version], port) not in places
-        )
+                for port in _ports(self._answering[persona.tenant, host.name]):
+                    for family, address in ends_of(host):
+                        place = Place(family, address, port, host.ttl, host.window)
+                        places.setdefault((address, port), place)
+        return frozenset(places.values())
 
 
-def _at(port: int, answering: Iterable[Answering]) -> tuple[Spec, str] | None:
-    for each in answering:
-        if port in each.protocol_by_port:
-            return each.spec, each.protocol_by_port[port]
-    return None
+def _ports(answering: Iterable[Answering]) -> list[int]:
+    return [port for each in answering for port in each.protocol_by_port]

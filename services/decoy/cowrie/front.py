@@ -8,12 +8,11 @@ import socket
 import struct
 from collections.abc import Callable, Iterable
 
-from services.decoy.cowrie.directory import Place
+from services.decoy.listening import Place, listen
 from services.decoy.persona.model import Address
 
 Accepted = Callable[[socket.socket, Address, int, Address, int], bool]
 
-_BACKLOG = 128
 _AT_ONCE = 64
 # Out of descriptors or memory: accepting again at once would only spin.
 _REST_S = 0.2
@@ -35,7 +34,7 @@ class Front:
         for place in set(self._sockets) - wanted:
             self._close(place)
         failed: dict[Place, str] = {}
-        for place in sorted(wanted - set(self._sockets), key=str):
+        for place in sorted(wanted - set(self._sockets)):
             try:
                 self._open(place)
             except OSError as error:
@@ -46,20 +45,7 @@ class Front:
         self.listen_at(())
 
     def _open(self, place: Place) -> None:
-        address, port = place
-        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            listening.setblocking(False)
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listening.bind((str(address), port))
-            listening.listen(_BACKLOG)
-        except OSError:
-            listening.close()
-            raise
-        self._sockets[place] = listening
+        self._sockets[place] = listening = listen(place)
         asyncio.get_running_loop().add_reader(listening, self._accept, place)
 
     def _close(self, place: Place) -> None:

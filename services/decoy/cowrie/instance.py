@@ -13,7 +13,8 @@ from typing import Any
 from services.decoy.cowrie.home import Home
 from services.decoy.cowrie.process import Cowrie, Installed
 from services.decoy.cowrie.spec import Spec
-from services.decoy.cowrie.translate import Connection, Outcome, Translator
+from services.decoy.cowrie.translate import Outcome, Translator
+from services.decoy.noting import Encounter
 
 # Doubled with each death that follows soon, up to the last.
 _BACKOFF_S = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -41,7 +42,7 @@ Carry = Callable[[Iterable[Outcome], Home], None]
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    connection: Connection
+    encounter: Encounter
     socket: socket.socket
     since: float
 
@@ -75,14 +76,14 @@ class Instance:
     def pid(self) -> int | None:
         return self._cowrie.pid if self._cowrie else None
 
-    def take(self, connection: Connection, accepted: socket.socket) -> bool:
+    def take(self, encounter: Encounter, accepted: socket.socket) -> bool:
         """Have Cowrie serve a connection, as soon as it can. False: it has too many."""
         if self._translator.is_full() or len(self._waiting) >= _MOST_WAITING:
             return False
-        self._carry(self._translator.expect(connection), self._home)
+        self._carry(self._translator.expect(encounter), self._home)
         self._taken_at = time.monotonic()
         self._is_wanted.set()
-        self._waiting.append(_Given(connection, accepted, self._taken_at))
+        self._waiting.append(_Given(encounter, accepted, self._taken_at))
         if self._cowrie is not None:
             self._hand_over(self._cowrie)
         return True
@@ -157,7 +158,7 @@ class Instance:
         """Give Cowrie all who wait. Who is not taken waits again, should Cowrie die."""
         while self._waiting:
             given = self._waiting.popleft()
-            self._handed[given.connection.session] = given
+            self._handed[given.encounter.session] = given
             task = asyncio.create_task(_send(cowrie, given))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
@@ -168,14 +169,14 @@ class Instance:
         if given is not None:
             given.socket.close()
             if not is_served:
-                self._carry(self._translator.drop(given.connection, "gone at once"), self._home)
+                self._carry(self._translator.drop(given.encounter, "gone at once"), self._home)
 
     def _drop_waiting(self, older_than_s: float, why: str) -> None:
         now = time.monotonic()
         while self._waiting and now - self._waiting[0].since >= older_than_s:
             given = self._waiting.popleft()
             given.socket.close()
-            self._carry(self._translator.drop(given.connection, why), self._home)
+            self._carry(self._translator.drop(given.encounter, why), self._home)
 
     def _is_idle(self) -> bool:
         return not self._translator.open and time.monotonic() - self._taken_at > _IDLE_S
@@ -202,4 +203,4 @@ class Instance:
 
 async def _send(cowrie: Cowrie, given: _Given) -> None:
     with contextlib.suppress(OSError, TimeoutError):  # it is dead, or will be found to hang
-        await cowrie.hand_over(given.socket, given.connection.protocol, given.connection.session)
+        await cowrie.hand_over(given.socket, given.encounter.protocol, given.encounter.session)

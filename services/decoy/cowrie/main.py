@@ -2,48 +2,48 @@
 
 import argparse
 import asyncio
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.decoy.cowrie.journal import DecoyJournal
+from services import program
+from services.decoy.admission import Caps
 from services.decoy.cowrie.process import CowrieMissing, Installed, find_installed
 from services.decoy.cowrie.service import CowrieService, Options
+from services.decoy.journal import DecoyJournal, Event
 from services.decoy.persona.errors import PersonaErrors
-from services.mail.settings import SettingsError
-from services.program import add_common_arguments, fail
-from services.program import build_parser as build_common_parser
 
 _PROGRAM = "postern-cowrie"
+_MB = 1024 * 1024
 _EPILOG = """\
 Cowrie runs in an environment of its own (make setup), as the user postern-cowrie, in a
 network without interfaces: it answers what is handed over to it, and can call nobody.
 Settings and personas are taken up again when they change; bad ones change nothing.
 Signals: SIGTERM or Ctrl-C: end; SIGHUP: reload, reopen the log. Run it as root.
 
-example:  postern-cowrie --settings decoys.json --personas personas --spool /var/spool/postern --name decoy1
+example:
+  postern-cowrie --settings /var/lib/postern/gateways/decoys.json --personas /etc/postern/personas \\
+      --spool /var/lib/postern/decoy --log /var/log/postern/cowrie.jsonl --name decoy1 \\
+      --controller /run/postern/api.sock
 """
-_MB = 1024 * 1024
 
 
 def build_parser() -> argparse.ArgumentParser:
     description = "Answer SSH and Telnet at tenants' addresses as their personas say, by Cowrie."
-    parser = build_common_parser(_PROGRAM, description, _EPILOG)
-    add_common_arguments(parser, "decoy", "this decoy's name in the journal")
-    parser.add_argument(
-        "--personas", type=Path, required=True, metavar="DIR", help="TENANT.yaml for each tenant"
-    )
-    parser.add_argument("--spool", type=Path, required=True, metavar="DIR", help="recordings, uploads, state")
-    parser.add_argument(
-        "--controller", default="", metavar="SOCKET", help="where evidence goes (default: nowhere)"
-    )
-    for name, what in (("recordings", "recorded sessions"), ("uploads", "uploaded files")):
-        parser.add_argument(f"--{name}", type=int, default=256, metavar="MB", help=f"most of {what} (256)")
-    parser.add_argument(
-        "--sessions", type=int, default=20, metavar="N", help="most sessions of a source (20)"
-    )
-    parser.add_argument("--ready", type=int, default=8, metavar="N", help="Cowries that wait running (8)")
+    parser = program.build_parser(_PROGRAM, description, _EPILOG)
+    program.add_common_arguments(parser, "decoy", "this member's name in the journal")
+    add = parser.add_argument
+    add("--personas", type=Path, required=True, metavar="DIR", help="personas, DIR/TENANT.yaml")
+    add("--spool", type=Path, required=True, metavar="DIR", help="for recordings, uploads, Cowrie's state")
+    add("--controller", default="", metavar="SOCKET", help="unix socket of the API, for evidence")
+    for name, default, what in (
+        ("--sessions", 500, "most sessions at once"),
+        ("--sessions-per-source", 20, "most sessions of one address, or one IPv6 /64, at once"),
+        ("--uploads-mb", 256, "most that is kept of what attackers hand over; past it only hashes"),
+        ("--recordings-mb", 256, "most that recordings hold; the oldest make room"),
+        ("--ready", 8, "Cowries that wait running; others start for their first attacker"),
+    ):
+        add(name, type=int, default=default, metavar="N", help=f"{what} ({default})")
     return parser
 
 
@@ -51,57 +51,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     try:
         installed = find_installed()
-        journal = DecoyJournal(parsed.log, parsed.name)
-        asyncio.run(_run(_options(parsed), installed, journal))
-    except (CowrieMissing, PersonaErrors) as error:
-        return fail(_PROGRAM, str(error))
-    except (SettingsError, UnicodeDecodeError) as error:
-        return fail(_PROGRAM, f"{parsed.settings}: {error}")
-    except OSError as error:
-        return fail(
-            _PROGRAM, f"cannot start: {error}; remedy: run as root, and name places that can be written"
+        return program.run(
+            _PROGRAM,
+            parsed,
+            lambda journal: asyncio.run(_run(_options(parsed), installed, journal)),
+            DecoyJournal,
         )
-    return 0
+    except (CowrieMissing, PersonaErrors) as error:
+        return program.fail(_PROGRAM, str(error))
 
 
 def _options(parsed: argparse.Namespace) -> Options:
+    recordings = parsed.recordings_mb * _MB
     return Options(
         settings=parsed.settings,
         personas=parsed.personas,
         spool=parsed.spool.resolve(),
         controller=parsed.controller.removeprefix("unix:"),
-        recordings_bytes=parsed.recordings * _MB,
-        uploads_bytes=parsed.uploads * _MB,
-        sessions_of_a_source=parsed.sessions,
+        caps=Caps(sessions=parsed.sessions, sessions_per_source=parsed.sessions_per_source),
+        recording_bytes=recordings,
+        recording_bytes_per_session=min(4 * _MB, recordings // 4),
+        upload_bytes=parsed.uploads_mb * _MB,
         kept_ready=parsed.ready,
     )
 
 
 async def _run(options: Options, installed: Installed, journal: DecoyJournal) -> None:
     service = CowrieService(options, installed, journal)
-    loop = asyncio.get_running_loop()
-
-    def on_hangup() -> None:
-        try:
-            journal.reopen()
-        finally:
-            service.reload()
-
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    following: asyncio.Task[None] | None = None
     try:
         service.start()
         following = asyncio.create_task(service.run())
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([following, stopping], return_when=asyncio.FIRST_COMPLETED)
-        for task in (following, stopping):
-            task.cancel()
-        await asyncio.wait([following, stopping])
-        if not following.cancelled():
-            following.result()  # raises what it died of
+        await program.until_stopped(journal, Event.SETTINGS_REFUSED, service.reload)
     finally:
+        if following is not None:
+            following.cancel()
+            await asyncio.wait([following])
         await service.stop()
 
 

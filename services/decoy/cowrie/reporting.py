@@ -4,73 +4,82 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 from services.decoy.cowrie.home import Home
-from services.decoy.cowrie.translate import (
-    Accused,
-    Connection,
-    Ended,
-    Noted,
-    Outcome,
-    Typed,
-    Uploaded,
-)
+from services.decoy.cowrie.translate import Accused, Ended, Happened, Noted, Outcome, Typed, Uploaded
+from services.decoy.dialogues.base import Content
+from services.decoy.evidence import Seen, escaped
+from services.decoy.noting import Encounter, Notes
+from services.decoy.spool.recordings import IN, OUT, Recording
 
 _LARGEST_UPLOAD_BYTES = 32 * 1024 * 1024
 
 
-class Journal(Protocol):
-    def note(self, event: str, facts: Mapping[str, Any]) -> None: ...
+@dataclass(slots=True)
+class _Tape:
+    recording: Recording
+    began: float
 
 
-class Evidence(Protocol):
-    def add(self, piece: Mapping[str, Any]) -> None: ...
+class Reporting:
+    """Carries out a translator's outcomes. `ended` hears of each session's end."""
 
-
-class Spool(Protocol):
-    def record(self, session: str, at: float, from_attacker: bool, data: bytes) -> None: ...
-    def end(self, session: str) -> None: ...
-    def keep(self, sha256: str, data: bytes) -> bool: ...
-
-
-class Reporter:
-    """Carries out a translator's outcomes."""
-
-    def __init__(
-        self, journal: Journal, evidence: Evidence, spool: Spool, ended: Callable[[Connection], None]
-    ) -> None:
-        self._journal = journal
-        self._evidence = evidence
-        self._spool = spool
+    def __init__(self, notes: Notes, ended: Callable[[Encounter], None]) -> None:
+        self._notes = notes
         self._ended = ended
+        self._tapes: dict[str, _Tape] = {}  # of those who got as far as a terminal
 
     def carry(self, outcomes: Iterable[Outcome], home: Home) -> None:
         for outcome in outcomes:
             match outcome:
-                case Noted(connection, event, details):
-                    self._journal.note(event, {**_about(connection), **details})
+                case Noted():
+                    self._note(outcome.encounter, outcome.event, **outcome.details)
                 case Accused():
-                    self._evidence.add(_piece(outcome))
-                case Typed(connection, at, from_attacker, data):
-                    self._spool.record(connection.session, at, from_attacker, data)
+                    self._accuse(outcome)
+                case Typed():
+                    self._record(outcome)
                 case Uploaded():
                     self._keep(outcome, home.downloads)
-                case Ended(connection):
-                    self._spool.end(connection.session)
-                    self._ended(connection)
+                case Ended(encounter):
+                    if tape := self._tapes.pop(encounter.session, None):
+                        tape.recording.flush()
+                    self._ended(encounter)
+
+    def flush(self) -> None:
+        """Write down what was recorded till now."""
+        for tape in self._tapes.values():
+            tape.recording.flush()
+
+    def _note(self, encounter: Encounter, event: Happened, **details: object) -> None:
+        journal = self._notes.journal
+        journal.write(event, journal.about(**encounter.facts()), **details)
+
+    def _accuse(self, accused: Accused) -> None:
+        at = accused.encounter
+        ends = str(at.source), at.tenant, str(at.destination), at.port
+        self._notes.reporter.note(Seen(accused.kind, *ends, escaped(accused.detail), at.trace))
+
+    def _record(self, typed: Typed) -> None:
+        session = typed.encounter.session
+        tape = self._tapes.get(session)
+        if tape is None:
+            recording = self._notes.recordings.begin(session, typed.encounter.facts())
+            tape = self._tapes[session] = _Tape(recording, typed.at)
+        tape.recording.add(IN if typed.from_attacker else OUT, max(0.0, typed.at - tape.began), typed.data)
 
     def _keep(self, uploaded: Uploaded, downloads: Path) -> None:
         """Take a file out of Cowrie's hands. What it says of the file is not believed, but hashed."""
         data = _take(downloads / uploaded.sha256)
-        facts: dict[str, Any] = {"name": uploaded.name, "sha256": uploaded.sha256, "kept": False}
+        facts: dict[str, object] = {"sha256": uploaded.sha256, "kept": False}
         if data is not None:
-            facts["size"] = len(data)
-            facts["sha256"] = hashlib.sha256(data).hexdigest()
-            facts["kept"] = self._spool.keep(facts["sha256"], data)
-        self._journal.note("upload", {**_about(uploaded.connection), **facts})
+            is_whole = len(data) < _LARGEST_UPLOAD_BYTES
+            content = Content(hashlib.sha256(data).hexdigest(), len(data), data, is_whole)
+            is_kept = self._notes.uploads.keep(content)
+            facts = {"sha256": content.sha256, "size": content.size, "kept": is_kept}
+        self._note(uploaded.encounter, Happened.UPLOAD, name=uploaded.name, **facts)
 
 
 def _take(path: Path) -> bytes | None:
@@ -83,32 +92,3 @@ def _take(path: Path) -> bytes | None:
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return file.read(_LARGEST_UPLOAD_BYTES)
     return None
-
-
-def _about(connection: Connection) -> dict[str, Any]:
-    return {
-        "trace": connection.trace,
-        "session": connection.session,
-        "tenant": connection.tenant,
-        "source": connection.source,
-        "source_port": connection.source_port,
-        "destination": connection.destination,
-        "port": connection.port,
-        "transport": "tcp",
-        "protocol": connection.protocol,
-    }
-
-
-def _piece(accused: Accused) -> dict[str, Any]:
-    about = accused.connection
-    return {
-        "kind": accused.kind,
-        "source": about.source,
-        "tenant": about.tenant,
-        "destination": about.destination,
-        "port": about.port,
-        "transport": "tcp",
-        "detail": accused.detail,
-        "trace": about.trace,
-        "count": 1,
-    }

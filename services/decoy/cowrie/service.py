@@ -2,35 +2,33 @@
 
 import asyncio
 import contextlib
+import secrets
 import socket
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from services.decoy.cowrie.cowries import Cowries, PerSource
+from services.decoy.admission import Admission, Caps
+from services.decoy.cowrie.cowries import Cowries
 from services.decoy.cowrie.directory import Directory
-from services.decoy.cowrie.evidence import EvidencePost
 from services.decoy.cowrie.front import Front
-from services.decoy.cowrie.journal import DecoyJournal
 from services.decoy.cowrie.process import Installed
-from services.decoy.cowrie.reporting import Reporter
-from services.decoy.cowrie.settings import parse_settings
-from services.decoy.cowrie.spool import FileSpool
-from services.decoy.cowrie.translate import Connection
+from services.decoy.cowrie.reporting import Reporting
+from services.decoy.evidence import Reporter
+from services.decoy.journal import DecoyJournal, Event
+from services.decoy.listening import set_ttl
+from services.decoy.noting import Encounter, Notes
 from services.decoy.persona.errors import PersonaErrors
 from services.decoy.persona.load import load_personas
 from services.decoy.persona.model import Address
+from services.decoy.settings import parse_settings
+from services.decoy.spool.recordings import Recordings
+from services.decoy.spool.uploads import Uploads
+from services.decoy.tenants import Tenants
 from services.mail.settings import SettingsError
 from services.watched import WatchedFile
 
 _LOOK_EVERY_S = 0.5
-
-
-class Event(StrEnum):
-    SETTINGS_LOADED = "SettingsLoaded"
-    SETTINGS_REFUSED = "SettingsRefused"
-    LISTENING_FAILED = "ListeningFailed"
-    SESSIONS_SHED = "SessionsShed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +36,12 @@ class Options:
     settings: Path
     personas: Path
     spool: Path
-    controller: str = ""
-    recordings_bytes: int = 256 * 1024 * 1024
-    uploads_bytes: int = 256 * 1024 * 1024
-    sessions_of_a_source: int = 20
-    kept_ready: int = 8
+    controller: str
+    caps: Caps
+    recording_bytes: int
+    recording_bytes_per_session: int
+    upload_bytes: int
+    kept_ready: int
 
 
 class CowrieService:
@@ -52,29 +51,35 @@ class CowrieService:
         """Raise `OSError` if there is no spool."""
         self._options = options
         self._journal = journal
-        self._post = EvidencePost(options.controller)
-        spool = FileSpool(options.spool, options.recordings_bytes, options.uploads_bytes)
-        reporter = Reporter(journal, self._post, spool, self._ended)
-        self._sources = PerSource(options.sessions_of_a_source)
+        self._reporter = Reporter(options.controller, self._tell_about_evidence)
+        self._recordings = Recordings(
+            options.spool, options.recording_bytes, options.recording_bytes_per_session
+        )
+        self._uploads = Uploads(options.spool, options.upload_bytes)
+        notes = Notes(journal, self._recordings, self._uploads, self._reporter)
+        self._reporting = Reporting(notes, lambda encounter: self._admission.leave(encounter.source))
+        self._admission = Admission(options.caps)
         state = options.spool / "cowrie"
-        self._cowries = Cowries(state, installed, self._tell, reporter.carry, kept_ready=options.kept_ready)
+        carry = self._reporting.carry
+        self._cowries = Cowries(state, installed, self._tell, carry, kept_ready=options.kept_ready)
+        self._directory: Directory
         self._front = Front(self._accept)
         self._watched = WatchedFile(options.settings)
         self._seen_personas: object = None
-        self._shed = 0
 
     def start(self) -> None:
         """Raise `SettingsError`, `PersonaErrors`, `OSError`, `UnicodeDecodeError`."""
         self._follow()
 
     async def run(self) -> None:
-        posting = asyncio.create_task(self._post.run())
+        posting = asyncio.create_task(self._reporter.run())
         try:
             while True:
                 await asyncio.sleep(_LOOK_EVERY_S)
-                self._tell_shed()
-                if self._watched.has_changed() or self._persona_facts() != self._seen_personas:
-                    self.reload()
+                try:
+                    self._look_around()
+                except Exception as error:  # a mistake of ours must not end the watch
+                    self._tell(Event.DECOY_FAILED, why=repr(error))
         finally:
             posting.cancel()
             await asyncio.wait([posting])
@@ -89,19 +94,31 @@ class CowrieService:
     async def stop(self) -> None:
         self._front.close()
         await self._cowries.stop()
-        await self._post.finish()
+        self._journal.flush()
+
+    def _look_around(self) -> None:
+        if self._watched.has_changed() or self._persona_facts() != self._seen_personas:
+            self.reload()
+        self._reporting.flush()
+        if shed := self._admission.take_shed():
+            self._tell(Event.SESSIONS_SHED, count=shed)
+        if lost := self._recordings.lost + self._uploads.lost:
+            self._recordings.lost = self._uploads.lost = 0
+            self._tell(Event.SPOOL_FAILED, count=lost, why="the disk of the spool refuses")
+        if lost := self._reporter.lost:
+            self._reporter.lost = 0
+            self._tell(Event.EVIDENCE_LOST, count=lost)
 
     def _follow(self) -> None:
         self._seen_personas = self._persona_facts()
         settings = parse_settings(self._watched.read())
         personas = load_personas(self._options.personas, [tenant.name for tenant in settings.tenants])
-        directory = Directory((tenant.prefixes, personas[tenant.name]) for tenant in settings.tenants)
-        self._cowries.follow(directory)
-        failed = self._front.listen_at(directory.listening())
-        for (address, port), why in failed.items():
-            self._tell(Event.LISTENING_FAILED, address=str(address), port=port, why=why)
-        names = [spec.name for spec in directory.specs]
-        self._tell(Event.SETTINGS_LOADED, revision=settings.revision, personas=names)
+        self._directory = Directory(Tenants(settings, personas))
+        self._cowries.follow(self._directory)
+        for place, why in self._front.listen_at(self._directory.places()).items():
+            self._tell(Event.LISTEN_FAILED, place=str(place), why=why)
+        names = [spec.name for spec in self._directory.specs]
+        self._tell(Event.SETTINGS_LOADED, revision=settings.revision, cowries=names)
 
     def _persona_facts(self) -> object:
         """Return what differs whenever a persona file does."""
@@ -114,23 +131,24 @@ class CowrieService:
         return self._seen_personas
 
     def _accept(
-        self, connection: socket.socket, source: Address, source_port: int, here: Address, port: int
+        self, accepted: socket.socket, source: Address, source_port: int, here: Address, port: int
     ) -> bool:
-        if self._sources.is_full(str(source)):
-            self._shed += 1
+        """Serve a connection. False: nobody stands there, or there are too many already."""
+        found = self._directory.find(here, port)
+        if found is None or not self._admission.enter(source):
             return False
-        if not self._cowries.take(connection, source, source_port, here, port):
+        spec, host, protocol = found
+        if host.is_dark:
+            set_ttl(accepted, accepted.family, host.ttl)
+        session, trace = secrets.token_hex(8), secrets.token_hex(8)
+        encounter = Encounter(spec.tenant, source, source_port, here, port, protocol, session, trace)
+        if not self._cowries.take(encounter, spec, accepted):
+            self._admission.leave(source)
             return False
-        self._sources.began(str(source))
         return True
 
-    def _tell_shed(self) -> None:
-        if self._shed:
-            self._tell(Event.SESSIONS_SHED, count=self._shed)
-            self._shed = 0
+    def _tell_about_evidence(self, why: str, count: int) -> None:
+        self._tell(Event.EVIDENCE_REFUSED, why=why, count=count)
 
-    def _ended(self, connection: Connection) -> None:
-        self._sources.ended(connection.source)
-
-    def _tell(self, event: str, **facts: object) -> None:
-        self._journal.note(event, facts)
+    def _tell(self, event: StrEnum, **facts: object) -> None:
+        self._journal.write(event, None, **facts)

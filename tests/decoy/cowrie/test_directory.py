@@ -5,6 +5,8 @@ from ipaddress import ip_address, ip_network
 from services.decoy.cowrie.directory import Directory
 from services.decoy.cowrie.spec import to_answering, to_configuration, to_identity
 from services.decoy.persona.parse import parse_persona
+from services.decoy.settings import Settings, Tenant
+from services.decoy.tenants import Tenants
 
 SSH = 'protocol: ssh, identification: "SSH-2.0-OpenSSH_9.2p1", hostname: srv1'
 PERSONA = f"""\
@@ -28,12 +30,12 @@ hosts:
 """
 NETS = (ip_network("203.0.113.0/26"), ip_network("2001:db8:a::/48"))
 acme = parse_persona(PERSONA, "acme.yaml")
-directory = Directory([(NETS, acme)])
+directory = Directory(Tenants(Settings(1, (Tenant("acme", NETS),)), {"acme": acme}))
 
 
 def answering(address: str, port: int) -> str:
     found = directory.find(ip_address(address), port)
-    return f"{found[0].name} {found[1]}" if found else ""
+    return f"{found[0].name} {found[2]}" if found else ""
 
 
 def test_each_address_meets_its_own_host() -> None:
@@ -81,3 +83,9 @@ def test_identity_has_the_algorithms_in_the_personas_order() -> None:
         "macs": ["d"],
         "compression": ["none"],
     }
+
+
+def test_named_hosts_are_listened_for_at_their_addresses_and_dark_ones_everywhere() -> None:
+    places = sorted(f"{place.address} {place.port}" for place in directory.places())
+    named = [f"{address} {port}" for address in ("2001:db8:a::10", "203.0.113.10") for port in (22, 2222, 23)]
+    assert places == sorted([*named, "0.0.0.0 22", ":: 22"])

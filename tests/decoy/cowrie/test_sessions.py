@@ -23,10 +23,13 @@ pytestmark = pytest.mark.cowrie
 
 def typed(decoy: Decoy, session: str) -> tuple[bytes, bytes]:
     """Return what went over a recorded terminal: from the attacker, and to him."""
-    lines = [json.loads(line) for line in (decoy.home / "spool/sessions" / session).read_text().splitlines()]
-    assert [at for at, _, _ in lines] == sorted(at for at, _, _ in lines)
+    head, *lines = (decoy.home / "spool/sessions" / session).read_text().splitlines()
+    assert json.loads(head)["session"] == session
+    pieces = [line.split() for line in lines]
+    times = [float(seconds) for _, seconds, _ in pieces]
+    assert times == sorted(times)
     by_way = {">": b"", "<": b""}
-    for _, way, data in lines:
+    for way, _, data in pieces:
         by_way[way] += base64.b64decode(data)
     return by_way[">"], by_way["<"]
 
@@ -41,7 +44,7 @@ def test_a_persona_user_gets_in_and_sees_the_persona(decoy: Decoy) -> None:
 
 def test_a_session_is_told_from_connection_to_close(decoy: Decoy) -> None:
     decoy.ssh("echo the-whole-story")
-    command = decoy.wait_for("command", input="echo the-whole-story")
+    command = decoy.wait_for("command", text="echo the-whole-story")
     decoy.wait_for("closed", session=command["session"])
     told = [event for event in decoy.events() if event.get("session") == command["session"]]
     assert " ".join(event["event"] for event in told) == "connection client client login command closed"
@@ -97,7 +100,7 @@ def test_telnet_says_login_as_debian_and_is_recorded(decoy: Decoy) -> None:
         talk(connection, b"mail1.acme.example", b"exit\r\0")
         while connection.recv(1_000):
             pass
-    session = decoy.wait_for("command", protocol="telnet", input="uname -n")["session"]
+    session = decoy.wait_for("command", protocol="telnet", text="uname -n")["session"]
     decoy.wait_for("closed", session=session)
     from_attacker, to_attacker = typed(decoy, session)
     assert b"uname -n" in from_attacker
@@ -118,7 +121,7 @@ def test_what_an_attacker_writes_cannot_forge_a_line_or_reach_a_terminal(decoy: 
     decoy.ssh("echo $'" + evil.replace("\n", "\\n") + "'", user="root\x1b]0;owned\x07", password=evil)
     end = "id; # \x1b[31m \x85 \u202e end-of-evil"
     decoy.ssh(end)
-    decoy.wait_for("closed", session=decoy.wait_for("command", input=end)["session"])
+    decoy.wait_for("closed", session=decoy.wait_for("command", text=end)["session"])
     raw = decoy.log.read_bytes()
     assert all(32 <= byte < 127 or byte == 10 for byte in raw)
     assert not decoy.events("login", user="forged")
@@ -167,7 +170,7 @@ def _delay_of_a_command(decoy: Decoy, number: int) -> float:
         before = time.time()
         connection.sendall(b"\r\0")
         deadline = time.monotonic() + 10
-        while not decoy.events("command", input=f"echo delay-{number}"):
+        while not decoy.events("command", text=f"echo delay-{number}"):
             assert time.monotonic() < deadline
             time.sleep(0.001)
         return time.time() - before

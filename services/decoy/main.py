@@ -1,0 +1,127 @@
+"""`postern-decoy`: the decoys of all tenants, as a program."""
+
+import argparse
+import gc
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from services import program
+from services.decoy.admission import Caps
+from services.decoy.journal import DecoyJournal, Event
+from services.decoy.landlock import forbid_connections
+from services.decoy.persona.errors import PersonaErrors
+from services.decoy.server import Decoy, Given
+from services.decoy.syslog import Syslog, SyslogError
+
+_PROGRAM = "postern-decoy"
+_MB = 1024 * 1024
+_EPILOG = """\
+What stands at which address, and what it says, is in DIR/TENANT.yaml for each tenant; who has none
+gets a plain Debian. Ports of SSH and Telnet are left to Cowrie (postern-decoy-cowrie). The settings
+file is written by the controller (STATE_DIR/gateways/POOL.json). Both are taken up again when they
+change; what is wrong in them changes nothing, and is told in the journal: file, line, key, remedy.
+
+The host must take tenants' addresses for its own: ip route add local PREFIX dev lo, for each prefix.
+Root (or CAP_NET_ADMIN, CAP_BPF and CAP_NET_BIND_SERVICE) lets the kernel itself refuse ports that a
+host has not; without, they open and are reset at once, which attackers can tell.
+
+The decoy begins no connection to anybody but the controller's unix socket; the kernel keeps it to that
+(Landlock, Linux 6.7). Signals: SIGTERM or Ctrl-C: end; SIGHUP: reload all, reopen the log.
+
+example:
+  postern-decoy --settings /var/lib/postern/gateways/decoys.json --personas /etc/postern/personas \\
+      --spool /var/lib/postern/decoy --log /var/log/postern/decoy.jsonl --name decoy1 \\
+      --controller /run/postern/api.sock
+  postern-decoy-replay /var/lib/postern/decoy SESSION       what was said, with times
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = program.build_parser(
+        _PROGRAM,
+        "Stand in for tenants' servers before attackers: look like them, catch what attackers do and "
+        "hand over, tell the controller, and do nothing for them. No message is ever taken.",
+        _EPILOG,
+    )
+    program.add_common_arguments(parser, "decoy", "this member's name in the journal")
+    add = parser.add_argument
+    add("--personas", type=Path, required=True, metavar="DIR", help="personas, DIR/TENANT.yaml")
+    add("--spool", type=Path, required=True, metavar="DIR", help="for recordings, uploads and certificates")
+    add("--controller", default="", metavar="SOCKET", help="unix socket of the API, for evidence")
+    add("--syslog", default="", metavar="PLACE", help="journal there too: unix:PATH or udp:ADDRESS:PORT")
+    for name, default, what in (
+        ("--sessions", 2_000, "most sessions at once"),
+        ("--sessions-per-source", 100, "most sessions of one address, or one IPv6 /64, at once"),
+        ("--seconds", 900, "longest session"),
+        ("--idle-seconds", 120, "longest silence of a client"),
+        ("--session-mb", 32, "most that one client may send in a session"),
+        ("--uploads-mb", 256, "most that is kept of what attackers hand over; past it only hashes"),
+        ("--recordings-mb", 256, "most that recordings hold; the oldest make room"),
+    ):
+        add(name, type=_positive, default=default, metavar="N", help=f"{what} ({default})")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0; remedy: write plain digits")
+    return int(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parsed = build_parser().parse_args(arguments)
+    try:
+        syslog = Syslog(parsed.syslog, parsed.name) if parsed.syslog else None
+        ship = syslog.ship if syslog else None
+        return program.run(
+            _PROGRAM,
+            parsed,
+            lambda journal: _begin(parsed, journal),
+            lambda path, name: DecoyJournal(path, name, ship),
+        )
+    except (PersonaErrors, SyslogError) as error:
+        return program.fail(_PROGRAM, str(error))
+
+
+def _begin(parsed: argparse.Namespace, journal: DecoyJournal) -> None:
+    gc.freeze()
+    try:
+        forbid_connections()
+    except OSError as error:
+        journal.write(Event.DECOY_FAILED, why=f"{error}: the kernel does not hold the decoy back")
+    uvloop.run(_run(parsed, journal))
+
+
+async def _run(parsed: argparse.Namespace, journal: DecoyJournal) -> None:
+    decoy = Decoy(_given(parsed), journal)
+    await decoy.start()
+    await program.until_stopped(journal, Event.SETTINGS_REFUSED, decoy.reload)
+    decoy.stop()
+
+
+def _given(parsed: argparse.Namespace) -> Given:
+    caps = Caps(
+        sessions=parsed.sessions,
+        sessions_per_source=parsed.sessions_per_source,
+        seconds=parsed.seconds,
+        idle_s=parsed.idle_seconds,
+        bytes_in=parsed.session_mb * _MB,
+    )
+    recordings = parsed.recordings_mb * _MB
+    return Given(
+        settings=parsed.settings,
+        personas=parsed.personas,
+        spool=parsed.spool,
+        controller=parsed.controller.removeprefix("unix:"),
+        caps=caps,
+        upload_bytes=parsed.uploads_mb * _MB,
+        recording_bytes=recordings,
+        recording_bytes_per_session=min(_MB, recordings // 4),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""`postern-decoy-replay`: print a recorded session as it was, with times, fit for any terminal."""
+
+import argparse
+import base64
+import binascii
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from services.decoy.spool.recordings import FORMAT, IN, OUT
+
+_NAME = re.compile(r"[0-9a-f]{8,64}")
+_ARROWS = {IN: "client", OUT: "decoy "}
+_LONGEST_HEX = 64
+
+
+class ReplayError(Exception):
+    """There is no such recording, or it is none; the text has a remedy."""
+
+
+def replay(spool: Path, session: str) -> Iterator[str]:
+    """Yield lines of printable ASCII. Raise `ReplayError`."""
+    if not _NAME.fullmatch(session):
+        raise ReplayError(f"{session!r:.80} is no session; remedy: take `session` of a line of the journal")
+    path = spool / "sessions" / session
+    try:
+        with path.open("r", encoding="ascii", errors="replace") as file:
+            yield _title(file.readline())
+            for line in file:
+                yield from _lines(line)
+    except FileNotFoundError as error:
+        remedy = "it may have made room for newer ones; remedy: look at the journal, or raise the quota"
+        raise ReplayError(f"{path}: no such recording; {remedy}") from error
+    except OSError as error:
+        raise ReplayError(f"{path}: {error}; remedy: run as somebody who may read the spool") from error
+
+
+def _title(line: str) -> str:
+    try:
+        head = json.loads(line)
+    except ValueError as error:
+        raise ReplayError("the recording has no head; remedy: none, it was cut off") from error
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise ReplayError("the recording is of another format; remedy: use the release that wrote it")
+    facts = [f"{key} {value}" for key, value in head.items() if key != "format"]
+    return _safe("# " + ", ".join(facts))
+
+
+def _lines(line: str) -> Iterator[str]:
+    """A line that was cut off when the decoy was killed is told, and nothing else happens."""
+    direction, _, rest = line.rstrip("\n").partition(" ")
+    seconds, _, encoded = rest.partition(" ")
+    try:
+        data, at = base64.b64decode(encoded, validate=True), float(seconds)
+    except (binascii.Error, ValueError):
+        yield "# (the recording is cut off here)"
+        return
+    who = _ARROWS.get(direction, "?     ")
+    for text in _printable(data):
+        yield f"{at:10.3f}  {who}  {text}"
+
+
+def _printable(data: bytes) -> Iterator[str]:
+    """Yield text line by line; what is not text mostly, as hexadecimal numbers."""
+    strange = sum(byte < 9 or 13 < byte < 32 or byte > 126 for byte in data)
+    if strange * 4 > len(data):
+        for begin in range(0, len(data), _LONGEST_HEX // 2):
+            yield "0x " + data[begin : begin + _LONGEST_HEX // 2].hex(" ")
+        return
+    for line in data.splitlines(keepends=True):
+        yield _safe(line.rstrip(b"\r\n").decode("latin-1")) + ("" if line.endswith(b"\n") else " ...")
+
+
+def _safe(text: str) -> str:
+    return text.encode("unicode_escape").decode("ascii")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="postern-decoy-replay",
+        description="Print a session that a decoy recorded: who said what, and when. Nothing in it can "
+        "reach the terminal raw.",
+        epilog="example: postern-decoy-replay /var/lib/postern/decoy 0123456789abcdef",
+    )
+    parser.add_argument("spool", type=Path, metavar="SPOOL", help="the decoy's --spool")
+    parser.add_argument("session", metavar="SESSION", help="`session` of a line of the journal")
+    parsed = parser.parse_args(arguments)
+    try:
+        for line in replay(parsed.spool, parsed.session):
+            print(line)
+    except ReplayError as error:
+        print(f"postern-decoy-replay: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Journal lines to a syslog server as well: RFC 5424 over a unix or UDP socket. Nothing ever waits for it.
+
+A datagram socket asks for no connection and hears no answer; a server that is away costs lines, counted.
+"""
+
+import contextlib
+import socket
+import time
+from ipaddress import ip_address
+
+_LOCAL0_INFO = 16 * 8 + 6
+_LONGEST = 8_192  # what servers take (RFC 5424, 6.1: at least 2,048)
+
+
+class SyslogError(Exception):
+    """The place of the server makes no sense; the text has a remedy."""
+
+
+class Syslog:
+    """`place` is `unix:PATH`, or `udp:ADDRESS:PORT`. Raise `SyslogError`."""
+
+    def __init__(self, place: str, name: str) -> None:
+        self._family, self._to = _parse(place)
+        self._head = f"{_plain(socket.gethostname())} postern-decoy {_plain(name)} - -"
+        self._socket = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.lost = 0
+
+    def ship(self, lines: list[str]) -> None:
+        for line in lines:
+            now = time.time()
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z"
+            text = f"<{_LOCAL0_INFO}>1 {stamp} {self._head} {line.rstrip()}"
+            try:
+                self._socket.sendto(text.encode()[:_LONGEST], self._to)
+            except OSError:
+                self.lost += 1
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+
+def _parse(place: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
+    kind, _, rest = place.partition(":")
+    if kind == "unix" and rest:
+        return socket.AF_UNIX, rest
+    host, _, port = rest.rpartition(":")
+    try:
+        address = ip_address(host.strip("[]"))
+        number = int(port)
+    except ValueError as error:
+        remedy = "remedy: --syslog unix:/dev/log or --syslog udp:192.0.2.1:514"
+        raise SyslogError(f"{place!r:.60} is no place of a syslog server; {remedy}") from error
+    if kind != "udp" or not 0 < number < 65_536:
+        raise SyslogError(f"{place!r:.60}: {kind!r:.20} is not known; remedy: --syslog udp:ADDRESS:PORT")
+    return (socket.AF_INET if address.version == 4 else socket.AF_INET6), (str(address), number)
+
+
+def _plain(text: str) -> str:
+    """RFC 5424, 6: printable ASCII without spaces."""
+    return "".join(letter for letter in text if "!" <= letter <= "~")[:48] or "-"

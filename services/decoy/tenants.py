@@ -1,0 +1,53 @@
+"""Whose an address is, and what stands there: settings and personas as one frozen table. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from services.decoy.doors.table import Doors, doors_of
+from services.decoy.persona.model import Address, Host, Persona, Service
+from services.decoy.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A tenant's service at an address."""
+
+    tenant: str
+    host: Host
+    service: Service
+
+
+class Tenants:
+    def __init__(self, settings: Settings, personas: Mapping[str, Persona]) -> None:
+        self.settings, self.personas = settings, personas
+        self._tenant_by_net: dict[tuple[int, int, int], str] = {}
+        self._lengths: dict[int, list[int]] = {4: [], 6: []}
+        for tenant in settings.tenants:
+            for prefix in tenant.prefixes:
+                key = prefix.version, prefix.prefixlen, int(prefix.network_address)
+                self._tenant_by_net[key] = tenant.name
+                if prefix.prefixlen not in self._lengths[prefix.version]:
+                    self._lengths[prefix.version].append(prefix.prefixlen)
+        for lengths in self._lengths.values():
+            lengths.sort(reverse=True)
+        self.tenant_of = lru_cache(maxsize=4_096)(self._tenant_of)
+
+    def standing_at(self, address: Address, port: int) -> Standing | None:
+        """Return what an attacker of this address and port meets."""
+        tenant = self.tenant_of(address)
+        host = self.personas[tenant].host_at(address) if tenant else None
+        service = host.services.get(port) if host else None
+        return Standing(tenant, host, service) if host and service else None
+
+    def doors(self) -> Doors:
+        return doors_of({tenant.name: tenant.prefixes for tenant in self.settings.tenants}, self.personas)
+
+    def _tenant_of(self, address: Address) -> str:
+        number, bits = int(address), address.max_prefixlen
+        for length in self._lengths[address.version]:
+            shift = bits - length
+            name = self._tenant_by_net.get((address.version, length, number >> shift << shift))
+            if name is not None:
+                return name
+        return ""
