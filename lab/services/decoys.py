@@ -10,7 +10,7 @@ from lab.part import Part, Scene
 from lab.places import REPOSITORY, Places
 
 PERSONAS = REPOSITORY / "policies" / "personas"
-_PROGRAMS = {"cowrie": "services.decoy.cowrie.main"}
+_PROGRAMS = {"decoy": "services.decoy.main", "cowrie": "services.decoy.cowrie.main"}
 
 
 def build_parts(scene: Scene) -> list[Part]:
