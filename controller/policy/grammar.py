@@ -298,7 +298,7 @@ CAPS = Record(
 SUSPICION = Record(
     {
         "half_life": Key(duration("1m", "30d"), "after this, a score is half of what it was", default="1h"),
-        "suspect": Key(LEVEL, "the first level", default="score 30: decoy for 1h"),
+        "suspect": Key(LEVEL, "the first level", default="score 25: decoy for 1h"),
         "hostile": Key(LEVEL, "the second level", default="score 100: decoy for 1d, open sessions cut"),
         "repeat": Key(
             whole_number("1..10", 1, 10),

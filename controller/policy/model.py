@@ -288,7 +288,7 @@ class Level:
     sessions: OpenSessions = OpenSessions.KEEP
 
 
-SUSPECT = Level(30, Action.DECOY, 3_600.0)
+SUSPECT = Level(25, Action.DECOY, 3_600.0)
 HOSTILE = Level(100, Action.DECOY, 86_400.0, OpenSessions.CUT)
 
 

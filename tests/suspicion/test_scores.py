@@ -95,3 +95,9 @@ def test_only_the_latest_evidence_is_kept() -> None:
     scores = Scores()
     scores.on_evidence(0.0, [fact("dark-packet", port=n) for n in range(100)])
     assert [each.port for _, each in scores.by_source[SOURCE].lines] == list(range(80, 100))
+
+
+def test_three_doors_within_some_minutes_are_as_bad_as_at_once() -> None:
+    scores = Scores()
+    found = [scores.on_evidence(60.0 * n, [fact("decoy-connection", port=20 + n)]) for n in range(3)]
+    assert [len(each) for each in found] == [0, 0, 1]
