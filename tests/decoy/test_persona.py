@@ -138,3 +138,9 @@ def test_rubbish_is_refused_and_nothing_else_happens(text: str) -> None:
 @pytest.mark.parametrize("tenant", ["acme", "globex"])
 def test_the_examples_are_good(tenant: str) -> None:
     assert load_persona(EXAMPLES / f"{tenant}.yaml", tenant) != default_persona(tenant)
+
+
+def test_the_example_in_the_docs_is_good() -> None:
+    page = (EXAMPLES.parents[1] / "docs" / "decoys.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    assert parse_persona(example, "docs/decoys.md").dark is not None

@@ -1,0 +1,136 @@
+"""What attackers try against the decoy itself: floods, slowness, rubbish, endless bytes, a full spool."""
+
+import contextlib
+import random
+import socket
+import time
+from pathlib import Path
+
+from services.decoy.dialogues.base import Content
+from services.decoy.spool.recordings import Recordings
+from services.decoy.spool.uploads import Uploads
+from tests.decoy.conftest import Begin
+from tests.decoy.running import DARK, FTP, HELLO, HTTP, HTTPS, IMAP, MX, POP3, SMTP, Running
+
+
+def memory_mb(decoy: Running) -> float:
+    text = Path(f"/proc/{decoy.process.pid}/status").read_text()
+    return int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def test_a_thousand_clients_at_once_are_all_greeted(begin: Begin) -> None:
+    decoy = begin("--sessions-per-source", "2000")
+    clients = [decoy.client(DARK, FTP) for _ in range(1_000)]
+    assert all(client.hear() == b"220 (vsFTPd 3.0.3)\r\n" for client in clients)
+    assert memory_mb(decoy) < 250
+    for client in clients:
+        client.close()
+    decoy.wait_for("closed", 1_000)
+
+
+def test_one_source_gets_so_many_sessions_and_no_more(begin: Begin) -> None:
+    decoy = begin("--sessions-per-source", "3")
+    kept = [decoy.client(DARK, FTP) for _ in range(3)]
+    assert all(client.hear() for client in kept)
+    with contextlib.suppress(ConnectionResetError):
+        assert decoy.client(DARK, FTP).hear() == b""
+    assert decoy.wait_for("SessionsShed")["count"] == 1
+    kept[0].close()
+    decoy.wait_for("closed")
+    assert decoy.client(DARK, FTP).hear()
+
+
+def test_who_says_nothing_is_hung_up_on(begin: Begin) -> None:
+    client = begin("--idle-seconds", "1").client(MX, SMTP)
+    client.hear()
+    assert client.hear().startswith(b"421 4.4.2 ")
+    assert client.hear() == b""
+
+
+def test_who_sends_a_byte_now_and_then_is_hung_up_on_in_the_end(begin: Begin) -> None:
+    client = begin("--seconds", "2", "--idle-seconds", "60").client(MX, SMTP)
+    client.hear()
+    begun = time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        while time.monotonic() - begun < 30:
+            client.say(b"A")
+            time.sleep(0.1)
+    assert time.monotonic() - begun < 30
+
+
+def test_endless_bytes_cost_no_memory_and_end(begin: Begin) -> None:
+    decoy = begin("--session-mb", "8")
+    before = memory_mb(decoy)
+    for port in (SMTP, HTTP, POP3, IMAP, FTP, HELLO):
+        client = decoy.client(MX if port == SMTP else DARK, port)
+        with contextlib.suppress(OSError):
+            for _ in range(400):
+                client.say(b"A" * 65_536)
+    decoy.wait_for("closed", 6)
+    assert memory_mb(decoy) - before < 40
+
+
+def test_who_asks_and_never_reads_is_hung_up_on(decoy: Running) -> None:
+    client = decoy.client(DARK, FTP)
+    client.sock.settimeout(0.5)
+    with contextlib.suppress(OSError):
+        for _ in range(2_000):
+            client.say(b"FEAT\r\n" * 1_000)
+    assert decoy.wait_for("closed")["why"]
+
+
+def test_rubbish_at_every_port_upsets_nothing(decoy: Running) -> None:
+    chance = random.Random(7)
+    for _ in range(60):
+        address, port = chance.choice([(MX, SMTP), (MX, HTTPS), (DARK, HTTP), (DARK, POP3), (DARK, IMAP)])
+        client = decoy.client(address, port)
+        with contextlib.suppress(OSError):
+            client.say(chance.randbytes(chance.randrange(1, 4_000)))
+        client.close()
+    decoy.wait_for("closed", 60)
+    assert decoy.count("DecoyFailed") == 0
+    assert decoy.client(DARK, HELLO).hear() == b"dark\r\n"
+    assert all(32 <= byte < 127 or byte == 10 for byte in decoy.log.read_bytes())
+
+
+def test_a_session_byte_by_byte_goes_as_any_other(decoy: Running) -> None:
+    client = decoy.client(MX, SMTP)
+    client.hear()
+    client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in b"EHLO x\r\n":
+        client.say(bytes([byte]))
+    assert client.hear(b"250 STARTTLS\r\n").startswith(b"250-mx.acme.example\r\n250-PIPELINING")
+
+
+def test_the_oldest_recordings_make_room(tmp_path: Path) -> None:
+    recordings = Recordings(tmp_path, 10_000, 5_000)
+    for number in range(20):
+        recording = recordings.begin(f"{number:016x}", {})
+        recording.add("<", 0.0, b"x" * 1_000)
+        recording.flush()
+    left = sorted(path.name for path in (tmp_path / "sessions").iterdir())
+    assert left == [f"{number:016x}" for number in range(20 - len(left), 20)]
+    assert sum(path.stat().st_size for path in (tmp_path / "sessions").iterdir()) <= 10_000
+    assert recordings.lost == 0
+
+
+def test_uploads_past_the_quota_are_not_kept_and_one_is_kept_once(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path, 150)
+    first, second = Content("a" * 64, 100, b"x" * 100, True), Content("b" * 64, 100, b"y" * 100, True)
+    assert uploads.keep(first)
+    assert uploads.keep(first)
+    assert not uploads.keep(second)
+    assert [path.name for path in (tmp_path / "uploads").iterdir()] == ["a" * 64]
+    assert not Uploads(tmp_path, 150).keep(second)  # what was there before counts
+
+
+def test_a_spool_that_cannot_be_written_stops_nothing(decoy: Running) -> None:
+    for name in ("sessions", "uploads"):
+        (decoy.spool / name).rmdir()
+        (decoy.spool / name).write_text("in the way")
+    client = decoy.client(DARK, FTP)
+    assert client.hear() == b"220 (vsFTPd 3.0.3)\r\n"
+    assert client.ask(b"USER x") == b"331 Please specify the password.\r\n"
+    client.close()
+    assert decoy.wait_for("closed")["recorded"] is False
+    assert decoy.wait_for("SpoolFailed")["count"] >= 1
