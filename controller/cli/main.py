@@ -15,6 +15,7 @@ from controller.cli import (
     apply,
     check,
     decisions,
+    decoy,
     doctor,
     explain,
     flows,
@@ -61,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
         flows,
         pool,
         decisions,
+        decoy,
         allow,
         token,
     ):

@@ -53,3 +53,10 @@ def _part(places: Places, pool: Pool, member: Member, kind: str) -> Part:
 
 
 _FIRST_PORT = {"decoy": 80, "cowrie": 22}
+
+
+def homes(places: Places) -> list[Path]:
+    """Return the directories of all decoys' programs, each with `journal.jsonl` and `spool`."""
+    return sorted(
+        file.parent for kind in _PROGRAMS for file in places.root.glob(f"home/*.{kind}/journal.jsonl")
+    )
