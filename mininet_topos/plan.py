@@ -34,14 +34,17 @@ def backbone(number=1, name="bbr"):
 
 
 def internet(ways=(0, 0, 0)):
-    """Return the hosts outside: a sender, a partner, an attacker; `ways` are the routers that each uses."""
+    """Return the hosts outside: a sender, a partner, an attacker; `ways` are the routers that each uses.
+
+    Each is at a site of its own: what one does is not laid at another's door.
+    """
     return Site(
         ("198.51.100.0/24", "2001:db8:bb::/48"),
         ("198.51.100.1", "2001:db8:bb::1"),
         tuple(
-            Inside(name, "outside", (f"198.51.100.{last}", f"2001:db8:bb::{last}"), way_out=way)
-            for (name, last), way in zip(
-                (("sender", 10), ("partner", 200), ("attacker", 66)), ways, strict=True
+            Inside(name, "outside", (f"198.51.100.{last}", f"2001:db8:bb{site}::{last}"), way_out=way)
+            for (name, site, last), way in zip(
+                (("sender", "", 10), ("partner", ":2", 200), ("attacker", ":6", 66)), ways, strict=True
             )
         ),
     )

@@ -47,7 +47,7 @@ def commands(lab: Lab, text: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("address", "source"), [("203.0.113.50", "198.51.100.66"), ("2001:db8:a::50", "2001:db8:bb::66")]
+    ("address", "source"), [("203.0.113.50", "198.51.100.66"), ("2001:db8:a::50", "2001:db8:bb:6::66")]
 )
 def test_a_dark_address_has_a_shell_that_tells_everything(
     lab: Lab, tmp_path: Path, address: str, source: str

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.lab
 
 _PROMPTLY_S = 5.0
 _WEB = ("203.0.113.10", 80)
-_ATTACKER = {4: "198.51.100.66", 6: "2001:db8:bb::66"}
+_ATTACKER = {4: "198.51.100.66", 6: "2001:db8:bb:6::66"}
 families = pytest.mark.parametrize("family", [4, 6])
 
 
@@ -68,7 +68,7 @@ def test_a_decided_sources_packets_arrive_at_the_decoy_under_the_servers_own_add
 def test_open_sessions_stay_where_they_are_by_default(lab: Lab, api: ApiClient) -> None:
     with sessions(lab, 4, "attacker") as opened:
         decide(api, _ATTACKER[4])
-        decide(api, "2001:db8:bb::/64")
+        decide(api, "2001:db8:bb:6::/64")
         for session in opened:
             session.finish()
 

@@ -1,7 +1,8 @@
-"""Decoys in the lab: at the attacked address, as the real server looks, and dead ends for whoever takes them over."""
+"""Decoys in the lab: at the attacked address, looking like the real server, and dead ends."""
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,7 +24,7 @@ from tests.lab.conftest import POLICIES
 
 pytestmark = pytest.mark.lab
 
-_INTRUDER = {4: "198.51.100.66", 6: "2001:db8:bb::66"}
+_INTRUDER = {4: "198.51.100.66", 6: "2001:db8:bb:6::66"}
 _SERVER = {4: "203.0.113.10", 6: "2001:db8:a::10"}
 _DARK = {4: "203.0.113.50", 6: "2001:db8:a::50"}
 _DECOY_MAC, _EDGE_MAC = "02:ee:00:00:00:01", "02:50:00:00:00:01"
@@ -123,7 +124,10 @@ def test_an_intruder_is_let_in_and_every_command_is_written_down_and_can_be_repl
     assert "left-a-trace" in json.dumps(command)
     spool = str(decoys.spool(lab.places, "decoy1", "cowrie"))
     played = subprocess.run(
-        ["postern-decoy-replay", spool, login["session"]], capture_output=True, text=True, timeout=30
+        [sys.executable, "-m", "services.decoy.replay", spool, login["session"]],
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert "left-a-trace" in played.stdout, played.stderr
 
@@ -211,5 +215,5 @@ def test_a_shell_on_the_decoy_opens_no_connection_to_anybody(lab: Lab) -> None:
         ("192.0.2.100", 3310),
         ("192.0.2.1", 80),
     ):
-        with pytest.raises(OSError, match="timed out|unreachable|refused"):
+        with pytest.raises(OSError, match=r"timed out|unreachable|refused"):
             probes.connect(lab.places.pin("decoy1"), address, port, 0.7)
