@@ -1,11 +1,10 @@
 """`postern allow`: sources that pass whatever is decided about them."""
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
 from controller.api.client import ApiClient, ApiError
-from controller.cli.common import Subparsers, add_api_option, with_api
+from controller.cli.common import Subparsers, add_command
 from controller.cli.decisions import when
 from controller.policy.kinds import Wrong, duration
 
@@ -19,22 +18,13 @@ def add_parser(subparsers: Subparsers) -> None:
         description="The allow-list: it always wins over decisions.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add = _add(commands, "add", "let a source pass", _allow)
+    add = add_command(commands, "add", "let a source pass", _allow)
     add.add_argument("value", help="address or prefix")
     add.add_argument("--comment", required=True, help="why, for whoever asks later")
     add.add_argument("--for", dest="duration", default="", help="30m, 4h, 7d (default: for good)")
-    _add(commands, "list", "list the sources that pass", _list)
-    delete = _add(commands, "delete", "let it pass no more", _delete)
+    add_command(commands, "list", "list the sources that pass", _list)
+    delete = add_command(commands, "delete", "let it pass no more", _delete)
     delete.add_argument("id", type=int, metavar="ID")
-
-
-def _add(commands: Any, name: str, text: str, run: Callable[..., int]) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=f"{text.capitalize()}."
-    )
-    add_api_option(parser)
-    parser.set_defaults(run=with_api(run))
-    return parser
 
 
 def _allow(arguments: argparse.Namespace, api: ApiClient) -> int:

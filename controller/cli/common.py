@@ -20,6 +20,17 @@ def add_api_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_command(
+    commands: Any, name: str, text: str, run: Callable[[argparse.Namespace, ApiClient], int]
+) -> argparse.ArgumentParser:
+    """Add a command below a subcommand: one that asks the API, with `text` as help and description."""
+    description = f"{text[0].upper()}{text[1:]}."
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=description)
+    add_api_option(parser)
+    parser.set_defaults(run=with_api(run))
+    return parser
+
+
 def with_api(run: Callable[[argparse.Namespace, ApiClient], int]) -> Callable[[argparse.Namespace], int]:
     """Wrap a command so that it is given the API, and a refusal is told on standard error."""
 

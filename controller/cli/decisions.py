@@ -3,14 +3,13 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from controller.api.client import ApiClient, ApiError
-from controller.cli.common import Subparsers, add_api_option, with_api
+from controller.cli.common import Subparsers, add_command
 from controller.policy.kinds import Wrong, duration
 
 _DURATION = duration("1s", "400d")
@@ -42,30 +41,23 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_add(commands)
-    listing = _add(commands, "list", "list decisions", _list)
+    listing = add_command(commands, "list", "list decisions", _list)
     _add_choice(listing)
     listing.add_argument("--limit", type=int, default=100, metavar="N", help="the latest N (default: 100)")
-    delete = _add(commands, "delete", "end decisions at once, and show what they did", _delete)
+    delete = add_command(commands, "delete", "end decisions at once, and show what they did", _delete)
     delete.add_argument("ids", nargs="*", type=int, metavar="ID", help="numbers, as `list` shows them")
     _add_choice(delete)
-    show = _add(commands, "show", "show a decision with its receipt: switches, cookie, packets", _show)
+    show = add_command(commands, "show", "show a decision with its receipt: switches, cookie, packets", _show)
     show.add_argument("id", type=int, metavar="ID")
-    take = _add(commands, "import", "make decisions from a file of JSON lines, or a plain list", _import)
+    take = add_command(
+        commands, "import", "make decisions from a file of JSON lines, or a plain list", _import
+    )
     take.add_argument("file", type=Path, help="one decision, or one address or prefix, on a line")
     take.add_argument("--action", default="decoy", help="for plain lines (default: decoy)")
     take.add_argument("--for", dest="duration", default="1d", help="for plain lines (default: 1d)")
     take.add_argument("--origin", default="import", help="for plain lines (default: import)")
-    export = _add(commands, "export", "write all decisions as JSON lines, fit for `import`", _export)
+    export = add_command(commands, "export", "write all decisions as JSON lines, fit for `import`", _export)
     _add_choice(export)
-
-
-def _add(commands: Any, name: str, text: str, run: Callable[..., int]) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}."
-    )
-    add_api_option(parser)
-    parser.set_defaults(run=with_api(run))
-    return parser
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +67,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_add(commands: Any) -> None:
-    parser = _add(commands, "add", "decide about a source", _make)
+    parser = add_command(commands, "add", "decide about a source", _make)
     parser.add_argument("value", help="address or prefix: 198.51.100.66, 2001:db8:bad::/64")
     parser.add_argument("--action", required=True, choices=["decoy", "drop", "limit", "watch"])
     parser.add_argument("--for", dest="duration", default="4h", help="30s, 10m, 4h, 7d (default: 4h)")

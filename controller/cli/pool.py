@@ -4,12 +4,11 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 from controller.api.client import ApiClient, ApiError
-from controller.cli.common import Subparsers, add_api_option, with_api
+from controller.cli.common import Subparsers, add_command
 
 _POLL_S = 0.5
 _EPILOG = """\
@@ -37,28 +36,23 @@ def add_parser(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add(commands, "list", "list pools and members, with their open sessions", _list)
-    drain = _add(commands, "drain", "give a member no new sessions; it keeps those it has", _drain)
+    add_command(commands, "list", "list pools and members, with their open sessions", _list)
+    drain = add_command(commands, "drain", "give a member no new sessions; it keeps those it has", _drain)
     _add_member(drain)
     drain.add_argument("--wait", action="store_true", help="return when its last session has ended")
     _add_patience(drain)
-    resume = _add(commands, "resume", "give a member new sessions again, also one that is held down", _resume)
+    resume = add_command(
+        commands, "resume", "give a member new sessions again, also one that is held down", _resume
+    )
     _add_member(resume)
-    roll = _add(commands, "roll", "drain, restart and resume every member of a pool, one by one", _roll)
+    roll = add_command(
+        commands, "roll", "drain, restart and resume every member of a pool, one by one", _roll
+    )
     roll.add_argument("pool", metavar="POOL")
     roll.add_argument(
         "--command", required=True, help="what restarts a member once it is empty; {member} is its name"
     )
     _add_patience(roll)
-
-
-def _add(commands: Any, name: str, text: str, run: Callable[..., int]) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=f"{text.capitalize()}."
-    )
-    add_api_option(parser)
-    parser.set_defaults(run=with_api(run))
-    return parser
 
 
 def _add_member(parser: argparse.ArgumentParser) -> None:

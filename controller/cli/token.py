@@ -1,12 +1,10 @@
 """`postern token`: who may use the API over TCP, and for what."""
 
 import argparse
-from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote
 
 from controller.api.client import ApiClient
-from controller.cli.common import Subparsers, add_api_option, with_api
+from controller.cli.common import Subparsers, add_command
 
 _EPILOG = """\
 roles:
@@ -28,20 +26,11 @@ def add_parser(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add = _add(commands, "add", "make a token; it is shown this once", _make)
+    add = add_command(commands, "add", "make a token; it is shown this once", _make)
     add.add_argument("name")
     add.add_argument("--role", required=True, choices=["operator", "sensor", "bouncer"])
-    _add(commands, "list", "list who has a token", _list)
-    _add(commands, "delete", "end a token at once", _delete).add_argument("name")
-
-
-def _add(commands: Any, name: str, text: str, run: Callable[..., int]) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=f"{text.capitalize()}."
-    )
-    add_api_option(parser)
-    parser.set_defaults(run=with_api(run))
-    return parser
+    add_command(commands, "list", "list who has a token", _list)
+    add_command(commands, "delete", "end a token at once", _delete).add_argument("name")
 
 
 def _make(arguments: argparse.Namespace, api: ApiClient) -> int:

@@ -43,7 +43,7 @@ def _states(lab: Lab) -> dict[str, str]:
     return {member["name"]: member["state"] for pool in pools for member in pool["members"]}
 
 
-def _cut(opened: list[Session], within_s: float) -> list[Session]:
+def cut_within(opened: list[Session], within_s: float) -> list[Session]:
     """Return the sessions whose connection is reset within a time, while they only wait."""
     poll, by_number = select.poll(), {session.number: session for session in opened}
     for number in by_number:
@@ -62,7 +62,7 @@ def test_clients_that_wait_are_reset_when_the_port_of_their_proxy_goes_down(lab:
     with sessions(lab, 24) as opened:
         begun = time.monotonic()
         with unplugged("s1-eth4"):
-            cut = _cut(opened, _PROMPTLY_S)
+            cut = cut_within(opened, _PROMPTLY_S)
             print(f"{len(cut)} sessions were cut within {time.monotonic() - begun:.2f} s")
             assert 0 < len(cut) < len(opened)
             for session in set(opened) - set(cut):
@@ -77,7 +77,7 @@ def test_clients_in_the_middle_of_a_message_are_reset_and_may_send_it_again(lab:
         for session in opened:
             session.say("DATA", "354")
         with unplugged("s1-eth5"):
-            cut = _cut(opened, _PROMPTLY_S)
+            cut = cut_within(opened, _PROMPTLY_S)
             assert cut
             for session in set(opened) - set(cut):
                 session.say("Subject: held\r\n\r\nbody\r\n.", "250")
@@ -89,7 +89,7 @@ def test_clients_of_a_gateway_that_hangs_are_reset(lab: Lab) -> None:
     with sessions(lab, 12) as opened:
         os.kill(process.pid, signal.SIGSTOP)
         try:
-            assert _cut(opened, _PROMPTLY_S * 2)
+            assert cut_within(opened, _PROMPTLY_S * 2)
         finally:
             os.kill(process.pid, signal.SIGCONT)
 
@@ -98,7 +98,7 @@ def test_a_scanner_whose_clamd_died_keeps_its_sessions(lab: Lab) -> None:
     with sessions(lab, 12) as opened:
         lab.stop("scanner1.clamd", 0)
         try:
-            assert _cut(opened, 3) == []
+            assert cut_within(opened, 3) == []
         finally:
             lab.start("scanner1.clamd")
         for session in opened:

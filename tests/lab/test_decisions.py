@@ -1,6 +1,5 @@
 """Decisions in the lab: who is decided about meets a decoy or nothing; everybody else works on."""
 
-import select
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +12,8 @@ from lab import frames, probes
 from lab.frames import Segment
 from lab.lab import Lab
 from lab.services.controllers import api_address
-from tests.lab.test_sessions_held import Session, sessions
+from tests.lab.test_cut_sessions import cut_within
+from tests.lab.test_sessions_held import sessions
 
 pytestmark = pytest.mark.lab
 
@@ -38,19 +38,6 @@ def decide(api: ApiClient, value: str, action: str = "decoy", **more: Any) -> in
     assert answer["refused"] == []
     number: int = answer["accepted"][0]["id"]
     return number
-
-
-def reset_within(opened: list[Session], seconds: float) -> list[Session]:
-    poll, by_number = select.poll(), {session.number: session for session in opened}
-    for number in by_number:
-        poll.register(number, select.POLLIN)
-    reset, deadline = [], time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0 and len(reset) < len(opened):
-        for number, _ in poll.poll(left * 1000):
-            poll.unregister(number)
-            if by_number[number].is_reset():
-                reset.append(by_number[number])
-    return reset
 
 
 @families
@@ -78,7 +65,7 @@ def test_open_sessions_are_cut_where_the_decision_says_so_and_others_go_on(lab: 
         for value in (_ATTACKER[4], _ATTACKER[6]):
             decide(api, value, sessions="cut")
         begun = time.monotonic()
-        assert len(reset_within(attackers, _PROMPTLY_S)) == len(attackers)
+        assert len(cut_within(attackers, _PROMPTLY_S)) == len(attackers)
         print(f"cut within {time.monotonic() - begun:.2f} s")
         for session in others:
             session.finish()
