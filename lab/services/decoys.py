@@ -1,62 +1,47 @@
 """The decoys: `postern-decoy`, and Cowrie for SSH and Telnet, on every member of a pool of that kind."""
 
-import sys
 from pathlib import Path
 
-from controller.policy.model import Member, Pool, PoolKind
-from lab import probes
-from lab.namespaces import entering
+from controller.policy.model import PoolKind
 from lab.part import Part, Scene
 from lab.places import REPOSITORY, Places
+from lab.services.members import Program
 
 PERSONAS = REPOSITORY / "policies" / "personas"
-_PROGRAMS = {"decoy": "services.decoy.main", "cowrie": "services.decoy.cowrie.main"}
+_PROGRAMS = {
+    "decoy": Program("decoy", "services.decoy.main", 80),
+    "cowrie": Program("cowrie", "services.decoy.cowrie.main", 22),
+}
 
 
 def build_parts(scene: Scene) -> list[Part]:
+    places = scene.places
     return [
-        _part(scene.places, pool, member, kind)
+        program.part(
+            places,
+            pool,
+            member,
+            *("--personas", str(PERSONAS), "--spool", str(spool(places, member.name, kind))),
+            *("--controller", str(places.api)),
+        )
         for pool in scene.policy.pools
         if pool.kind is PoolKind.DECOY
         for member in pool.members
-        for kind in _PROGRAMS
+        for kind, program in _PROGRAMS.items()
     ]
 
 
 def journal(places: Places, member: str, kind: str) -> Path:
     """Return the file of a decoy's journal: one JSON object on a line."""
-    return places.home(f"{member}.{kind}") / "journal.jsonl"
+    return _PROGRAMS[kind].journal(places, member)
 
 
 def spool(places: Places, member: str, kind: str) -> Path:
     """Return where a decoy keeps what it caught."""
-    return places.home(f"{member}.{kind}") / "spool"
-
-
-def _part(places: Places, pool: Pool, member: Member, kind: str) -> Part:
-    name = f"{member.name}.{kind}"
-    settings = places.gateway_settings(pool.name)
-    pin = places.pin(member.name)
-    command = [sys.executable, "-m", _PROGRAMS[kind], "--settings", str(settings)]
-    command += ["--personas", str(PERSONAS), "--spool", str(spool(places, member.name, kind))]
-    command += ["--log", str(journal(places, member.name, kind)), "--name", member.name]
-    command += ["--controller", str(places.api)]
-    return Part(
-        name=name,
-        host=member.name,
-        command=tuple(entering(pin, command)),
-        log=places.log(name),
-        prepare=lambda: spool(places, member.name, kind).mkdir(parents=True, exist_ok=True),
-        is_due=settings.exists,
-        check=lambda: probes.listens(pin, _FIRST_PORT[kind]),
-    )
-
-
-_FIRST_PORT = {"decoy": 80, "cowrie": 22}
+    return _PROGRAMS[kind].home(places, member) / "spool"
 
 
 def homes(places: Places) -> list[Path]:
     """Return the directories of all decoys' programs, each with `journal.jsonl` and `spool`."""
-    return sorted(
-        file.parent for kind in _PROGRAMS for file in places.root.glob(f"home/*.{kind}/journal.jsonl")
-    )
+    journals = (places.root.glob(f"home/*.{kind}/journal.jsonl") for kind in _PROGRAMS)
+    return sorted(file.parent for found in journals for file in found)
