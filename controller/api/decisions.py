@@ -15,6 +15,7 @@ from controller.api.outside import Ask, Outside
 from controller.reports import sources
 from controller.runtime import Runtime
 from controller.runtime.tokens import Role
+from controller.suspicion.decision import Wish
 from controller.suspicion.ledger import Outcome
 from controller.suspicion.reading import (
     BadInput,
@@ -30,6 +31,7 @@ _MOST_DECISIONS = 100_000
 _MOST_EVIDENCE = 1_000
 _LARGEST_BODY_BYTES = 64 * 1024 * 1024
 _MOST_SHOWN = 100
+_AT_ONCE = 500  # decisions in one step of the runtime: about 30 ms
 _RECEIPT_PATIENCE_S = 2.0
 _RECEIPT_STEP_S = 0.002
 
@@ -93,8 +95,35 @@ def _refused(outcome: Outcome, indexes: list[int]) -> list[dict[str, Any]]:
 
 
 class _Resource:
+    """Many decisions are handed to the runtime some at a time, so that nobody else waits for all of them."""
+
     def __init__(self, ask: Ask[Any], outside: Outside) -> None:
         self._ask, self._outside = ask, outside
+
+    def _add(self, wishes: list[Wish]) -> Outcome:
+        outcome = Outcome()
+        for first in range(0, len(wishes), _AT_ONCE):
+            some, now, utc = wishes[first : first + _AT_ONCE], self._outside.now(), self._outside.utc()
+            outcome.merge(self._ask(partial(_carry_out, wishes=some, now=now, utc=utc)), first)
+        return outcome
+
+    def _end_all(self, numbers: list[int]) -> dict[str, Any]:
+        """End decisions; the switches have forgotten them when this returns, or the answer says otherwise."""
+        receipts = []
+        if len(numbers) <= _MOST_SHOWN:
+            known = self._ask(lambda runtime: [n for n in numbers if n in runtime.suspicion.ledger.by_number])
+            receipts = [_receipt(self._ask, self._outside, number) for number in known]
+        count = self._delete(numbers)
+        is_confirmed = _await_switches(self._ask, self._outside)
+        return {"deleted": count, "is_confirmed": is_confirmed, "receipts": receipts}
+
+    def _delete(self, numbers: list[int]) -> int:
+        """Return how many there were."""
+        count = 0
+        for first in range(0, len(numbers), _AT_ONCE):
+            some, now = numbers[first : first + _AT_ONCE], self._outside.now()
+            count += len(self._ask(partial(_end, numbers=some, now=now)).ended)
+        return count
 
 
 class _Decisions(_Resource):
@@ -106,8 +135,7 @@ class _Decisions(_Resource):
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         wishes, indexes, bad = _read_all(_listed(request, "decisions", _MOST_DECISIONS), read_wish)
-        now, utc = self._outside.now(), self._outside.utc()
-        outcome = self._ask(lambda runtime: runtime.suspicion.add(now, utc, wishes))
+        outcome = self._add(wishes)
         response.media = {
             "accepted": [show_decision(each) for each in outcome.accepted[:_MOST_SHOWN]],
             "accepted_count": len(outcome.accepted),
@@ -123,7 +151,7 @@ class _Decisions(_Resource):
         if not any(wanted.values()):
             raise falcon.HTTPBadRequest(description="say which: ?origin=, ?value= or ?tenant=")
         found = self._ask(lambda runtime: [each.number for each in sources.chosen(runtime, wanted)])
-        response.media = _delete(self._ask, self._outside, found)
+        response.media = self._end_all(found)
 
 
 class _Decision(_Resource):
@@ -132,7 +160,7 @@ class _Decision(_Resource):
         response.media = _receipt(self._ask, self._outside, number)
 
     def on_delete(self, _request: falcon.Request, response: falcon.Response, number: int) -> None:
-        response.media = _delete(self._ask, self._outside, [number])
+        response.media = self._end_all([number])
 
 
 class _Origin(_Resource):
@@ -145,14 +173,16 @@ class _Origin(_Resource):
             )
         read = partial(read_wish, origin=origin)
         wishes, indexes, bad = _read_all(_listed(request, "decisions", _MOST_DECISIONS), read)
-        now, utc = self._outside.now(), self._outside.utc()
-        before = self._ask(lambda runtime: len(runtime.suspicion.ledger.of_origin(origin)))
-        outcome = self._ask(lambda runtime: runtime.suspicion.replace_origin(now, utc, origin, wishes))
-        kept = before - len(outcome.ended) + outcome.evicted
+        wanted = {wish.scope for wish in wishes}
+        held = self._ask(lambda runtime: runtime.suspicion.ledger.of_origin(origin))
+        gone = [each.number for each in held if each.wish.scope not in wanted]
+        self._delete(gone)
+        outcome = self._add(wishes)
+        kept = len(held) - len(gone)
         response.media = {
-            "added": len(outcome.accepted) - kept,
+            "added": len({each.number for each in outcome.accepted}) - kept,
             "kept": kept,
-            "deleted": len(outcome.ended) - outcome.evicted,
+            "deleted": len(gone),
             "refused": (bad + _refused(outcome, indexes))[:_MOST_SHOWN],
             "refused_count": len(bad) + len(outcome.refused),
         }
@@ -201,6 +231,14 @@ class _Source(_Resource):
         response.media = self._ask(lambda runtime: sources.explain(runtime, network, now, utc))
 
 
+def _carry_out(runtime: Runtime, wishes: list[Wish], now: float, utc: float) -> Outcome:
+    return runtime.suspicion.add(now, utc, wishes)
+
+
+def _end(runtime: Runtime, numbers: list[int], now: float) -> Outcome:
+    return runtime.suspicion.delete(now, numbers)
+
+
 def _receipt(ask: Ask[Any], outside: Outside, number: int) -> dict[str, Any]:
     decision = ask(lambda runtime: runtime.suspicion.ledger.by_number.get(number))
     if decision is None:
@@ -219,21 +257,6 @@ def _count_hits(ask: Ask[Any], outside: Outside, number: int) -> dict[str, int] 
             return hits
         outside.sleep(_RECEIPT_STEP_S)
     return None
-
-
-def _delete(ask: Ask[Any], outside: Outside, numbers: list[int]) -> dict[str, Any]:
-    """Delete decisions; the switches have forgotten them when this returns, or the answer says otherwise."""
-    receipts = []
-    if len(numbers) <= _MOST_SHOWN:
-        known = ask(lambda runtime: [n for n in numbers if n in runtime.suspicion.ledger.by_number])
-        receipts = [_receipt(ask, outside, number) for number in known]
-    now = outside.now()
-    outcome = ask(lambda runtime: runtime.suspicion.delete(now, numbers))
-    return {
-        "deleted": len(outcome.ended),
-        "is_confirmed": _await_switches(ask, outside),
-        "receipts": receipts,
-    }
 
 
 def _await_switches(ask: Ask[Any], outside: Outside) -> bool:

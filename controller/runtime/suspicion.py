@@ -109,11 +109,6 @@ class Suspicion:
         """Return whose addresses, of those behind the edge, a source touches; empty: nobody's."""
         return self._guard.owner(source) if self._guard else ""
 
-    def replace_origin(self, now: float, utc: float, origin: str, wishes: Sequence[Wish]) -> Outcome:
-        """Make the decisions of an origin exactly these."""
-        assert self._guard is not None
-        return self._take_up(now, self.ledger.replace_origin(now, utc, origin, wishes, self._guard))
-
     def delete(self, now: float, numbers: Iterable[int]) -> Outcome:
         return self._take_up(now, self.ledger.delete(numbers), "deleted")
 

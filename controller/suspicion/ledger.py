@@ -36,6 +36,14 @@ class Outcome:
     evicted: int = 0
     changed: dict[Scope, None] = field(default_factory=dict)
 
+    def merge(self, later: "Outcome", first: int) -> None:
+        """Add what came of further wishes, of which the first one has this index."""
+        self.accepted += later.accepted
+        self.refused += [(first + index, refusal) for index, refusal in later.refused]
+        self.ended += later.ended
+        self.evicted += later.evicted
+        self.changed |= later.changed
+
 
 class Ledger:
     def __init__(self, caps: Caps = Caps(), first_number: int = 1) -> None:
@@ -117,18 +125,6 @@ class Ledger:
             deadline, number = heappop(self._expiry)
             if self._deadline.get(number) == deadline:  # else it was renewed, or is gone
                 self._remove(number, outcome)
-        return outcome
-
-    def replace_origin(
-        self, now: float, utc: float, origin: str, wishes: Iterable[Wish], guard: Guard
-    ) -> Outcome:
-        """Make the decisions of an origin exactly these; what stays as it was is renewed in silence."""
-        wanted = {wish.scope: wish for wish in wishes}
-        gone = [each.number for each in self.of_origin(origin) if each.wish.scope not in wanted]
-        outcome = self.delete(gone)
-        added = self.add(now, utc, wanted.values(), guard)
-        outcome.accepted, outcome.refused, outcome.evicted = added.accepted, added.refused, added.evicted
-        outcome.changed |= added.changed
         return outcome
 
     def withdraw(self, guard: Guard) -> Outcome:

@@ -98,17 +98,6 @@ def test_when_it_is_full_of_surer_ones_the_newcomer_is_refused(guard: Guard) -> 
     assert "full" in outcome.refused[0][1].error
 
 
-def test_replacing_an_origin_ends_what_is_no_longer_in_it(guard: Guard) -> None:
-    ledger = Ledger()
-    ledger.add(0.0, 0.0, [wish("198.51.100.1", origin="feed"), wish("198.51.100.2", origin="feed")], guard)
-    ledger.add(0.0, 0.0, [wish("198.51.100.1", origin="operator")], guard)
-    wanted = [wish("198.51.100.2", origin="feed"), wish("198.51.100.3", origin="feed")]
-    outcome = ledger.replace_origin(1.0, 1.0, "feed", wanted, guard)
-    assert [str(each.wish.scope) for each in outcome.ended] == ["198.51.100.1"]
-    assert len(ledger.of_origin("feed")) == 2
-    assert len(ledger.of_origin("operator")) == 1
-
-
 def test_all_ranges_that_cover_a_source_are_found_the_closest_first(guard: Guard) -> None:
     ledger = Ledger()
     ranges = ["198.51.100.0/24", "198.51.100.66", "198.51.0.0/16", "9.9.9.0/24"]
