@@ -91,7 +91,7 @@ class Running:
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
         lines = self.log.read_text().splitlines() if self.log.exists() else []
-        events = list(map(json.loads, lines))
+        events = [json.loads(line) for line in lines if line.endswith("}")]  # a full disk tears a line
         return [event for event in events if not name or event["event"] == name]
 
     def count(self, name: str) -> int:

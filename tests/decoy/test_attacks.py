@@ -3,8 +3,12 @@
 import contextlib
 import random
 import socket
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from services.decoy.dialogues.base import Content
 from services.decoy.spool.recordings import Recordings
@@ -103,25 +107,66 @@ def test_a_session_byte_by_byte_goes_as_any_other(decoy: Running) -> None:
 
 
 def test_the_oldest_recordings_make_room(tmp_path: Path) -> None:
-    recordings = Recordings(tmp_path, 10_000, 5_000)
+    recordings = Recordings(tmp_path, 20_000, 5_000)
     for number in range(20):
         recording = recordings.begin(f"{number:016x}", {})
         recording.add("<", 0.0, b"x" * 1_000)
         recording.flush()
     left = sorted(path.name for path in (tmp_path / "sessions").iterdir())
     assert left == [f"{number:016x}" for number in range(20 - len(left), 20)]
-    assert sum(path.stat().st_size for path in (tmp_path / "sessions").iterdir()) <= 10_000
+    assert len(left) == 4  # whole blocks count
     assert recordings.lost == 0
 
 
 def test_uploads_past_the_quota_are_not_kept_and_one_is_kept_once(tmp_path: Path) -> None:
-    uploads = Uploads(tmp_path, 150)
+    uploads = Uploads(tmp_path, 5_000)
     first, second = Content("a" * 64, 100, b"x" * 100, True), Content("b" * 64, 100, b"y" * 100, True)
     assert uploads.keep(first)
     assert uploads.keep(first)
     assert not uploads.keep(second)
     assert [path.name for path in (tmp_path / "uploads").iterdir()] == ["a" * 64]
-    assert not Uploads(tmp_path, 150).keep(second)  # what was there before counts
+    assert not Uploads(tmp_path, 5_000).keep(second)  # what was there before counts
+
+
+def test_uploads_of_a_byte_fill_a_quota_by_blocks(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path, 40_960)
+    kept = [uploads.keep(Content(f"{number:064x}", 1, b"x", True)) for number in range(20)]
+    assert kept == [True] * 10 + [False] * 10
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 128 kB that all of a decoy's files are on."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(tmp_path)], check=True)
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+@pytest.mark.lab
+def test_a_full_disk_stops_nothing_and_is_told_when_there_is_room(small_disk: Path, begin: Begin) -> None:
+    decoy = begin()
+    ballast = small_disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4_096)
+    for _ in range(50):
+        client = decoy.client(DARK, FTP)
+        assert client.hear() == b"220 (vsFTPd 3.0.3)\r\n"
+        assert client.ask(b"USER " + b"x" * 400) == b"331 Please specify the password.\r\n"
+        client.close()
+    ballast.unlink()
+    client = decoy.client(DARK, FTP)
+    client.hear()
+    client.ask(b"USER again")
+    assert decoy.wait_for("LinesLost")["count"] > 10
+    assert decoy.wait_for("SpoolFailed")["count"] > 0
+    session = decoy.wait_for("command")["session"]
+    client.close()
+    for _ in range(200):
+        if [event for event in decoy.events("closed") if event["session"] == session]:
+            break
+        time.sleep(0.025)
+    assert (decoy.spool / "sessions" / session).exists()
 
 
 def test_a_spool_that_cannot_be_written_stops_nothing(decoy: Running) -> None:

@@ -1,7 +1,12 @@
-"""A directory whose files may hold so many bytes together; what is there at the start counts."""
+"""A directory whose files may hold so many bytes together; what is there at the start counts.
+
+A file counts in whole blocks: a million files of one byte are a full disk, too.
+"""
 
 import contextlib
 from pathlib import Path
+
+_BLOCK_BYTES = 4_096
 
 
 class Quota:
@@ -15,18 +20,19 @@ class Quota:
                 facts = file.stat()
                 found.append((facts.st_mtime_ns, file.name, facts.st_size))
         self._size_by_name = {name: size for _, name, size in sorted(found)}  # oldest first
-        self.used_bytes = sum(self._size_by_name.values())
+        self.used_bytes = sum(map(_on_disk, self._size_by_name.values()))
 
     def has(self, name: str) -> bool:
         return name in self._size_by_name
 
-    def has_room(self, size: int) -> bool:
-        return self.used_bytes + size <= self.limit_bytes
+    def has_room(self, name: str, size: int) -> bool:
+        """Say whether a file may grow by so many bytes."""
+        return self.used_bytes + self._growth(name, size) <= self.limit_bytes
 
     def add(self, name: str, size: int) -> None:
         """Count bytes that a file grew by; a new name is the youngest."""
+        self.used_bytes += self._growth(name, size)
         self._size_by_name[name] = self._size_by_name.get(name, 0) + size
-        self.used_bytes += size
 
     def remove_oldest(self, but: str) -> bool:
         """Remove the oldest file; return whether there was one."""
@@ -35,5 +41,13 @@ class Quota:
             return False
         with contextlib.suppress(OSError):
             (self.directory / name).unlink()
-        self.used_bytes -= self._size_by_name.pop(name)
+        self.used_bytes -= _on_disk(self._size_by_name.pop(name))
         return True
+
+    def _growth(self, name: str, size: int) -> int:
+        before = self._size_by_name.get(name)
+        return _on_disk((before or 0) + size) - (0 if before is None else _on_disk(before))
+
+
+def _on_disk(size: int) -> int:
+    return max(1, -(-size // _BLOCK_BYTES)) * _BLOCK_BYTES

@@ -33,7 +33,7 @@ class Recordings:
 
     def append(self, session: str, data: bytes) -> bool:
         """Return whether the disk took it."""
-        while not self._quota.has_room(len(data)):
+        while not self._quota.has_room(session, len(data)):
             if not self._quota.remove_oldest(but=session):
                 return False
         path = self._quota.directory / session

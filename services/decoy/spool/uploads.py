@@ -19,7 +19,7 @@ class Uploads:
         """Return whether all of it is there afterwards."""
         if self._quota.has(content.sha256):
             return True
-        if not content.is_whole or not self._quota.has_room(content.size):
+        if not content.is_whole or not self._quota.has_room(content.sha256, content.size):
             return False
         path = self._quota.directory / content.sha256
         draft = path.with_name(f".{content.sha256}.{os.getpid()}")
