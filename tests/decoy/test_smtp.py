@@ -34,6 +34,7 @@ AS_POSTFIX = [
     ("ETRN acme.example", "459 <acme.example>: service unavailable"),
     ("ETRN", "500 Syntax: ETRN domain"),
     ("ETRN !!", "501 Error: invalid parameter syntax"),
+    ("MAIL TO:<a>", "501 5.5.4 Syntax: MAIL FROM:<address>"),
     ("MAIL FROM:", "501 5.5.4 Syntax: MAIL FROM:<address>"),
     ("MAIL FROM:<a b>", "501 5.1.7 Bad sender address syntax"),
     ("MAIL FROM:<a@b.example> FOO=1", "555 5.5.4 Unsupported option: FOO=1"),

@@ -11,17 +11,13 @@ from collections.abc import Callable
 from services.decoy.dialogues.base import Command, LineDialogue, Message, fill, text_of
 from services.decoy.dialogues.capture import Budget, Capture
 from services.decoy.dialogues.mail_body import Body, Chunk
+from services.decoy.dialogues.mail_path import BadPath, parse_path
 from services.decoy.dialogues.sasl import Cancelled, Exchange
 from services.decoy.persona.model import Smtp
 
 _MOST_ERRORS = 20  # Postfix: smtpd_hard_error_limit
 _MOST_RECIPIENTS = 1_000
-_PATH = re.compile(r"(?:FROM|TO):\s*(?:<(?P<path>[^>]*)>|(?P<bare>[^\s<>]+))(?P<parameters>.*)", re.I)
 _NOT_MAIL = re.compile(rb"(?:CONNECT|GET|POST)\b|[^A-Za-z\s]|[A-Za-z-]+:", re.I)
-_PARAMETERS = {
-    "MAIL": ("SIZE", "BODY", "SMTPUTF8", "RET", "ENVID", "AUTH"),
-    "RCPT": ("NOTIFY", "ORCPT"),
-}
 
 
 class SmtpDialogue(LineDialogue):
@@ -134,23 +130,11 @@ class SmtpDialogue(LineDialogue):
 
     def _parse(self, verb: str, rest: str) -> str | None:
         """Return the address, or none after a refusal."""
-        found = _PATH.match(rest)
-        if found is None:
-            self._refuse(f"syntax_{verb.lower()}")
+        try:
+            return parse_path(verb, rest, self._speech.size_limit)
+        except BadPath as bad:
+            self._refuse(bad.reply, parameter=bad.parameter)
             return None
-        path = found["path"] if found["path"] is not None else found["bare"]
-        for word in found["parameters"].split():
-            name, _, value = word.partition("=")
-            if name.upper() not in _PARAMETERS[verb]:
-                self._refuse("bad_parameter", parameter=word)
-                return None
-            if name.upper() == "SIZE" and _is_above(value, self._speech.size_limit):
-                self._refuse("too_big")
-                return None
-        if re.search(r"\s", path):
-            self._refuse("bad_sender" if verb == "MAIL" else "bad_recipient")
-            return None
-        return path
 
     def _data(self, rest: str) -> None:
         if not self._recipients:
@@ -318,10 +302,6 @@ class SmtpDialogue(LineDialogue):
         if self._body is not None:
             self._body.capture.release()
         self._reset()
-
-
-def _is_above(number: str, limit: int) -> bool:
-    return number.isascii() and number.isdigit() and len(number) < 20 and int(number) > limit
 
 
 _HANDLERS: dict[str, Callable[[SmtpDialogue, str], None]] = {
