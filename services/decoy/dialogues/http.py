@@ -21,6 +21,7 @@ _MOST_FIELDS = 50
 _LINE = re.compile(rb"([A-Z_-]{1,32}) (\S+)(?: HTTP/(1\.[01]|0\.9))?")
 _NO_METHOD = re.compile(rb"[^A-Z_-]")
 _USERS, _PASSWORDS = ("user", "login", "email", "name", "log"), ("pass", "pwd", "secret")
+_LONGEST_CHUNK_LINE = 1_024
 _TOO_LONG_FOR_A_FORM = 16_384
 
 
@@ -57,13 +58,12 @@ class HttpDialogue(Dialogue):
         if self._buffer == b"\r":
             return False
         first, newline, _ = bytes(self._buffer[:_MOST_HEAD_BYTES]).partition(b"\n")
-        end = _end_of_head(self._buffer)
+        is_ancient = bool(newline) and b" HTTP/" not in first
+        end = len(first) + 1 if is_ancient else _end_of_head(self._buffer)
         is_bad = not _LINE.fullmatch(first.rstrip(b"\r")) if newline else bool(_NO_METHOD.match(first))
-        if is_bad or (len(self._buffer) > _MOST_HEAD_BYTES and end is None):
+        if is_bad or (end or len(self._buffer)) > _MOST_HEAD_BYTES:
             self._refuse(_Head("", text_of(first[:500])))
             return False
-        if newline and b" HTTP/" not in first:
-            end = len(first) + 1
         if end is None:
             return False
         head = _read_head(bytes(self._buffer[:end]))
@@ -234,8 +234,8 @@ class _Chunks(_Plain):
         if self._state == "data" and self._left:
             return super().take(buffer, body)
         end = buffer.find(b"\n")
-        if end < 0:
-            self.is_broken = len(buffer) > 1_024
+        self.is_broken = (len(buffer) if end < 0 else end) > _LONGEST_CHUNK_LINE
+        if self.is_broken or end < 0:
             return False
         line = bytes(buffer[:end]).strip()
         del buffer[: end + 1]
