@@ -168,11 +168,7 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
             self.buf = self.buf[used:]
             if self.incomingCompression:
                 payload = self.incomingCompression.decompress(payload)
-        except BadLength:
-            self.buf = b""
-            self.sendDisconnect(_DISCONNECT_PROTOCOL_ERROR, b"Packet corrupt")
-            return None
-        except (Forged, zlib.error):
+        except (BadLength, Forged, zlib.error):  # sshd hangs up without a word
             self.buf = b""
             self.transport.loseConnection()
             return None
@@ -215,7 +211,7 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
         """Say only what sshd says; it ends most quarrels without a word."""
         if text == b"too many bad auths":
             reason, text = _DISCONNECT_PROTOCOL_ERROR, _TOO_MANY_FAILURES
-        if text in (b"Packet corrupt", _TOO_MANY_FAILURES) or reason == transport.DISCONNECT_BY_APPLICATION:
+        if text == _TOO_MANY_FAILURES or reason == transport.DISCONNECT_BY_APPLICATION:
             super().sendDisconnect(reason, text)
         else:
             self.transport.loseConnection()
