@@ -12,7 +12,7 @@ hosts:
     services:
       22:
         protocol: ssh
-        identification: "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3"
+        identification: "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10"
         hostname: srv1
         users: {root: [root, toor, "123456", admin, password], admin: [admin], debian: [debian]}
       80:

@@ -234,8 +234,9 @@ def _read_telnet(fields: Fields) -> Telnet:
     return Telnet(fields.text("banner", ""), _read_shell(fields))
 
 
-# OpenSSH 9.2 as Debian 12 has it.
+# OpenSSH 9.2p1 as Debian 12 has it: read from the sshd of 2+deb12u10.
 _KEY_EXCHANGE = (
+    "sntrup761x25519-sha512",
     "sntrup761x25519-sha512@openssh.com",
     "curve25519-sha256",
     "curve25519-sha256@libssh.org",
@@ -246,6 +247,7 @@ _KEY_EXCHANGE = (
     "diffie-hellman-group16-sha512",
     "diffie-hellman-group18-sha512",
     "diffie-hellman-group14-sha256",
+    "kex-strict-s-v00@openssh.com",
 )
 _HOST_KEYS = ("rsa-sha2-512", "rsa-sha2-256", "ecdsa-sha2-nistp256", "ssh-ed25519")
 _CIPHERS = (

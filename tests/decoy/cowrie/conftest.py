@@ -17,7 +17,7 @@ import pytest
 from tests.mail.conftest import ROOT, free_port, stop
 
 MX, DARK, ELSEWHERE = "127.9.0.10", "127.9.0.77", "127.8.0.1"
-IDENTIFICATION = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3"
+IDENTIFICATION = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10"
 
 PERSONA = """\
 postern-persona: 1

@@ -89,12 +89,10 @@ def test_who_has_no_common_algorithm_is_left_without_a_word(decoy: Decoy, option
     assert "Unable to negotiate" in done.stderr
 
 
-def test_a_packet_of_impossible_length_is_answered_as_by_sshd(decoy: Decoy) -> None:
+def test_a_packet_of_impossible_length_is_answered_by_hanging_up_as_sshd_does(decoy: Decoy) -> None:
     with decoy.connect() as connection:
         read_offer(connection)
         connection.sendall(b"\xff" * 64)
-        answer = connection.recv(1_000)
-        assert answer[5:].startswith(b"\x01\x00\x00\x00\x02\x00\x00\x00\x0ePacket corrupt")
         assert connection.recv(1_000) == b""
 
 

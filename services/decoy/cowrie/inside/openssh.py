@@ -1,9 +1,11 @@
 """Cowrie's SSH transport made to speak as OpenSSH does: the persona's algorithms in its order, all real."""
 
+import struct
 import zlib
 from typing import Any, ClassVar
 
 from cowrie.core.config import CowrieConfig
+from cowrie.core.utils import escape_nonprintable
 from cowrie.ssh import factory as cowrie_factory
 from cowrie.ssh import transport as cowrie_transport
 from cowrie.ssh import userauth as cowrie_userauth
@@ -11,7 +13,7 @@ from twisted.conch.ssh import _kex, transport
 from twisted.conch.ssh.common import NS, getNS
 from twisted.python import randbytes
 
-from . import exchange
+from . import exchange, greeting
 from .packets import BadLength, Clear, Forged, Way, make_way
 
 _PSEUDO = (b"kex-strict-s-v00@openssh.com", b"ext-info-s")
@@ -35,6 +37,9 @@ _SIGNATURES = (
 )
 _DISCONNECT_PROTOCOL_ERROR = 2
 _TOO_MANY_FAILURES = b"Too many authentication failures"
+_BAD_TYPE = b"Invalid ssh2 packet type: "
+_FIRST_LOCAL_TYPE = 192  # RFC 4250, 4.1.1
+_LONGEST_GREETING_TOLD = 500
 _MOST_FAILURES = 6  # sshd's MaxAuthTries
 _FAILURE_TAKES_S = 2  # as pam_unix does
 
@@ -110,6 +115,23 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
         self.supportedMACs = self.offered["macs"]
         self.supportedCompressions = self.offered["compression"]
         super().connectionMade()
+        self.transport.doWrite()  # at once: a client that has hung up already still hears who we are
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        refusal = None if self.gotVersion else greeting.refuse(self.buf + data)
+        if refusal is None:
+            super().dataReceived(data)
+            return
+        if self.events:
+            said = escape_nonprintable(refusal.line[:_LONGEST_GREETING_TOLD])
+            self.events.dispatch("cowrie.client.version", "Remote SSH version: %(version)s", version=said)
+        self.buf = b""
+        self.transport.write(refusal.answer)
+        if refusal.has_unread:  # a kernel resets a connection of which not all was read
+            self.transport.doWrite()
+            self.transport.abortConnection()
+        else:
+            self.transport.loseConnection()
 
     def sendKexInit(self) -> None:  # noqa: N802
         if not self.gotVersion:
@@ -130,6 +152,7 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
         self.sendPacket(transport.MSG_KEXINIT, body)
         self._keyExchangeState = self._KEY_EXCHANGE_REQUESTED
         self._blockedByKeyExchange = []
+        self.transport.doWrite()
 
     def ssh_KEXINIT(self, packet: bytes) -> Any:  # noqa: N802
         if self.sessionID is None and _PSEUDO[0] in self.offered["key_exchange"]:
@@ -139,8 +162,23 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
     def dispatchMessage(self, number: int, payload: bytes) -> None:  # noqa: N802
         if self._is_strict and self.sessionID is None and number in (2, 3, 4):  # IGNORE, UNIMPLEMENTED, DEBUG
             self.transport.loseConnection()
-            return
-        super().dispatchMessage(number, payload)
+        elif not 0 < number < _FIRST_LOCAL_TYPE:
+            self.sendDisconnect(_DISCONNECT_PROTOCOL_ERROR, b"%s%d" % (_BAD_TYPE, number))
+        elif (
+            self.sessionID is None and number > 4 and number != transport.MSG_KEXINIT and self._waits_for_kex
+        ):
+            self.sendUnimplemented()
+        else:
+            super().dispatchMessage(number, payload)
+
+    @property
+    def _waits_for_kex(self) -> bool:
+        return self._keyExchangeState == self._KEY_EXCHANGE_REQUESTED
+
+    def sendUnimplemented(self) -> None:  # noqa: N802
+        """Twisted names the next packet instead of this one."""
+        number = (self.incomingPacketSequence - 1) & 0xFFFFFFFF
+        self.sendPacket(transport.MSG_UNIMPLEMENTED, struct.pack(">I", number))
 
     def sendPacket(self, number: int, payload: bytes) -> None:  # noqa: N802
         if self.transport is None:
@@ -168,11 +206,7 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
             self.buf = self.buf[used:]
             if self.incomingCompression:
                 payload = self.incomingCompression.decompress(payload)
-        except BadLength:
-            self.buf = b""
-            self.sendDisconnect(_DISCONNECT_PROTOCOL_ERROR, b"Packet corrupt")
-            return None
-        except (Forged, zlib.error):
+        except (BadLength, Forged, zlib.error):  # sshd hangs up without a word
             self.buf = b""
             self.transport.loseConnection()
             return None
@@ -215,7 +249,8 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
         """Say only what sshd says; it ends most quarrels without a word."""
         if text == b"too many bad auths":
             reason, text = _DISCONNECT_PROTOCOL_ERROR, _TOO_MANY_FAILURES
-        if text in (b"Packet corrupt", _TOO_MANY_FAILURES) or reason == transport.DISCONNECT_BY_APPLICATION:
+        is_said = text == _TOO_MANY_FAILURES or text.startswith(_BAD_TYPE)
+        if is_said or reason == transport.DISCONNECT_BY_APPLICATION:
             super().sendDisconnect(reason, text)
         else:
             self.transport.loseConnection()
