@@ -12,7 +12,7 @@ from lab.processes import Process
 
 _CALM = "health: {slow_start: 0s, hold_down: 0s}"
 # Tests knock at every door; what would be decided about them must not change what the next one meets.
-_UNSUSPICIOUS = "\nsuspicion: {simulate: true}\n"
+UNSUSPICIOUS = "\nsuspicion: {simulate: true}\n"
 
 
 def _calmed() -> Path:
@@ -20,7 +20,7 @@ def _calmed() -> Path:
     directory = REPOSITORY / "build" / "lab-policies"
     directory.mkdir(parents=True, exist_ok=True)
     for file in (REPOSITORY / "policies").glob("*.yaml"):
-        (directory / file.name).write_text(file.read_text().replace("health: agent", _CALM) + _UNSUSPICIOUS)
+        (directory / file.name).write_text(file.read_text().replace("health: agent", _CALM) + UNSUSPICIOUS)
     return directory
 
 

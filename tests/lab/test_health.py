@@ -22,7 +22,7 @@ from lab import namespaces
 from lab.lab import Lab
 from lab.places import REPOSITORY
 from lab.services.controllers import api_address
-from tests.lab.conftest import POLICY
+from tests.lab.conftest import POLICY, UNSUSPICIOUS
 from tests.lab.test_sessions_held import Load, Session, apply
 from tests.setup.dated import daily_cud
 
@@ -267,6 +267,9 @@ def test_nobody_goes_down_while_mail_flows(lab: Lab, api: ApiClient) -> None:
     assert load.failures == []
 
 
-def test_the_policies_of_these_tests_differ_from_ours_in_patience_only() -> None:
+def test_the_policies_of_these_tests_differ_from_ours_in_patience_and_suspicion_only() -> None:
     ours = (REPOSITORY / "policies" / "demo.yaml").read_text()
-    assert Path(POLICY).read_text().replace("{slow_start: 0s, hold_down: 0s}", "agent") == ours
+    calmed = Path(POLICY).read_text()
+    assert calmed.endswith(UNSUSPICIOUS)
+    impatient = calmed.removesuffix(UNSUSPICIOUS).replace("{slow_start: 0s, hold_down: 0s}", "agent")
+    assert impatient == ours
