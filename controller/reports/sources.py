@@ -1,23 +1,22 @@
 """Decisions and sources, as operators ask for them. Pure reading."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import ip_network
 from typing import Any
 
 from controller.ids import cookie_of
 from controller.policy.model import Network
 from controller.runtime import Runtime
 from controller.suspicion.decision import Decision
-from controller.suspicion.reading import show_allowance, show_decision
+from controller.suspicion.reading import read_source, show_allowance, show_decision
 from controller.suspicion.scores import Evidence, source_of
 
 Json = dict[str, Any]
 
 
 def chosen(runtime: Runtime, wanted: Mapping[str, str | None]) -> Iterator[Decision]:
-    """Yield the decisions that `origin`, `value` and `tenant` choose; what is empty chooses all."""
+    """Yield the decisions that `origin`, `value` and `tenant` choose; empty: all. Raise `BadInput`."""
     origin, value, tenant = (wanted.get(key) for key in ("origin", "value", "tenant"))
-    source = ip_network(value, strict=False) if value else None
+    source = read_source(value) if value else None
     for decision in list(runtime.suspicion.ledger.by_number.values()):
         scope = decision.wish.scope
         if origin and decision.wish.origin != origin:
