@@ -19,7 +19,7 @@ from controller.suspicion.decision import Scope, Wish
 from controller.suspicion.guard import Guard
 from controller.suspicion.ledger import Caps, Ledger, Outcome
 from controller.suspicion.scans import Scans
-from controller.suspicion.scores import Evidence, Scores
+from controller.suspicion.scores import ORIGIN, Evidence, Scores
 from controller.sync.overlay import Patch
 from controller.sync.state import WireKey
 from controller.telemetry.journal import Event, Journal
@@ -110,7 +110,12 @@ class Suspicion:
         return self._guard.owner(source) if self._guard else ""
 
     def delete(self, now: float, numbers: Iterable[int]) -> Outcome:
-        return self._take_up(now, self.ledger.delete(numbers), "deleted")
+        """End decisions. A source that the edge itself had decided about begins anew, without a score."""
+        outcome = self._take_up(now, self.ledger.delete(numbers), "deleted")
+        for decision in outcome.ended:
+            if decision.wish.origin == ORIGIN:
+                self.scores.pardon(decision.wish.scope.source)
+        return outcome
 
     def on_tick(self, now: float) -> None:
         self._take_up(now, self.ledger.expire(now), "expired")

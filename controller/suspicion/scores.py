@@ -89,6 +89,10 @@ class Scores:
                 found.append(suspected)
         return found
 
+    def pardon(self, source: Network) -> None:
+        """Forget a source: somebody has taken back what was decided because of its score."""
+        self.by_source.pop(source, None)
+
     def score_at(self, now: float, source: Network) -> tuple[float, float]:
         """Return (proven, unproven) points of a source."""
         record = self.by_source.get(source)
