@@ -84,8 +84,8 @@ class SuricataSensor:
                 self._take(splitter.feed(data))
                 self._note_overlong(splitter)
                 looks += 1
+                self._tenants.look()
                 if looks % _SAVE_EVERY == 0:
-                    self._tenants.look()
                     self._save(follower)
                 await asyncio.sleep(0 if data else _LOOK_S)
         finally:
