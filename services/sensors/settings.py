@@ -3,6 +3,7 @@
 Every key, its default and its limits are here and in docs/sensors.md, and nowhere else.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +12,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from services.mail.settings import Network, Reader
-from services.mail.settings import read_top as read_json
+from services.mail.settings import Network, Reader, SettingsError
 from services.sensors.reading import Item, Record, read_top
 
 FORMAT = "1"
@@ -135,7 +135,11 @@ def parse_settings(text: str, file: str) -> Settings:
 
 def parse_tenants(text: str) -> tuple[Tenant, ...]:
     """Read the file that the controller writes for decoys. Raise `SettingsError`."""
-    return tuple(map(_tenant, read_json(text).records("tenants")))
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"not JSON: {error}; remedy: let the controller write the file again") from error
+    return tuple(map(_tenant, Reader(value, "").records("tenants")))
 
 
 def _tenant(reader: Reader) -> Tenant:

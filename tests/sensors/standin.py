@@ -31,6 +31,7 @@ class StandIn:
         self.socket = socket
         self.requests: list[Request] = []
         self.status = 200
+        self.refusal = ""
         self._server: _Server | None = None
 
     def begin(self) -> None:
@@ -87,7 +88,8 @@ class StandIn:
             case "POST" if request.path == "/v1/evidence":
                 return {"accepted": len(entries["evidence"]), "refused": []}
             case _:
-                return {"accepted": [], "refused": []}
+                refusals = [{"index": 0, "error": self.refusal}] if self.refusal else []
+                return {"accepted": [], "refused": refusals}
 
     def wait(self, is_wanted: Callable[[Request], bool], patience_s: float = 20.0) -> Request:
         """Return the newest request that is wanted, as soon as there is one."""
