@@ -31,7 +31,7 @@ lint: ## format, lint, types, direction of imports
 	.venv/bin/lint-imports
 
 fast: ## tests that need no root, no switch and no network
-	$(PYTEST) -m "not ovs and not lab and not cowrie"
+	$(PYTEST) -m "not ovs and not lab and not cowrie and not peers"
 
 check: lint fast ## lint and fast: under a minute, no root, no network
 

@@ -11,6 +11,10 @@ class NotHeard(Exception):
     """The controller did not answer, or refused; the text says why."""
 
 
+class Refused(NotHeard):
+    """The controller understood and will not: the same request again would change nothing."""
+
+
 async def request(socket: str, method: str, path: str, body: bytes = b"", within_s: float = 3.0) -> Any:
     """Return the JSON of the controller's answer to one request. Raise `NotHeard`."""
     head = (
@@ -42,7 +46,8 @@ async def _read_all(reader: asyncio.StreamReader) -> bytes:
 def _media_in(answer: bytes) -> Any:
     head, _, body = answer.partition(b"\r\n\r\n")
     if b" 200 " not in head[:20]:
-        raise NotHeard(f"the controller refused: {(body or head)[:300]!r}")
+        kind = Refused if head[9:10] == b"4" else NotHeard
+        raise kind(f"the controller refused: {(body or head)[:300]!r}")
     try:
         return json.loads(body)
     except ValueError as error:

@@ -1,6 +1,7 @@
 """`postern-mail`: the mail gateway as a program."""
 
 import argparse
+import asyncio
 import gc
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 import uvloop
 
 from services import program
+from services.evidence import EvidencePost
 from services.mail.journal import Event, Journal
 from services.mail.shell.gateway import Caps, Gateway
 
@@ -40,6 +42,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="for spool and certificates (default: as the settings say)",
     )
     parser.add_argument(
+        "--controller",
+        metavar="SOCKET",
+        help="the controller's unix socket: evidence goes there (default: nobody is told)",
+    )
+    parser.add_argument(
         "--grace", type=float, default=10.0, metavar="S", help="seconds to finish sessions (10)"
     )
     parser.add_argument(
@@ -68,9 +75,18 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
         per_neighbourhood=5 * parsed.sessions_per_client,
     )
     gateway = Gateway(parsed.settings, journal, caps, parsed.state_dir, parsed.name)
+    posting = _post_evidence(gateway, parsed.controller, journal) if parsed.controller else None
     await gateway.start()
     await program.until_stopped(journal, Event.SETTINGS_REFUSED, gateway.reload)
     await gateway.stop(parsed.grace)
+    if posting is not None:
+        posting.cancel()
+
+
+def _post_evidence(gateway: Gateway, socket: str, journal: Journal) -> asyncio.Task[None]:
+    post = EvidencePost(socket, journal.write)
+    gateway.report_to(post.add)
+    return asyncio.create_task(post.run())
 
 
 def _calm_the_collector() -> None:

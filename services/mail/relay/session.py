@@ -7,7 +7,7 @@ What happens to a message is in `transaction`.
 import asyncio
 import random
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from services.mail.journal import Event, Journal
@@ -23,6 +23,7 @@ from services.mail.relay.upstream import QUIT_S, NoEncryption, Upstream, Upstrea
 from services.mail.settings import Address, Settings, Tenant
 from services.mail.shell.scanners import Scanners
 from services.mail.shell.wire import Sweeper, Wire, WireClosed, WireTimeout
+from services.mail.witness import Seen
 
 COMMAND_S = 300.0  # RFC 5321, 4.5.3.2.7
 HANDSHAKE_S = 20.0
@@ -41,6 +42,10 @@ class Hangup(Exception):
         self.reply, self.why = reply, why
 
 
+def _tell_nobody(_event: Event, _facts: Mapping[str, object], _seen: Seen) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What all sessions share."""
@@ -49,6 +54,7 @@ class Surroundings:
     journal: Journal
     scanners: Scanners
     sweeper: Sweeper
+    witness: Callable[[Event, Mapping[str, object], Seen], None] = _tell_nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class Session:
             client=_end(self.client),
             server=str(self.server),
         )
+        self._seen = Seen(self.session_id, self.tenant.name, self.client[0], self.server, self.settings.port)
         self.messages = 0
         self.is_encrypted = False
         self.upstream = Upstream(
@@ -97,6 +104,7 @@ class Session:
 
     def note(self, event: Event, **facts: object) -> None:
         self.around.journal.write(event, self._about, **facts)
+        self.around.witness(event, facts, self._seen)
 
     async def run(self) -> None:
         """Hold the whole dialogue; never raises for what a peer did."""

@@ -6,10 +6,12 @@ Sessions keep the settings they began with; a bad settings file changes nothing.
 import asyncio
 import ssl
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from services.evidence import Evidence
 from services.mail.journal import Event, Journal
 from services.mail.protocol import catalogue
 from services.mail.protocol.catalogue import with_trace
@@ -20,6 +22,7 @@ from services.mail.shell.certificates import client_context
 from services.mail.shell.scanners import Scanners
 from services.mail.shell.sockets import OWN_ADDRESSES, end_of, listen
 from services.mail.shell.wire import Sweeper, Wire, WireTimeout
+from services.mail.witness import Seen, Witness
 from services.watched import WatchedFile
 
 _POLL_S = 0.5
@@ -58,6 +61,16 @@ class Gateway:
         self._servers: list[asyncio.AbstractServer] = []
         self._chores: list[asyncio.Task[None]] = []
         self._is_stopping = False
+
+    def report_to(self, add: Callable[[Evidence], None]) -> None:
+        """Have sessions from now on tell what speaks against their clients. `add` must not wait."""
+        witness = Witness()
+
+        def observe(event: Event, facts: Mapping[str, object], seen: Seen) -> None:
+            if evidence := witness.observe(event, facts, seen, self._loop.time()):
+                add(evidence)
+
+        self._around = replace(self._around, witness=observe)
 
     async def start(self) -> None:
         self._take_up(self._read())

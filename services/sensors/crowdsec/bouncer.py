@@ -1,0 +1,120 @@
+"""Asks a CrowdSec API again and again, and tells the controller.
+
+All of it at the start and after anything went wrong on either side; else what changed. What changed is
+applied to our own list first, so nothing is lost if the controller does not hear it: then it gets all.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote
+
+from services import controller
+from services.controller import NotHeard
+from services.mail.settings import Network
+from services.sensors import web
+from services.sensors.crowdsec.decisions import ORIGIN, BadStream, Bans, Changes
+from services.sensors.networks import to_text
+from services.sensors.origin import Report, replace_patiently, summary
+from services.sensors.settings import CrowdSec
+
+_LIMITS = web.Limits(60.0, 128 * 1024**2, redirects=0)
+_MOST_SINGLE_CHANGES = 200  # past that, one whole list costs less
+_MOST_IN_ONE = 1_000
+_WHOLE_EVERY_S = 3600.0
+_LONGEST_PAUSE_S = 60.0
+
+
+class Event(StrEnum):
+    CROWDSEC_SYNCED = "CrowdSecSynced"
+    CROWDSEC_CHANGED = "CrowdSecChanged"
+    CROWDSEC_AWAY = "CrowdSecAway"
+
+
+class Bouncer:
+    def __init__(
+        self, settings: CrowdSec, socket: str, report: Report, tenants: Callable[[], tuple[Network, ...]]
+    ) -> None:
+        self._settings, self._socket, self._report, self._tenants = settings, socket, report, tenants
+        self._bans = Bans(settings)
+        self._whole_due_at = 0.0
+        self._failures = 0
+        self._wake = asyncio.Event()
+
+    def refresh(self) -> None:
+        """Ask for everything at once."""
+        self._whole_due_at = 0.0
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self._look()
+                self._failures = 0
+            except (web.NotFetched, BadStream, OSError, UnicodeDecodeError) as error:
+                self._note_failure(str(error))
+            pause_s = min(self._settings.poll_s * 2 ** min(self._failures, 10), _LONGEST_PAUSE_S)
+            try:
+                async with asyncio.timeout(max(self._settings.poll_s, pause_s)):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    def _note_failure(self, why: str) -> None:
+        """Whatever was said while we could not hear it: next time everything is asked for."""
+        if not self._failures:
+            self._report(Event.CROWDSEC_AWAY, url=self._settings.url, why=why, held=len(self._bans))
+        self._failures += 1
+        self._whole_due_at = 0.0
+
+    async def _look(self) -> None:
+        now = time.monotonic()
+        if now >= self._whole_due_at:
+            self._bans.begin(await self._ask(startup=True), time.monotonic(), self._tenants())
+            await self._send_whole()
+            self._whole_due_at = now + _WHOLE_EVERY_S
+            return
+        changes = self._bans.apply(await self._ask(startup=False), time.monotonic(), self._tenants())
+        self._bans.expire(time.monotonic())
+        if not (changes.gone or changes.new):
+            return
+        self._report(Event.CROWDSEC_CHANGED, new=len(changes.new), gone=len(changes.gone))
+        if len(changes.gone) + len(changes.new) > _MOST_SINGLE_CHANGES:
+            await self._send_whole()
+            return
+        try:
+            await self._send(changes)
+        except NotHeard:
+            await self._send_whole()
+
+    async def _ask(self, startup: bool) -> Any:
+        key = await asyncio.to_thread(self._settings.key_file.read_text, encoding="utf-8")
+        url = f"{self._settings.url}/v1/decisions/stream?startup={str(startup).lower()}"
+        answer = await web.get(url, {"X-Api-Key": key.strip()}, _LIMITS)
+        try:
+            return await asyncio.to_thread(json.loads, answer.body)
+        except (ValueError, RecursionError) as error:
+            raise BadStream(f"no JSON: {error}") from error
+
+    async def _send_whole(self) -> None:
+        def decisions() -> list[Any]:
+            return self._bans.decisions(time.monotonic())
+
+        await replace_patiently(self._socket, ORIGIN, decisions, self._report)
+        self._report(Event.CROWDSEC_SYNCED, held=len(self._bans), left_out=self._bans.left_out)
+
+    async def _send(self, changes: Changes) -> None:
+        """Tell the controller what changed. Raise `NotHeard`."""
+        for network in changes.gone:
+            path = f"/v1/decisions?origin={ORIGIN}&value={quote(to_text(network), safe='')}"
+            await controller.request(self._socket, "DELETE", path)
+        new = self._bans.decisions(time.monotonic(), changes.new)
+        for start in range(0, len(new), _MOST_IN_ONE):
+            body = json.dumps({"decisions": new[start : start + _MOST_IN_ONE]}).encode()
+            answer = await controller.request(self._socket, "POST", "/v1/decisions", body)
+            if (refused := summary(answer))["refused"]:
+                self._report(Event.CROWDSEC_CHANGED, **refused)

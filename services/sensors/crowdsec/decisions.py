@@ -1,0 +1,182 @@
+"""What a CrowdSec API says to its bouncers, and what it comes to. Pure; time is a parameter.
+
+One value may have several decisions, and their ids are not told apart in the stream (it leaves out all but
+the longest); so value and type are the key, as in CrowdSec's own bouncers.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.mail.settings import Network
+from services.sensors.networks import is_barred, is_too_wide, parse_network, printable
+from services.sensors.origin import Because, Decision, to_decision
+from services.sensors.settings import CrowdSec
+
+ORIGIN = "crowdsec"
+_LONGEST_S = 366 * 86_400.0
+_MOST_DECISIONS = 100_000
+_DURATION = re.compile(r"(-?)((?:\d{1,12}(?:\.\d{1,12})?(?:h|ms|us|µs|μs|ns|m|s)){1,6})")
+_PART = re.compile(r"(\d+(?:\.\d+)?)(\D+)")
+_SECONDS_BY_UNIT = {
+    "h": 3600.0,
+    "m": 60.0,
+    "s": 1.0,
+    "ms": 1e-3,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "μs": 1e-6,
+    "ns": 1e-9,
+}
+# What a value with several decisions comes to.
+_STRENGTH = {"drop": 4, "decoy": 3, "limit": 2, "watch": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    network: Network
+    type: str
+    action: str
+    ends_at: float
+    scenario: str
+    crowdsec_origin: str
+    is_simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What the controller must be told, by value: gone, and then new."""
+
+    gone: tuple[Network, ...] = ()
+    new: tuple[Network, ...] = ()
+
+
+class BadStream(Exception):
+    """The answer is none of a CrowdSec API; the text says why."""
+
+
+def parse_duration(text: str) -> float | None:
+    """Return the seconds of a duration as Go writes it (`3h59m49.2s`, `-1m2s`); None if it is none."""
+    if text == "0":
+        return 0.0
+    if not (found := _DURATION.fullmatch(text)):
+        return None
+    seconds = sum(float(number) * _SECONDS_BY_UNIT[unit] for number, unit in _PART.findall(found[2]))
+    return -seconds if found[1] else seconds
+
+
+class Bans:
+    """All that CrowdSec wants now, as far as the settings take it."""
+
+    def __init__(self, settings: CrowdSec) -> None:
+        self._settings = settings
+        self._by_key: dict[Network, dict[str, Ban]] = {}
+        self.left_out = 0
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def begin(self, stream: Any, now: float, tenants: tuple[Network, ...]) -> None:
+        """Take the answer to `startup=true`: forget everything else. Raise `BadStream`."""
+        new = list(_records(stream, "new"))
+        self._by_key = {}
+        self.left_out = 0
+        for record in new:
+            self._add(record, now, tenants)
+
+    def apply(self, stream: Any, now: float, tenants: tuple[Network, ...]) -> Changes:
+        """Take what changed since the last answer. Raise `BadStream`."""
+        deleted, new = list(_records(stream, "deleted")), list(_records(stream, "new"))
+        touched: dict[Network, Ban | None] = {}
+        for record in deleted:
+            network = parse_network(str(record.get("value", "")))
+            if network is not None and network in self._by_key:
+                touched.setdefault(network, self.effective(network, now))
+                self._remove(network, str(record.get("type", "")).lower())
+        for record in new:
+            ban = self._parse(record, now, tenants)
+            if ban is not None:
+                touched.setdefault(ban.network, self.effective(ban.network, now))
+                self._put(ban)
+        return self._changes(touched, now)
+
+    def expire(self, now: float) -> None:
+        """Forget what ended by itself; the controller does the same."""
+        for network in [each for each in self._by_key if self.effective(each, now) is None]:
+            del self._by_key[network]
+
+    def effective(self, network: Network, now: float) -> Ban | None:
+        bans = [ban for ban in self._by_key.get(network, {}).values() if ban.ends_at > now]
+        return max(bans, key=lambda ban: (_STRENGTH[ban.action], ban.ends_at), default=None)
+
+    def decisions(self, now: float, only: Iterable[Network] | None = None) -> list[Decision]:
+        """Return what the controller shall hold, all of it or of some values."""
+        wanted = self._by_key if only is None else only
+        bans = (self.effective(network, now) for network in wanted)
+        return [self._to_decision(ban, now) for ban in bans if ban is not None]
+
+    def _changes(self, touched: Mapping[Network, Ban | None], now: float) -> Changes:
+        gone, new = [], []
+        for network, before in touched.items():
+            after = self.effective(network, now)
+            if before is not None and after != before:
+                gone.append(network)
+            if after is not None and after != before:
+                new.append(network)
+        return Changes(tuple(gone), tuple(new))
+
+    def _add(self, record: Mapping[str, Any], now: float, tenants: tuple[Network, ...]) -> None:
+        if (ban := self._parse(record, now, tenants)) is not None:
+            self._put(ban)
+
+    def _put(self, ban: Ban) -> None:
+        if ban.network not in self._by_key and len(self._by_key) >= _MOST_DECISIONS:
+            self.left_out += 1
+            return
+        self._by_key.setdefault(ban.network, {})[ban.type] = ban
+
+    def _remove(self, network: Network, kind: str) -> None:
+        self._by_key[network].pop(kind, None)
+        if not self._by_key[network]:
+            del self._by_key[network]
+
+    def _parse(self, record: Mapping[str, Any], now: float, tenants: tuple[Network, ...]) -> Ban | None:
+        """Return None for what is not for us: other scopes, unmapped types, absurd values, what has ended."""
+        settings = self._settings
+        kind = str(record.get("type", "")).lower()[:40]
+        action = settings.action_by_type.get(kind, settings.other)
+        origin = str(record.get("origin", ""))
+        if str(record.get("scope", "")).lower() not in ("ip", "range") or not action:
+            return None
+        if settings.origins and origin not in settings.origins:
+            return None
+        network = parse_network(str(record.get("value", "")))
+        duration_s = parse_duration(str(record.get("duration", "")))
+        if network is None or duration_s is None or is_too_wide(network) or is_barred(network, tenants):
+            self.left_out += 1
+            return None
+        if duration_s <= 0:
+            return None
+        scenario, ends_at = printable(str(record.get("scenario", ""))), now + min(duration_s, _LONGEST_S)
+        simulated = record.get("simulated") is True
+        return Ban(network, kind, action, ends_at, scenario, printable(origin, 40), simulated)
+
+    def _to_decision(self, ban: Ban, now: float) -> Decision:
+        meaning = self._settings.meaning
+        meaning = replace(meaning, action=ban.action, simulated=meaning.simulated or ban.is_simulated)
+        left_s = max(1, math.ceil(ban.ends_at - now))
+        reason = f"{ban.type} by CrowdSec ({ban.crowdsec_origin}): {ban.scenario}"
+        because = Because(ORIGIN, ban.scenario or ban.type, reason)
+        return to_decision(ban.network, meaning, because, left_s)
+
+
+def _records(stream: Any, key: str) -> Iterator[Mapping[str, Any]]:
+    """CrowdSec writes null for an empty list."""
+    if not isinstance(stream, dict):
+        raise BadStream("no JSON object")
+    records = stream.get(key) or []
+    if not isinstance(records, list):
+        raise BadStream(f"{key} is no list")
+    return (record for record in records if isinstance(record, dict))

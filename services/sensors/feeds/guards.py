@@ -1,0 +1,50 @@
+"""Whether a new copy of a feed may replace the last good one. Pure."""
+
+from dataclasses import dataclass
+
+from services.mail.settings import Network
+from services.sensors.feeds.lists import Contents
+from services.sensors.networks import is_barred, is_too_wide
+from services.sensors.settings import Guards
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    note_by_network: dict[Network, str]
+    left_out: tuple[Network, ...]  # private space, tenants' own
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    why: str
+
+
+def judge(
+    new: Contents, before: int | None, guards: Guards, tenants: tuple[Network, ...]
+) -> Accepted | Refused:
+    """Judge what a feed says now, knowing how many entries its last good copy had (None: there is none)."""
+    if why := _trouble(new, before, guards):
+        return Refused(why)
+    left_out = tuple(network for network in new.note_by_network if is_barred(network, tenants))
+    gone = frozenset(left_out)
+    kept = {network: note for network, note in new.note_by_network.items() if network not in gone}
+    if not kept and not guards.may_be_empty:
+        return Refused("holds nothing but private addresses or tenants' own")
+    return Accepted(kept, left_out)
+
+
+def _trouble(new: Contents, before: int | None, guards: Guards) -> str:
+    total = new.read + new.unreadable
+    if total and new.unreadable > guards.unreadable_share * total:
+        return f"{new.unreadable} of {total} lines cannot be read, as this one: {new.sample!r}"
+    if not new.read and not guards.may_be_empty:
+        return "is empty"
+    if new.promised is not None and new.promised > new.read + new.unreadable:
+        return f"is cut short: says {new.promised} entries, has {new.read}"
+    if new.read > guards.most_entries:
+        return f"has {new.read} entries, more than {guards.most_entries}"
+    if wide := next(filter(is_too_wide, new.note_by_network), None):
+        return f"has an absurd entry: {wide}"
+    if before is not None and new.read < before * (1 - guards.shrink_share):
+        return f"shrank from {before} to {new.read} entries"
+    return ""

@@ -1,0 +1,75 @@
+"""`postern-sensors`: feeds, CrowdSec and Suricata as one program."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from services import program
+from services.mail.journal import Journal
+from services.mail.settings import SettingsError
+from services.sensors.sensors import Event, Sensors
+from services.sensors.settings import parse_settings
+
+_PROGRAM = "postern-sensors"
+_EPILOG = """\
+The settings file is yours to write: docs/sensors.md has every key. Signals: SIGTERM or
+Ctrl-C: end; SIGHUP: reopen the log, take up changed settings, refresh all feeds now.
+Needs no privileges but the right to connect to the controller's socket.
+
+example:  postern-sensors --settings /etc/postern/sensors.yaml --controller /run/postern/api.sock
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = program.build_parser(
+        _PROGRAM,
+        "Bring the controller what others know: feeds and CrowdSec's decisions as decisions, "
+        "Suricata's alerts as evidence.",
+        _EPILOG,
+    )
+    parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (YAML)")
+    parser.add_argument(
+        "--controller", default="/run/postern/api.sock", metavar="SOCKET", help="the controller's unix socket"
+    )
+    parser.add_argument(
+        "--state-dir",
+        type=Path,
+        default=Path("/var/lib/postern/sensors"),
+        metavar="DIR",
+        help="last good copies of feeds, positions in logs (/var/lib/postern/sensors)",
+    )
+    parser.add_argument(
+        "--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)"
+    )
+    parser.add_argument("--name", default="sensors", help="this program's name in the journal")
+    parser.add_argument("--check", action="store_true", help="only say whether the settings are good")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parsed = build_parser().parse_args(arguments)
+    if parsed.check:
+        return _check(parsed.settings)
+    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)))
+
+
+def _check(file: Path) -> int:
+    try:
+        parse_settings(file.read_text(encoding="utf-8"), str(file))
+    except (OSError, UnicodeDecodeError, SettingsError) as error:
+        return program.fail(_PROGRAM, str(error))
+    print(f"{file}: good")
+    return 0
+
+
+async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
+    sensors = Sensors(parsed.settings, parsed.controller, parsed.state_dir, journal)
+    sensors.start()
+    await program.until_stopped(journal, Event.SETTINGS_REFUSED, sensors.reload)
+    await sensors.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

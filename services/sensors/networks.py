@@ -1,0 +1,84 @@
+"""Addresses and prefixes as the outside writes them, and which of them nobody may ever decide about.
+
+Refuses to know where they came from. The controller has the same rules and the last word.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from services.mail.settings import Network
+
+_LONGEST_TEXT = 64
+_WIDEST = {4: 8, 6: 19}
+# Documentation prefixes are not among them: labs are built of those.
+_NEVER_A_SOURCE: tuple[Network, ...] = tuple(
+    map(
+        ip_network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.168.0.0/16", "224.0.0.0/4", "240.0.0.0/4"),
+            *("::/127", "::ffff:0:0/96", "fc00::/7", "fe80::/10", "ff00::/8"),
+        ),
+    )
+)
+
+
+def parse_network(text: str) -> Network | None:
+    """Return the prefix that an address or prefix names; None if it is neither."""
+    if len(text) > _LONGEST_TEXT or "%" in text:
+        return None
+    try:
+        if "/" in text:
+            network: Network = ip_network(text, strict=False)
+        else:
+            network = ip_network(ip_address(text))
+    except ValueError:
+        return None
+    return _unmapped(network)
+
+
+def _unmapped(network: Network) -> Network:
+    """An IPv4 address that was written as IPv6 is the IPv4 address."""
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96:
+        mapped = IPv6Address(network.network_address).ipv4_mapped
+        if mapped is not None:
+            return IPv4Network((int(mapped), network.prefixlen - 96))
+    return network
+
+
+def is_too_wide(network: Network) -> bool:
+    return network.prefixlen < _WIDEST[network.version]
+
+
+@lru_cache(maxsize=8)
+def _barred(tenants: tuple[Network, ...]) -> tuple[tuple[Network, ...], tuple[Network, ...]]:
+    every = (*_NEVER_A_SOURCE, *tenants)
+    return tuple(n for n in every if n.version == 4), tuple(n for n in every if n.version == 6)
+
+
+def is_barred(network: Network, tenants: tuple[Network, ...]) -> bool:
+    """Say whether a prefix touches what is never a source outside: private space, and tenants' own."""
+    barred = _barred(tenants)[network.version == 6]
+    return overlaps(network, barred)
+
+
+def overlaps(network: Network, others: Iterable[Network]) -> bool:
+    first, last = int(network.network_address), int(network.broadcast_address)
+    return any(
+        other.version == network.version
+        and int(other.network_address) <= last
+        and first <= int(other.broadcast_address)
+        for other in others
+    )
+
+
+def to_text(network: Network) -> str:
+    """Return an address without its length if it is a single one."""
+    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+
+
+def printable(text: str, most: int = 100) -> str:
+    """Return what a peer wrote as one short line of plain text."""
+    plain = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text[:most])
+    return plain.strip()

@@ -1,0 +1,97 @@
+"""What one origin wants the controller to hold, brought there and kept there.
+
+The controller may be away, or refuse; then it is tried again, and always the newest list is sent.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote
+
+from services import controller
+from services.controller import NotHeard
+from services.mail.settings import Network
+from services.sensors.networks import printable, to_text
+from services.sensors.settings import Meaning
+
+Decision = Mapping[str, object]
+Report = Callable[..., None]
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
+_REPLACE_WITHIN_S = 120.0
+
+
+class Event(StrEnum):
+    ORIGIN_REPLACED = "OriginReplaced"
+    CONTROLLER_AWAY = "ControllerAway"
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Who says so, and why."""
+
+    origin: str
+    scenario: str
+    reason: str
+
+
+def to_decision(network: Network, meaning: Meaning, because: Because, duration_s: float) -> Decision:
+    """Return a decision in the controller's words."""
+    return {
+        "value": to_text(network),
+        "action": meaning.action,
+        "duration_s": round(duration_s),
+        "origin": because.origin,
+        "scenario": because.scenario,
+        "reason": because.reason,
+        "confidence": meaning.confidence,
+        "tenant": meaning.tenant,
+        "transport": "",
+        "port": 0,
+        "simulated": meaning.simulated,
+        "sessions": meaning.sessions,
+    }
+
+
+async def replace(socket: str, origin: str, decisions: Sequence[Decision]) -> Any:
+    """Have the controller hold exactly these decisions of an origin. Raise `NotHeard`."""
+    body = await asyncio.to_thread(lambda: json.dumps({"decisions": list(decisions)}).encode())
+    path = f"/v1/origins/{quote(origin, safe='')}"
+    return await controller.request(socket, "PUT", path, body, _REPLACE_WITHIN_S)
+
+
+async def replace_patiently(
+    socket: str, origin: str, decisions: Callable[[], Sequence[Decision]], report: Report
+) -> None:
+    """Replace an origin's decisions however long the controller is away; say so once, and when it is done."""
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        try:
+            answer = await replace(socket, origin, decisions())
+        except NotHeard as error:
+            if pause_s == _FIRST_PAUSE_S:
+                report(Event.CONTROLLER_AWAY, origin=origin, why=str(error))
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        else:
+            report(Event.ORIGIN_REPLACED, origin=origin, **summary(answer))
+            return
+
+
+def summary(answer: Any) -> dict[str, object]:
+    """Return what a journal should say of the controller's answer."""
+    if not isinstance(answer, dict):
+        return {}
+    counts = {
+        name: answer[name] for name in ("added", "deleted", "kept") if isinstance(answer.get(name), int)
+    }
+    refused = answer.get("refused")
+    refused = refused if isinstance(refused, list) else []
+    number = answer.get("refused_count", len(refused))
+    return {
+        **counts,
+        "refused": number if isinstance(number, int) else len(refused),
+        "examples": [printable(str(each), 200) for each in refused[:3]],
+    }

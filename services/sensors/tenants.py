@@ -1,0 +1,52 @@
+"""Whose addresses are whose: the tenants, from the settings or from the file that the controller writes."""
+
+from enum import StrEnum
+from ipaddress import ip_address
+
+from services.mail.settings import Network, SettingsError
+from services.sensors.origin import Report
+from services.sensors.settings import Settings, Tenant, parse_tenants
+from services.watched import WatchedFile
+
+
+class Event(StrEnum):
+    TENANTS_LOADED = "TenantsLoaded"
+    TENANTS_REFUSED = "TenantsRefused"
+
+
+class Tenants:
+    """Answers which tenant an address belongs to. A file that turns bad changes nothing."""
+
+    def __init__(self, settings: Settings, report: Report) -> None:
+        self._tenants = settings.tenants
+        self._report = report
+        self._file = WatchedFile(settings.tenants_file) if settings.tenants_file else None
+        self._is_new = self._file is not None
+        self.look()
+
+    def look(self) -> None:
+        """Take the file up again if it changed."""
+        if self._file is None or not (self._is_new or self._file.has_changed()):
+            return
+        was_new, self._is_new = self._is_new, False
+        try:
+            self._tenants = parse_tenants(self._file.read())
+        except (OSError, UnicodeDecodeError, SettingsError) as error:
+            self._report(Event.TENANTS_REFUSED, file=str(self._file.path), why=str(error), first=was_new)
+        else:
+            self._report(Event.TENANTS_LOADED, tenants=len(self._tenants))
+
+    def prefixes(self) -> tuple[Network, ...]:
+        self.look()
+        return tuple(prefix for tenant in self._tenants for prefix in tenant.prefixes)
+
+    def owner(self, address: str) -> Tenant | None:
+        """Return whose address it is; None for the outside's, and for what is no address."""
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return None
+        for tenant in self._tenants:
+            if any(found in prefix for prefix in tenant.prefixes):
+                return tenant
+        return None

@@ -1,0 +1,117 @@
+"""GET, with limits on everything that a server can do to us: time, size, redirects, compression.
+
+The HTTP itself is aiohttp's. What arrives is bytes; what they mean is somebody else's.
+"""
+
+import asyncio
+import ssl
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+_MOST_REDIRECTS = 5
+_CHUNK_BYTES = 64 * 1024
+_GZIP_MAGIC = b"\x1f\x8b"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class NotFetched(Exception):
+    """Nothing usable came; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    time_s: float
+    size_bytes: int
+    redirects: int = _MOST_REDIRECTS
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    is_unchanged: bool  # 304
+    body: bytes
+    etag: str = ""
+    last_modified: str = ""
+
+
+async def get(url: str, headers: Mapping[str, str], limits: Limits) -> Answer:
+    """Return what a server says within the limits. Raise `NotFetched`."""
+    try:
+        async with asyncio.timeout(limits.time_s):
+            return await _get(url, headers, limits)
+    except TimeoutError as error:
+        raise NotFetched(f"did not end within {limits.time_s:g} s") from error
+    except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
+        raise NotFetched(str(error) or type(error).__name__) from error
+
+
+async def _get(url: str, headers: Mapping[str, str], limits: Limits) -> Answer:
+    async with aiohttp.ClientSession(
+        auto_decompress=False,  # it would decompress without a limit
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=limits.time_s),
+        headers={"Accept-Encoding": "gzip", "User-Agent": "postern-sensors"},
+        trust_env=True,  # an operator's HTTPS_PROXY
+    ) as session:
+        for _ in range(limits.redirects + 1):
+            async with session.get(url, headers=headers, allow_redirects=False) as response:
+                if response.status not in _REDIRECTS:
+                    return await _answer(response, limits)
+                url = _next_url(url, response.headers.get("Location", ""))
+    raise NotFetched(f"redirects more than {limits.redirects} times")
+
+
+def _next_url(url: str, location: str) -> str:
+    """A redirect may lead elsewhere on the web, but not to a file, nor from TLS to plain text."""
+    target = urljoin(url, location)
+    scheme = urlsplit(target).scheme
+    if not location or scheme not in ("http", "https"):
+        raise NotFetched(f"redirects to {target!r:.200}, which is no web address")
+    if urlsplit(url).scheme == "https" and scheme == "http":
+        raise NotFetched(f"redirects from https to {target!r:.200}")
+    return target
+
+
+async def _answer(response: aiohttp.ClientResponse, limits: Limits) -> Answer:
+    if response.status == 304:
+        return Answer(True, b"")
+    if response.status != 200:
+        raise NotFetched(f"the server says {response.status}")
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > limits.size_bytes:
+            raise NotFetched(f"is larger than {limits.size_bytes} bytes")
+    plain = await asyncio.to_thread(decompress, bytes(body), limits.size_bytes)
+    return Answer(
+        False, plain, response.headers.get("ETag", "")[:500], response.headers.get("Last-Modified", "")[:100]
+    )
+
+
+def decompress(body: bytes, most_bytes: int) -> bytes:
+    """Undo gzip, of the transfer and of a .gz file in it. Raise `NotFetched` if it is bad or swells."""
+    for _ in range(2):
+        if not body.startswith(_GZIP_MAGIC):
+            return body
+        body = _gunzip(body, most_bytes)
+    return body
+
+
+def _gunzip(body: bytes, most_bytes: int) -> bytes:
+    """A gzip file may have several members, one after the other (RFC 1952 2.2)."""
+    plain = bytearray()
+    try:
+        while body.startswith(_GZIP_MAGIC):
+            member = zlib.decompressobj(wbits=31)
+            plain += member.decompress(body, most_bytes + 1 - len(plain))
+            if len(plain) > most_bytes:
+                raise NotFetched(f"decompresses to more than {most_bytes} bytes")
+            if not member.eof:
+                raise NotFetched("its compressed data is cut short")
+            body = member.unused_data
+    except zlib.error as error:
+        raise NotFetched(f"its compressed data is bad: {error}") from error
+    return bytes(plain)

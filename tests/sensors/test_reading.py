@@ -1,0 +1,133 @@
+"""Settings, lists and guards: the pure parts of the sensors."""
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.mail.settings import SettingsError
+from services.sensors.feeds.guards import Accepted, Refused, judge
+from services.sensors.feeds.lists import Contents, parse_feed
+from services.sensors.main import main
+from services.sensors.settings import Format, Guards, Shape, parse_settings
+
+GUARDS = Guards(may_be_empty=False, shrink_share=0.5, unreadable_share=0.1, most_entries=1_000)
+PLAIN = Shape(Format.LIST, "1", ",", False, "cidr")
+FEED = "postern-sensors: 1\nfeeds:\n  bad:\n    source: /list\n"
+
+
+def values(body: bytes, shape: Shape = PLAIN) -> list[str]:
+    return [str(network) for network in parse_feed(body, shape).note_by_network]
+
+
+def verdict(body: bytes, before: int | None = None) -> Accepted | Refused:
+    return judge(parse_feed(body, PLAIN), before, GUARDS, (ip_network("203.0.113.0/26"),))
+
+
+def test_a_plain_list_may_have_comments_of_both_kinds() -> None:
+    body = (
+        b"\xef\xbb\xbf# list\r\n; more\r\n192.0.2.1 ; SBL1\r\n\r\n2001:db8::/48 # six\r\n::ffff:192.0.2.9\n"
+    )
+    assert values(body) == ["192.0.2.1/32", "2001:db8::/48", "192.0.2.9/32"]
+    assert parse_feed(body, PLAIN).note_by_network[ip_network("192.0.2.1")] == "SBL1"
+
+
+@pytest.mark.parametrize(("column", "has_header"), [("ip", True), ("2", True), ("2", False)])
+def test_a_csv_column_is_found_by_name_or_number(column: str, has_header: bool) -> None:
+    body = b'# note\nname,ip\n"a, b",192.0.2.1\nc,"192.0.2.2"\n"open,192.0.2.3\n'
+    shape = Shape(Format.CSV, column, ",", has_header, "cidr")
+    assert values(body, shape) == ["192.0.2.1/32", "192.0.2.2/32"]
+
+
+def test_a_list_that_is_a_web_page_is_refused() -> None:
+    found = verdict(b"<html>\n<body>Too many requests\n</html>\n192.0.2.1\n")
+    assert isinstance(found, Refused) and "lines cannot be read" in found.why
+
+
+@pytest.mark.parametrize("entry", [b"0.0.0.0/0", b"::/0", b"8.0.0.0/7", b"2000::/18"])
+def test_an_absurd_entry_discredits_its_list(entry: bytes) -> None:
+    found = verdict(b"192.0.2.1\n" + entry)
+    assert isinstance(found, Refused) and found.why.startswith("has an absurd entry")
+
+
+def test_private_and_tenants_own_addresses_are_left_out() -> None:
+    found = verdict(b"192.0.2.1\n10.0.0.1\n203.0.113.9\n203.0.0.0/16\nfe80::1\n127.0.0.1\n224.0.0.1\n")
+    assert isinstance(found, Accepted)
+    assert list(map(str, found.note_by_network)) == ["192.0.2.1/32"]
+    assert len(found.left_out) == 6
+
+
+def test_a_drop_list_that_is_cut_short_is_refused() -> None:
+    shape = Shape(Format.JSON_LINES, "1", ",", False, "cidr")
+    body = b'{"cidr":"192.0.2.1/32"}\n{"type":"metadata","records":3}\n'
+    found = judge(parse_feed(body, shape), None, GUARDS, ())
+    assert found == Refused("is cut short: says 3 entries, has 1")
+
+
+def test_a_list_that_is_too_long_is_refused() -> None:
+    found = verdict(b"".join(b"198.18.%d.%d\n" % (n // 256, n % 256) for n in range(1_001)))
+    assert found == Refused("has 1001 entries, more than 1000")
+
+
+def test_a_list_may_shrink_by_half_and_no_further() -> None:
+    body = b"192.0.2.1\n192.0.2.2\n"
+    assert isinstance(verdict(body, 4), Accepted)
+    assert isinstance(verdict(body, 5), Refused)
+
+
+@given(
+    st.binary(max_size=300), st.sampled_from(Format), st.booleans(), st.sampled_from(["1", "ip", "0", "²"])
+)
+def test_any_bytes_are_a_list_or_are_counted(body: bytes, kind: Format, header: bool, column: str) -> None:
+    contents = parse_feed(body, Shape(kind, column, ",", header, "cidr"))
+    assert isinstance(contents, Contents)
+    assert contents.sample.isprintable()
+
+
+def error_of(text: str) -> str:
+    with pytest.raises(SettingsError) as error:
+        parse_settings(text, "s.yaml")
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "s.yaml:1: settings: the file is empty"),
+        ("feeds: {}\n", "s.yaml:1: settings: postern-sensors is missing"),
+        ("postern-sensors: 2\n", "s.yaml:1: postern-sensors: '2' is unknown"),
+        ("postern-sensors: 1\nfeedz: {}\n", "s.yaml:2: feedz: the key is unknown"),
+        ("postern-sensors: 1\nfeeds: [\n", "s.yaml:3: settings: "),
+        ("postern-sensors: 1\nfeeds: &a {}\n", "s.yaml:2: settings: anchors and aliases are not taken"),
+        ("postern-sensors: !!int 1\n", "s.yaml:1: settings: tags are not taken"),
+        ("postern-sensors: 1\nfeeds: {A B: {source: /x}}\n", "s.yaml:2: feeds.A B: not a name"),
+        (FEED + "    action: kill\n", "s.yaml:5: feeds.bad.action: 'kill' is unknown"),
+        (FEED + "    refresh: soon\n", "s.yaml:5: feeds.bad.refresh: 'soon' is no time"),
+        (FEED + "    refresh: 1h\n    duration: 1h\n", "duration ends before the next refresh"),
+        (FEED + "    shrink_limit: 2\n", "s.yaml:5: feeds.bad.shrink_limit: '2' is no share"),
+        (FEED + "    source: /other\n", "s.yaml:5: feeds.bad.source: given a second time"),
+        (FEED.replace("/list", "file:///etc/passwd"), "is no source"),
+        (FEED.replace("/list", "list.txt"), "is no source"),
+        ("postern-sensors: 1\ncrowdsec: {}\n", "s.yaml:2: crowdsec: key_file is missing"),
+        ("postern-sensors: 1\nsuricata: {a: {file: /eve}}\n", "cannot be told without tenants"),
+        ("postern-sensors: 1\ntenants: {}\nsuricata: {a: {}}\n", "one input is wanted"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_remedy(text: str, said: str) -> None:
+    assert said in error_of(text)
+    assert "; remedy: " in error_of(text)
+
+
+@given(st.text(alphabet="postern-:1 feds\n{}[]&*!#\"'", max_size=80))
+def test_any_text_is_settings_or_a_mistake(text: str) -> None:
+    try:
+        parse_settings(text, "s.yaml")
+    except SettingsError:
+        return
+
+
+def test_the_example_is_good(capsys: pytest.CaptureFixture[str]) -> None:
+    example = Path(__file__).parents[2] / "deploy" / "sensors" / "sensors.yaml"
+    assert main(["--settings", str(example), "--check"]) == 0
