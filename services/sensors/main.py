@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     if parsed.check:
         return _check(parsed.settings)
-    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)))
+    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)), Journal)
 
 
 def _check(file: Path) -> int:
