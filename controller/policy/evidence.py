@@ -13,9 +13,9 @@ EVIDENCE: dict[str, tuple[int, str]] = {
     "decoy-login": (50, "somebody tried to log in at a decoy"),
     "decoy-command": (30, "somebody gave commands to a decoy"),
     "decoy-upload": (60, "somebody left a file at a decoy"),
-    "mail-malware": (40, "a message with malware was refused"),
-    "mail-protocol-abuse": (15, "an SMTP session broke the protocol as no honest client does"),
-    "mail-dictionary": (20, "many recipients were tried that do not exist"),
+    "mail-malware": (3, "a message with malware was refused: honest servers pass some on, too"),
+    "mail-protocol-abuse": (10, "an SMTP session broke the protocol as no honest client does"),
+    "mail-dictionary": (10, "many recipients were tried that do not exist"),
     "auth-failure": (10, "a log-in failed at a tenant's own server (fail2ban)"),
     "ids-alert": (20, "an intrusion detection system raised an alert (Suricata)"),
 }

@@ -13,7 +13,7 @@ _KINDS = (PoolKind.MAIL_PROXY, PoolKind.SCANNER)
 
 def build_parts(scene: Scene) -> list[Part]:
     return [
-        _GATEWAY.part(scene.places, pool, member)
+        _GATEWAY.part(scene.places, pool, member, "--controller", str(scene.places.api))
         for pool in scene.policy.pools
         if pool.kind in _KINDS and _takes_mail(scene, pool)
         for member in pool.members

@@ -15,7 +15,7 @@ def fact(kind: str, source: str = "198.51.100.66", **more: object) -> Evidence:
 
 def test_a_score_halves_in_its_half_life() -> None:
     scores = Scores(Suspicion(half_life_s=600))
-    scores.on_evidence(0.0, [fact("mail-dictionary")])
+    scores.on_evidence(0.0, [fact("ids-alert")])
     assert scores.score_at(600.0, SOURCE) == (10.0, 0.0)
 
 
@@ -68,8 +68,8 @@ def test_a_repeat_offender_is_decided_about_for_longer_each_time_up_to_a_limit()
 
 def test_addresses_of_one_ipv6_site_are_one_source() -> None:
     scores = Scores()
-    scores.on_evidence(0.0, [fact("mail-dictionary", "2001:db8:bad::1")])
-    (found,) = scores.on_evidence(0.0, [fact("mail-dictionary", "2001:db8:bad::2")])
+    scores.on_evidence(0.0, [fact("ids-alert", "2001:db8:bad::1")])
+    (found,) = scores.on_evidence(0.0, [fact("ids-alert", "2001:db8:bad::2")])
     assert found.wish.scope.source == ip_network("2001:db8:bad::/64")
 
 
