@@ -74,6 +74,7 @@ def _explain_source(known: dict[str, Any]) -> int:
         where = f" at {fact['destination']}" if fact["destination"] else ""
         where += f" port {fact['port']}" if fact["port"] else ""
         proof = "" if fact["proven"] else ", unproven"
+        proof += ", weighs nothing (a decision led there)" if fact["expected"] else ""
         detail = f": {fact['detail']}" if fact["detail"] else ""
         count = f" x {fact['count']}" if fact["count"] > 1 else ""
         print(f"    {when(fact['at'])} {fact['kind']}{count}{where}{proof}{detail}")

@@ -108,6 +108,7 @@ def _show(fact: Evidence, at: float) -> Json:
         "at": at,
         "kind": fact.kind,
         "proven": fact.is_proven,
+        "expected": fact.is_expected,
         "tenant": fact.tenant,
         "destination": fact.destination,
         "port": fact.port,

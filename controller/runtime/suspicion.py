@@ -4,7 +4,7 @@ A disk that refuses is told of and stops nothing: what is decided holds until th
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 
 from controller.compiler.decisions import Ask, Enforcement
@@ -23,6 +23,7 @@ from controller.suspicion.scores import ORIGIN, Evidence, Scores
 from controller.sync.overlay import Patch
 from controller.sync.state import WireKey
 from controller.telemetry.journal import Event, Journal
+from controller.topology.ports import published_doors
 
 _MOST_TOLD = 20  # decisions that have a line of their own in the journal; of more, the count is told
 
@@ -48,6 +49,7 @@ class Suspicion:
         self.evicted = 0
         self.refused = 0
         self._scans = Scans()
+        self._published: frozenset[tuple[str, int]] = frozenset()
         self._guard: Guard | None = None
         self._enforcement: Enforcement | None = None
         self._enforced: dict[Scope | Network, Enforced] = {}
@@ -70,6 +72,7 @@ class Suspicion:
         self.ledger.caps = Caps(levels.cap, levels.cap_of_origin, levels.cap_of_tenant)
         self.scores.policy = levels
         self._guard = Guard(policy)
+        self._published = frozenset(published_doors(policy))
         before, self._enforcement = self._enforcement, Enforcement(policy)
         self._take_up(now, self.ledger.withdraw(self._guard), "withdrawn: the policy forbids them now")
         if before is None or before.footprint != self._enforcement.footprint:
@@ -86,7 +89,11 @@ class Suspicion:
         """Take facts about sources; decide what the policy wants done about them."""
         assert self._guard is not None
         wishes = []
-        evidence = [fact for fact in evidence if not self._guard.owner(ip_network(fact.source))]
+        evidence = [
+            replace(fact, is_expected=self._is_expected(fact))
+            for fact in evidence
+            if not self._guard.owner(ip_network(fact.source))
+        ]
         for found in self.scores.on_evidence(now, evidence):
             covering = self.allowed.covering(found.source)
             self._journal.write(
@@ -100,6 +107,14 @@ class Suspicion:
                 wishes.append(found.wish)
         if wishes:
             self.add(now, utc, wishes)
+
+    def _is_expected(self, fact: Evidence) -> bool:
+        """At a published door only a decision leads to a decoy: to be there is no guilt.
+
+        Otherwise a wrong decision would make the evidence that proves it right.
+        """
+        door = (fact.destination, fact.port)
+        return fact.kind.startswith("decoy-") and door in self._published
 
     def on_samples(self, now: float, utc: float, samples: Sequence[Evidence]) -> None:
         """Take sampled first packets for what nobody publishes."""

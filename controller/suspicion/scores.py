@@ -35,6 +35,7 @@ class Evidence:
     detail: str = ""
     trace: str = ""
     count: int = 1
+    is_expected: bool = False  # anybody in the source's place would have done it: noted, but weighs nothing
 
     @property
     def is_proven(self) -> bool:
@@ -118,6 +119,8 @@ class Scores:
         record.lines = [*record.lines[-(_MOST_LINES - 1) :], (now, fact)]
 
     def _weight(self, record: Record, fact: Evidence) -> int:
+        if fact.is_expected:
+            return 0
         usual, _ = EVIDENCE[fact.kind]
         weight = self.policy.weights.get(fact.kind, usual)
         if fact.kind not in ONCE_A_DOOR:

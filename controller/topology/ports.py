@@ -1,9 +1,11 @@
-"""Every switch port that the policy says something about. Pure."""
+"""Ports of switches that the policy says something about, and ports of servers that it publishes. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controller.policy.model import Policy, PortRef
+
+SMTP_PORT = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,15 @@ def ports_of(policy: Policy) -> Iterator[PortUse]:
     for link in policy.links:
         yield PortUse(link.a, f"trunk to {link.b.switch}")
         yield PortUse(link.b, f"trunk to {link.a.switch}")
+
+
+def published_doors(policy: Policy) -> Iterator[tuple[str, int]]:
+    """Yield address and port of every service that some tenant publishes, mail included."""
+    for tenant in policy.tenants:
+        for server in tenant.mail.servers if tenant.mail else ():
+            yield str(server), SMTP_PORT
+        for service in tenant.services:
+            yield from ((str(server), port) for server in service.servers for port in service.ports)
 
 
 def mac_number(mac: str) -> int:
