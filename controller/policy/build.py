@@ -72,6 +72,7 @@ def _suspicion(fields: Fields | None) -> Suspicion:
         repeat=values.get("repeat", usual.repeat),
         longest_s=values.get("longest", usual.longest_s),
         is_simulated=values.get("simulate", False),
+        crowd=values.get("crowd", usual.crowd),
         limit_per_s=values.get("limit_per_second", usual.limit_per_s),
         cap=caps.get("whole", usual.cap),
         cap_of_origin=caps.get("origin", usual.cap_of_origin),

@@ -306,6 +306,11 @@ SUSPICION = Record(
             default="2",
         ),
         "longest": Key(duration("1m", "400d"), "but never longer than this", default="30d"),
+        "crowd": Key(
+            whole_number("0..256", 0, 256),
+            "so many sources of one /24 (IPv6: /48) at once make all of it suspicious; 0: never",
+            default="5",
+        ),
         "simulate": Key(kinds.FLAG, "only say what would be decided", default="false"),
         "limit_per_second": Key(
             whole_number("1..100000", 1, 100_000),

@@ -302,6 +302,7 @@ class Suspicion:
     repeat: int = 2  # each time again, a decision lasts so many times longer
     longest_s: float = 30 * 86_400.0
     is_simulated: bool = False
+    crowd: int = 5  # so many suspicious neighbours make their network suspicious; 0: never
     limit_per_s: int = 10  # new connections of a source under a decision `limit`
     cap: int = 150_000
     cap_of_origin: int = 120_000

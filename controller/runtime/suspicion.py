@@ -3,7 +3,7 @@
 A disk that refuses is told of and stops nothing: what is decided holds until the next start.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 
@@ -15,6 +15,7 @@ from controller.runtime.encoding import Encoder
 from controller.runtime.switches import Switches
 from controller.store import Store, StoreError
 from controller.suspicion.allow import Allowance, AllowList
+from controller.suspicion.crowds import Crowds
 from controller.suspicion.decision import Scope, Wish
 from controller.suspicion.guard import Guard
 from controller.suspicion.ledger import Caps, Ledger, Outcome
@@ -49,6 +50,7 @@ class Suspicion:
         self.evicted = 0
         self.refused = 0
         self._scans = Scans()
+        self._crowds = Crowds()
         self._published: frozenset[tuple[str, int]] = frozenset()
         self._guard: Guard | None = None
         self._enforcement: Enforcement | None = None
@@ -104,9 +106,18 @@ class Suspicion:
                 allowed=covering.number if covering else None,
             )
             if covering is None:
-                wishes.append(found.wish)
+                wishes += [found.wish, *self._crowd(now, found.wish)]
         if wishes:
             self.add(now, utc, wishes)
+
+    def _crowd(self, now: float, wish: Wish) -> Iterator[Wish]:
+        """Decide about a whole network, too, once enough of it is suspicious."""
+        source, enough = wish.scope.source, self.scores.policy.crowd
+        network = self._crowds.on_decided(now, source, now + wish.duration_s, enough)
+        if network:
+            reason = f"{enough} of its sources are suspicious at once, the last: {source}"
+            scope = replace(wish.scope, source=network)
+            yield replace(wish, scope=scope, scenario="crowd", reason=reason, sessions=OpenSessions.KEEP)
 
     def _is_expected(self, fact: Evidence) -> bool:
         """At a published door only a decision leads to a decoy: to be there is no guilt.

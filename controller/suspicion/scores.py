@@ -39,7 +39,8 @@ class Evidence:
 
     @property
     def is_proven(self) -> bool:
-        return self.kind not in UNPROVEN
+        """Only a TCP handshake proves an address: a datagram may come from anybody (BCP 38)."""
+        return self.kind not in UNPROVEN and self.protocol in (None, Protocol.TCP)
 
 
 @dataclass(slots=True)

@@ -181,3 +181,16 @@ def test_whoever_a_decision_leads_to_a_decoy_makes_no_evidence_by_being_there(ap
     elsewhere = {**there, "port": 22, "kind": "decoy-login"}
     api.http.simulate_post("/v1/evidence", json={"evidence": [elsewhere]})
     assert api.http.simulate_get("/v1/sources/198.51.100.66").json["score"] > 0
+
+
+def test_five_suspicious_neighbours_bring_their_network_and_tenants_are_never_covered(
+    api: Northbound,
+) -> None:
+    def log_in(network: str) -> list[str]:
+        facts = [{"kind": "decoy-login", "source": f"{network}.{last}"} for last in range(130, 135)]
+        api.http.simulate_post("/v1/evidence", json={"evidence": facts})
+        listed = api.http.simulate_get("/v1/decisions?origin=postern").json["decisions"]
+        return [each["value"] for each in listed if each["scenario"] == "crowd"]
+
+    assert log_in("198.51.100") == ["198.51.100.0/24"]
+    assert log_in("203.0.113") == ["198.51.100.0/24"]  # half of that /24 is acme's and globex's

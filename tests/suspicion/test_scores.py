@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address, ip_network
 
-from controller.policy.model import Action, Level, OpenSessions, Suspicion
+from controller.policy.model import Action, Level, OpenSessions, Protocol, Suspicion
 from controller.suspicion.scores import MOST_SOURCES, Evidence, Scores
 
 ATTACKER = ip_address("198.51.100.66")
@@ -101,3 +101,9 @@ def test_three_doors_within_some_minutes_are_as_bad_as_at_once() -> None:
     scores = Scores()
     found = [scores.on_evidence(60.0 * n, [fact("decoy-connection", port=20 + n)]) for n in range(3)]
     assert [len(each) for each in found] == [0, 0, 1]
+
+
+def test_an_alert_about_a_datagram_proves_nobodys_address() -> None:
+    scores = Scores()
+    assert not scores.on_evidence(0.0, [fact("ids-alert", count=100, protocol=Protocol.UDP)])
+    assert scores.on_evidence(0.0, [fact("ids-alert", count=2, protocol=Protocol.TCP)])
