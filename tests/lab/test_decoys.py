@@ -20,7 +20,7 @@ from lab.mailing import send as send_mail
 from lab.messages import Content, build
 from lab.services import decoys
 from lab.services.controllers import api_address
-from tests.lab.conftest import POLICIES
+from tests.lab.conftest import POLICIES, UNSUSPICIOUS
 
 pytestmark = pytest.mark.lab
 
@@ -36,11 +36,17 @@ def api(lab: Lab) -> Iterator[ApiClient]:
     """The controller, which decides in earnest: the other tests' labs only simulate."""
     api = ApiClient(api_address(lab.places))
     text = (POLICIES / "demo.yaml").read_text()
-    _apply(api, text.replace("suspicion: {simulate: true}", ""))
+    _apply(api, text.removesuffix(UNSUSPICIOUS))
+    _pardon(api)
     yield api
+    _pardon(api)
+    _apply(api, text)
+
+
+def _pardon(api: ApiClient) -> None:
+    """Forget what this test, or one before it that simulated, has brought upon the lab's hosts."""
     for origin in ("api", "postern"):
         api.delete(f"/v1/decisions?origin={origin}")
-    _apply(api, text)
 
 
 def _apply(api: ApiClient, text: str) -> None:

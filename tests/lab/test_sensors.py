@@ -28,6 +28,7 @@ def api(lab: Lab) -> Iterator[ApiClient]:
     """The controller, which decides in earnest: the other tests' labs only simulate."""
     api, text = ApiClient(api_address(lab.places)), POLICY.read_text()
     apply(api, text.removesuffix(UNSUSPICIOUS))
+    api.delete("/v1/decisions?origin=postern")  # tests before this one have simulated some
     yield api
     for origin in ("crowdsec", "feed:bad", "postern"):
         api.delete(f"/v1/decisions?origin={origin}")
