@@ -124,10 +124,9 @@ def test_an_intruder_is_let_in_and_every_command_is_written_down_and_can_be_repl
 ) -> None:
     seen = shell(lab, _DARK[4], "id; echo left-a-trace", tmp_path)
     assert "uid=0(root)" in seen
-    login = logged(lab, "cowrie", event="login", destination=_DARK[4])
-    assert (login["tenant"], login["source"]) == ("acme", _INTRUDER[4])
-    command = logged(lab, "cowrie", event="command", session=login["session"])
-    assert "left-a-trace" in json.dumps(command)
+    command = logged(lab, "cowrie", event="command", text="id; echo left-a-trace")
+    login = logged(lab, "cowrie", event="login", session=command["session"])
+    assert (login["tenant"], login["source"], login["destination"]) == ("acme", _INTRUDER[4], _DARK[4])
     spool = str(decoys.spool(lab.places, "decoy1", "cowrie"))
     played = subprocess.run(
         [sys.executable, "-m", "services.decoy.replay", spool, login["session"]],
