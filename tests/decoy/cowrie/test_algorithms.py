@@ -127,3 +127,26 @@ def test_both_sides_of_an_ml_kem_exchange_have_the_same_secret() -> None:
     """The client of Debian 12 does not know it yet."""
     here = Path(process.__file__).parent
     subprocess.run([find_installed().python, "-I", "-c", _HYBRID_CLIENT, here], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_public_number_that_leaves_no_secret_ends_the_connection_without_a_word(
+    decoy: Decoy, number: int
+) -> None:
+    offer = [b"diffie-hellman-group14-sha256", b"ssh-ed25519", *[b"aes128-ctr"] * 2, *[b"hmac-sha2-256"] * 2]
+    lists = [*offer, *[b"none"] * 2, b"", b""]
+    with decoy.connect() as connection:
+        read_offer(connection)
+        key_exchange = b"\x14" + bytes(16) + b"".join(_text(names) for names in lists) + bytes(5)
+        connection.sendall(_packet(key_exchange) + _packet(b"\x1e" + _text(bytes([number]) if number else b"")))
+        assert connection.recv(1_000) == b""
+    assert "attack" in decoy.ssh(_LONG).stdout
+
+
+def _text(content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + content
+
+
+def _packet(payload: bytes) -> bytes:
+    pad = 16 - (len(payload) + 5) % 8
+    return struct.pack(">IB", len(payload) + pad + 1, pad) + payload + bytes(pad)

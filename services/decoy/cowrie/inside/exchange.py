@@ -1,5 +1,6 @@
 """Key exchanges that OpenSSH offers and Twisted lacks: bigger groups, and hybrids with a second secret."""
 
+import secrets
 from collections.abc import Callable
 from hashlib import sha256, sha512
 from typing import Any
@@ -14,6 +15,8 @@ from .primes import prime
 from .sntrup import PUBLIC_BYTES, encapsulate
 
 _MLKEM_PUBLIC_BYTES = 1184
+# Twice of what the strongest cipher and hash need (RFC 4419, 6.2).
+_PRIVATE_BITS = 1024
 Encapsulate = Callable[[bytes], tuple[bytes, bytes]]
 
 
@@ -66,6 +69,29 @@ def known_exchanges() -> frozenset[bytes]:
 def fallback_primes() -> dict[int, list[tuple[int, int]]]:
     """Return what sshd falls back on without a file of groups, by size: generator and prime."""
     return {bits: [(2, prime(bits))] for bits in (2048, 4096, 8192)}
+
+
+class GivesSecretAway(ValueError):
+    """A public number of the other side that leaves no secret (RFC 4253, 8)."""
+
+
+class Ephemeral:
+    """Our half of a Diffie-Hellman exchange in a group of this decoy's own.
+
+    Twisted's has OpenSSL prove again that the prime is one: 18 s of silence for
+    8192 bits of a group that nobody wrote down in an RFC, and a client chooses it.
+    """
+
+    def __init__(self, generator: int, prime: int) -> None:
+        self._prime = prime
+        self._private = secrets.randbits(_PRIVATE_BITS) | 1 << (_PRIVATE_BITS - 1)
+        self.public = pow(generator, self._private, prime)
+
+    def agree(self, theirs: int) -> int:
+        """Return the common secret. Raise `GivesSecretAway`."""
+        if not 1 < theirs < self._prime - 1:
+            raise GivesSecretAway
+        return pow(theirs, self._private, self._prime)
 
 
 def is_hybrid(name: bytes) -> bool:

@@ -10,7 +10,7 @@ from cowrie.ssh import factory as cowrie_factory
 from cowrie.ssh import transport as cowrie_transport
 from cowrie.ssh import userauth as cowrie_userauth
 from twisted.conch.ssh import _kex, transport
-from twisted.conch.ssh.common import NS, getNS
+from twisted.conch.ssh.common import MP, NS, getNS
 from twisted.python import randbytes
 
 from . import exchange, greeting
@@ -169,7 +169,10 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
         ):
             self.sendUnimplemented()
         else:
-            super().dispatchMessage(number, payload)
+            try:
+                super().dispatchMessage(number, payload)
+            except exchange.GivesSecretAway:
+                self.transport.loseConnection()
 
     @property
     def _waits_for_kex(self) -> bool:
@@ -217,6 +220,13 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
         if self._is_strict:  # both sides count anew, so that nothing was slipped in before
             self.outgoingPacketSequence = self.incomingPacketSequence = 0
         super()._newKeys()
+
+    def _startEphemeralDH(self) -> None:  # noqa: N802
+        self.dhSecretKey = exchange.Ephemeral(self.g, self.p)
+        self.dhSecretKeyPublicMP = MP(self.dhSecretKey.public)
+
+    def _finishEphemeralDH(self, remoteDHpublicKey: int) -> bytes:  # noqa: N802, N803
+        return MP(self.dhSecretKey.agree(remoteDHpublicKey))
 
     def _ssh_KEX_ECDH_INIT(self, packet: bytes) -> None:  # noqa: N802
         if not exchange.is_hybrid(self.kexAlg):
