@@ -18,6 +18,7 @@ from lab.services import gateways, mailservers, scanners
 _PATIENCE_S = 5.0
 _STEP_S = 0.05
 _QUEUED = re.compile(r": ([0-9A-F]{6,}|[0-9A-Za-z]{10,}): client=\S*\[([^]]+)\]")
+_OF_AGENT = "instream(127.0.0.2@"  # the health agent's, see docs/pools.md
 _FINAL = ("MessageDelivered", "MessageRejected", "MessageDeferred", "DeliveryInDoubt")
 
 Event = dict[str, Any]
@@ -87,7 +88,7 @@ class Reader:
             (name, line)
             for name, log in self._scanner_logs.items()
             for line in _lines(log, since)
-            if "instream" in line
+            if "instream" in line and _OF_AGENT not in line
         )
         lines = tuple(_lines(self._server_logs[server], since))
         queued = next(filter(None, map(_QUEUED.search, lines)), None)

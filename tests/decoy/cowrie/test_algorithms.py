@@ -138,7 +138,9 @@ def test_a_public_number_that_leaves_no_secret_ends_the_connection_without_a_wor
     with decoy.connect() as connection:
         read_offer(connection)
         key_exchange = b"\x14" + bytes(16) + b"".join(_text(names) for names in lists) + bytes(5)
-        connection.sendall(_packet(key_exchange) + _packet(b"\x1e" + _text(bytes([number]) if number else b"")))
+        connection.sendall(
+            _packet(key_exchange) + _packet(b"\x1e" + _text(bytes([number]) if number else b""))
+        )
         assert connection.recv(1_000) == b""
     assert "attack" in decoy.ssh(_LONG).stdout
 
