@@ -195,6 +195,12 @@ class EdgeTopo(Topo):
         self.addHost(neighbour.name, cls=GatewayHost, role="decoy", steps=steps)
         self._attach(switch, port, neighbour)
 
+    def add_server(self, switch, port, neighbour, vips):
+        """Attach a host at `switch:port` that answers at its own addresses and those of its pool."""
+        steps = [*_member(neighbour), *_addresses(_alone(vips), "lo")]
+        self.addHost(neighbour.name, cls=EdgeHost, role="server", steps=steps)
+        self._attach(switch, port, neighbour)
+
     def _attach(self, switch, port, neighbour):
         near = _port_mac(switch, port)
         self.addLink(switch, neighbour.name, port1=port, port2=0, addr1=near, addr2=neighbour.mac)

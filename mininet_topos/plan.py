@@ -4,6 +4,7 @@
     tenant T, gateway G   100.64.T.(4G-2)/30    2001:db8:64:T::(4G-2)/126 02:aa:00:00:0G-1:0T
     tenant T, inside      203.0.113.(64(T-1))/26 and 2001:db8:(9+T)::/48 up to T = 3,
                           then 198.18.T.0/24 and 2001:db8:(0x100+T)::/48
+    tenant T, private     10.0.0.5, the same in every intranet
     pool members          192.0.2.LAST, 2001:db8:e::LAST
     outside               198.51.100.0/24, 2001:db8:bb::/48
 
@@ -16,6 +17,8 @@ from mininet_topos.parts import Inside, Neighbour, Site
 
 POOL_EDGE = ("192.0.2.1", "2001:db8:e::1")
 SCANNER_VIPS = ("192.0.2.100", "2001:db8:e::100")
+ANTIVIRUS_VIPS = ("192.0.2.120", "2001:db8:e::120")
+PRIVATE = "10.0.0.5"  # a host of every intranet
 NAMES = (
     "acme", "globex", "initech", "weyland", "hooli", "soylent", "tyrell", "zorg", "wonka", "stark",
     "wayne", "sirius", "dharma", "vault", "dunder", "pied", "oscorp", "massive", "gekko", "duff",
@@ -62,7 +65,10 @@ def gateway(tenant, number=1, name=""):
 
 
 def intranet(tenant, ways=(0, 0)):
-    """Return a tenant's inside: a mail server and a client; `ways` are the gateways that each uses."""
+    """Return a tenant's inside: a mail server and two clients, one of them with a private address only.
+
+    `ways` are the gateways that server and clients use.
+    """
     name = NAMES[tenant - 1]
     network, host4 = _inside4(tenant)
     network6 = f"2001:db8:{9 + tenant if tenant <= 3 else 0x100 + tenant:x}::"
@@ -73,6 +79,7 @@ def intranet(tenant, ways=(0, 0)):
         (
             Inside(f"{name}-mx", "mail-server", mx, f"{name}.example", ways[0]),
             Inside(f"{name}-pc", "client", pc, way_out=ways[1]),
+            Inside(f"{name}-lap", "client", (PRIVATE,), way_out=ways[1]),
         ),
     )
 
@@ -96,6 +103,10 @@ def responder(number):
 
 def decoy(number):
     return member(f"decoy{number}", f"02:ee:00:00:00:{number:02x}", 40 + number)
+
+
+def antivirus(number):
+    return member(f"av{number}", f"02:ab:00:00:00:{number:02x}", 50 + number)
 
 
 def tenant_networks(*tenants):

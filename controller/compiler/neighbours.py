@@ -13,6 +13,7 @@ ROLE_BY_KIND = {
     PoolKind.SCANNER: Role.GATEWAY,
     PoolKind.RESPONDER: Role.RESPONDER,
     PoolKind.DECOY: Role.DECOY,
+    PoolKind.ANTIVIRUS: Role.ANTIVIRUS,
 }
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from controller.compiler.errors import CompileError
 from controller.compiler.groups import group_names
 from controller.ids import group_id, party_id
-from controller.pipeline.fields import Zone, zone_number
+from controller.pipeline.fields import Zone
+from controller.pipeline.zones import zone_number
 from controller.policy.model import Policy
 
 

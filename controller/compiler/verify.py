@@ -3,7 +3,7 @@
 Invariants: goto only forward, groups exist and are used, only declared fields,
 no flow hidden by another, no two flows that contradict, cookies unique to one
 rule, nothing leads to a port 25 but from a gateway, or straight where a tenant asked
-for it and nobody else takes his mail; a responder or a decoy begins nothing.
+for it and nobody else takes his mail; who only answers begins nothing.
 A failure is our own mistake, hence `AssertionError`.
 """
 
@@ -17,7 +17,7 @@ from controller.compiler.overlaps import find_ambiguous, find_shadowed
 from controller.compiler.ways import first_stop
 from controller.pipeline import fields as f
 from controller.pipeline.declared import FIELDS
-from controller.pipeline.fields import Field, IpProto, Role, Zone, leg_of
+from controller.pipeline.fields import Field, IpProto, Role, Zone
 from controller.pipeline.flows import (
     CONTROLLER_NUMBER,
     Clone,
@@ -30,10 +30,16 @@ from controller.pipeline.flows import (
     ToGroup,
 )
 from controller.pipeline.tables import Table
+from controller.pipeline.zones import leg_of
 from controller.policy.model import Address, OnEmpty, Policy
 
 _SMTP = 25
-_ONLY_ANSWER = {Role.RESPONDER, Role.DECOY}
+# Who only answers, and on which legs.
+_ONLY_ANSWER = {
+    Role.RESPONDER: {Zone.OUTSIDE},
+    Role.DECOY: {Zone.OUTSIDE},
+    Role.ANTIVIRUS: {Zone.UPDATE, Zone.CLIENT},
+}
 _DESTINATIONS: Mapping[Field, Callable[[int], Address]] = {f.IPV4_DST: IPv4Address, f.IPV6_DST: IPv6Address}
 
 
@@ -133,10 +139,13 @@ def _is_allowed(flow: Flow, exact: Mapping[Field, int], allowed: frozenset[Bypas
 
 
 def _check_silence(flow: Flow) -> None:
-    """Packets of who only answers are looked up on the outer leg alone, and go where nothing begins."""
+    """Packets of who only answers are looked up on his own legs alone, and go where nothing begins."""
     roles = {c.value for c in flow.match if c.field is f.ROLE}
     if flow.table is Table.RESUME and flow.goto in (Table.SUSPICION, Table.SERVICE):
-        assert roles and not roles & _ONLY_ANSWER, f"{flow} lets a responder or decoy begin a connection"
-    if flow.table is Table.TRACK and (not roles or roles & _ONLY_ANSWER):
+        assert roles and not roles & _ONLY_ANSWER.keys(), f"{flow} lets who only answers begin a connection"
+    if flow.table is Table.TRACK:
         legs = {leg_of(each.zone) for each in flow.actions if isinstance(each, LookUpConnection)}
-        assert legs <= {Zone.OUTSIDE}, f"{flow} lets a responder or decoy onto another leg"
+        for role in roles or _ONLY_ANSWER.keys():
+            assert legs <= _ONLY_ANSWER.get(Role(role), legs), (
+                f"{flow} lets who only answers onto another leg"
+            )

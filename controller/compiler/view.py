@@ -3,17 +3,19 @@
 Owns look-ups that several stages need. Decides nothing about flows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, ip_network
 
 from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.compiler.neighbours import ROLE_BY_KIND, Neighbour, neighbours_of
+from controller.compiler.updates import Scanner, Translated, asking_scanners, translated
 from controller.compiler.ways import ToPool, ToResponder, Way, first_stop, way_of
 from controller.ids import tenant_meters
 from controller.pipeline import fields as f
-from controller.pipeline.fields import EthType, Field, IpProto, Zone, zone_number
+from controller.pipeline.fields import EthType, Field, IpProto, Zone
+from controller.pipeline.zones import client_zones, zone_number
 from controller.policy.model import (
     Address,
     Attachment,
@@ -60,6 +62,11 @@ class PolicyView:
         return {switch.name: mac_number(switch.mac) for switch in self.policy.switches}
 
     @cached_property
+    def client_zones(self) -> Mapping[str, int]:
+        """Return the conntrack zone of each tenant's clients of anti-virus servers."""
+        return client_zones(tenant.name for tenant in self.policy.tenants if tenant.antivirus)
+
+    @cached_property
     def tenant_meters(self) -> dict[str, int]:
         """Return the meter of each tenant that has a limit of new connections."""
         return tenant_meters(each.name for each in self.policy.tenants if each.limit_per_s)
@@ -74,6 +81,9 @@ class PolicyView:
             for member in pool.members:
                 for address in member.addresses:
                     own.setdefault(address, f"pools.{pool.name}.members.{member.name}")
+        for tenant in self.policy.tenants:
+            for address in tenant.antivirus.addresses if tenant.antivirus else ():
+                own.setdefault(address, f"tenants.{tenant.name}.antivirus.as.{address}")
         routers = [(f"uplinks.{uplink.name}", uplink) for uplink in self.policy.uplinks]
         for tenant in self.policy.tenants:
             routers += [(f"tenants.{tenant.name}.gateways.{each.name}", each) for each in tenant.gateways]
@@ -127,6 +137,16 @@ class SwitchView:
     def mail_tenants(self) -> tuple[tuple[Tenant, Mail], ...]:
         """The tenants at home here that get mail."""
         return tuple((tenant, tenant.mail) for tenant in self.tenants if tenant.mail)
+
+    @cached_property
+    def translated(self) -> tuple[Translated, ...]:
+        """Who asks anti-virus servers under another address, of the tenants at home here."""
+        return tuple(each for tenant in self.tenants for each in translated(self.policy, tenant))
+
+    @cached_property
+    def asking_scanners(self) -> tuple[Scanner, ...]:
+        """Scanners here that may ask anti-virus servers."""
+        return tuple(each for each in asking_scanners(self.policy) if self.is_here(each.member))
 
     @cached_property
     def sticky_pools(self) -> tuple[Pool, ...]:

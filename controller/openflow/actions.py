@@ -13,6 +13,7 @@ from controller.pipeline.fields import Field
 from controller.pipeline.flows import (
     CONTROLLER_NUMBER,
     Action,
+    Address,
     Clone,
     CommitConnection,
     DecTtl,
@@ -36,6 +37,8 @@ _REG_MOVE, _REG_LOAD, _RESUBMIT_TABLE, _CT, _CLONE, _LEARN = 6, 7, 14, 35, 42, 4
 _DELETE_LEARNED = 2  # when the last flow that learns under this cookie goes
 _IMMEDIATE, _LOAD = 1 << 13, 1 << 11  # of a learn's specification: a value, not a field; set, not match
 _CT_COMMIT = 1
+_NAT, _NAT_SOURCE = 36, 1
+_NAT_IPV4_MIN, _NAT_IPV6_MIN = 1, 4  # which parts of a range follow
 _NO_RECIRCULATION = 0xFF
 _RESUBMIT_SAME_PORT = 0xFFF8
 _WHOLE_PACKET = 0xFFFF  # OFPCML_NO_BUFFER
@@ -91,14 +94,25 @@ def _encode_ct(flags: int, zone: int, table: int, nested: bytes) -> bytes:
     return head + nested
 
 
+def _encode_nat(source: Address | None) -> bytes:
+    """Translate as the connection says, or, while it is committed, its source to one address."""
+    flags = _NAT_SOURCE if source else 0
+    parts = 0 if source is None else _NAT_IPV4_MIN if source.version == 4 else _NAT_IPV6_MIN
+    first = source.packed if source else b""
+    body = _padded(struct.pack("!HHIHxxHH", _EXPERIMENTER, 0, _NICIRA, _NAT, flags, parts) + first)
+    return body[:2] + len(body).to_bytes(2) + body[4:]
+
+
 @encode_action.register
 def _(action: LookUpConnection) -> bytes:
-    return _encode_ct(0, action.zone, action.then, b"")
+    nested = _encode_nat(None) if action.translates else b""
+    return _encode_ct(0, action.zone, action.then, nested)
 
 
 @encode_action.register
 def _(action: CommitConnection) -> bytes:
-    nested = b"".join(map(encode_action, action.moves))
+    nested = _encode_nat(action.source) if action.source else b""
+    nested += b"".join(map(encode_action, action.moves))
     return _encode_ct(_CT_COMMIT, action.zone, _NO_RECIRCULATION, nested)
 
 

@@ -13,7 +13,7 @@ FIELDS: dict[Table, frozenset[Field]] = {
     Table.NEIGHBOUR: frozenset({f.PARTY, f.ARP_OP, f.ARP_TPA, f.ND_TARGET, *_SOLICITATION}),
     Table.ADVERTISE: frozenset({f.ND_TARGET, *_SOLICITATION}),
     Table.VISITOR: frozenset({f.ETH_SRC}),
-    Table.SOURCE: frozenset({f.ROLE, f.PARTY, f.ETH_TYPE, *_SOURCES}),
+    Table.SOURCE: frozenset({f.ROLE, f.PARTY, f.ETH_TYPE, *_SOURCES, *_DESTINATIONS}),
     Table.HOME: frozenset(
         {f.ROLE, f.PARTY, f.ETH_TYPE, f.IP_PROTO, f.TCP_SRC, f.TCP_DST, *_SOURCES, *_DESTINATIONS}
     ),
@@ -42,7 +42,7 @@ FIELDS: dict[Table, frozenset[Field]] = {
     Table.AFFINITY: frozenset({f.POOL, f.ETH_DST}),
     Table.REMEMBER: frozenset({f.POOL, f.ETH_DST, f.ETH_TYPE}),
     Table.ROUTE: frozenset({f.ETH_TYPE, *_DESTINATIONS}),
-    Table.COMMIT: frozenset({f.ZONE, f.ETH_TYPE}),
+    Table.COMMIT: frozenset({f.ZONE, f.PARTY, f.ETH_TYPE}),
     Table.FORWARD: frozenset({f.ETH_DST}),
     Table.SAMPLE: frozenset(),
 }

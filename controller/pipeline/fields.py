@@ -96,6 +96,7 @@ class Role(IntEnum):
     GATEWAY = 3  # a mail proxy, or a scanner host (which also runs the gateway in mode direct)
     RESPONDER = 4  # answers clients of tenants whose pool is empty; never begins anything
     DECOY = 5  # answers in place of a tenant's hosts; never begins anything
+    ANTIVIRUS = 6  # gives signatures to intranets and scanners; never begins anything
 
 
 class Treatment(IntEnum):
@@ -107,37 +108,18 @@ class Treatment(IntEnum):
 class Zone(IntEnum):
     """The legs of a conversation: a conntrack zone for each, so the same 4-tuple may live in several at once.
 
-    Never one zone for each pool or tenant: a connection must be found again after
-    its service has moved to another pool.
+    Never one zone for each pool: a connection must be found again after its service
+    has moved to another pool. Only clients of anti-virus servers have zones by tenant.
     """
 
     OUTSIDE = 1  # backbone (or another tenant) <-> whoever answers for the tenant
     RELAY = 2  # gateway, under the client's address <-> the tenant's mail server
     SCAN = 3  # mail proxy <-> scanner
+    UPDATE = 4  # scanner <-> anti-virus server
+    CLIENT = 5  # a tenant's client, whose address is translated <-> anti-virus server
 
 
 VLAN_PRESENT = 0x1000  # bit of vlan_vid (OpenFlow 1.4, 7.2.3.7)
-ZONES_PER_SWITCH = 10
-_ZONE_SWITCHES = 6553
-
-
-def zone_number(dpid: int, leg: Zone) -> int:
-    """Return the conntrack zone of a leg: 21 is leg 1 on switch 2.
-
-    Switches of one machine share their conntrack table, so each has zones of its own.
-    """
-    return switch_part(dpid) * ZONES_PER_SWITCH + leg
-
-
-def switch_part(dpid: int) -> int:
-    """Return what stands for a switch in the numbers of its zones."""
-    return dpid % _ZONE_SWITCHES
-
-
-def leg_of(zone: int) -> Zone:
-    """Return the leg that a conntrack zone stands for. Raise `ValueError` if it is none of ours."""
-    return Zone(zone % ZONES_PER_SWITCH)
-
 
 ROLE_MEANINGS = {
     Role.BACKBONE: "a router of the backbone, on an uplink",
@@ -145,11 +127,15 @@ ROLE_MEANINGS = {
     Role.GATEWAY: "a mail proxy, or a scanner host (which runs the gateway in mode `direct`)",
     Role.RESPONDER: "a host that answers mail which no pool can take, and never begins a connection",
     Role.DECOY: "a host that answers in place of a tenant's, and never begins a connection",
+    Role.ANTIVIRUS: "an anti-virus server, which never begins a connection",
 }
 ZONE_MEANINGS = {
     Zone.OUTSIDE: "the backbone, or another tenant, and whoever answers for the tenant",
     Zone.RELAY: "a gateway, under the client's address, and the tenant's mail server",
     Zone.SCAN: "a mail proxy and a scanner, at the pool's virtual address",
+    Zone.UPDATE: "a scanner and an anti-virus server, at the pool's virtual address",
+    Zone.CLIENT: "a client in an intranet, translated to an address of its tenant, and an anti-virus server; "
+    "a zone for each tenant",
 }
 # The label of a connection holds the MACs of its two ends (bit offsets).
 LABEL_RESPONDER = 0

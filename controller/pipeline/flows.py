@@ -7,10 +7,13 @@ is made. The identity of a flow in a switch is `key`: table, priority and match.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from ipaddress import IPv4Address, IPv6Address
 
 from controller.ids import cookie_of
 from controller.pipeline.fields import Field
 from controller.pipeline.tables import Table
+
+Address = IPv4Address | IPv6Address
 
 IN_PORT_NUMBER = 0xFFFF_FFF8  # OFPP_IN_PORT
 CONTROLLER_NUMBER = 0xFFFF_FFFD  # OFPP_CONTROLLER
@@ -58,18 +61,23 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class LookUpConnection:
-    """`ct(zone=..., table=...)`: find the connection, go on in `then` with its state known."""
+    """`ct(zone=..., table=...)`: find the connection, go on in `then` with its state known.
+
+    `translates`: with the addresses that the connection has on this side (`nat`).
+    """
 
     zone: int
     then: Table
+    translates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CommitConnection:
-    """`ct(commit, zone=..., exec(...))`."""
+    """`ct(commit, zone=..., exec(...))`; with a `source`, `nat(src=...)`: the responder sees that address."""
 
     zone: int
     moves: tuple[Move, ...]
+    source: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from functools import singledispatchmethod
 from ipaddress import IPv4Address, IPv6Address
 
 from controller.pipeline import fields as f
-from controller.pipeline.fields import CtState, EthType, IpProto, Role, Treatment, Zone, leg_of
+from controller.pipeline.fields import CtState, EthType, IpProto, Role, Treatment, Zone
 from controller.pipeline.flows import (
     CONTROLLER_NUMBER,
     IN_PORT_NUMBER,
@@ -28,6 +28,7 @@ from controller.pipeline.flows import (
     SwitchState,
     ToGroup,
 )
+from controller.pipeline.zones import leg_of
 
 _ENUMS = {
     f.ROLE: Role,
@@ -144,12 +145,14 @@ class Shower:
 
     @_action.register
     def _(self, action: LookUpConnection) -> str:
-        return f"look up in zone {leg_of(action.zone).name.lower()}, then {action.then.label}"
+        back = ", translate" if action.translates else ""
+        return f"look up in zone {leg_of(action.zone).name.lower()}{back}, then {action.then.label}"
 
     @_action.register
     def _(self, action: CommitConnection) -> str:
         moves = ", ".join(map(self._action, action.moves))
-        return f"commit in zone {leg_of(action.zone).name.lower()} ({moves})"
+        source = f", from {action.source}" if action.source else ""
+        return f"commit in zone {leg_of(action.zone).name.lower()}{source} ({moves})"
 
     @_action.register
     def _(self, action: ToGroup) -> str:

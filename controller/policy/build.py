@@ -4,6 +4,7 @@ from math import ceil
 from typing import Any
 
 from controller.policy.model import (
+    Antivirus,
     Attachment,
     BareNewlines,
     Dark,
@@ -24,6 +25,7 @@ from controller.policy.model import (
     PoolHealth,
     PoolKind,
     Protocol,
+    Ring,
     ScanRule,
     Service,
     Suspicion,
@@ -34,7 +36,7 @@ from controller.policy.model import (
 from controller.policy.reading import Fields
 
 _DEFAULT_MESSAGE_LIMIT = 25 * 1024 * 1024
-_SCANNER_PORT = 3310  # clamd's own default
+_PORTS = {PoolKind.SCANNER: 3310, PoolKind.ANTIVIRUS: 80}  # clamd's own default; HTTP
 _HEALTH_TIMES = {
     "interval",
     "timeout",
@@ -123,7 +125,7 @@ def _addresses(addresses: list[Any]) -> tuple[Any, ...]:
 
 
 def _tenant(name: str, fields: Fields) -> Tenant:
-    mail = fields.get("mail")
+    mail, antivirus = fields.get("mail"), fields.get("antivirus")
     gateways = _attachments(fields["gateways"])
     return Tenant(
         name,
@@ -136,6 +138,16 @@ def _tenant(name: str, fields: Fields) -> Tenant:
         fields.get("dark", Dark.DECOY),
         fields.get("limit_per_second", 0),
         fields.get("consent_to_learning", False),
+        _antivirus(antivirus) if antivirus is not None and antivirus.is_whole else None,
+    )
+
+
+def _antivirus(fields: Fields) -> Antivirus:
+    return Antivirus(
+        fields.get("pool", ""),
+        _addresses(fields["as"]),
+        tuple(sorted(fields.get("clients", ()), key=lambda p: (p.version, p))),
+        fields.get("ring", Ring.ALL),
     )
 
 
@@ -192,7 +204,7 @@ def _pool(name: str, fields: Fields) -> Pool:
         ),
         _addresses(fields["edge"]),
         _addresses(fields.get("vip", [])),
-        fields.get("port", _SCANNER_PORT if kind is PoolKind.SCANNER else 0),
+        fields.get("port", _PORTS.get(kind, 0)),
         _health(fields.get("health", HealthSource.NONE)),
         ceil(fields.get("affinity", 0)),
     )

@@ -68,7 +68,7 @@ def check(policy: Policy, known: KnownNames, report: Report) -> None:
         is_own = _membership(tenant.prefixes)
         _check_services(tenant, is_own, report)
         if tenant.decoys:
-            _check_pool(f"tenants.{tenant.name}.decoys", tenant.decoys, PoolKind.DECOY, known, report)
+            check_pool(f"tenants.{tenant.name}.decoys", tenant.decoys, PoolKind.DECOY, known, report)
         if tenant.mail:
             _check_inside(tenant, tenant.mail.servers, is_own, f"tenants.{tenant.name}.mail.servers", report)
             _check_mail(f"tenants.{tenant.name}.mail", tenant.mail, known, report)
@@ -161,7 +161,10 @@ def _covers(wide: Network, narrow: Network) -> bool:
 
 
 def _own_addresses(policy: Policy) -> Iterator[tuple[str, Address]]:
-    """Addresses that only one party may have: virtual addresses and members' own."""
+    """Addresses that only one party may have: virtual ones, members' own, those of translated clients."""
+    for tenant in policy.tenants:
+        for address in tenant.antivirus.addresses if tenant.antivirus else ():
+            yield f"tenants.{tenant.name}.antivirus.as.{address}", address
     for pool in policy.pools:
         for address in pool.vip:
             yield f"pools.{pool.name}.vip.{address}", address
@@ -287,10 +290,10 @@ def _check_services(tenant: Tenant, is_own: Callable[[Address], bool], report: R
 
 
 def _check_mail(path: str, mail: Mail, known: KnownNames, report: Report) -> None:
-    _check_pool(f"{path}.scanners", mail.scanners, PoolKind.SCANNER, known, report)
+    check_pool(f"{path}.scanners", mail.scanners, PoolKind.SCANNER, known, report)
     if mail.mode is MailMode.PROXY:
         if mail.proxies:
-            _check_pool(f"{path}.proxies", mail.proxies, PoolKind.MAIL_PROXY, known, report)
+            check_pool(f"{path}.proxies", mail.proxies, PoolKind.MAIL_PROXY, known, report)
         else:
             report.add(
                 f"{path}.proxies",
@@ -329,7 +332,8 @@ def _check_on_empty(path: str, mail: Mail, known: KnownNames, report: Report) ->
         report.add(path, "no pool of kind responder is there to refuse it", remedy)
 
 
-def _check_pool(path: str, name: str, kind: PoolKind, known: KnownNames, report: Report) -> None:
+def check_pool(path: str, name: str, kind: PoolKind, known: KnownNames, report: Report) -> None:
+    """Say what is wrong with the name of a pool of some kind."""
     if name not in known.pools:
         names = list(known.pools)
         remedy = f"add it under `pools`, or use one of {listed(names) or 'none yet'}{suggestion(name, names)}"

@@ -22,6 +22,7 @@ from controller.policy.model import (
     OpenSessions,
     PoolKind,
     Protocol,
+    Ring,
     ScanAction,
     ServerTls,
 )
@@ -169,6 +170,24 @@ SERVICE = Record(
         "servers": Key(ListOf(kinds.ADDRESS, 1), "addresses that offer the service", True),
     }
 )
+ANTIVIRUS = Record(
+    {
+        "pool": Key(kinds.NAME, "pool of anti-virus servers", default="the first pool of kind antivirus"),
+        "as": Key(
+            ListOf(kinds.ADDRESS, 1),
+            "the servers see this address in place of the clients' own, and know the tenant by it; "
+            "one for IPv4, one for IPv6",
+            True,
+        ),
+        "clients": Key(
+            ListOf(kinds.PREFIX),
+            "addresses of the intranet besides the tenant's prefixes; other intranets may use the same",
+        ),
+        "ring": Key(
+            choice(Ring), "signatures as soon as they are published, or when they are promoted", default="all"
+        ),
+    }
+)
 TENANT = Record(
     {
         "prefixes": Key(ListOf(kinds.PREFIX, 1), "the tenant's own addresses", True),
@@ -193,6 +212,7 @@ TENANT = Record(
             "new connections from the backbone a second; the rest is dropped before anybody remembers it",
             default="no limit",
         ),
+        "antivirus": Key(ANTIVIRUS, "clients of the intranet get signatures from the anti-virus servers"),
         "consent_to_learning": Key(
             kinds.FLAG,
             "the tenant agrees that `postern persona learn` reads what his servers show, once",
@@ -261,7 +281,7 @@ POOL = Record(
         "edge": _EDGE,
         "members": Key(MapOf(MEMBER, 1), "the hosts", True),
         "vip": Key(ListOf(kinds.ADDRESS, 1), "virtual addresses of the pool (scanner, antivirus)"),
-        "port": Key(_PORT, "TCP port at the virtual address", default="3310 for scanner"),
+        "port": Key(_PORT, "TCP port at the virtual address", default="3310 for scanner, 80 for antivirus"),
         "health": Key(
             WordOr(choice(HealthSource), HEALTH),
             "who says that a member is well, and what he looks at; `agent` alone takes every default",

@@ -226,6 +226,23 @@ class Service:
     servers: tuple[Address, ...]
 
 
+class Ring(StrEnum):
+    """Who gets new signatures first."""
+
+    CANARY = "canary"  # as soon as they are published
+    ALL = "all"  # when they are promoted
+
+
+@dataclass(frozen=True, slots=True)
+class Antivirus:
+    """How the clients of an intranet reach the anti-virus servers."""
+
+    pool: str  # pool name; empty: the first pool of anti-virus servers by name
+    addresses: tuple[Address, ...]  # what the servers see in place of the clients' own; one a family
+    clients: tuple[Network, ...] = ()  # besides the tenant's prefixes; other intranets may have the same
+    ring: Ring = Ring.ALL
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     name: str
@@ -238,6 +255,7 @@ class Tenant:
     dark: Dark = Dark.DECOY
     limit_per_s: int = 0  # new connections from the backbone; 0: no limit
     may_be_learned: bool = False  # a persona may be made of what the tenant's servers show
+    antivirus: Antivirus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from controller.policy.model import Place, Policy
 from controller.policy.nodes import MAX_BYTES, read_nodes, too_large
 from controller.policy.probing import check_probing
 from controller.policy.reading import Fields, Reader
+from controller.policy.updating import check_updating
 
 
 def read_policy(path: Path) -> Policy:
@@ -45,6 +46,7 @@ def parse_policy(text: str, file: str) -> Policy:
     check(policy, _known_names(top), report)
     check_layout(policy, _known_names(top), report)
     check_probing(policy, report)
+    check_updating(policy, _known_names(top), report)
     if report.errors:
         raise PolicyErrors(report.errors)
     return replace(policy, places=places)

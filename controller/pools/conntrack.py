@@ -14,12 +14,13 @@ from controller.pipeline.fields import (
     LABEL_INITIATOR,
     LABEL_RESPONDER,
     MAC_BITS,
-    ZONES_PER_SWITCH,
     Zone,
 )
+from controller.pipeline.zones import leg_number
 from controller.policy.model import Address
 
-_COUNTED = {Zone.OUTSIDE, Zone.SCAN}  # on the relay leg the responder is the tenant's server
+# On the relay leg the responder is the tenant's server.
+_COUNTED = {Zone.OUTSIDE, Zone.SCAN, Zone.UPDATE, Zone.CLIENT}
 _ENDED = frozenset({"TIME_WAIT", "CLOSING", "CLOSE", "CLOSED", "LAST_ACK", "FIN_WAIT_2"})
 _ORIGINAL = re.compile(r"^tcp,orig=\(src=([^,]+),dst=([^,]+),sport=(\d+),dport=(\d+)\)")
 _ZONE = re.compile(r"\bzone=(\d+)")
@@ -43,7 +44,7 @@ class Connection:
     @property
     def leg(self) -> int:
         """A `Zone`, or a number that is none of ours."""
-        return self.zone % ZONES_PER_SWITCH
+        return leg_number(self.zone)
 
 
 def read_connections(lines: Iterable[str]) -> Iterator[Connection]:

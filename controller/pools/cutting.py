@@ -17,10 +17,13 @@ because the same addresses and ports choose the same bucket, and it goes on.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from controller.pipeline.fields import ZONES_PER_SWITCH, Zone, switch_part
+from controller.pipeline.fields import Zone
+from controller.pipeline.zones import may_be_of
 from controller.pools.conntrack import Connection
 
 MOST_PER_CUT = 5_000
+_WITH_MEMBERS = frozenset({Zone.OUTSIDE, Zone.SCAN, Zone.UPDATE, Zone.CLIENT})
+_BY_MEMBERS = frozenset({Zone.RELAY, Zone.SCAN, Zone.UPDATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,8 @@ def cut(connections: Iterable[Connection], macs: frozenset[int]) -> Cut:
     for connection in connections:
         if len(forgotten) >= MOST_PER_CUT:
             break
-        is_answered = connection.leg in (Zone.OUTSIDE, Zone.SCAN) and connection.responder in macs
-        is_begun = connection.leg in (Zone.RELAY, Zone.SCAN) and connection.initiator in macs
+        is_answered = connection.leg in _WITH_MEMBERS and connection.responder in macs
+        is_begun = connection.leg in _BY_MEMBERS and connection.initiator in macs
         if is_answered or is_begun:
             forgotten.append(connection)
         if is_answered and connection.is_open and connection.initiator not in macs:
@@ -54,8 +57,8 @@ def lost(dpid: int, before: Iterable[Connection], now: Iterable[Connection]) -> 
         connection
         for connection in before
         if connection.is_open
-        and connection.zone // ZONES_PER_SWITCH == switch_part(dpid)
-        and connection.leg in (Zone.OUTSIDE, Zone.RELAY, Zone.SCAN)
+        and connection.leg in _WITH_MEMBERS | _BY_MEMBERS
+        and may_be_of(connection.zone, dpid)
         and _ends(connection) not in known
     )
 

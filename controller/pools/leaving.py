@@ -68,6 +68,8 @@ def _belongings_of_others(policy: Policy) -> Iterator[object]:
         yield from (*pool.vip, *pool.edge)
         for member in pool.members:
             yield from _belongings(member)
+    for tenant in policy.tenants:
+        yield from tenant.antivirus.addresses if tenant.antivirus else ()
     for attachment in (*policy.uplinks, *(each for tenant in policy.tenants for each in tenant.gateways)):
         yield from (attachment.at, attachment.mac, *attachment.edge)
     for link in policy.links:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from controller.ids import cookie_of
-from controller.pipeline.fields import ZONES_PER_SWITCH, switch_part
 from controller.pipeline.tables import Table
+from controller.pipeline.zones import may_be_of
 from controller.policy.model import Policy, PortRef
 from controller.pools.conntrack import Connection
 from controller.sync.outcomes import (
@@ -179,12 +179,11 @@ class Switches:
 
     def forget(self, connections: Iterable[Connection]) -> None:
         """Have each switch forget those connections that are its own."""
-        by_switch: dict[int, list[Connection]] = {}
-        for connection in connections:
-            by_switch.setdefault(connection.zone // ZONES_PER_SWITCH, []).append(connection)
+        known = tuple(connections)
         for dpid, record in self.records.items():
-            if record.channel and (mine := by_switch.get(switch_part(dpid))):
-                record.channel.forget(tuple(mine))
+            mine = tuple(connection for connection in known if may_be_of(connection.zone, dpid))
+            if record.channel and mine:
+                record.channel.forget(mine)
 
     @property
     def is_settled(self) -> bool:

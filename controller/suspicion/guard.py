@@ -66,6 +66,9 @@ def _span(network: Network) -> tuple[int, int, int]:
 def _own(policy: Policy) -> set[Address]:
     own: set[Address] = {address for pool in policy.pools for address in (*pool.edge, *pool.vip)}
     own |= {address for pool in policy.pools for member in pool.members for address in member.addresses}
+    own |= {
+        address for tenant in policy.tenants if tenant.antivirus for address in tenant.antivirus.addresses
+    }
     for router in (*policy.uplinks, *(each for tenant in policy.tenants for each in tenant.gateways)):
         own |= set(router.edge)
     return own

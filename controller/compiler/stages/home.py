@@ -8,6 +8,7 @@ A scan is remembered where the proxy is that asks for it.
 
 from collections.abc import Iterator
 
+from controller.compiler.updates import asking_scanners, translated
 from controller.compiler.view import SMTP_PORT, SwitchView, destination_is, source_is, tcp_from, tcp_to
 from controller.ids import party_id
 from controller.pipeline import fields as f
@@ -40,6 +41,8 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
             if Role.GATEWAY in roles:
                 yield _to_servers(prefix, home, because)
     yield from _scan_answers(view)
+    if Role.ANTIVIRUS in roles:
+        yield from _update_answers(view)
 
 
 def _to_clients(
@@ -78,6 +81,20 @@ def _scan_answers(view: SwitchView) -> Iterator[Flow]:
                         )
                         because = f"pools.{pool.name}.members.{member.name}"
                         yield _carry(priorities.RAISED, wanted, home, because)
+
+
+def _update_answers(view: SwitchView) -> Iterator[Flow]:
+    """An answer of an anti-virus server goes to the tenant's home, or to the switch of the scanner."""
+    for tenant, home in view.tenants_elsewhere:
+        for each in translated(view.policy, tenant):
+            wanted = match((f.ROLE, Role.ANTIVIRUS), *destination_is(each.seen_as))
+            yield _carry(priorities.RAISED, wanted, home, f"{each.path}.as.{each.seen_as}")
+    for scanner in asking_scanners(view.policy):
+        if not view.is_here(scanner.member):
+            home = view.whole.mac_by_switch[scanner.member.at.switch]
+            wanted = match((f.ROLE, Role.ANTIVIRUS), *destination_is(scanner.address))
+            because = f"pools.{scanner.scanners.name}.members.{scanner.member.name}"
+            yield _carry(priorities.RAISED, wanted, home, because)
 
 
 def _carry(priority: int, wanted: Match, home: int, because: str) -> Flow:

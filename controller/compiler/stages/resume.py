@@ -28,7 +28,11 @@ from controller.pipeline.flows import DecTtl, Flow, LookUpConnection, Match, Mov
 from controller.pipeline.tables import Table
 from controller.policy.model import PoolKind
 
-_ONLY_ANSWER = {PoolKind.RESPONDER: Role.RESPONDER, PoolKind.DECOY: Role.DECOY}
+_ONLY_ANSWER = {
+    PoolKind.RESPONDER: Role.RESPONDER,
+    PoolKind.DECOY: Role.DECOY,
+    PoolKind.ANTIVIRUS: Role.ANTIVIRUS,
+}
 _NOBODY_YET = (f.CT_LABEL, 0, (1 << MAC_BITS) - 1)
 _IS_REPLY = (f.CT_STATE, CtState.TRACKED | CtState.REPLY, CtState.TRACKED | CtState.REPLY)
 _IS_INVALID = (f.CT_STATE, CtState.TRACKED | CtState.INVALID, CtState.TRACKED | CtState.INVALID)
@@ -76,6 +80,9 @@ def _unknown(view: SwitchView, eth_type: EthType) -> Iterator[Flow]:
     yield flow(Role.TENANT, Zone.OUTSIDE, Table.SUSPICION)
     yield flow(Role.GATEWAY, Zone.RELAY, Table.SERVICE)
     yield flow(Role.GATEWAY, Zone.SCAN, Table.SERVICE)
+    if view.has(PoolKind.ANTIVIRUS):
+        yield flow(Role.TENANT, Zone.CLIENT, Table.SERVICE)
+        yield flow(Role.GATEWAY, Zone.UPDATE, Table.SERVICE)
     # A gateway never opens a connection outside: a stray reply of its own ends here.
     stray = match((f.ROLE, Role.GATEWAY), (f.ZONE, Zone.OUTSIDE), (f.ETH_TYPE, eth_type), _NOBODY_YET)
     yield Flow(Table.RESUME, priorities.HIGH, stray, (), None, "policy")

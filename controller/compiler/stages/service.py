@@ -48,6 +48,7 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
         yield from _dark(view, tenant)
         yield from _suspicious(view, tenant)
     yield from _scanning(view)
+    yield from _updating(view)
     if view.tenants:
         yield from _outbound(view)
 
@@ -57,6 +58,8 @@ def build_groups(view: SwitchView) -> Iterator[Group]:
     ways = [view.way_of(mail) for _, mail in view.mail_tenants]
     wanted = {way.pool.name for way in ways if isinstance(way, ToPool | ToResponder)}
     wanted |= {pool.name for asking in view.gateway_pools for pool in view.scanners_asked_by(asking)}
+    wanted |= {each.pool.name for each in view.translated}
+    wanted |= {each.pool.name for each in view.asking_scanners}
     wanted |= {pool.name for tenant in view.tenants if (pool := view.decoys_of(tenant))}
     for name in sorted(wanted):
         yield _group(view, view.whole.pool_by_name[name])
@@ -165,6 +168,23 @@ def _scanning(view: SwitchView) -> Iterator[Flow]:
                     *tcp_to(pool.port),
                 )
                 yield _to_pool(wanted, pool, f"pools.{pool.name}.vip.{vip}")
+
+
+def _updating(view: SwitchView) -> Iterator[Flow]:
+    """Intranets and scanners reach the anti-virus servers, at one port of one address."""
+    for each in view.translated:
+        asking = (
+            (f.ROLE, Role.TENANT),
+            (f.PARTY, party_id(f"tenants.{each.tenant.name}")),
+            (f.ZONE, Zone.CLIENT),
+        )
+        wanted = match(*asking, *destination_is(each.vip), *tcp_to(each.pool.port))
+        yield _to_pool(wanted, each.pool, each.path)
+    for scanner in view.asking_scanners:
+        party = party_id(f"pools.{scanner.scanners.name}")
+        asking = ((f.ROLE, Role.GATEWAY), (f.PARTY, party), (f.ZONE, Zone.UPDATE))
+        wanted = match(*asking, *destination_is(scanner.vip), *tcp_to(scanner.pool.port))
+        yield _to_pool(wanted, scanner.pool, f"pools.{scanner.pool.name}.vip.{scanner.vip}")
 
 
 def _outbound(view: SwitchView) -> Iterator[Flow]:

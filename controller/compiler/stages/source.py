@@ -2,21 +2,22 @@
 
 The backbone never uses a tenant's address, one of the edge's own, or one that
 no router should carry (RFC 6890); a tenant uses his own prefixes only.
-Gateways, responders and decoys speak under other people's addresses by design: what they may reach
-is decided in `service`.
+Gateways, responders and decoys speak under other people's addresses by design, and anti-virus servers
+under their pool's: what they may reach is decided in `service`.
 """
 
 from collections.abc import Iterator
 from ipaddress import ip_network
 
-from controller.compiler.view import ETH_TYPES, SwitchView, source_is
+from controller.compiler.updates import translated
+from controller.compiler.view import ETH_TYPES, SwitchView, destination_is, source_is
 from controller.ids import party_id
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
 from controller.pipeline.fields import Role
 from controller.pipeline.flows import Flow, match
 from controller.pipeline.tables import Table
-from controller.policy.model import Network
+from controller.policy.model import Network, Tenant
 
 # Special-purpose blocks that never appear as a source on the backbone (RFC 6890, RFC 1918).
 BOGONS: tuple[Network, ...] = tuple(
@@ -45,6 +46,7 @@ _UNRESTRICTED = (
     (Role.GATEWAY, "pools"),
     (Role.RESPONDER, "pools"),
     (Role.DECOY, "pools"),
+    (Role.ANTIVIRUS, "pools"),
 )
 
 
@@ -64,6 +66,18 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
         for prefix in tenant.prefixes:
             wanted = match((f.ROLE, Role.TENANT), (f.PARTY, party), *source_is(prefix))
             because = f"tenants.{tenant.name}.prefixes.{prefix}"
+            yield Flow(Table.SOURCE, priorities.NORMAL, wanted, (), Table.HOME, because)
+        yield from _private(view, tenant)
+
+
+def _private(view: SwitchView, tenant: Tenant) -> Iterator[Flow]:
+    """Addresses that mean something inside the intranet only reach the anti-virus servers, nothing else."""
+    party = party_id(f"tenants.{tenant.name}")
+    for each in translated(view.policy, tenant):
+        for prefix in each.clients:
+            _, destination = destination_is(each.vip)
+            wanted = match((f.ROLE, Role.TENANT), (f.PARTY, party), *source_is(prefix), destination)
+            because = f"{each.path}.clients.{prefix}"
             yield Flow(Table.SOURCE, priorities.NORMAL, wanted, (), Table.HOME, because)
 
 

@@ -17,6 +17,7 @@ from controller.compiler.view import (
     tcp_from,
     tcp_to,
 )
+from controller.ids import party_id
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
 from controller.pipeline.fields import EthType, IpProto, Role, Zone
@@ -51,10 +52,38 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
             # The one thing that a responder may say: an answer, under a tenant's address.
             answer = match((f.ROLE, Role.RESPONDER), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
             yield look_up(priorities.NORMAL, answer, Zone.OUTSIDE, "pools")
+    yield from _client_legs(view)
+    if view.has(PoolKind.ANTIVIRUS):
+        yield from _update_legs(view)
     for pool in view.policy.pools:
         if pool.kind is PoolKind.SCANNER:
             for wanted, band, because in _scan_legs(pool):
                 yield look_up(band, wanted, Zone.SCAN, because)
+
+
+def _client_legs(view: SwitchView) -> Iterator[Flow]:
+    """Clients of a tenant ask anti-virus servers; there and back they are known by the tenant's own zone."""
+    for each in view.translated:
+        zone = view.whole.client_zones[each.tenant.name]
+        actions = (SetField(f.ZONE, Zone.CLIENT), LookUpConnection(zone, Table.RESUME, translates=True))
+        party = party_id(f"tenants.{each.tenant.name}")
+        there = match((f.ROLE, Role.TENANT), (f.PARTY, party), *destination_is(each.vip))
+        yield Flow(
+            Table.TRACK, priorities.HIGH, there, actions, None, f"pools.{each.pool.name}.vip.{each.vip}"
+        )
+        back = match((f.ROLE, Role.ANTIVIRUS), *destination_is(each.seen_as))
+        yield Flow(Table.TRACK, priorities.HIGH, back, actions, None, f"{each.path}.as.{each.seen_as}")
+
+
+def _update_legs(view: SwitchView) -> Iterator[Flow]:
+    """Scanners ask under their own address."""
+    actions = (SetField(f.ZONE, Zone.UPDATE), LookUpConnection(view.zone(Zone.UPDATE), Table.RESUME))
+    for pool, vip in dict.fromkeys((each.pool, each.vip) for each in view.asking_scanners):
+        there = match((f.ROLE, Role.GATEWAY), *destination_is(vip), *tcp_to(pool.port))
+        yield Flow(Table.TRACK, priorities.HIGH, there, actions, None, f"pools.{pool.name}.vip.{vip}")
+    for eth_type in ETH_TYPES:
+        back = match((f.ROLE, Role.ANTIVIRUS), (f.ETH_TYPE, eth_type))
+        yield Flow(Table.TRACK, priorities.LOW, back, actions, None, "pools")
 
 
 def _scan_legs(pool: Pool) -> Iterator[tuple[Match, int, str]]:
