@@ -13,7 +13,8 @@
                 av1 192.0.2.51 ------------ 10 |    |
                 av2 192.0.2.52 ------------ 11 +----+
 
-Every host but those at 10.0.0.5 has an IPv6 address too; addresses and MACs are those of `policies/demo.yaml`.
+Every host but those at 10.0.0.5 has an IPv6 address too. Addresses and MACs are those of
+`policies/demo.yaml`.
 
     sudo mn --custom mininet_topos/demo.py --topo demo --controller remote,port=6653
     postern lab up demo

@@ -106,7 +106,7 @@ class Tables:
 class FakeSwitch:
     """Give it whole messages; it returns whole replies."""
 
-    def __init__(self, ports: int = 9) -> None:
+    def __init__(self, ports: int = 11) -> None:
         self.tables = Tables()
         self.ports = ports
         self._bundles: dict[int, list[bytes]] = {}

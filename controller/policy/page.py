@@ -27,11 +27,11 @@ An editor with a YAML language server completes and underlines keys after a firs
 
 Of a good file, on standard output:
 
-    policies/demo.yaml: good. 1 switch, 1 uplink, 2 tenants, 4 pools, 6 pool members.
+    policies/demo.yaml: good. 1 switch, 1 uplink, 2 tenants, 5 pools, 8 pool members.
 
 Of a bad one, on standard error, one line for each mistake in the order of the file, then how many there are:
 
-    policies/invalid/unknown-key.yaml:9:5: tenants.acme.prefixs: unknown key; remedy: use one of prefixes, gateways, home, mail, services, decoys, dark, limit_per_second, consent_to_learning (did you mean prefixes?)
+    policies/invalid/unknown-key.yaml:9:5: tenants.acme.prefixs: unknown key; remedy: use one of prefixes, gateways, home, mail, services, decoys, dark, limit_per_second, antivirus, consent_to_learning (did you mean prefixes?)
     policies/invalid/unknown-key.yaml: 1 mistake, nothing was applied
 
 File, line and column, key, what is wrong, what to do. Lines and columns count from 1. The exit code is 0 when every file

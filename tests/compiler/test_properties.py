@@ -178,7 +178,7 @@ def test_flows_grow_with_the_sum_of_things_and_never_with_their_product() -> Non
             data["pools"]["proxies"]["members"][f"more{number}"] = {
                 "at": f"s1:{100 + number}",
                 "mac": f"02:cc:00:00:01:{number:02x}",
-                "addresses": [f"192.0.2.{100 + number + 1}"],
+                "addresses": [f"192.0.4.{number + 1}"],
             }
         for number in range(tenants):
             data["tenants"][f"t{number}"] = {

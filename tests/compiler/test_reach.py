@@ -6,7 +6,7 @@ import pytest
 
 from controller.compiler.neighbours import Neighbour
 from controller.pipeline.fields import Role
-from controller.policy.model import Mail, Tenant
+from controller.policy.model import Mail, Policy, Tenant
 from controller.policy.parse import read_policy
 from tests.compiler.conftest import POLICIES
 from tests.compiler.reach import Reach, addresses_of, probes_between
@@ -58,7 +58,7 @@ def test_mail_for_a_tenant_reaches_its_first_stop_and_from_there_the_tenant(name
                         if any(a.version == probe.destination.version for a in g.edge)
                     }
                     assert reached == families
-                elif sender.role in (Role.RESPONDER, Role.DECOY):
+                elif sender.role in (Role.RESPONDER, Role.DECOY, Role.ANTIVIRUS):
                     assert reached == set()
                 elif sender.role is Role.GATEWAY or sender.path in gateways_of(tenant):
                     assert reached <= members
@@ -93,7 +93,7 @@ def test_a_tenant_reaches_nothing_of_another_but_what_is_published(name: str) ->
 
 
 @every_policy
-def test_nobody_but_a_proxy_reaches_an_address_of_the_edge_itself(name: str) -> None:
+def test_nobody_reaches_the_edge_itself_but_proxies_scanners_and_clients_antivirus_servers(name: str) -> None:
     edge = reach(name)
     own = {
         whose: some for whose, some in addresses_of(edge.policy).items() if whose[:5] in ("pools", "uplin")
@@ -102,12 +102,23 @@ def test_nobody_but_a_proxy_reaches_an_address_of_the_edge_itself(name: str) -> 
         for whose, targets in own.items():
             for probe in probes_between(own_addresses(edge, sender), targets):  # type: ignore[arg-type]
                 reached = edge.reached(sender, probe)
-                if sender.path.startswith("pools.proxies.") and whose.endswith(".vip") and probe.port == 3310:
+                if may_scan(sender) and whose == "pools.scanners.vip" and probe.port == 3310:
                     assert reached == {
                         n.path for n in edge.neighbours if n.path.startswith("pools.scanners.")
                     }
+                elif may_update(edge.policy, sender) and whose == "pools.antivirus.vip" and probe.port == 80:
+                    assert reached == {n.path for n in edge.neighbours if n.role is Role.ANTIVIRUS}
                 else:
                     assert reached == set(), f"{sender.path} -> {whose} {probe}"
+
+
+def may_scan(sender: Neighbour) -> bool:
+    return sender.path.startswith("pools.proxies.")
+
+
+def may_update(policy: Policy, sender: Neighbour) -> bool:
+    tenants = [tenant for tenant in policy.tenants if tenant.antivirus]
+    return sender.path.startswith("pools.scanners.") or any(sender.path in gateways_of(t) for t in tenants)
 
 
 @every_policy

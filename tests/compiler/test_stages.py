@@ -51,15 +51,6 @@ def test_two_gateways_of_a_tenant_that_share_the_edges_address_are_answered_by_o
     assert "forward 10000 eth_dst=acme-gw2 -> eth_src:=s1, port 9  # tenants.acme.gateways.acme-gw2" in lines
 
 
-def test_hosts_of_a_pool_that_the_switch_does_not_use_yet_are_not_admitted() -> None:
-    pool = (
-        "pools:\n  traps:\n    kind: antivirus\n    vip: [192.0.3.2]\n    edge: [192.0.3.1]\n    members:\n"
-        "      trap1: {at: s1:8, mac: 02:ee:00:00:00:91, addresses: [192.0.3.21]}"
-    )
-    lines = shown(minimal("pools:", pool))
-    assert not [line for line in lines if line.startswith(("admission", "forward")) and "trap1" in line]
-
-
 def test_a_switch_admits_nobody_who_is_attached_to_another() -> None:
     text = minimal("s1: {dpid: 1}", "s1: {dpid: 1}\n  s2: {dpid: 2}\nlinks: [{a: s1:9, b: s2:9}]")
     admitted = {line.split("# ")[1] for line in shown(text, "s2") if line.startswith("admission")}

@@ -154,14 +154,14 @@ def test_a_responder_that_could_begin_a_connection_is_found(
     role: tuple[tuple[f.Field, int], ...], goto: Table
 ) -> None:
     wanted = match(*role, (f.ETH_TYPE, EthType.IPV4))
-    with pytest.raises(AssertionError, match="lets a responder or decoy begin"):
+    with pytest.raises(AssertionError, match="lets who only answers begin"):
         verify(state(Flow(Table.RESUME, priorities.HIGH, wanted, (), goto, "policy")))
 
 
 @pytest.mark.parametrize("leg", [Zone.RELAY, Zone.SCAN])
 def test_a_responder_on_an_inner_leg_is_found(leg: Zone) -> None:
     wanted = match((f.ROLE, Role.RESPONDER), (f.ETH_TYPE, EthType.IPV4))
-    with pytest.raises(AssertionError, match="lets a responder or decoy onto another leg"):
+    with pytest.raises(AssertionError, match="lets who only answers onto another leg"):
         verify(state(Flow(Table.TRACK, 1, wanted, (LookUpConnection(leg, Table.RESUME),), None, "pools")))
 
 
@@ -221,7 +221,7 @@ def test_two_names_that_share_a_number_are_both_named(
     demo: Policy, monkeypatch: pytest.MonkeyPatch, number_of: str
 ) -> None:
     monkeypatch.setattr(f"controller.compiler.numbers.{number_of}", lambda _name: 7)
-    with pytest.raises(CompileError, match=r"decoys` and `.*proxies` happen to share .* rename one"):
+    with pytest.raises(CompileError, match=r"antivirus` and `.*decoys` happen to share .* rename one"):
         compile_policy(demo)
 
 

@@ -1,5 +1,6 @@
 """Our bytes beside those that Ryu 4.34 makes of the same message."""
 
+from ipaddress import ip_address
 from types import SimpleNamespace
 
 import pytest
@@ -93,6 +94,12 @@ def test_a_match_is_the_bytes_that_ryu_makes(ours: Match, keywords: dict[str, ob
     assert canonical(encode_fields(ours)) == ryu_match(keywords)
 
 
+def _translating(nat: object) -> object:
+    return RYU.NXActionCT(
+        flags=1, zone_src="", zone_ofs_nbits=40_000, recirc_table=0xFF, alg=0, actions=[nat]
+    )
+
+
 ACTIONS = [
     (SetField(f.ETH_DST, MAC), RYU.OFPActionSetField(eth_dst="02:cc:00:00:00:01")),
     (SetField(f.ROLE, 3), RYU.OFPActionSetField(reg0=3)),
@@ -111,6 +118,22 @@ ACTIONS = [
     (
         LookUpConnection(Zone.RELAY, Table.RESUME),
         RYU.NXActionCT(flags=0, zone_src="", zone_ofs_nbits=2, recirc_table=Table.RESUME, alg=0, actions=[]),
+    ),
+    (
+        LookUpConnection(40_000, Table.RESUME, translates=True),
+        RYU.NXActionCT(
+            flags=0,
+            zone_src="",
+            zone_ofs_nbits=40_000,
+            recirc_table=Table.RESUME,
+            alg=0,
+            actions=[RYU.NXActionNAT(0)],
+        ),
+    ),
+    # Ryu leaves out the padding after an IPv4 address: tests/ovs shows that a switch takes ours.
+    (
+        CommitConnection(40_000, (), ip_address("2001:db8:e::201")),
+        _translating(RYU.NXActionNAT(1, range_ipv6_min="2001:db8:e::201")),
     ),
     (PushTag(), RYU.OFPActionPushVlan(0x8100)),
     (PopTag(), RYU.OFPActionPopVlan()),

@@ -29,6 +29,8 @@ MAC_BY_PORT = {
     7: "02:dd:00:00:00:02",
     8: "02:ff:00:00:00:01",
     9: "02:ee:00:00:00:01",
+    10: "02:ab:00:00:00:01",
+    11: "02:ab:00:00:00:02",
 }
 EDGE_ADDRESS_BY_PORT = {
     1: "100.64.0.1",
@@ -40,9 +42,11 @@ EDGE_ADDRESS_BY_PORT = {
     7: "192.0.2.1",
     8: "192.0.2.1",
     9: "192.0.2.1",
+    10: "192.0.2.1",
+    11: "192.0.2.1",
 }
 _MARKER_SOURCE = "169.254.77.77"  # nobody else asks from here
-UPLINK, ACME, GLOBEX, PROXY1, PROXY2, SCANNER1, SCANNER2, RESPONDER, DECOY = MAC_BY_PORT
+UPLINK, ACME, GLOBEX, PROXY1, PROXY2, SCANNER1, SCANNER2, RESPONDER, DECOY, AV1, AV2 = MAC_BY_PORT
 
 
 class EdgeUnderTest:

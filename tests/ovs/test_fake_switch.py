@@ -52,7 +52,7 @@ def _comparable(state: WireState) -> tuple[object, object]:
 
 
 def test_a_fake_switch_holds_what_a_real_one_holds_after_every_plan(ovs: DummyOvs) -> None:
-    ovs.add_bridge("s1", 1, ports=9)
+    ovs.add_bridge("s1", 1, ports=11)
     fake = FakeClient()
     states = [
         _wire(),
@@ -70,7 +70,7 @@ def test_a_fake_switch_holds_what_a_real_one_holds_after_every_plan(ovs: DummyOv
 
 
 def test_a_fake_switch_refuses_what_a_real_one_refuses(ovs: DummyOvs) -> None:
-    ovs.add_bridge("s1", 1, ports=9)
+    ovs.add_bridge("s1", 1, ports=11)
     fake = FakeClient()
     whole = difference(_wire(), WireState())
     group = whole.new_groups[0]
@@ -89,7 +89,7 @@ def test_a_fake_switch_refuses_what_a_real_one_refuses(ovs: DummyOvs) -> None:
 
 
 def test_deleting_a_group_takes_the_flows_along_on_both(ovs: DummyOvs) -> None:
-    ovs.add_bridge("s1", 1, ports=9)
+    ovs.add_bridge("s1", 1, ports=11)
     fake = FakeClient()
     whole = difference(_wire(), WireState())
     with SwitchClient(ovs.management_socket("s1")) as real:

@@ -36,7 +36,7 @@ def _tables(edge: EdgeUnderTest) -> list[str]:
 
 
 def test_every_flow_and_group_is_reported_exactly_as_it_was_sent(ovs: DummyOvs) -> None:
-    ovs.add_bridge("s1", 1, ports=9)
+    ovs.add_bridge("s1", 1, ports=11)
     desired = to_wire(compile_policy(read_policy(DEMO))["s1"])
     with SwitchClient(ovs.management_socket("s1")) as client:
         client.send(difference(desired, client.read().installed))

@@ -12,7 +12,7 @@ POLICIES = Path(__file__).parents[2] / "policies"
 
 def test_a_good_file_is_called_good(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(POLICIES / "demo.yaml")]) == 0
-    assert "good. 1 switch, 1 uplink, 2 tenants, 4 pools, 6 pool members." in capsys.readouterr().out
+    assert "good. 1 switch, 1 uplink, 2 tenants, 5 pools, 8 pool members." in capsys.readouterr().out
 
 
 def test_all_mistakes_are_printed_with_place_key_and_remedy(capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,7 +91,7 @@ def test_a_member_without_a_limit_has_its_pools() -> None:
     text = DEMO.read_text().replace("    kind: mail-proxy\n", "    kind: mail-proxy\n    limit: 50\n")
     pools = parse_policy(text.replace("proxy2: {at: s1:5,", "proxy2: {limit: 7, at: s1:5,"), "p.yaml").pools
     limits = {member.name: member.limit for pool in pools for member in pool.members}
-    assert limits == {"decoy1": 0, "proxy1": 50, "proxy2": 7, "responder1": 0, "scanner1": 0, "scanner2": 0}
+    assert {name: limit for name, limit in limits.items() if limit} == {"proxy1": 50, "proxy2": 7}
 
 
 def _shuffled(data: Any, draw: Any) -> Any:

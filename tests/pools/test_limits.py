@@ -51,7 +51,7 @@ def test_where_all_are_full_each_keeps_its_share_and_sheds_what_it_must(roster: 
 def test_the_last_one_that_is_not_down_is_no_reason_to_call_a_pool_empty_when_it_is_full(
     roster: Roster,
 ) -> None:
-    roster.on_ports(0.0, "s1", set(range(1, 10)) - {5})
+    roster.on_ports(0.0, "s1", set(range(1, 12)) - {5})
     roster.on_counts(0.0, {MAC1: 10})
     assert roster.unready == {"proxies"}
     assert roster.shares == {PROXY2: 0}
@@ -59,7 +59,7 @@ def test_the_last_one_that_is_not_down_is_no_reason_to_call_a_pool_empty_when_it
 
 def test_a_full_member_that_dies_is_down_and_its_pool_empty(roster: Roster) -> None:
     roster.on_counts(0.0, {MAC1: 10, MAC2: 10})
-    roster.on_ports(0.0, "s1", set(range(1, 10)) - {4, 5})
+    roster.on_ports(0.0, "s1", set(range(1, 12)) - {4, 5})
     assert roster.unready == frozenset()
     assert roster.shares == {PROXY1: 0, PROXY2: 0}
 

@@ -12,7 +12,7 @@ from controller.pools.roster import Roster, UnknownMember
 
 DEMO = Path(__file__).parents[2] / "policies" / "demo.yaml"
 PROXY1 = "pools.proxies.members.proxy1"
-ALL_PORTS = set(range(1, 10))
+ALL_PORTS = set(range(1, 12))
 
 
 @pytest.fixture

@@ -60,8 +60,8 @@ def test_a_stale_member_that_does_not_answer_is_down(roster: Roster) -> None:
 
 def test_a_stale_member_is_better_than_one_that_is_held_down(roster: Roster) -> None:
     for now in (1.0, 2.0, 3.0):
-        roster.on_ports(now, "s1", set(range(1, 10)) - {6})
-        roster.on_ports(now + 0.5, "s1", set(range(1, 10)))
+        roster.on_ports(now, "s1", set(range(1, 12)) - {6})
+        roster.on_ports(now + 0.5, "s1", set(range(1, 12)))
     assert roster.find("scanner1").state is MemberState.HELD
     roster.on_report(4.0, SCANNER2, OLD)
     assert roster.resting == {SCANNER1}

@@ -264,16 +264,16 @@ def test_gateways_are_told_of_each_accepted_policy(world: World) -> None:
 
 def test_a_port_that_the_policy_needs_and_the_switch_lacks_is_named(world: World) -> None:
     connected(world, FakeSwitch(ports=5))
-    assert world.events("PortMissing") == [{"switch": "s1", "ports": [6, 7, 8, 9]}]
-    assert world.runtime.switches.records[1].missing_ports == (6, 7, 8, 9)
+    assert world.events("PortMissing") == [{"switch": "s1", "ports": [6, 7, 8, 9, 10, 11]}]
+    assert world.runtime.switches.records[1].missing_ports == (6, 7, 8, 9, 10, 11)
 
 
 def test_a_missing_port_that_appears_is_missed_no_more(world: World) -> None:
-    channel = connected(world, FakeSwitch(ports=8))
-    appeared = PortChanged(Port(9, "02:70:00:00:00:09", "p9", False), was_deleted=False)
+    channel = connected(world, FakeSwitch(ports=10))
+    appeared = PortChanged(Port(11, "02:70:00:00:00:0b", "p11", False), was_deleted=False)
     world.runtime.on_outcome(world.now, 1, channel, appeared)
     assert world.runtime.switches.records[1].missing_ports == ()
-    assert world.events("PortCameUp")[-1]["port"] == 9
+    assert world.events("PortCameUp")[-1]["port"] == 11
 
 
 def test_a_port_that_goes_down_is_told_once(world: World) -> None:
