@@ -1,0 +1,6 @@
+#!/bin/sh
+# An everyday script.
+set -eu
+for file in "$@"; do
+    wc -l "$file"
+done

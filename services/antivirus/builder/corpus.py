@@ -1,0 +1,64 @@
+"""What must never be called malware, and what always must: the files that a canary is asked about."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+DEPLOYED = Path(__file__).resolve().parents[3] / "deploy"
+BASE = DEPLOYED / "clamav" / "signatures" / "postern-test.ndb"
+CLEAN = DEPLOYED / "antivirus" / "clean"
+_MOST_FILES = 20_000
+_LARGEST_FILE_BYTES = 64 * 1024**2
+_PIECE = 1024**2
+
+
+class CorpusError(Exception):
+    """The corpus cannot be read; the text says which, and what helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """`clean`: directories, looked through to the bottom."""
+
+    clean: tuple[Path, ...] = (CLEAN,)
+    base: Path = BASE
+
+    def files(self) -> Iterator[Path]:
+        """Yield the clean files, but for too large ones and what is no plain file. Raise `CorpusError`."""
+        count = 0
+        for directory in self.clean:
+            if not directory.is_dir():
+                raise CorpusError(f"{directory}: no such directory; remedy: name a directory of clean files")
+            for path in sorted(directory.rglob("*")):
+                if path.is_file() and not path.is_symlink() and path.stat().st_size <= _LARGEST_FILE_BYTES:
+                    count += 1
+                    if count > _MOST_FILES:
+                        raise CorpusError(
+                            f"more than {_MOST_FILES} clean files; remedy: name fewer directories"
+                        )
+                    yield path
+
+    def hashes(self) -> dict[str, Path]:
+        """Return the clean files by SHA-256."""
+        return {sha256_of(path): path for path in self.files()}
+
+    def base_lines(self) -> tuple[str, ...]:
+        """Return the lines that every generation has."""
+        try:
+            return tuple(self.base.read_text(encoding="ascii").split())
+        except (OSError, UnicodeDecodeError) as error:
+            raise CorpusError(f"{self.base}: {error}; remedy: name the signatures of the samples") from error
+
+    def samples(self) -> dict[str, bytes]:
+        """Return the harmless samples by the name of their signature: the base's own patterns."""
+        fields = [line.split(":") for line in self.base_lines()]
+        return {name: bytes.fromhex(pattern) for name, _, _, pattern in fields}
+
+
+def sha256_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()

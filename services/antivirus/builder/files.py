@@ -1,0 +1,56 @@
+"""Files that are there as a whole or not at all, and survive a crash once they are there."""
+
+import os
+import shutil
+from pathlib import Path
+
+
+def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Put a file in place of another, at once. Raise `OSError`, with the old one still there."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.chmod(mode)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_tree(directory: Path) -> None:
+    """Have all files of a directory, and their names, on the disk."""
+    for path in directory.iterdir():
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    sync_directory(directory)
+
+
+def point(link: Path, target: str) -> None:
+    """Have a symbolic link name something else, at once."""
+    beside = link.with_name(f".{link.name}.{os.getpid()}.link")
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(target)
+    beside.replace(link)
+    sync_directory(link.parent)
+
+
+def remove_tree(directory: Path) -> None:
+    """Remove a directory, read-only files included; what is not there any more is no error."""
+    if directory.is_dir():
+        directory.chmod(0o755)
+    shutil.rmtree(directory, ignore_errors=True)

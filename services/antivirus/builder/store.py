@@ -1,0 +1,203 @@
+"""The builder's store: where everything is, what is known of it, and who may change it.
+
+keys/            postern-av.key (secret), postern-av.pub
+own.json         our own signatures, with who, when and why
+official/        a whole mirror of ClamAV's databases, if there is one; a link to the last good copy
+generations/     00000012/: complete, read-only
+rings/           canary, all: links to directories with ring.json and its signature
+state.json       counters that never fall, and whether publishing is frozen
+history.jsonl    who did what, when and why
+"""
+
+import fcntl
+import getpass
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from services.antivirus import signing
+from services.antivirus.builder.files import remove_tree, write_whole
+from services.antivirus.formats import (
+    MANIFEST,
+    RING,
+    RINGS,
+    Malformed,
+    Manifest,
+    Ring,
+    directory_of,
+    parse_manifest,
+    parse_ring,
+)
+from services.antivirus.own import Entry, Kind
+
+_MOST_ENTRIES = 100_000
+_HISTORY_SHOWN = 200
+
+
+class StoreError(Exception):
+    """The store cannot be used; the text says why, and what helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    generation: int = 0  # the last number given to a generation, built or not
+    serial: int = 0
+    frozen: str = ""  # why nothing may be published; empty: it may
+
+
+class Store:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def secret_key(self) -> Path:
+        return self.root / "keys" / "postern-av.key"
+
+    @property
+    def public_key(self) -> Path:
+        return self.root / "keys" / "postern-av.pub"
+
+    @property
+    def generations(self) -> Path:
+        return self.root / "generations"
+
+    @property
+    def rings(self) -> Path:
+        return self.root / "rings"
+
+    @property
+    def official(self) -> Path:
+        return self.root / "official"
+
+    def directory(self, generation: int) -> Path:
+        return self.generations / directory_of(generation)
+
+    def prepare(self) -> None:
+        """Make what is missing, keys included. Raise `StoreError`."""
+        try:
+            for directory in (self.generations, self.rings, self.secret_key.parent):
+                directory.mkdir(parents=True, exist_ok=True)
+            self.secret_key.parent.chmod(0o755)
+            if not self.secret_key.exists():
+                signing.make_key(self.secret_key, self.public_key)
+                self.note("key", f"made a key: {self.public_key}")
+        except (OSError, signing.SigningFailed) as error:
+            raise StoreError(f"{self.root}: {error}; remedy: a directory that we may write to") from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only one who changes the store; what a killed one left unfinished is removed first."""
+        self.prepare()
+        with (self.root / "lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise StoreError(
+                    f"{self.root} is being changed by somebody else; remedy: wait until he is done"
+                ) from error
+            for leftover in (*self.generations.glob(".new-*"), *self.root.glob(".*.new")):
+                leftover.unlink() if leftover.is_file() else remove_tree(leftover)
+            yield
+
+    def state(self) -> State:
+        try:
+            return State(**json.loads((self.root / "state.json").read_bytes()))
+        except FileNotFoundError:
+            return State()
+        except (OSError, ValueError, TypeError) as error:
+            raise StoreError(
+                f"{self.root / 'state.json'}: {error}; remedy: restore it from a backup"
+            ) from error
+
+    def save_state(self, state: State) -> None:
+        write_whole(self.root / "state.json", json.dumps(asdict(state)).encode())
+
+    def next_generation(self) -> int:
+        """Give out a number that no generation ever had."""
+        highest = max([self.state().generation, *self.built()])
+        self.save_state(replace(self.state(), generation=highest + 1))
+        return highest + 1
+
+    def next_serial(self) -> int:
+        highest = max([self.state().serial, *(ring.serial for ring in self.pointers().values())])
+        self.save_state(replace(self.state(), serial=highest + 1))
+        return highest + 1
+
+    def built(self) -> list[int]:
+        """Return the numbers of all generations that are there, in order."""
+        names = (path.name for path in self.generations.glob("[0-9]*")) if self.generations.is_dir() else ()
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def manifest(self, generation: int) -> Manifest:
+        try:
+            return parse_manifest((self.directory(generation) / MANIFEST).read_bytes())
+        except (OSError, Malformed) as error:
+            raise StoreError(f"generation {generation}: {error}") from error
+
+    def pointers(self) -> dict[str, Ring]:
+        """Return what each ring points to; rings that never pointed anywhere are left out."""
+        found = {}
+        for name in RINGS:
+            try:
+                found[name] = parse_ring((self.rings / name / RING).read_bytes())
+            except FileNotFoundError:
+                continue
+            except (OSError, Malformed) as error:
+                raise StoreError(f"{self.rings / name}: {error}; remedy: publish again") from error
+        return found
+
+    def entries(self) -> tuple[Entry, ...]:
+        path = self.root / "own.json"
+        try:
+            records = json.loads(path.read_bytes())
+            return tuple(Entry(**{**record, "kind": Kind(record["kind"])}) for record in records)
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StoreError(f"{path}: {error}; remedy: restore it from a backup") from error
+
+    def save_entries(self, entries: tuple[Entry, ...]) -> None:
+        if len(entries) > _MOST_ENTRIES:
+            raise StoreError(f"more than {_MOST_ENTRIES} signatures of our own; remedy: remove old ones")
+        text = json.dumps([asdict(entry) for entry in entries], indent=1)
+        write_whole(self.root / "own.json", text.encode())
+
+    def note(self, what: str, text: str, **facts: Any) -> None:
+        """Write a line of history. That it cannot be written stops nobody."""
+        line = {"at": utc_now(), "by": who(), "what": what, "text": text, **facts}
+        try:
+            with (self.root / "history.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError:
+            return
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the last lines of history, oldest first; a line cut short by a crash is left out."""
+        try:
+            lines = (self.root / "history.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+        found = []
+        for line in lines[-_HISTORY_SHOWN:]:
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
+
+
+def utc_now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def who() -> str:
+    """Return who is at work: whoever called sudo, else the user."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

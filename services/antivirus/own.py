@@ -1,0 +1,119 @@
+"""Our own signatures: entries with who, when and why, and the database files that ClamAV reads. Pure.
+
+Sources: ClamAV manual, "Hash-based Signatures" (.hsb), "Body-based Signature Content
+Format" (.ndb), "YARA rules" (.yar).
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.antivirus.formats import marker_name
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_RESERVED = "Postern.Generation."
+_PREFIX = "Postern."
+_HASH = re.compile(r"([0-9a-f]{64})(?::([0-9]{1,10}))?")
+_PATTERN = re.compile(r"[0-9a-fA-F?*{}()|\[\]!-]{8,8000}")
+_TARGET_AND_OFFSET = re.compile(r"(1[0-2]|[0-9]):([0-9A-Za-z*,+-]{1,40}):(.*)")
+_RULE = re.compile(r"\s*rule\s+([A-Za-z_][A-Za-z0-9_]{0,120})\b.*}\s*", re.DOTALL)
+_LARGEST_RULE = 64 * 1024
+_ANY_SIZE_SINCE = 73  # the functionality level from which a hash may stand without a size
+_EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+
+
+class Kind(StrEnum):
+    HASH = "hash"
+    PATTERN = "pattern"
+    YARA = "yara"
+
+
+class BadEntry(ValueError):
+    """A signature that ClamAV would not take, or that must not be; the text says why, and what helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`text`: SHA-256 and size, or what stands behind the name in an .ndb line, or a whole YARA rule."""
+
+    name: str
+    kind: Kind
+    text: str
+    reason: str
+    added: str  # UTC
+    by: str
+
+    @property
+    def sha256(self) -> str:
+        return self.text.partition(":")[0] if self.kind is Kind.HASH else ""
+
+
+def full_name(name: str) -> str:
+    """Return a name that says whose signature it is. Raise `BadEntry`."""
+    whole = name if name.startswith(_PREFIX) else _PREFIX + name
+    if not _NAME.fullmatch(whole) or whole.startswith(_RESERVED):
+        raise BadEntry(
+            f"{name!r} is no name for a signature; remedy: letters, digits, dots and dashes, at most 80"
+        )
+    return whole
+
+
+def hash_text(text: str) -> str:
+    """Check SHA256 or SHA256:SIZE. Raise `BadEntry`."""
+    found = _HASH.fullmatch(text.lower())
+    if not found:
+        raise BadEntry(f"{text[:80]!r} is no SHA-256; remedy: write 64 hex digits, and :SIZE if it is known")
+    if found[1] == _EMPTY_SHA256:
+        raise BadEntry("that is the hash of an empty file, which everybody has")
+    return found[0]
+
+
+def pattern_text(text: str) -> str:
+    """Check TARGET:OFFSET:HEX, or HEX alone. Raise `BadEntry`."""
+    whole = text if ":" in text else f"0:*:{text}"
+    found = _TARGET_AND_OFFSET.fullmatch(whole)
+    if not found or not _PATTERN.fullmatch(found[3]):
+        raise BadEntry(f"{text[:80]!r} is no pattern; remedy: write TARGET:OFFSET:HEX, as in 0:*:deadbeef")
+    return whole
+
+
+def yara_text(text: str) -> tuple[str, str]:
+    """Return (name, rule) of a file with one YARA rule. Raise `BadEntry`."""
+    found = _RULE.fullmatch(text)
+    if not found or len(text) > _LARGEST_RULE or len(re.findall(r"(?m)^\s*rule\s", text)) != 1:
+        raise BadEntry("that is no file with exactly one YARA rule; remedy: one rule a file, at most 64 KiB")
+    if found[1].startswith("Postern_Generation"):
+        raise BadEntry(f"{found[1]} is a name of ours; remedy: another name for the rule")
+    return found[1], text.strip() + "\n"
+
+
+def databases(
+    entries: Iterable[Entry], base: Iterable[str], generation: int, marker: str
+) -> dict[str, bytes]:
+    """Return our files by name. `base`: lines of an .ndb that every generation has. Each finds the marker."""
+    known = list(entries)
+    name = marker_name(generation)
+    digest = hashlib.sha256(marker.encode()).hexdigest()
+    hashes = [f"{digest}:{len(marker)}:{name}"]
+    hashes += [_hash_line(entry) for entry in known if entry.kind is Kind.HASH]
+    patterns = [f"{name}:0:*:{marker.encode().hex()}", *base]
+    patterns += [f"{entry.name}:{entry.text}" for entry in known if entry.kind is Kind.PATTERN]
+    rule = name.replace(".", "_")
+    rules = [f'rule {rule} {{ strings: $marker = "{marker}" condition: $marker }}\n']
+    rules += [entry.text for entry in known if entry.kind is Kind.YARA]
+    return {
+        "postern.hsb": _lines(hashes),
+        "postern.ndb": _lines(patterns),
+        "postern.yar": "\n".join(rules).encode(),
+    }
+
+
+def _hash_line(entry: Entry) -> str:
+    digest, _, size = entry.text.partition(":")
+    return f"{digest}:{size}:{entry.name}" if size else f"{digest}:*:{entry.name}:{_ANY_SIZE_SINCE}"
+
+
+def _lines(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
