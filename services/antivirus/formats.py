@@ -76,6 +76,16 @@ def marker_name(generation: int) -> str:
     return f"Postern.Generation.{generation}"
 
 
+def generation_comment(generation: int) -> str:
+    """Return what is signed together with a manifest, as the trusted comment."""
+    return f"postern generation {generation}"
+
+
+def ring_comment(serial: int) -> str:
+    """Return what is signed together with what a ring points to."""
+    return f"postern ring {serial}"
+
+
 def encode(document: Manifest | Ring) -> bytes:
     return json.dumps({"format": FORMAT, **asdict(document)}, indent=1, sort_keys=True).encode() + b"\n"
 

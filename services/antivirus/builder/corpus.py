@@ -1,16 +1,16 @@
 """What must never be called malware, and what always must: the files that a canary is asked about."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from services.antivirus.files import sha256_of
 
 DEPLOYED = Path(__file__).resolve().parents[3] / "deploy"
 BASE = DEPLOYED / "clamav" / "signatures" / "postern-test.ndb"
 CLEAN = DEPLOYED / "antivirus" / "clean"
 _MOST_FILES = 20_000
 _LARGEST_FILE_BYTES = 64 * 1024**2
-_PIECE = 1024**2
 
 
 class CorpusError(Exception):
@@ -54,11 +54,3 @@ class Corpus:
         """Return the harmless samples by the name of their signature: the base's own patterns."""
         fields = [line.split(":") for line in self.base_lines()]
         return {name: bytes.fromhex(pattern) for name, _, _, pattern in fields}
-
-
-def sha256_of(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()

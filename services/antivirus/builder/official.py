@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.antivirus.builder.files import point, remove_tree, sync_tree
 from services.antivirus.builder.store import Store
+from services.antivirus.files import point, remove_tree, sync_tree
 from services.antivirus.formats import is_plain_name
 
 _SUFFIXES = (".cvd", ".cdiff", ".sign")

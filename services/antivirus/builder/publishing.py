@@ -10,9 +10,9 @@ from pathlib import Path
 
 from services.antivirus import own, signing
 from services.antivirus.builder import canary
-from services.antivirus.builder.corpus import Corpus, CorpusError, sha256_of
-from services.antivirus.builder.files import point, remove_tree, sync_tree
+from services.antivirus.builder.corpus import Corpus, CorpusError
 from services.antivirus.builder.store import Store, StoreError, utc_now
+from services.antivirus.files import point, remove_tree, sha256_of, sync_tree
 from services.antivirus.formats import (
     MANIFEST,
     RING,
@@ -22,6 +22,8 @@ from services.antivirus.formats import (
     Ring,
     directory_of,
     encode,
+    generation_comment,
+    ring_comment,
 )
 from services.antivirus.own import Entry
 
@@ -215,15 +217,6 @@ class Publisher:
         for number in self.store.built()[:-_KEPT]:
             if number not in wanted:
                 remove_tree(self.store.directory(number))
-
-
-def generation_comment(generation: int) -> str:
-    """Return what is signed together with a manifest."""
-    return f"postern generation {generation}"
-
-
-def ring_comment(serial: int) -> str:
-    return f"postern ring {serial}"
 
 
 def _share(source: Path, target: Path) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from services.antivirus import signing
-from services.antivirus.builder.files import remove_tree, write_whole
+from services.antivirus.files import remove_tree, write_whole
 from services.antivirus.formats import (
     MANIFEST,
     RING,

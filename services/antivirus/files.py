@@ -1,8 +1,11 @@
 """Files that are there as a whole or not at all, and survive a crash once they are there."""
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
+
+_PIECE = 1024**2
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -54,3 +57,11 @@ def remove_tree(directory: Path) -> None:
     if directory.is_dir():
         directory.chmod(0o755)
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def sha256_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()

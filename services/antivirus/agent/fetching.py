@@ -1,0 +1,85 @@
+"""HTTP to the anti-virus servers: bounded in time and bytes, counted."""
+
+import contextlib
+import http.client
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+_ANSWERS_WITHIN_S = 15.0
+_WAITS_AT_MOST_S = 60.0
+_PIECE = 64 * 1024
+
+
+class NotFetched(Exception):
+    """A server did not give what was asked for; the text says why."""
+
+
+class Fetcher:
+    """Speaks to one address; several servers may stand behind it, so a conversation is one connection."""
+
+    def __init__(self, url: str) -> None:
+        """Raise `ValueError` for what is no http://HOST[:PORT]."""
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
+            raise ValueError(f"{url}: is no http://HOST[:PORT]")
+        self._host, self._port = parts.hostname, parts.port or 80
+        self.received_bytes = 0
+
+    @contextmanager
+    def conversation(self) -> "Iterator[Conversation]":
+        """One connection: what is asked over it comes from one server. Raise `NotFetched`."""
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=_ANSWERS_WITHIN_S)
+        try:
+            yield Conversation(self, connection)
+        except (OSError, http.client.HTTPException) as error:
+            raise NotFetched(f"{self._host}: {_in_words(error)}") from error
+        finally:
+            connection.close()
+
+    def wait(self, serial: int) -> bool:
+        """Return when our ring may have another serial, or when it is time to ask again (False)."""
+        with self.conversation() as said:
+            said.connection.timeout = _WAITS_AT_MOST_S
+            status, _ = said.ask("GET", f"/v1/wait?serial={serial}", most=_PIECE)
+            if status not in (200, 204):
+                raise NotFetched(f"/v1/wait: status {status}")
+            return status == 200
+
+    def report(self, body: bytes) -> None:
+        with self.conversation() as said:
+            status, _ = said.ask("POST", "/v1/report", body, most=_PIECE)
+            if status != 204:
+                raise NotFetched(f"/v1/report: status {status}")
+
+
+class Conversation:
+    def __init__(self, fetcher: Fetcher, connection: http.client.HTTPConnection) -> None:
+        self._fetcher, self.connection = fetcher, connection
+
+    def get(self, path: str, most: int) -> bytes:
+        """Return a whole document of at most so many bytes. Raise `NotFetched`."""
+        status, body = self.ask("GET", path, most=most)
+        if status != 200:
+            raise NotFetched(f"{path}: status {status}")
+        return body
+
+    def ask(self, method: str, path: str, body: bytes | None = None, *, most: int) -> tuple[int, bytes]:
+        self.connection.request(method, path, body, {"User-Agent": "postern-av-agent"})
+        answer = self.connection.getresponse()
+        read = answer.read(most + 1)
+        if len(read) > most:
+            raise NotFetched(f"{path}: larger than {most} bytes")
+        if answer.length:
+            raise NotFetched(f"{path}: ended after {len(read)} bytes, {answer.length} too early")
+        self._fetcher.received_bytes += len(read) + len(bytes(answer.headers))
+        return answer.status, read
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, TimeoutError | socket.timeout):
+        return f"no answer within {_ANSWERS_WITHIN_S:.0f} s"
+    with contextlib.suppress(AttributeError):
+        return str(error.strerror or error) or type(error).__name__  # type: ignore[attr-defined]
+    return str(error) or type(error).__name__

@@ -1,0 +1,159 @@
+"""`postern-av-agent`: the update agent beside freshclam on a client, and on scanners, as a program."""
+
+import argparse
+import json
+import random
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from services.antivirus.agent.fetching import Fetcher, NotFetched
+from services.antivirus.agent.proving import Clamd, engine_version
+from services.antivirus.agent.updating import NotUpdated, Places, State, load_state, update
+
+_PROGRAM = "postern-av-agent"
+_VERSION = "0.1"
+_HEARTBEAT_S = 60.0
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 60.0
+_EPILOG = """\
+Waits for a new generation of signatures (told at once, by a long poll), fetches what has changed, verifies
+the builder's signature and every hash, has clamscan load it and find its marker, and only then puts it in the
+database directory. Whatever goes wrong, the signatures that were there stay. Files that are not ours are
+never touched. ClamAV's own databases are left to freshclam, which is run when they are due.
+
+example:  postern-av-agent --server http://192.0.2.120 --database /var/lib/clamav \\
+              --state /var/lib/postern-av --public-key /etc/postern-av.pub --clamd /run/clamav/clamd.ctl
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        description="Keep the anti-virus signatures of this host current.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--server", type=Fetcher, required=True, metavar="URL", help="the anti-virus servers")
+    parser.add_argument("--database", type=Path, required=True, metavar="DIR", help="ClamAV's directory")
+    parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="what we remember")
+    parser.add_argument("--public-key", type=Path, required=True, metavar="FILE", help="the builder's key")
+    parser.add_argument("--clamd", type=Clamd, metavar="HOST:PORT|SOCKET", help="have it load what is new")
+    parser.add_argument("--freshclam-config", type=Path, metavar="FILE", help="freshclam's, when due")
+    parser.add_argument(
+        "--spread", type=float, default=1.0, metavar="S", help="wait so long at most before a fetch (1)"
+    )
+    parser.add_argument("--kind", choices=("client", "scanner"), default="client")
+    parser.add_argument("--name", default=socket.gethostname(), help="this host's name in reports")
+    parser.add_argument("--once", action="store_true", help="one update, then end; exit code 1 if it failed")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="JSON lines (default: standard output)")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parsed = build_parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _end)
+    agent = Agent(parsed)
+    try:
+        return agent.once() if parsed.once else agent.run()
+    except KeyboardInterrupt:
+        return 0
+
+
+def _end(_number: int, _frame: object) -> NoReturn:
+    sys.exit(0)
+
+
+class Agent:
+    def __init__(self, parsed: argparse.Namespace) -> None:
+        self._fetcher: Fetcher = parsed.server
+        self._clamd: Clamd | None = parsed.clamd
+        self._places = Places(parsed.database, parsed.state, parsed.public_key, parsed.freshclam_config)
+        self._spread_s, self._log = parsed.spread, parsed.log
+        self._identity = {"host": parsed.name, "kind": parsed.kind, "agent": _VERSION}
+        self._state: State = load_state(parsed.state)
+        self._seen = self._state.serial  # what is dealt with, for good or bad: wait for another one
+        self._error, self._is_to_be_tried_again = "", False
+        self._reported_at = -_HEARTBEAT_S
+        self._engine = ""
+
+    def once(self) -> int:
+        """Update now; return an exit code."""
+        self._update()
+        self._report()
+        return 1 if self._error else 0
+
+    def run(self) -> NoReturn:
+        """Wait and update for ever."""
+        retry_s = _FIRST_RETRY_S
+        while True:
+            try:
+                if self._fetcher.wait(self._seen):
+                    time.sleep(random.uniform(0, self._spread_s))
+                    self._update()
+                    self._report()
+                    if self._is_to_be_tried_again:
+                        raise NotFetched(self._error)
+                elif time.monotonic() - self._reported_at >= _HEARTBEAT_S:
+                    self._report()
+                retry_s = _FIRST_RETRY_S
+            except NotFetched as error:
+                self._say("ServerNotReached" if not self._error else "UpdateRetried", why=str(error))
+                time.sleep(random.uniform(retry_s / 2, retry_s))
+                retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
+
+    def _update(self) -> None:
+        began, before = time.monotonic(), self._fetcher.received_bytes
+        try:
+            self._state = update(self._fetcher, self._places, self._state, self._clamd)
+        except NotUpdated as error:
+            self._error, self._is_to_be_tried_again = str(error), not error.serial
+            self._seen = error.serial or self._seen
+            self._say("UpdateRefused", why=str(error))
+            return
+        self._error, self._is_to_be_tried_again, self._seen = "", False, self._state.serial
+        self._say(
+            "Updated",
+            generation=self._state.generation,
+            serial=self._state.serial,
+            bytes=self._fetcher.received_bytes - before,
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+    def _report(self) -> None:
+        """Tell the servers what we have. That nobody hears it is no reason to stop."""
+        self._engine = self._engine or engine_version(self._clamd)
+        facts = {
+            "format": 1,
+            "client": self._state.client,
+            "generation": self._state.generation,
+            "serial": self._state.serial,
+            "installed_at": self._state.installed_at,
+            "engine": self._engine,
+            "error": self._error[:200],
+            "bytes": self._fetcher.received_bytes,
+        }
+        try:
+            self._fetcher.report(json.dumps({**self._identity, **facts}).encode())
+            self._reported_at = time.monotonic()
+        except NotFetched as error:
+            self._say("NotReported", why=str(error))
+
+    def _say(self, event: str, **facts: Any) -> None:
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        line = json.dumps({"time": at, "event": event, **facts})
+        try:
+            if self._log is None:
+                print(line, flush=True)
+            else:
+                with self._log.open("a", encoding="utf-8") as file:
+                    file.write(line + "\n")
+        except OSError:  # a full disk is no reason to stop
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""`postern-antivirus`: the anti-virus server as a program."""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from services import program
+from services.antivirus.server.copying import Copy
+from services.antivirus.server.daemon import Event, Place, Server
+from services.antivirus.server.nginx import NginxFailed
+from services.mail.journal import Journal
+
+_PROGRAM = "postern-antivirus"
+_EPILOG = """\
+Copies what the builder (`postern av`) publishes, verifies every signature and hash, and serves it through
+nginx, each tenant the generation of his ring. The settings file is written by the controller
+(STATE_DIR/gateways/POOL.json) and taken up again when it changes; a bad one changes nothing.
+SIGTERM or Ctrl-C: end, nginx included; SIGHUP: reload settings, reopen the log.
+
+example:  postern-antivirus --settings /var/lib/postern/gateways/antivirus.json --name av1 \\
+              --source /var/lib/postern/antivirus --home /var/lib/postern/av1 \\
+              --public-key /etc/postern/postern-av.pub
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = program.build_parser(
+        _PROGRAM, "Give anti-virus signatures to the clients inside the intranets, and to scanners.", _EPILOG
+    )
+    program.add_common_arguments(parser, "antivirus", "this member's name")
+    parser.add_argument("--source", type=Path, required=True, metavar="DIR", help="the builder's store")
+    parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="our copy, and nginx's files")
+    parser.add_argument("--public-key", type=Path, required=True, metavar="FILE", help="the builder's key")
+    parser.add_argument("--controller", default="", metavar="SOCKET", help="the controller's unix socket")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parsed = build_parser().parse_args(arguments)
+    try:
+        return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)), Journal)
+    except NginxFailed as error:
+        return program.fail(_PROGRAM, str(error))
+
+
+async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
+    home = parsed.home.absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    copy = Copy(parsed.source, home / "www", parsed.public_key)
+    server = Server(Place(parsed.settings, home, parsed.name, parsed.controller), copy, journal)
+    try:
+        await server.start()
+        running = asyncio.create_task(server.run())
+        await program.until_stopped(journal, Event.SETTINGS_REFUSED, server.reload)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    finally:
+        await server.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

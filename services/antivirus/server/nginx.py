@@ -1,0 +1,111 @@
+"""nginx as a child: configured from the settings, told of new ones, started again when it dies."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+from pathlib import Path
+
+from services.antivirus.server.settings import Settings
+
+_TEMPLATE = Path(__file__).resolve().parents[3] / "deploy" / "antivirus" / "nginx.conf"
+_PROGRAMS = ("/usr/sbin/nginx", "nginx")
+_ENDS_WITHIN_S = 5.0
+_CHECKS_WITHIN_S = 10.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class NginxFailed(Exception):
+    """nginx does not take its configuration, or does not start; the text says why."""
+
+
+def configuration(settings: Settings, home: Path, is_root: bool) -> str:
+    """Return what nginx reads."""
+    own = [f"127.0.0.1:{settings.port}"]
+    own += [
+        f"[{each}]:{settings.port}" if each.version == 6 else f"{each}:{settings.port}"
+        for each in settings.addresses
+        if str(each) != "127.0.0.1"
+    ]
+    rings = [f"        {source} {asker.ring};" for source, asker in settings.asker_by_source.items()]
+    words = {
+        "HOME": str(home),
+        "USER": "user www-data;" if is_root else "",
+        "LISTEN": "\n".join(f"        listen {address};" for address in own),
+        "RINGS": "\n".join(rings),
+    }
+    text = _TEMPLATE.read_text(encoding="utf-8")
+    for word, value in words.items():
+        text = text.replace(f"@{word}@", value)
+    return text
+
+
+def _die_with_parent() -> None:
+    """In the child, before nginx begins: be ended when the daemon is gone, even if it was killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+class Nginx:
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def serve(self, settings: Settings) -> None:
+        """Have nginx serve by these settings: by a reload where it runs. Raise `NginxFailed`."""
+        file = self._home / "nginx.conf"
+        beside = self._home / "nginx.conf.new"
+        (self._home / "run").mkdir(parents=True, exist_ok=True)
+        beside.write_text(configuration(settings, self._home, os.geteuid() == 0), encoding="utf-8")
+        await self._check(beside)
+        beside.replace(file)
+        if self._process is not None and self.is_alive:
+            self._process.send_signal(signal.SIGHUP)
+            return
+        self._process = await self._start("-c", str(file))
+
+    async def stop(self) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _ENDS_WITHIN_S)
+                return
+
+    async def _check(self, file: Path) -> None:
+        process = await self._start("-t", "-q", "-c", str(file))
+        try:
+            _, said = await asyncio.wait_for(process.communicate(), _CHECKS_WITHIN_S)
+        except TimeoutError as error:
+            process.kill()
+            raise NginxFailed(f"nginx -t: no answer within {_CHECKS_WITHIN_S:.0f} s") from error
+        if process.returncode:
+            lines = said.decode(errors="replace").strip().splitlines()
+            raise NginxFailed(f"nginx: {lines[0][:300] if lines else process.returncode}; see {file}")
+
+    async def _start(self, *arguments: str) -> asyncio.subprocess.Process:
+        program = next((each for each in _PROGRAMS if Path(each).exists()), _PROGRAMS[-1])
+        prefix = ("-p", str(self._home), "-e", str(self._home / "nginx-error.log"))
+        try:
+            return await asyncio.create_subprocess_exec(
+                program,
+                *prefix,
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE if "-t" in arguments else asyncio.subprocess.DEVNULL,
+                # Dies with us, whatever kills us.
+                preexec_fn=_die_with_parent,
+            )
+        except OSError as error:
+            raise NginxFailed(
+                f"nginx cannot be started: {error}; remedy: apt-get install nginx-light"
+            ) from error

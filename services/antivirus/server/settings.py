@@ -1,0 +1,52 @@
+"""The server's settings: where it listens, and who asks from which addresses for which ring."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from services.antivirus.formats import RINGS
+from services.mail.settings import Address, Reader, read_top
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A tenant, or a pool of scanners. `sources`: what the server sees as their addresses."""
+
+    name: str
+    kind: str  # tenant or pool
+    ring: str
+    sources: tuple[Address, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    revision: int
+    pool: str
+    port: int
+    addresses: tuple[Address, ...]
+    askers: tuple[Asker, ...]
+
+    @cached_property
+    def asker_by_source(self) -> dict[Address, Asker]:
+        return {source: asker for asker in self.askers for source in asker.sources}
+
+
+def parse_settings(text: str) -> Settings:
+    """Raise `SettingsError` on anything that is not exactly what a server understands."""
+    top = read_top(text)
+    top.one_of("role", ("antivirus",), "")
+    return Settings(
+        revision=top.take("revision", int, 0),
+        pool=top.take("pool", str),
+        port=top.port("port"),
+        addresses=tuple(top.addresses("addresses")),
+        askers=tuple(map(_read_asker, top.records("clients"))),
+    )
+
+
+def _read_asker(reader: Reader) -> Asker:
+    return Asker(
+        reader.take("name", str),
+        reader.one_of("kind", ("tenant", "pool"), ""),
+        reader.one_of("ring", RINGS, ""),
+        tuple(reader.addresses("sources")),
+    )
