@@ -1,15 +1,15 @@
 """What each pool of gateways, responders and decoys needs to know of the policy, as the JSON they read. Pure.
 
-The format is the contract with `services/mail/settings.py`, `services/responder/settings.py`
-and `services/decoy/settings.py`, which share no code with the controller:
-programs of different hosts and releases meet here.
+The format is the contract with `services/mail/settings.py`, `services/responder/settings.py`,
+`services/decoy/settings.py` and `services/antivirus/server/settings.py`, which share no code with
+the controller: programs of different hosts and releases meet here.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from controller.policy.model import Mail, MailMode, OnEmpty, Policy, Pool, PoolKind, ScanRule, Tenant
-from controller.topology.homes import decoys_of
+from controller.topology.homes import antivirus_of, decoys_of
 
 FORMAT = 1
 _SMTP_PORT = 25
@@ -27,6 +27,8 @@ def render_gateways(policy: Policy, revision: int) -> Mapping[str, Settings]:
             settings[pool.name] = _render_responders(policy, pool, revision)
         elif pool.kind is PoolKind.DECOY:
             settings[pool.name] = _render_decoys(policy, pool, revision)
+        elif pool.kind is PoolKind.ANTIVIRUS:
+            settings[pool.name] = _render_antivirus(policy, pool, revision)
         elif role := _GATEWAY_ROLES.get(pool.kind):
             settings[pool.name] = _render_pool(policy, pool, role, revision)
     return settings
@@ -50,6 +52,39 @@ def _render_responders(policy: Policy, pool: Pool, revision: int) -> Settings:
             for tenant in policy.tenants
             if tenant.mail
         ],
+    }
+
+
+def _render_antivirus(policy: Policy, pool: Pool, revision: int) -> Settings:
+    """Who asks, as the servers see him, and which ring he is in."""
+    tenants = [
+        {
+            "name": tenant.name,
+            "kind": "tenant",
+            "ring": tenant.antivirus.ring.value,
+            "sources": [str(address) for address in tenant.antivirus.addresses],
+        }
+        for tenant in policy.tenants
+        if tenant.antivirus and antivirus_of(policy, tenant) is pool
+    ]
+    scanners = [
+        {
+            "name": other.name,
+            "kind": "pool",
+            "ring": "all",
+            "sources": [str(address) for member in other.members for address in member.addresses],
+        }
+        for other in policy.pools
+        if other.kind is PoolKind.SCANNER
+    ]
+    return {
+        "format": FORMAT,
+        "revision": revision,
+        "role": "antivirus",
+        "pool": pool.name,
+        "port": pool.port,
+        "addresses": [str(address) for address in pool.vip],
+        "clients": [*tenants, *scanners],
     }
 
 

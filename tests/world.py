@@ -37,6 +37,7 @@ class MemoryStore:
         self.kept_decisions: dict[int, Decision] = {}
         self.kept_allowances: dict[int, Allowance] = {}
         self.kept_tokens: dict[str, TokenRecord] = {}
+        self.kept_clients: dict[str, tuple[str, dict[str, Any], str, str]] = {}
         self.failure = ""
 
     def last_policy(self) -> AcceptedPolicy | None:
@@ -75,6 +76,13 @@ class MemoryStore:
     def delete_allowance(self, number: int) -> None:
         self._refuse_on_failure()
         self.kept_allowances.pop(number, None)
+
+    def antivirus_clients(self) -> list[tuple[str, dict[str, Any], str, str]]:
+        return list(self.kept_clients.values())
+
+    def put_antivirus_clients(self, rows: Sequence[tuple[str, Mapping[str, Any], str, str]]) -> None:
+        self._refuse_on_failure()
+        self.kept_clients |= {key: (key, dict(facts), server, utc) for key, facts, server, utc in rows}
 
     def tokens(self) -> list[TokenRecord]:
         return list(self.kept_tokens.values())

@@ -8,7 +8,7 @@ from typing import Any
 
 import falcon
 
-from controller.api import decisions, tokens
+from controller.api import antivirus, decisions, tokens
 from controller.api.outside import Ask, Outside
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
@@ -35,6 +35,7 @@ def build_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     app.add_route("/v1/members/{name}/health", _Health(ask, outside))
     app.add_route("/v1/tenants/{name}/consent", _Consent(ask))
     decisions.add_routes(app, ask, outside)
+    antivirus.add_routes(app, ask, outside)
     tokens.add_routes(app, ask)
     app.add_error_handler(PolicyErrors, _refuse)
     app.add_error_handler(UnknownMember, _unknown)

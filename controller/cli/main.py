@@ -13,6 +13,7 @@ from importlib.metadata import version
 from controller.cli import (
     allow,
     apply,
+    av,
     check,
     decisions,
     decoy,
@@ -65,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
         decoy,
         allow,
         token,
+        av,
     ):
         module.add_parser(subparsers)
     return parser

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from controller.policy.model import Address, Member, Network, Policy, Pool, PoolKind, Tenant
+from controller.topology.homes import antivirus_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,6 @@ class Scanner:
     address: Address
     pool: Pool
     vip: Address
-
-
-def antivirus_of(policy: Policy, tenant: Tenant) -> Pool | None:
-    """Return the pool that a tenant's clients ask: the one he names, else the first."""
-    if tenant.antivirus is None:
-        return None
-    named = tenant.antivirus.pool
-    return next((pool for pool in antivirus_pools(policy) if named in ("", pool.name)), None)
 
 
 def antivirus_pools(policy: Policy) -> tuple[Pool, ...]:

@@ -20,6 +20,7 @@ from controller.pools.leaving import member_paths, with_leaving, without_members
 from controller.pools.members import Member, StateChanged
 from controller.pools.roster import Roster
 from controller.render import Settings, render_gateways
+from controller.runtime.antivirus import AntivirusFleet
 from controller.runtime.departures import Departures
 from controller.runtime.empty_pools import EmptyPools
 from controller.runtime.encoding import Encoder
@@ -71,6 +72,7 @@ class Runtime:
         self.suspicion = Suspicion(
             surroundings.store, surroundings.journal, self.switches, surroundings.encoder
         )
+        self.antivirus = AntivirusFleet(surroundings.store, surroundings.journal)
         self._compiled_for = ALL_IS_WELL
 
     def start(self, now: float, utc: float, file: str, text: str) -> None:
@@ -78,6 +80,7 @@ class Runtime:
         self._world.journal.write(Event.CONTROLLER_STARTED, policy=file)
         last = self._world.store.last_policy()
         self.suspicion.load(now, utc)
+        self.antivirus.load(now)
         try:
             self.submit(now, file, text)
         except (PolicyErrors, CompileError) as error:
@@ -200,6 +203,7 @@ class Runtime:
             self.trunks.on_tick(now, self.accepted.policy)
         self._on_members(now, self.roster.on_tick(now))
         self.suspicion.on_tick(now)
+        self.antivirus.on_tick(now)
         self.switches.on_tick(now)
 
     def _prepare(self, file: str, text: str) -> tuple[Policy, Mapping[str, SwitchState]]:
@@ -219,6 +223,7 @@ class Runtime:
             self._world.journal.write(Event.HOME_MOVED, reason=text)
         self.switches.match(now, policy)
         self.suspicion.on_policy(now, policy)
+        self.antivirus.on_policy(policy)
         return self._set_desired(now, Accepted(revision, file, carried, states, self._encode(states)))
 
     def _compile(self, policy: Policy) -> Mapping[str, SwitchState]:

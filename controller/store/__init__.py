@@ -1,8 +1,8 @@
 """What survives a restart. One interface; SQLite is the default."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision
@@ -51,6 +51,12 @@ class Store(Protocol):
 
     def delete_allowance(self, number: int) -> None:
         """Raise `StoreError`."""
+
+    def antivirus_clients(self) -> Iterable[tuple[str, dict[str, Any], str, str]]:
+        """Return (key, facts, server, UTC) of every client of the anti-virus servers."""
+
+    def put_antivirus_clients(self, rows: Sequence[tuple[str, Mapping[str, Any], str, str]]) -> None:
+        """Keep what clients reported last, all or nothing. Raise `StoreError`."""
 
     def tokens(self) -> Iterable[TokenRecord]:
         """Return who may use the API over TCP."""

@@ -2,9 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 from controller.store import AcceptedPolicy, StoreError, TokenRecord
 from controller.suspicion.allow import Allowance
@@ -32,6 +34,12 @@ CREATE TABLE IF NOT EXISTS tokens (
     name TEXT PRIMARY KEY,
     role TEXT NOT NULL,
     digest TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS antivirus_clients (
+    key TEXT PRIMARY KEY,
+    facts TEXT NOT NULL,
+    server TEXT NOT NULL,
+    heard TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS allowances (
     number INTEGER PRIMARY KEY,
@@ -89,18 +97,10 @@ class SqliteStore:
 
     def change_decisions(self, put: Sequence[Decision], ended: Sequence[Decision]) -> None:
         rows = [(each.number, each.since, each.until, json.dumps(show_wish(each.wish))) for each in put]
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany("INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?)", rows)
-                gone = [(each.number,) for each in ended]
-                self._connection.executemany("DELETE FROM decisions WHERE number = ?", gone)
-                self._connection.execute("COMMIT")
-            except sqlite3.Error:
-                self._connection.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}; remedy: {_remedy(error)}") from error
+        with self._transaction():
+            self._connection.executemany("INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?)", rows)
+            gone = [(each.number,) for each in ended]
+            self._connection.executemany("DELETE FROM decisions WHERE number = ?", gone)
 
     def allowances(self) -> Iterator[Allowance]:
         columns = "number, source, comment, since, until"
@@ -114,6 +114,16 @@ class SqliteStore:
     def delete_allowance(self, number: int) -> None:
         self._execute("DELETE FROM allowances WHERE number = ?", number)
 
+    def antivirus_clients(self) -> Iterator[tuple[str, dict[str, Any], str, str]]:
+        columns = "key, facts, server, heard"
+        for key, facts, server, heard in self._execute(f"SELECT {columns} FROM antivirus_clients"):
+            yield key, json.loads(facts), server, heard
+
+    def put_antivirus_clients(self, rows: Sequence[tuple[str, Mapping[str, Any], str, str]]) -> None:
+        put = [(key, json.dumps(facts), server, heard) for key, facts, server, heard in rows]
+        with self._transaction():
+            self._connection.executemany("INSERT OR REPLACE INTO antivirus_clients VALUES (?, ?, ?, ?)", put)
+
     def tokens(self) -> Iterator[TokenRecord]:
         return (TokenRecord(*row) for row in self._execute("SELECT name, role, digest FROM tokens"))
 
@@ -126,6 +136,20 @@ class SqliteStore:
 
     def close(self) -> None:
         self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing. Raise `StoreError`."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except sqlite3.Error:
+                self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: {error}; remedy: {_remedy(error)}") from error
 
     def _execute(self, statement: str, *values: str | float) -> sqlite3.Cursor:
         try:

@@ -44,6 +44,10 @@ class Event(StrEnum):
     DECISIONS_NOT_STORED = "DecisionsNotStored"
     SOURCE_ALLOWED = "SourceAllowed"
     ALLOWANCE_ENDED = "AllowanceEnded"
+    CLIENT_STALE = "ClientStale"  # lags behind its ring's signatures, or is silent
+    CLIENT_CURRENT = "ClientCurrent"
+    ENGINE_END_OF_LIFE = "EngineEndOfLife"
+    CLIENTS_NOT_STORED = "ClientsNotStored"
     SOURCE_CUT = "SourceCut"  # its open sessions, by a decision
     SOURCE_SUSPECTED = "SourceSuspected"  # its score reached a level
     SESSIONS_NOT_COUNTED = "SessionsNotCounted"

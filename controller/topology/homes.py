@@ -18,3 +18,11 @@ def decoys_of(policy: Policy, tenant: Tenant) -> Pool | None:
     """Return the pool of decoys that stands in for a tenant's hosts: the one he names, else the first."""
     pools = (pool for pool in policy.pools if pool.kind is PoolKind.DECOY)
     return next((pool for pool in pools if tenant.decoys in ("", pool.name)), None)
+
+
+def antivirus_of(policy: Policy, tenant: Tenant) -> Pool | None:
+    """Return the pool that a tenant's clients ask: the one he names, else the first."""
+    if tenant.antivirus is None:
+        return None
+    pools = (pool for pool in policy.pools if pool.kind is PoolKind.ANTIVIRUS)
+    return next((pool for pool in pools if tenant.antivirus.pool in ("", pool.name)), None)
