@@ -24,7 +24,17 @@ from lab.part import Part, Scene
 from lab.places import REPOSITORY, Places
 from lab.processes import OWNER_VARIABLE, Process
 from lab.record import Record, Stage
-from lab.services import agents, controllers, decoys, gateways, mailservers, paths, responders, scanners
+from lab.services import (
+    agents,
+    antivirus,
+    controllers,
+    decoys,
+    gateways,
+    mailservers,
+    paths,
+    responders,
+    scanners,
+)
 from lab.waiting import Watch, await_all
 
 _CONTROLLER = "127.0.0.1:6653"
@@ -262,6 +272,7 @@ def _programs(scene: Scene) -> list[Part]:
         *responders.build_parts(scene),
         *decoys.build_parts(scene),
         *agents.build_parts(scene),
+        *antivirus.build_parts(scene),
     ]
 
 

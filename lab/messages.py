@@ -44,18 +44,31 @@ def own_sample() -> bytes:
 
 def build(content: Content, sender: str, recipient: str) -> Message:
     """Return a message of a kind, with a Message-ID of its own."""
+    noise = bytes(number * 7 % 256 for number in range(20_000))
+    match content:
+        case Content.CLEAN:
+            return _message(content.value, sender, recipient)
+        case Content.ATTACHMENT:
+            return _message(content.value, sender, recipient, noise, "figures.bin")
+        case Content.EICAR:
+            return _message(content.value, sender, recipient, EICAR, "invoice.com")
+        case Content.SAMPLE:
+            return _message(content.value, sender, recipient, own_sample(), "update.bin")
+
+
+def carrying(payload: bytes, sender: str, recipient: str) -> Message:
+    """Return a message that carries a file."""
+    return _message("carries a file", sender, recipient, payload, "update.exe")
+
+
+def _message(subject: str, sender: str, recipient: str, payload: bytes = b"", name: str = "") -> Message:
     message = EmailMessage()
     message_id = f"<{secrets.token_hex(8)}@postern.example>"
     message["Date"] = formatdate()
     message["From"], message["To"] = sender, recipient
-    message["Subject"] = f"Postern demo: {content.value}"
+    message["Subject"] = f"Postern demo: {subject}"
     message["Message-ID"] = message_id
     message.set_content("A message to try the edge with.\n")
-    if content is Content.ATTACHMENT:
-        noise = bytes(number * 7 % 256 for number in range(20_000))
-        message.add_attachment(noise, "application", "octet-stream", filename="figures.bin")
-    elif content is Content.EICAR:
-        message.add_attachment(EICAR, "application", "octet-stream", filename="invoice.com")
-    elif content is Content.SAMPLE:
-        message.add_attachment(own_sample(), "application", "octet-stream", filename="update.bin")
+    if payload:
+        message.add_attachment(payload, "application", "octet-stream", filename=name)
     return Message(message_id, message.as_bytes())

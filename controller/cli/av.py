@@ -2,12 +2,15 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from typing import Any
 
 from controller.api.client import ApiClient
 from controller.cli.common import Subparsers, add_command
+from lab.places import Places
+from lab.services.antivirus import store
 
 _PROGRAM = "services.antivirus.builder.main"
 _HANDED_OVER = {
@@ -29,8 +32,8 @@ _EPILOG = """\
   postern av fleet                    who uses which generation, and who lags behind
   postern av rollback                 everybody gets what he had before
 
-Every command but fleet works on the builder's store ($POSTERN_AV_STORE, or /var/lib/postern/antivirus)
-and explains itself with --help.
+Every command but fleet works on the builder's store ($POSTERN_AV_STORE, that of the lab that is up, or
+/var/lib/postern/antivirus) and explains itself with --help.
 """
 _SNIPPET = """\
 # freshclam.conf of a client: signatures by freshclam alone. Our own are verified by the agent only.
@@ -80,9 +83,12 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _hand_over(arguments: argparse.Namespace) -> int:
+    """To the builder; while a lab is up, and nothing else is named, to the lab's."""
+    of_lab = store(Places.from_environment())
+    environment = {"POSTERN_AV_STORE": str(of_lab)} if of_lab.is_dir() else {}
     command = [sys.executable, "-m", _PROGRAM, arguments.command, *arguments.arguments]
     try:
-        return subprocess.run(command, check=False).returncode
+        return subprocess.run(command, check=False, env={**environment, **os.environ}).returncode
     except KeyboardInterrupt:
         return 130
 

@@ -9,7 +9,7 @@ import sys
 import time
 from types import FrameType
 
-from lab.demo import attempts, intruder, paper
+from lab.demo import attempts, immunity, intruder, paper
 from lab.demo.attempts import Outcome
 from lab.demo.cases import CASES, Case
 from lab.demo.judging import complaints
@@ -30,6 +30,7 @@ The lab is still up. Try:
   ovs-ofctl -O OpenFlow14 --names dump-flows s1   the flows, with the names of their tables
   postern explain tenants.acme.mail               the flows that a line of the policy asked for
   postern explain 0x9057...                       the line that asked for a flow (its cookie)
+  postern av fleet                                who uses which anti-virus signatures
   postern explain 198.51.100.66                   what is known of the intruder, and what follows
   postern lab exec sender -- swaks --server 203.0.113.10 --from me@sender.example --to alice@acme.example
   postern lab exec acme-mx -- tcpdump -ni acme-mx-eth0 port 25
@@ -98,6 +99,10 @@ def _show(lab: Lab) -> bool:
     for outcome in (story := intruder.story(lab)):
         _show_attempt(outcome)
     outcomes += story
+    paper.heading("Something that nobody knows yet")
+    for outcome in (cure := immunity.story(lab)):
+        _show_attempt(outcome)
+    outcomes += cure
     paper.heading("In short")
     paper.table(rows)
     is_good = all(row[-1] == "yes" for row in rows[1:]) and all(outcome.is_good for outcome in outcomes)

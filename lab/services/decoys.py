@@ -14,6 +14,9 @@ _PROGRAMS = {
 }
 
 
+KINDS = tuple(_PROGRAMS)
+
+
 def build_parts(scene: Scene) -> list[Part]:
     places = scene.places
     return [

@@ -1,5 +1,6 @@
 """The scanners: one real clamd for each member, on the pool's virtual addresses and on its own loopback."""
 
+import shutil
 from pathlib import Path
 
 from controller.policy.model import Pool, PoolKind
@@ -26,6 +27,11 @@ def scanner_log(places: Places, member: str) -> Path:
     return places.home(f"{member}.clamd") / "clamd.log"
 
 
+def signatures(places: Places, member: str) -> Path:
+    """Return the directory of a scanner's signatures."""
+    return places.home(f"{member}.clamd") / "signatures"
+
+
 def _part(places: Places, pool: Pool, member: str) -> Part:
     name = f"{member}.clamd"
     home = places.home(name)
@@ -47,5 +53,7 @@ def _first_problem(pin: Path, addresses: list[str], port: int) -> str:
 
 def _prepare(home: Path, addresses: list[str], port: int) -> None:
     listening = "\n".join(f"TCPAddr {address}" for address in addresses)
-    words = {"HOME": str(home), "LISTEN": listening, "PORT": str(port), "SIGNATURES": str(_SIGNATURES)}
+    own = home / "signatures"
+    shutil.copytree(_SIGNATURES, own, dirs_exist_ok=True)
+    words = {"HOME": str(home), "LISTEN": listening, "PORT": str(port), "SIGNATURES": str(own)}
     templates.write(home / "clamd.conf", templates.fill("clamav/clamd.conf", words))

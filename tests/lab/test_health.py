@@ -167,9 +167,7 @@ def old_signatures(lab: Lab, scanner: str, age_s: float) -> Iterator[None]:
     shutil.copytree(REPOSITORY / "deploy" / "clamav" / "signatures", signatures)
     (signatures / "daily.cud").write_bytes(daily_cud(time.time() - age_s))
     ours = (home / "clamd.conf").read_text()
-    theirs = ours.replace(
-        f"DatabaseDirectory {REPOSITORY}/deploy/clamav/signatures", f"DatabaseDirectory {signatures}"
-    )
+    theirs = ours.replace(f"DatabaseDirectory {home}/signatures", f"DatabaseDirectory {signatures}")
     assert theirs != ours
     (home / "old.conf").write_text(theirs)
     lab.stop(f"{scanner}.clamd")

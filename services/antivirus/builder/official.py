@@ -7,6 +7,7 @@ outside may be cut short, old, forged or empty: then the last good copy stays.
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class NotMirrored(Exception):
 def fetch(directory: Path) -> None:
     """Have `cvd` (cvdupdate) bring a directory up to date. Raise `NotMirrored`."""
     directory.mkdir(parents=True, exist_ok=True)
-    program = shutil.which("cvd")
+    program = _program()
     if program is None:
         raise NotMirrored("cvdupdate is not installed; remedy: make setup, or pip install cvdupdate")
     configuration = directory.parent / "cvdupdate.json"
@@ -46,6 +47,12 @@ def fetch(directory: Path) -> None:
             said = (done.stderr or done.stdout).strip().splitlines()
             why = said[-1][:300] if said else f"exit code {done.returncode}"
             raise NotMirrored(f"cvd {arguments[0]}: {why}; remedy: is the internet reached?")
+
+
+def _program() -> str | None:
+    """Return cvdupdate's program: that of our own environment, or of the system."""
+    ours = Path(sys.executable).with_name("cvd")
+    return str(ours) if ours.exists() else shutil.which("cvd")
 
 
 def take(store: Store, source: Path) -> dict[str, int]:

@@ -139,15 +139,16 @@ class Server:
 
     async def _hand_on(self) -> None:
         """Give the controller what agents reported, and say how we are; what he does not take waits."""
-        said_at = -_SAY_EVERY_S
+        said_at, said = -_SAY_EVERY_S, dict[str, Any]()
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_TELL_EVERY_S)
             reports = self._answering.reports
             batch = [reports[number] for number in range(min(len(reports), _MOST_IN_A_POST))]
-            if not batch and loop.time() - said_at < _SAY_EVERY_S:
+            facts = self._facts()
+            if not batch and loop.time() - said_at < _SAY_EVERY_S and facts == said:
                 continue
-            body = json.dumps({**self._facts(), "reports": batch}).encode()
+            body = json.dumps({**facts, "reports": batch}).encode()
             try:
                 await controller.request(self._api, "POST", "/v1/antivirus/reports", body)
             except controller.Refused:
@@ -155,7 +156,7 @@ class Server:
             except controller.NotHeard:
                 await asyncio.sleep(_RETRY_S)
                 continue
-            said_at = loop.time()
+            said_at, said = loop.time(), facts
             for _ in batch:
                 with contextlib.suppress(IndexError):
                     reports.popleft()

@@ -1,0 +1,133 @@
+"""Anti-virus: the builder beside the controller, servers, and an agent on each client and scanner."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from controller.policy.model import Pool, PoolKind
+from lab.errors import LabError
+from lab.namespaces import entering
+from lab.part import Part, Scene
+from lab.places import Places
+from lab.services import decoys, scanners
+from lab.services.members import Program
+
+_SERVER = Program("antivirus", "services.antivirus.server.main", 80)
+_BUILDER = "services.antivirus.builder.main"
+_PUBLISHES_WITHIN_S = 60.0
+
+
+def build_parts(scene: Scene) -> list[Part]:
+    pools = [pool for pool in scene.policy.pools if pool.kind is PoolKind.ANTIVIRUS]
+    if not pools:
+        return []
+    servers = [_server(scene.places, pool, member.name) for pool in pools for member in pool.members]
+    return [_builder(scene), *servers, *_agents(scene, pools[0])]
+
+
+def store(places: Places) -> Path:
+    """Return the builder's store."""
+    return places.home("antivirus.store")
+
+
+def database(places: Places, host: str) -> Path:
+    """Return the directory of a client's signatures."""
+    return places.home(f"{host}.signatures")
+
+
+def clients(scene: Scene) -> list[str]:
+    """Return the hosts inside that keep signatures."""
+    names = [tenant.name for tenant in scene.policy.tenants if tenant.antivirus]
+    hosts = [host.name for host in scene.network.hosts_with("client")]
+    return [host for host in hosts if any(host.startswith(f"{name}-") for name in names)]
+
+
+def builder_command(places: Places, *arguments: str) -> list[str]:
+    """Return the command that has the builder do something."""
+    return [sys.executable, "-m", _BUILDER, "--store", str(store(places)), *arguments]
+
+
+def _builder(scene: Scene) -> Part:
+    """Publishes something before anybody asks, and then makes signatures of what decoys catch."""
+    places = scene.places
+    uploads = [
+        decoys.spool(places, member.name, kind) / "uploads"
+        for pool in scene.policy.pools
+        if pool.kind is PoolKind.DECOY
+        for member in pool.members
+        for kind in decoys.KINDS
+    ]
+    captures = [argument for each in uploads for argument in ("--captures", str(each))]
+    return Part(
+        name="antivirus.builder",
+        command=tuple(builder_command(places, "watch", "--mode", "simulate", *captures)),
+        log=places.log("antivirus.builder"),
+        prepare=lambda: _publish(places),
+        check=lambda: "" if _key(places).exists() else "nothing is published",
+    )
+
+
+def _publish(places: Places) -> None:
+    command = builder_command(places, "publish", "--at-once", "--reason", "the lab begins")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_PUBLISHES_WITHIN_S, check=False)
+    if done.returncode:
+        raise LabError(f"no signatures can be published: {done.stderr.strip()}")
+
+
+def _key(places: Places) -> Path:
+    return store(places) / "keys" / "postern-av.pub"
+
+
+def _server(places: Places, pool: Pool, name: str) -> Part:
+    member = next(each for each in pool.members if each.name == name)
+    home = _SERVER.home(places, name)
+    part = _SERVER.part(
+        places,
+        pool,
+        member,
+        *("--source", str(store(places)), "--home", str(home)),
+        *("--public-key", str(_key(places)), "--controller", str(places.api)),
+    )
+    return replace(part, is_due=lambda: part.is_due() and (store(places) / "rings" / "all").exists())
+
+
+def _agents(scene: Scene, pool: Pool) -> Iterator[Part]:
+    for host in clients(scene):
+        yield _agent(scene.places, pool, host, database(scene.places, host), "--kind", "client")
+    for other in scene.policy.pools:
+        for member in other.members if other.kind is PoolKind.SCANNER else ():
+            directory = scanners.signatures(scene.places, member.name)
+            clamd = ("--clamd", f"127.0.0.1:{other.port}")
+            yield _agent(scene.places, pool, member.name, directory, "--kind", "scanner", *clamd)
+
+
+def _agent(places: Places, pool: Pool, host: str, directory: Path, *more: str) -> Part:
+    name = f"{host}.av-agent"
+    state = places.home(name)
+    command = [sys.executable, "-m", "services.antivirus.agent.main", "--name", host]
+    command += ["--server", f"http://{pool.vip[0]}:{pool.port}", "--database", str(directory)]
+    command += ["--state", str(state), "--public-key", str(_key(places)), *more]
+    return Part(
+        name=name,
+        host=host,
+        command=tuple(entering(places.pin(host), command)),
+        log=places.log(name),
+        prepare=lambda: _make(directory, state),
+        is_due=_key(places).exists,
+        check=lambda: "" if _generation(state) else "it has no signatures yet",
+    )
+
+
+def _make(*directories: Path) -> None:
+    for directory in directories:
+        directory.mkdir(parents=True, exist_ok=True)
+
+
+def _generation(state: Path) -> int:
+    try:
+        return int(json.loads((state / "state.json").read_bytes())["generation"])
+    except (OSError, ValueError, KeyError):
+        return 0
