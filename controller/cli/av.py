@@ -42,6 +42,9 @@ PrivateMirror {server}/database
 {excluded}DatabaseCustomURL {server}/database/postern.hsb
 DatabaseCustomURL {server}/database/postern.ndb
 DatabaseCustomURL {server}/database/postern.yar
+DatabaseCustomURL {server}/database/postern-generation.hsb
+DatabaseCustomURL {server}/database/postern-generation.ndb
+DatabaseCustomURL {server}/database/postern-generation.yar
 
 # Beside it, the agent: told at once, verifies our signature, tries before it installs, reports its version.
 #   postern-av-agent --server {server} --database /var/lib/clamav --state /var/lib/postern-av \\

@@ -83,7 +83,9 @@ def _clients_find(lab: Lab, file: Path, begun: float) -> Iterator[Outcome]:
             )
             said = done.stdout.strip().rpartition("/")[2]
         paper.fact(host, f"clamscan: {said}")
-        yield Outcome(f"{host} finds it with its own clamscan", said.rpartition(" ")[2], said.endswith("FOUND"))
+        yield Outcome(
+            f"{host} finds it with its own clamscan", said.rpartition(" ")[2], said.endswith("FOUND")
+        )
 
 
 def _fleet(lab: Lab) -> Outcome:

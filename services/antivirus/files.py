@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 _PIECE = 1024**2
@@ -22,6 +23,13 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
         beside.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def remove_unfinished(directory: Path, names: Iterable[str]) -> None:
+    """Remove what `write_whole` left behind where it was killed."""
+    for name in names:
+        for path in directory.glob(f".{name}.*.new"):
+            path.unlink(missing_ok=True)
 
 
 def sync_directory(directory: Path) -> None:

@@ -15,7 +15,10 @@ MANIFEST = "manifest.json"
 RING = "ring.json"
 SIGNATURE_SUFFIX = ".minisig"
 RINGS = ("canary", "all")
-OWN_FILES = ("postern.hsb", "postern.ndb", "postern.yar")
+# Ours in every generation: signatures, which grow at their ends, and the generation's marker.
+OWN_FILES = tuple(
+    f"{stem}.{suffix}" for stem in ("postern", "postern-generation") for suffix in ("hsb", "ndb", "yar")
+)
 LARGEST_DOCUMENT_BYTES = 64 * 1024
 _LARGEST_NUMBER = 99_999_999
 _LARGEST_FILE_BYTES = 4 * 1024**3
@@ -72,7 +75,10 @@ def directory_of(generation: int) -> str:
 
 
 def marker_name(generation: int) -> str:
-    """Return the name under which scanners find a generation's marker, without what ClamAV puts behind it."""
+    """Return how the names begin under which scanners find a generation's marker; a dot follows.
+
+    A YARA rule has underscores for the other dots.
+    """
     return f"Postern.Generation.{generation}"
 
 

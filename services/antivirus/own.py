@@ -92,22 +92,52 @@ def yara_text(text: str) -> tuple[str, str]:
 def databases(
     entries: Iterable[Entry], base: Iterable[str], generation: int, marker: str
 ) -> dict[str, bytes]:
-    """Return our files by name. `base`: lines of an .ndb that every generation has. Each finds the marker."""
-    known = list(entries)
+    """Return our files by name. `base`: lines of an .ndb that every generation has.
+
+    Signatures stand in the order in which they were added, so that a client needs only what is new at a
+    file's end. Each of the three kinds finds the marker, in a small file of its own.
+    """
+    known, patterns = list(entries), list(base)
     name = marker_name(generation)
-    digest = hashlib.sha256(marker.encode()).hexdigest()
-    hashes = [f"{digest}:{len(marker)}:{name}"]
-    hashes += [_hash_line(entry) for entry in known if entry.kind is Kind.HASH]
-    patterns = [f"{name}:0:*:{marker.encode().hex()}", *base]
-    patterns += [f"{entry.name}:{entry.text}" for entry in known if entry.kind is Kind.PATTERN]
     rule = name.replace(".", "_")
-    rules = [f'rule {rule} {{ strings: $marker = "{marker}" condition: $marker }}\n']
-    rules += [entry.text for entry in known if entry.kind is Kind.YARA]
     return {
-        "postern.hsb": _lines(hashes),
-        "postern.ndb": _lines(patterns),
-        "postern.yar": "\n".join(rules).encode(),
+        "postern.hsb": _lines([*map(_base_hash, patterns), *_of(known, Kind.HASH)]),
+        "postern.ndb": _lines([*patterns, *_of(known, Kind.PATTERN)]),
+        "postern.yar": _lines([*map(_base_rule, patterns), *_of(known, Kind.YARA)]),
+        "postern-generation.hsb": _lines([f"{_sha256(marker.encode())}:{len(marker)}:{name}.Hash"]),
+        "postern-generation.ndb": _lines([f"{name}:0:*:{marker.encode().hex()}"]),
+        "postern-generation.yar": _lines([f'rule {rule} {{ strings: $a = "{marker}" condition: $a }}']),
     }
+
+
+def _of(entries: list[Entry], kind: Kind) -> list[str]:
+    return [_line(entry) for entry in entries if entry.kind is kind]
+
+
+def _line(entry: Entry) -> str:
+    match entry.kind:
+        case Kind.HASH:
+            return _hash_line(entry)
+        case Kind.PATTERN:
+            return f"{entry.name}:{entry.text}"
+        case Kind.YARA:
+            return entry.text
+
+
+def _base_hash(line: str) -> str:
+    """No database may be empty: the samples themselves stand in the others, too."""
+    name, _, _, pattern = line.split(":")
+    sample = bytes.fromhex(pattern)
+    return f"{_sha256(sample)}:{len(sample)}:{name}.Hash"
+
+
+def _base_rule(line: str) -> str:
+    name, _, _, pattern = line.split(":")
+    return f"rule {name.replace('.', '_')} {{ strings: $a = {{ {pattern} }} condition: $a }}"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _hash_line(entry: Entry) -> str:

@@ -213,7 +213,7 @@ def test_an_empty_pool_is_shown_with_what_it_means_wherever_an_operator_looks(ap
     words = "EMPTY: acme's mail is put off by a responder, senders come back (on_empty: tempfail)"
     assert api.http.simulate_get("/v1/status").json["pools"] == [f"proxies {words}"]
     troubles = {pool["name"]: pool["troubles"] for pool in api.http.simulate_get("/v1/pools").json}
-    assert troubles == {"decoys": [], "proxies": [words], "responders": [], "scanners": []}
+    assert troubles == {"antivirus": [], "decoys": [], "proxies": [words], "responders": [], "scanners": []}
 
 
 def test_an_unknown_member_is_not_found_and_the_known_ones_are_named(api: Northbound) -> None:

@@ -1,11 +1,13 @@
 """What gateways and responders are told is what they read, and says what the policy says."""
 
 import json
+from ipaddress import ip_address
 
 import pytest
 
 from controller.policy.parse import parse_policy
 from controller.render import Settings, render_gateways
+from services.antivirus.server.settings import parse_settings as read_antivirus
 from services.mail.settings import parse_settings as read_gateway
 from services.responder.settings import Answer
 from services.responder.settings import parse_settings as read_responder
@@ -19,10 +21,21 @@ def rendered(old: str = "", new: str = "") -> dict[str, Settings]:
 
 def test_every_pool_that_speaks_with_clients_has_a_file_that_its_program_reads() -> None:
     files = {name: json.dumps(settings) for name, settings in rendered().items()}
-    assert set(files) == {"decoys", "proxies", "scanners", "responders"}
+    assert set(files) == {"antivirus", "decoys", "proxies", "scanners", "responders"}
     assert read_gateway(files["proxies"]).revision == 7
     assert read_gateway(files["scanners"]).revision == 7
     assert read_responder(files["responders"]).revision == 7
+    assert read_antivirus(files["antivirus"]).revision == 7
+
+
+def test_anti_virus_servers_know_who_asks_from_which_address_for_which_ring() -> None:
+    told = read_antivirus(json.dumps(rendered()["antivirus"]))
+    assert [(asker.name, asker.kind, asker.ring) for asker in told.askers] == [
+        ("acme", "tenant", "canary"),
+        ("globex", "tenant", "all"),
+        ("scanners", "pool", "all"),
+    ]
+    assert told.asker_by_source[ip_address("2001:db8:e::202")].name == "globex"
 
 
 @pytest.mark.parametrize(

@@ -258,7 +258,7 @@ def test_gateways_that_cannot_be_told_do_not_keep_the_switches_from_it(world: Wo
 
 def test_gateways_are_told_of_each_accepted_policy(world: World) -> None:
     world.runtime.submit(world.now, "demo.yaml", WITHOUT_GLOBEX)
-    tenants = [{t["name"] for s in each.values() for t in s["tenants"]} for each in world.published]
+    tenants = [{t["name"] for s in each.values() for t in s.get("tenants", [])} for each in world.published]
     assert tenants == [{"acme", "globex"}, {"acme"}]
 
 

@@ -65,8 +65,16 @@ class Conversation:
             raise NotFetched(f"{path}: status {status}")
         return body
 
-    def ask(self, method: str, path: str, body: bytes | None = None, *, most: int) -> tuple[int, bytes]:
-        self.connection.request(method, path, body, {"User-Agent": "postern-av-agent"})
+    def get_from(self, path: str, first: int, most: int) -> bytes:
+        """Return the end of a document; nothing if the server gives no parts. Raise `NotFetched`."""
+        status, body = self.ask("GET", path, most=most, span=f"bytes={first}-")
+        return body if status == 206 else b""
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, *, most: int, span: str = ""
+    ) -> tuple[int, bytes]:
+        headers = {"User-Agent": "postern-av-agent", **({"Range": span} if span else {})}
+        self.connection.request(method, path, body, headers)
         answer = self.connection.getresponse()
         read = answer.read(most + 1)
         if len(read) > most:

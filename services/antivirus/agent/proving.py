@@ -111,4 +111,4 @@ def engine_version(clamd: Clamd | None) -> str:
 
 def _names(text: str, generation: int) -> bool:
     name = marker_name(generation)
-    return any(f"{each}.UNOFFICIAL" in text for each in (name, name.replace(".", "_")))
+    return f"{name}." in text or f"{name.replace('.', '_')}." in text

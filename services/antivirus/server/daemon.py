@@ -23,6 +23,8 @@ _LOOK_EVERY_S = 0.1
 _TELL_EVERY_S = 0.5
 _SAY_EVERY_S = 10.0
 _MOST_IN_A_POST = 200
+_PARTING_S = 0.2  # who waits for a generation asks another server
+_BACKLOG = 4_096  # a whole fleet may come at once
 _RETRY_S = 1.0
 
 
@@ -57,7 +59,9 @@ class Server:
         self._nginx = Nginx(place.home)
         self._problem, self._retry_at = "", 0.0
         self._answering = Answering(copy, self._who_asks, self._what_is_wrong)
-        self._runner = web.AppRunner(self._answering.application(), access_log=None)
+        self._runner = web.AppRunner(
+            self._answering.application(), access_log=None, shutdown_timeout=_PARTING_S
+        )
         self._said: tuple[str, ...] = ()
 
     async def start(self) -> None:
@@ -68,7 +72,7 @@ class Server:
         self._take_over()
         await self._runner.setup()
         # nginx's workers, who are somebody else, must reach it.
-        await web.UnixSite(self._runner, str(self._home / "run" / "daemon.sock")).start()
+        await web.UnixSite(self._runner, str(self._home / "run" / "daemon.sock"), backlog=_BACKLOG).start()
         (self._home / "run" / "daemon.sock").chmod(0o666)
         await self._nginx.serve(self._settings)
         self._journal.write(Event.STARTED, revision=self._settings.revision)

@@ -1,0 +1,76 @@
+"""Plain freshclam, without an agent: the snippet that we print works, and rubbish is refused."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from controller.cli.main import main
+from services.antivirus.builder import immunity
+from services.antivirus.builder.publishing import Publisher
+from services.antivirus.formats import OWN_FILES
+from tests.antivirus.conftest import Client, Server, await_that
+
+OWN = set(OWN_FILES)
+
+
+@pytest.fixture
+def configuration(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """What `postern av client-config` prints, with a directory and a port of this test."""
+    assert main(["av", "client-config", "192.0.2.120", "--without-official"]) == 0
+    text = capsys.readouterr().out.replace("http://192.0.2.120", server.url)
+    file = tmp_path / "freshclam.conf"
+    file.write_text(
+        f"{text}DatabaseDirectory {tmp_path / 'pc1' / 'database'}\nDatabaseOwner root\nMaxAttempts 1\n"
+    )
+    (tmp_path / "pc1" / "database").mkdir(parents=True)
+    return file
+
+
+def freshclam(configuration: Path) -> str:
+    command = ["freshclam", f"--config-file={configuration}", "--stdout"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout + done.stderr
+
+
+def test_freshclam_alone_gets_our_signatures_and_then_only_what_is_new(
+    configuration: Path, server: Server, publisher: Publisher, client: Client, sample: Path
+) -> None:
+    freshclam(configuration)
+    assert {path.name for path in client.database.glob("postern*")} == OWN
+    assert not client.finds(sample)
+    assert "up-to-date" in freshclam(configuration)
+    number = immunity.immunize(publisher, immunity.caught_in(str(sample), ()), "a test")
+    await_that(lambda: server.generation() == number, "it is served")
+    freshclam(configuration)
+    assert client.finds(sample)
+
+
+def test_freshclam_keeps_what_it_has_when_it_is_given_rubbish(
+    configuration: Path, server: Server, publisher: Publisher, client: Client, sample: Path
+) -> None:
+    number = immunity.immunize(publisher, immunity.caught_in(str(sample), ()), "a test")
+    await_that(lambda: server.generation() == number, "it is served")
+    freshclam(configuration)
+    served = server.home / "www" / "rings" / "canary" / "database"
+    for name in OWN:
+        (served / name).chmod(0o644)
+        (served / name).write_bytes(b"\0rubbish" * 20)
+    freshclam(configuration)
+    assert client.finds(sample)
+
+
+def test_a_server_that_has_nothing_for_us_sends_no_freshclam_to_sleep(
+    configuration: Path, server: Server, client: Client
+) -> None:
+    """A 403 would: freshclam then waits for a day."""
+    server.rings.clear()
+    server.configure()
+    await_that(lambda: server.get("/ring.json").status == 404, "we are nobody's client")
+    assert "file not found" in freshclam(configuration)
+    server.rings["127.0.0.1"] = "all"
+    server.configure()
+    # While nginx changes its workers, old ones may still answer.
+    await_that(lambda: all(server.get("/ring.json").status == 200 for _ in range(20)), "we are again")
+    freshclam(configuration)
+    assert {path.name for path in client.database.glob("postern*")} == OWN
