@@ -36,8 +36,8 @@ class DemoTopo(EdgeTopo):
     def build(self):
         s1 = self.add_edge_switch(1)
         self.add_site(plan.internet(), (s1, 1, plan.backbone()))
-        self.add_site(plan.intranet(1), (s1, 2, plan.gateway(1)))
-        self.add_site(plan.intranet(2), (s1, 3, plan.gateway(2)))
+        self.add_site(plan.intranet(1, has_private=True), (s1, 2, plan.gateway(1)))
+        self.add_site(plan.intranet(2, has_private=True), (s1, 3, plan.gateway(2)))
         self.add_gateway(s1, 4, plan.proxy(1))
         self.add_gateway(s1, 5, plan.proxy(2))
         self.add_gateway(s1, 6, plan.scanner(1), plan.SCANNER_VIPS)

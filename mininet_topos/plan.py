@@ -4,7 +4,7 @@
     tenant T, gateway G   100.64.T.(4G-2)/30    2001:db8:64:T::(4G-2)/126 02:aa:00:00:0G-1:0T
     tenant T, inside      203.0.113.(64(T-1))/26 and 2001:db8:(9+T)::/48 up to T = 3,
                           then 198.18.T.0/24 and 2001:db8:(0x100+T)::/48
-    tenant T, private     10.0.0.5, the same in every intranet
+    tenant T, private     10.0.0.5, the same in every intranet that has it
     pool members          192.0.2.LAST, 2001:db8:e::LAST
     outside               198.51.100.0/24, 2001:db8:bb::/48
 
@@ -64,24 +64,22 @@ def gateway(tenant, number=1, name=""):
     )
 
 
-def intranet(tenant, ways=(0, 0)):
-    """Return a tenant's inside: a mail server and two clients, one of them with a private address only.
+def intranet(tenant, ways=(0, 0), has_private=False):
+    """Return a tenant's inside: a mail server and a client; `ways` are the gateways that each uses.
 
-    `ways` are the gateways that server and clients use.
+    `has_private`: and a client that has a private address only.
     """
     name = NAMES[tenant - 1]
     network, host4 = _inside4(tenant)
     network6 = f"2001:db8:{9 + tenant if tenant <= 3 else 0x100 + tenant:x}::"
     mx, pc = ((host4(10), f"{network6}10"), (host4(20), f"{network6}20"))
-    return Site(
-        (network, f"{network6}/48"),
-        (host4(1), f"{network6}1"),
-        (
-            Inside(f"{name}-mx", "mail-server", mx, f"{name}.example", ways[0]),
-            Inside(f"{name}-pc", "client", pc, way_out=ways[1]),
-            Inside(f"{name}-lap", "client", (PRIVATE,), way_out=ways[1]),
-        ),
-    )
+    hosts = [
+        Inside(f"{name}-mx", "mail-server", mx, f"{name}.example", ways[0]),
+        Inside(f"{name}-pc", "client", pc, way_out=ways[1]),
+    ]
+    if has_private:
+        hosts.append(Inside(f"{name}-lap", "client", (PRIVATE,), way_out=ways[1]))
+    return Site((network, f"{network6}/48"), (host4(1), f"{network6}1"), tuple(hosts))
 
 
 def member(name, mac, last):

@@ -5,15 +5,16 @@
                            1                                         1 2
        acme-gw1 --------- 2 +----+ 11 -------------------------- 12 +----+
        proxy1 ----------- 3 | s1 |                                  | s2 |
-       192.0.2.11           +----+ 12                            11 +----+
+       av1    ----------- 4 +----+ 12                            11 +----+
                                  |                                   |
                                  |                                   |
        globex-gw -------- 2 +----+ 11                            12 +----+ 1 --- bbr2 --- attacker
        proxy3 ----------- 1 | s4 |                                  | s3 | 2 --- acme-gw2
        192.0.2.13           +----+ 12 -------------------------- 11 +----+ 3 --- scanner2 192.0.2.22
+                                                                         4 --- av2      192.0.2.52
 
-acme-mx and acme-pc stand behind both gateways of acme; what the edge sends in comes
-through either, and acme-mx answers through acme-gw2, acme-pc through acme-gw1. The
+acme-lap and globex-lap are both at 10.0.0.5. acme-mx and acme-pc stand behind both
+gateways of acme; what the edge sends in comes through either, and acme-mx answers through acme-gw2, acme-pc through acme-gw1. The
 hosts outside stand behind both routers: sender and partner send through bbr1, the
 attacker through bbr2. So both directions of a connection often enter at different
 switches. Addresses as in `mininet_topos/plan.py`; `policies/ring.yaml` has the MACs.
@@ -43,16 +44,18 @@ class RingTopo(EdgeTopo):
             plan.internet((0, 0, 1)), (s1, 1, plan.backbone(1, "bbr1")), (s3, 1, plan.backbone(2, "bbr2"))
         )
         self.add_site(
-            plan.intranet(1, (1, 0)),
+            plan.intranet(1, (1, 0), has_private=True),
             (s1, 2, plan.gateway(1, 1, "acme-gw1")),
             (s3, 2, plan.gateway(1, 2, "acme-gw2")),
         )
-        self.add_site(plan.intranet(2), (s4, 2, plan.gateway(2)))
+        self.add_site(plan.intranet(2, has_private=True), (s4, 2, plan.gateway(2)))
         self.add_gateway(s1, 3, plan.proxy(1))
         self.add_gateway(s2, 1, plan.proxy(2))
         self.add_gateway(s4, 1, plan.proxy(3))
         self.add_gateway(s2, 2, plan.scanner(1), plan.SCANNER_VIPS)
         self.add_gateway(s3, 3, plan.scanner(2), plan.SCANNER_VIPS)
+        self.add_server(s1, 4, plan.antivirus(1), plan.ANTIVIRUS_VIPS)
+        self.add_server(s3, 4, plan.antivirus(2), plan.ANTIVIRUS_VIPS)
 
 
 topos = {"ring": RingTopo}

@@ -68,6 +68,8 @@ def addresses_of(policy: Policy) -> dict[str, list[Address]]:
         others = [prefix.network_address + 20 for prefix in tenant.prefixes]
         found[f"tenants.{tenant.name}.mail"] = servers
         found[f"tenants.{tenant.name}.other"] = others
+        if tenant.antivirus:
+            found[f"seats.{tenant.name}"] = [*tenant.antivirus.addresses]
     for pool in policy.pools:
         found[f"pools.{pool.name}.vip"] = [*pool.vip]
         found[f"pools.{pool.name}.edge"] = [*pool.edge]
