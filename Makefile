@@ -8,7 +8,7 @@ PYTEST := $(PYTHON) -m pytest
 AS_LAB := $(SUDO) env PYTHONDONTWRITEBYTECODE=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint fast check test cowrie-tests ovs-tests lab-tests demo lab-down golden docs bench bench-mail bench-pools bench-steering clean
+.PHONY: help setup lock format lint fast check test cowrie-tests ovs-tests lab-tests demo lab-down golden docs bench bench-mail bench-pools bench-steering bench-decoy bench-antivirus clean
 
 help: ## what there is (this list)
 	@echo "Postern: steers tenants' mail through scanners, in Open vSwitch."; echo
@@ -64,7 +64,7 @@ golden: ## write the golden files anew; read their diff as code
 docs: ## write the pages that are made from the code: the pipeline, the policy's schema
 	$(PYTHON) -m controller.cli.docs
 
-bench: bench-steering bench-pools bench-mail bench-decoy ## ours beside the peers, in one run; ratios, and JSON in build/benchmarks
+bench: bench-steering bench-pools bench-mail bench-decoy bench-antivirus ## ours beside the peers, in one run; ratios, and JSON in build/benchmarks
 
 bench-steering: ## the steering path beside plain L2 on the same switch (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.steering
@@ -77,6 +77,9 @@ bench-mail: ## the mail gateway beside Postfix smtpd_proxy_filter (root)
 
 bench-decoy: ## decisions: API call to first packet at the decoy, import, what 100,000 cost (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.decoy
+
+bench-antivirus: ## from a new signature to 100 clients and all scanners using it, its cost, a storm of 1,000 (root)
+	@$(AS_LAB) $(PYTHON) -m benchmarks.antivirus
 
 clean: ## remove what set-up and tests made (Debian packages stay)
 	rm -rf .venv .venv-cowrie build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

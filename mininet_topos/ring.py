@@ -14,10 +14,11 @@
                                                                          4 --- av2      192.0.2.52
 
 acme-lap and globex-lap are both at 10.0.0.5. acme-mx and acme-pc stand behind both
-gateways of acme; what the edge sends in comes through either, and acme-mx answers through acme-gw2, acme-pc through acme-gw1. The
-hosts outside stand behind both routers: sender and partner send through bbr1, the
-attacker through bbr2. So both directions of a connection often enter at different
-switches. Addresses as in `mininet_topos/plan.py`; `policies/ring.yaml` has the MACs.
+gateways of acme; what the edge sends in comes through either, and acme-mx answers
+through acme-gw2, acme-pc through acme-gw1. The hosts outside stand behind both
+routers: sender and partner send through bbr1, the attacker through bbr2. So both
+directions of a connection often enter at different switches. Addresses as in
+`mininet_topos/plan.py`; `policies/ring.yaml` has the MACs.
 
     sudo mn --custom mininet_topos/ring.py --topo ring --controller remote,port=6653
     postern lab up ring
