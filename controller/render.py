@@ -1,7 +1,7 @@
 """What each pool of gateways, responders and decoys needs to know of the policy, as the JSON they read. Pure.
 
 The format is the contract with `services/mail/settings.py`, `services/responder/settings.py`,
-`services/decoy/settings.py` and `services/antivirus/server/settings.py`, which share no code with
+`services/decoy/settings.py` and `services/antivirus/settings.py`, which share no code with
 the controller: programs of different hosts and releases meet here.
 """
 
@@ -84,6 +84,7 @@ def _render_antivirus(policy: Policy, pool: Pool, revision: int) -> Settings:
         "pool": pool.name,
         "port": pool.port,
         "addresses": [str(address) for address in pool.vip],
+        "immunity": pool.immunity.value,
         "clients": [*tenants, *scanners],
     }
 

@@ -10,6 +10,7 @@ from controller.policy.model import (
     Dark,
     HealthSource,
     HttpProbe,
+    Immunity,
     Level,
     Link,
     Mail,
@@ -207,6 +208,7 @@ def _pool(name: str, fields: Fields) -> Pool:
         fields.get("port", _PORTS.get(kind, 0)),
         _health(fields.get("health", HealthSource.NONE)),
         ceil(fields.get("affinity", 0)),
+        fields.get("immunity", Immunity.SIMULATE),
     )
 
 

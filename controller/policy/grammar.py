@@ -16,6 +16,7 @@ from controller.policy.model import (
     Dark,
     Disposition,
     HealthSource,
+    Immunity,
     MailMode,
     NulBytes,
     OnEmpty,
@@ -291,6 +292,11 @@ POOL = Record(
         "affinity": Key(
             duration("1s", "18h"),
             "a client's next session goes to the member of its last one, if it comes within this time",
+        ),
+        "immunity": Key(
+            choice(Immunity),
+            "(antivirus) what decoys catch becomes a signature for everybody: not, only in words, or really",
+            default="simulate",
         ),
     }
 )

@@ -226,6 +226,14 @@ class Service:
     servers: tuple[Address, ...]
 
 
+class Immunity(StrEnum):
+    """What becomes of what decoys catch, by itself."""
+
+    OFF = "off"
+    SIMULATE = "simulate"  # only said
+    ON = "on"  # a signature, for everybody
+
+
 class Ring(StrEnum):
     """Who gets new signatures first."""
 
@@ -278,6 +286,7 @@ class Pool:
     port: int = 0  # TCP port at the VIP; 3310 by default for `scanner`
     health: PoolHealth = PoolHealth()
     affinity_s: int = 0  # how long a client's next session goes to the member of the last one; 0: off
+    immunity: Immunity = Immunity.SIMULATE  # of `antivirus` only
 
 
 class Action(StrEnum):

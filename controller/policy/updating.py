@@ -10,6 +10,9 @@ def check_updating(policy: Policy, known: KnownNames, report: Report) -> None:
     for path, antivirus in _all(policy):
         _check_pool(path, antivirus, policy, known, report)
         _check_families(path, antivirus, report)
+    for pool in policy.pools:
+        if pool.kind is not PoolKind.ANTIVIRUS and f"pools.{pool.name}.immunity" in report.places:
+            report.add(f"pools.{pool.name}.immunity", "only anti-virus servers give signatures", "remove it")
 
 
 def _all(policy: Policy) -> Iterator[tuple[str, Antivirus]]:

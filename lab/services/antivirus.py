@@ -25,7 +25,7 @@ def build_parts(scene: Scene) -> list[Part]:
     if not pools:
         return []
     servers = [_server(scene.places, pool, member.name) for pool in pools for member in pool.members]
-    return [_builder(scene), *servers, *_agents(scene, pools[0])]
+    return [_builder(scene, pools[0]), *servers, *_agents(scene, pools[0])]
 
 
 def store(places: Places) -> Path:
@@ -50,7 +50,7 @@ def builder_command(places: Places, *arguments: str) -> list[str]:
     return [sys.executable, "-m", _BUILDER, "--store", str(store(places)), *arguments]
 
 
-def _builder(scene: Scene) -> Part:
+def _builder(scene: Scene, own: Pool) -> Part:
     """Publishes something before anybody asks, and then makes signatures of what decoys catch."""
     places = scene.places
     uploads = [
@@ -60,10 +60,11 @@ def _builder(scene: Scene) -> Part:
         for member in pool.members
         for kind in decoys.KINDS
     ]
+    settings = places.gateway_settings(own.name)
     captures = [argument for each in uploads for argument in ("--captures", str(each))]
     return Part(
         name="antivirus.builder",
-        command=tuple(builder_command(places, "watch", "--mode", "simulate", *captures)),
+        command=tuple(builder_command(places, "watch", "--settings", str(settings), *captures)),
         log=places.log("antivirus.builder"),
         prepare=lambda: _publish(places),
         check=lambda: "" if _key(places).exists() else "nothing is published",

@@ -44,6 +44,15 @@ def sample(tmp_path: Path) -> Path:
     return file
 
 
+def put_settings(path: Path, **what: object) -> None:
+    """Do as the controller does: the whole file at once."""
+    facts: dict[str, object] = {"format": 1, "revision": 1, "role": "antivirus", "pool": "antivirus"}
+    facts |= {"port": 80, "addresses": [], "immunity": "simulate", "clients": []}
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps(facts | what))
+    beside.replace(path)
+
+
 @dataclass
 class Answer:
     status: int
@@ -70,11 +79,7 @@ class Server:
             {"name": f"t{number}", "kind": "tenant", "ring": ring, "sources": [source]}
             for number, (source, ring) in enumerate(self.rings.items())
         ]
-        settings = {"format": 1, "revision": 1, "role": "antivirus", "pool": "antivirus", "port": self.port}
-        text = json.dumps({**settings, "addresses": ["127.0.0.1"], "clients": clients})
-        beside = self.home.with_suffix(".new")
-        beside.write_text(text)
-        beside.replace(self.home.with_suffix(".json"))
+        put_settings(self.home.with_suffix(".json"), port=self.port, addresses=["127.0.0.1"], clients=clients)
 
     def start(self, *more: str) -> None:
         self.configure()

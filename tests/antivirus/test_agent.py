@@ -3,7 +3,6 @@
 import hashlib
 import json
 import random
-import resource
 import select
 import shutil
 import signal
@@ -12,12 +11,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from services.antivirus.agent.proving import Clamd, NotProven
 from services.antivirus.builder import immunity
 from services.antivirus.builder.publishing import Publisher
 from services.antivirus.formats import OWN_FILES, generation_comment
@@ -207,8 +207,8 @@ def test_a_full_disk_leaves_what_was_there(
     other.write_bytes(b"OTHER" * 50)
     publish(server, publisher, other)
     done = subprocess.run(
-        client.command("--once"), capture_output=True, text=True, timeout=60, check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (90, 90)),
+        ["prlimit", "--fsize=90", *client.command("--once")],
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert client.finds(sample)
@@ -310,6 +310,18 @@ def test_a_clamd_uses_a_new_generation_and_answers_all_the_while(
         publish(server, publisher, sample)
         await_that(lambda: answers.append(_ask(port, stream)) or answers[-1].endswith("FOUND"), "it finds it")
         assert set(answers) <= {"stream: OK", answers[-1]}, "every scan has a verdict"
+
+
+def test_a_clamd_without_room_for_two_sets_of_signatures_keeps_the_one_it_has(
+    client: Client, tmp_path: Path
+) -> None:
+    memory = tmp_path / "meminfo"
+    with clamd(client) as port:
+        for kilobytes, is_enough in ((5_000, False), (5_000_000, True)):
+            memory.write_text(f"MemTotal: 9000000 kB\nMemAvailable:    {kilobytes} kB\n")
+            refused = nullcontext() if is_enough else pytest.raises(NotProven, match="5 MiB are free")
+            with refused:
+                Clamd(f"127.0.0.1:{port}").check_room(memory)
 
 
 def test_what_an_agent_reports_is_handed_on_with_the_tenants_name(

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -21,10 +20,12 @@ from services.antivirus.builder.immunity import NotImmunized
 from services.antivirus.builder.main import main
 from services.antivirus.builder.publishing import NotPublished, Publisher
 from services.antivirus.builder.store import Store, StoreError
-from services.antivirus.builder.watching import Mode, Watch
+from services.antivirus.builder.watching import Watch
 from services.antivirus.formats import generation_comment, parse_manifest, ring_comment
 from services.antivirus.own import Entry, Kind
+from services.antivirus.settings import Immunity
 from services.antivirus.signing import verify
+from tests.antivirus.conftest import await_that, put_settings
 
 BUILDER = "services.antivirus.builder.main"
 CLEAN_FILE = CLEAN / "letter.txt"
@@ -183,10 +184,10 @@ def test_a_publisher_that_is_killed_at_any_moment_leaves_what_was_published(
 def test_a_full_disk_leaves_the_last_generation_published(publisher: Publisher) -> None:
     publisher.publish("the first", at_once=True)
     before = publisher.store.pointers()
+    command = [sys.executable, "-m", BUILDER, "--store", str(publisher.store.root), "publish"]
     done = subprocess.run(
-        [sys.executable, "-m", BUILDER, "--store", str(publisher.store.root), "publish"],
+        ["prlimit", "--fsize=100", *command],
         capture_output=True, text=True, timeout=60, check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
     )  # fmt: skip
     assert done.returncode == 1
     assert "File too large" in done.stderr
@@ -250,9 +251,11 @@ def test_a_simulation_publishes_nothing(publisher: Publisher, sample: Path) -> N
     assert publisher.store.pointers() == {}
 
 
-@pytest.mark.parametrize(("mode", "generation"), [(Mode.OFF, 0), (Mode.SIMULATE, 0), (Mode.ON, 1)])
+@pytest.mark.parametrize(
+    ("mode", "generation"), [(Immunity.OFF, 0), (Immunity.SIMULATE, 0), (Immunity.ON, 1)]
+)
 def test_what_decoys_catch_becomes_signatures_where_that_is_wanted(
-    publisher: Publisher, sample: Path, tmp_path: Path, mode: Mode, generation: int
+    publisher: Publisher, sample: Path, tmp_path: Path, mode: Immunity, generation: int
 ) -> None:
     uploads = tmp_path / "uploads"
     uploads.mkdir()
@@ -263,6 +266,33 @@ def test_what_decoys_catch_becomes_signatures_where_that_is_wanted(
     assert watch.look() == 0, "it may still be growing"
     os.utime(caught, (1.0, 1.0))
     assert (watch.look(), watch.look()) == (generation, 0)
+
+
+def test_the_policy_says_what_becomes_of_what_decoys_catch(
+    publisher: Publisher, sample: Path, tmp_path: Path
+) -> None:
+    uploads, settings = tmp_path / "uploads", tmp_path / "antivirus.json"
+    uploads.mkdir()
+    caught = uploads / hashlib.sha256(sample.read_bytes()).hexdigest()
+    caught.write_bytes(sample.read_bytes())
+    os.utime(caught, (1.0, 1.0))
+    command = [sys.executable, "-m", BUILDER, "--store", str(publisher.store.root), "watch"]
+    command += ["--captures", str(uploads), "--settings", str(settings)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr
+            assert "would make Postern.Caught." in process.stderr.readline()
+            put_settings(settings, immunity="rubbish")
+            assert "we go on with simulate" in process.stderr.readline()
+            put_settings(settings, immunity="on")
+            assert "no longer simulate" in process.stderr.readline()
+            later = sample.read_bytes() + b"and more"
+            caught = uploads / hashlib.sha256(later).hexdigest()
+            caught.write_bytes(later)
+            os.utime(caught, (1.0, 1.0))
+            await_that(lambda: generations(publisher) == {"canary": 1, "all": 1}, "everybody gets it")
+        finally:
+            process.terminate()
 
 
 @pytest.mark.parametrize(

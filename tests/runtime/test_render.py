@@ -7,7 +7,7 @@ import pytest
 
 from controller.policy.parse import parse_policy
 from controller.render import Settings, render_gateways
-from services.antivirus.server.settings import parse_settings as read_antivirus
+from services.antivirus.settings import parse_settings as read_antivirus
 from services.mail.settings import parse_settings as read_gateway
 from services.responder.settings import Answer
 from services.responder.settings import parse_settings as read_responder

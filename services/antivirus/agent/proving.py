@@ -15,6 +15,10 @@ _LIVE_WITHIN_S = 120.0
 _ANSWERS_WITHIN_S = 10.0
 _STEP_S = 0.05
 _LARGEST_ANSWER = 4_096
+_POOLS = re.compile(r"pools_total (\d+(?:\.\d+)?)M")
+_AVAILABLE = re.compile(r"^MemAvailable:\s+(\d+) kB", re.MULTILINE)
+_GROWTH = 1.25  # a new generation may be larger than the one that clamd has
+_MEMORY = Path("/proc/meminfo")
 _ENGINE = re.compile(r"ClamAV \d+\.\d+[^\r\n]{0,80}")
 
 
@@ -59,6 +63,25 @@ class Clamd:
                 return
             time.sleep(_STEP_S)
         raise NotProven(f"clamd does not use generation {generation} after {_LIVE_WITHIN_S:.0f} s")
+
+    def check_room(self, memory: Path = _MEMORY) -> None:
+        """Raise `NotProven` if there is too little memory for two generations at once, as a reload needs.
+
+        clamd would be killed, or go without signatures, in the middle of its work.
+        """
+        try:
+            available = _AVAILABLE.search(memory.read_text())
+        except OSError:
+            return
+        used = _POOLS.search(self._ask(b"zSTATS\0"))
+        if not used or not available:
+            return
+        needed_mib, free_mib = float(used[1]) * _GROWTH, int(available[1]) / 1024
+        if free_mib < needed_mib:
+            raise NotProven(
+                f"clamd needs {needed_mib:.0f} MiB more to load signatures beside those it has, and "
+                f"{free_mib:.0f} MiB are free; remedy: more memory for this host"
+            )
 
     def version(self) -> str:
         return self._ask(b"zVERSION\0")

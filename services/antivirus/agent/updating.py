@@ -99,6 +99,8 @@ def update(fetcher: Fetcher, places: Places, state: State, clamd: Clamd | None) 
             for file in own:
                 _stage(said, file, manifest, places.database, staging)
         prove_files(staging, manifest.marker, manifest.generation)
+        if clamd is not None:
+            clamd.check_room()
         _fetch_official(manifest, places)
         for file in own:
             _install(staging / file.name, places.database / file.name)

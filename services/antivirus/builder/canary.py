@@ -82,7 +82,8 @@ def _clamd(database: Path) -> "Iterator[tuple[subprocess.Popen[bytes], Path]]":
         with (home / "log").open("wb") as log:
             try:
                 process = subprocess.Popen(
-                    ["clamd", f"--config-file={configuration}"],
+                    # Dies with us, whatever kills us.
+                    ["setpriv", "--pdeathsig=KILL", "clamd", f"--config-file={configuration}"],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

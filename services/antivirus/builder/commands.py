@@ -15,7 +15,10 @@ from services.antivirus.builder.publishing import NotPublished, Publisher
 from services.antivirus.builder.store import StoreError, utc_now, who
 from services.antivirus.builder.watching import Watch
 from services.antivirus.own import BadEntry, Entry, Kind
+from services.antivirus.settings import parse_settings
 from services.antivirus.signing import SigningFailed
+from services.mail.settings import SettingsError
+from services.watched import WatchedFile
 
 _LOOK_EVERY_S = 1.0
 _MIRROR_EVERY_S = 3_600.0
@@ -175,7 +178,10 @@ def watch(publisher: Publisher, parsed: argparse.Namespace) -> int:
     publisher.store.prepare()
     watch = Watch(publisher, tuple(parsed.captures), parsed.mode, publisher.tell)
     mirrored = 0.0
+    policy = WatchedFile(parsed.settings) if parsed.settings else None
     while not stop.wait(_LOOK_EVERY_S):
+        if policy and policy.has_changed():
+            _follow(policy, watch)
         watch.look()
         mirrored -= _LOOK_EVERY_S
         if parsed.mirror and mirrored <= 0:
@@ -185,3 +191,15 @@ def watch(publisher: Publisher, parsed: argparse.Namespace) -> int:
             except REFUSALS as error:
                 publisher.tell(f"not mirrored: {error}")
     return 0
+
+
+def _follow(policy: WatchedFile, watch: Watch) -> None:
+    """Do as the policy says from now on; a settings file that is bad changes nothing."""
+    try:
+        mode = parse_settings(policy.read()).immunity
+    except (OSError, UnicodeDecodeError, SettingsError) as error:
+        watch.tell(f"{policy.path}: {error}; we go on with {watch.mode}")
+        return
+    if mode is not watch.mode:
+        watch.tell(f"what decoys catch: {mode}, no longer {watch.mode}")
+        watch.mode = mode

@@ -10,8 +10,8 @@ from services.antivirus.builder import commands
 from services.antivirus.builder.corpus import CLEAN, Corpus
 from services.antivirus.builder.publishing import Publisher
 from services.antivirus.builder.store import Store
-from services.antivirus.builder.watching import Mode
 from services.antivirus.formats import RINGS
+from services.antivirus.settings import Immunity
 from services.program import build_parser
 
 DEFAULT_STORE = "/var/lib/postern/antivirus"
@@ -120,8 +120,12 @@ def _add_catching(add: Callable[[str, Run, str], argparse.ArgumentParser]) -> No
     immunize.add_argument("what", metavar="SHA256|FILE|MESSAGE")
     immunize.add_argument("--simulate", action="store_true", help="only say what would be done")
     watch = add("watch", commands.watch, "make signatures of what decoys catch, until stopped")
-    watch.add_argument(
-        "--mode", type=Mode, choices=list(Mode), default=Mode.SIMULATE, help="default: simulate"
+    mode = watch.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--mode", type=Immunity, choices=list(Immunity), default=Immunity.SIMULATE, help="default: simulate"
+    )
+    mode.add_argument(
+        "--settings", type=Path, metavar="FILE", help="as the policy says: STATE_DIR/gateways/POOL.json"
     )
     watch.add_argument("--mirror", action="store_true", help="keep ClamAV's own databases current, too")
     for each in (immunize, watch):

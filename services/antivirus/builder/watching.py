@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 from services.antivirus.builder import immunity
@@ -13,6 +12,7 @@ from services.antivirus.builder.corpus import CorpusError
 from services.antivirus.builder.immunity import LARGEST_BYTES, NotImmunized
 from services.antivirus.builder.publishing import NotPublished, Publisher
 from services.antivirus.builder.store import StoreError
+from services.antivirus.settings import Immunity
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOST_REMEMBERED = 100_000
@@ -25,25 +25,19 @@ def _is_whole(fact: os.stat_result) -> bool:
     return time.time() - fact.st_mtime >= _SETTLED_S and fact.st_size <= LARGEST_BYTES
 
 
-class Mode(StrEnum):
-    OFF = "off"
-    SIMULATE = "simulate"
-    ON = "on"
-
-
 @dataclass
 class Watch:
     """One look at the captures at a time; what was refused once is not tried again."""
 
     publisher: Publisher
     captures: tuple[Path, ...]
-    mode: Mode
+    mode: Immunity
     tell: Callable[[str], None]
     _seen: dict[str, None] = field(default_factory=dict)
 
     def look(self) -> int:
         """Deal with what is new; return the generation that was published, or 0."""
-        if self.mode is Mode.OFF or not (fresh := self._fresh()):
+        if self.mode is Immunity.OFF or not (fresh := self._fresh()):
             return 0
         store = self.publisher.store
         try:
@@ -55,7 +49,7 @@ class Watch:
         if not caught:
             return 0
         names = ", ".join(each.name for each in caught)
-        if self.mode is Mode.SIMULATE:
+        if self.mode is Immunity.SIMULATE:
             self._say("simulated", f"would make {names}")
             return 0
         try:

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from services.antivirus.server.copying import Copy
-from services.antivirus.server.settings import Asker
+from services.antivirus.settings import Asker
 
 _WAITS_S = 25.0
 _MOST_REPORTS = 10_000

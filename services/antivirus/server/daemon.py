@@ -14,7 +14,7 @@ from services import controller
 from services.antivirus.server.answering import Answering, read_source
 from services.antivirus.server.copying import Copy, NotCopied
 from services.antivirus.server.nginx import Nginx, NginxFailed
-from services.antivirus.server.settings import Asker, Settings, parse_settings
+from services.antivirus.settings import Asker, Settings, parse_settings
 from services.mail.journal import Journal
 from services.mail.settings import SettingsError
 from services.watched import WatchedFile

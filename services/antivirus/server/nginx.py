@@ -2,19 +2,17 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
-from services.antivirus.server.settings import Settings
+from services.antivirus.settings import Settings
 
 _TEMPLATE = Path(__file__).resolve().parents[3] / "deploy" / "antivirus" / "nginx.conf"
 _PROGRAMS = ("/usr/sbin/nginx", "nginx")
 _ENDS_WITHIN_S = 5.0
 _CHECKS_WITHIN_S = 10.0
-_PR_SET_PDEATHSIG = 1  # prctl(2)
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class NginxFailed(Exception):
@@ -42,11 +40,6 @@ def configuration(settings: Settings, home: Path, is_root: bool) -> str:
     return text
 
 
-def _die_with_parent() -> None:
-    """In the child, before nginx begins: be ended when the daemon is gone, even if it was killed."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-
-
 class Nginx:
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -67,6 +60,7 @@ class Nginx:
         if self._process is not None and self.is_alive:
             self._process.send_signal(signal.SIGHUP)
             return
+        self._end_leftovers()
         self._process = await self._start("-c", str(file))
 
     async def stop(self) -> None:
@@ -79,6 +73,13 @@ class Nginx:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), _ENDS_WITHIN_S)
                 return
+
+    def _end_leftovers(self) -> None:
+        """End the workers of a master that was killed: they hold our ports, and answer by old settings."""
+        with contextlib.suppress(OSError, ValueError):
+            group = int((self._home / "run" / "nginx.pid").read_text())
+            for pid in _nginxes_of(group):
+                os.kill(pid, signal.SIGKILL)
 
     async def _check(self, file: Path) -> None:
         process = await self._start("-t", "-q", "-c", str(file))
@@ -96,16 +97,25 @@ class Nginx:
         prefix = ("-p", str(self._home), "-e", str(self._home / "nginx-error.log"))
         try:
             return await asyncio.create_subprocess_exec(
+                *("setpriv", "--pdeathsig=TERM"),  # it ends with us, whatever kills us
                 program,
                 *prefix,
                 *arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE if "-t" in arguments else asyncio.subprocess.DEVNULL,
-                # Dies with us, whatever kills us.
-                preexec_fn=_die_with_parent,
+                start_new_session=True,  # a group of its own: see _end_leftovers
             )
         except OSError as error:
             raise NginxFailed(
                 f"nginx cannot be started: {error}; remedy: apt-get install nginx-light"
             ) from error
+
+
+def _nginxes_of(group: int) -> Iterator[int]:
+    """Yield the processes of a group, if they are nginx still: numbers of processes are used again."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            name, _, rest = path.read_text(errors="replace").partition("(")[2].rpartition(")")
+            if name == "nginx" and int(rest.split()[2]) == group:  # proc(5): state, parent, group
+                yield int(path.parent.name)

@@ -1,10 +1,20 @@
-"""The server's settings: where it listens, and who asks from which addresses for which ring."""
+"""What the controller tells servers and builder: who asks from which addresses for which ring, and what
+becomes of what decoys catch."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 from services.antivirus.formats import RINGS
 from services.mail.settings import Address, Reader, read_top
+
+
+class Immunity(StrEnum):
+    """What the builder does by itself with what decoys catch."""
+
+    OFF = "off"
+    SIMULATE = "simulate"
+    ON = "on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,7 @@ class Settings:
     pool: str
     port: int
     addresses: tuple[Address, ...]
+    immunity: Immunity
     askers: tuple[Asker, ...]
 
     @cached_property
@@ -31,7 +42,7 @@ class Settings:
 
 
 def parse_settings(text: str) -> Settings:
-    """Raise `SettingsError` on anything that is not exactly what a server understands."""
+    """Raise `SettingsError` on anything that is not exactly what we understand."""
     top = read_top(text)
     top.one_of("role", ("antivirus",), "")
     return Settings(
@@ -39,6 +50,7 @@ def parse_settings(text: str) -> Settings:
         pool=top.take("pool", str),
         port=top.port("port"),
         addresses=tuple(top.addresses("addresses")),
+        immunity=Immunity(top.one_of("immunity", tuple(Immunity), "")),
         askers=tuple(map(_read_asker, top.records("clients"))),
     )
 
