@@ -1,42 +1,118 @@
-"""Many clients that fetch a whole generation at once: `python -m benchmarks.antivirus_storm VIP COUNT`."""
+"""Many clients that wait for one new generation, and fetch what an agent fetches of it.
+
+    python -m benchmarks.antivirus_storm VIP COUNT
+
+Says `waiting` when all of them wait, and one line when the last one has reported.
+"""
 
 import asyncio
 import json
+import random
 import sys
 import time
+from dataclasses import dataclass
 
-_RING, _LIMIT_S = "/ring.json", 60.0
-
-
-async def _get(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: av\r\n\r\n".encode())
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    if b" 200 " not in head[:16]:
-        raise OSError(f"{path}: {head[:40]!r}")
-    return await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]))
+_LIMIT_S = 120.0
+_REPORT = b'{"format": 1, "client": "%08d", "host": "storm", "kind": "client"}'
+_OPENED_AT_ONCE = 50
 
 
-async def _client(address: str) -> int:
-    """Fetch as a new client does; return how many bytes came."""
-    reader, writer = await asyncio.open_connection(address, 80)
-    ring = await _get(reader, writer, _RING)
-    directory = f"/generations/{json.loads(ring)['generation']:08d}"
-    manifest = await _get(reader, writer, f"{directory}/manifest.json")
-    fetched = len(ring) + len(manifest)
-    for file in json.loads(manifest)["files"]:
-        fetched += len(await _get(reader, writer, f"{directory}/{file['name']}"))
-    writer.close()
-    return fetched
+@dataclass(slots=True)
+class Answer:
+    head: bytes
+    body: bytes
+
+    @property
+    def spread_s(self) -> float:
+        return float(self.head.partition(b"x-postern-spread: ")[2].partition(b"\r\n")[0] or 0)
 
 
-async def _storm(address: str, count: int) -> None:
-    begun = time.monotonic()
-    async with asyncio.timeout(_LIMIT_S):
-        found = await asyncio.gather(*(_client(address) for _ in range(count)), return_exceptions=True)
-    good = [each for each in found if isinstance(each, int)]
-    seconds = time.monotonic() - begun
-    print(f"{len(good)} of {count} clients have fetched {sum(good) / 1e6:.0f} MB within {seconds:.1f} s")
+class Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def ask(self, path: str, first: int = 0, body: bytes = b"") -> Answer:
+        lines = [f"{'POST' if body else 'GET'} {path} HTTP/1.1", "Host: av"]
+        lines += [f"Range: bytes={first}-"] if first else []
+        lines += [f"Content-Length: {len(body)}"] if body else []
+        self._writer.write("\r\n".join((*lines, "", "")).encode() + body)
+        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        if head[9:12] not in (b"200", b"206", b"204"):
+            raise OSError(f"{path}: {head[:40]!r}")
+        size = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
+        return Answer(head, await self._reader.readexactly(size))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Storm:
+    def __init__(self, address: str, count: int) -> None:
+        self._address, self._count = address, count
+        self._waiting, self._told_at = 0, 0.0
+        self._door = asyncio.Semaphore(_OPENED_AT_ONCE)
+        self._serial = 0
+        self._has: dict[str, tuple[int, str]] = {}  # bytes and SHA-256 of each file
+
+    async def run(self) -> None:
+        await self._look()
+        async with asyncio.timeout(_LIMIT_S):
+            found = await asyncio.gather(*map(self._client, range(self._count)), return_exceptions=True)
+        good = [each for each in found if isinstance(each, int)]
+        seconds = time.monotonic() - self._told_at
+        print(
+            f"{len(good)} of {self._count} clients have fetched {sum(good) / 1e6:.1f} MB "
+            f"within {seconds:.1f} s of the first being told"
+        )
+
+    async def _look(self) -> None:
+        """What clients have already: the sizes of the files of today."""
+        connection = await self._connect()
+        ring = json.loads((await connection.ask("/ring.json")).body)
+        path = f"/generations/{ring['generation']:08d}/manifest.json"
+        files = json.loads((await connection.ask(path)).body)["files"]
+        self._serial = ring["serial"]
+        self._has = {file["name"]: (file["bytes"], file["sha256"]) for file in files}
+        connection.close()
+
+    async def _connect(self) -> Connection:
+        async with self._door:
+            return Connection(*await asyncio.open_connection(self._address, 80))
+
+    async def _client(self, number: int) -> int:
+        """Wait, fetch and report as `services.antivirus.agent` does; return how many bytes came."""
+        connection = await self._connect()
+        self._waiting += 1
+        if self._waiting == self._count:
+            print("waiting", flush=True)
+        while b" 204 " in (told := await connection.ask(f"/v1/wait?serial={self._serial}")).head[:16]:
+            pass
+        connection.close()
+        self._told_at = self._told_at or time.monotonic()
+        await asyncio.sleep(random.uniform(0, told.spread_s))
+        fetched = await self._fetch()
+        connection = await self._connect()
+        await connection.ask("/v1/report", body=_REPORT % number)
+        connection.close()
+        return fetched
+
+    async def _fetch(self) -> int:
+        connection = await self._connect()
+        ring = await connection.ask("/ring.json")
+        directory = f"/generations/{json.loads(ring.body)['generation']:08d}"
+        manifest = await connection.ask(f"{directory}/manifest.json")
+        answers = [ring, manifest]
+        for path in ("/ring.json.minisig", f"{directory}/manifest.json.minisig"):
+            answers.append(await connection.ask(path))
+        for file in json.loads(manifest.body)["files"]:
+            name = file["name"]
+            size, sha256 = self._has.get(name, (0, ""))
+            if file["sha256"] != sha256:
+                first = size if size < file["bytes"] else 0
+                answers.append(await connection.ask(f"{directory}/{name}", first))
+        connection.close()
+        return sum(len(answer.head) + len(answer.body) for answer in answers)
 
 
 if __name__ == "__main__":
-    asyncio.run(_storm(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(Storm(sys.argv[1], int(sys.argv[2])).run())

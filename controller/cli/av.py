@@ -64,8 +64,9 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, text in _HANDED_OVER.items():
-        each = commands.add_parser(name, help=text, add_help=False)
-        each.add_argument("arguments", nargs=argparse.REMAINDER)
+        # Nothing begins with NUL, so options are words to this parser, and are handed over, too.
+        each = commands.add_parser(name, help=text, add_help=False, prefix_chars="\0")
+        each.add_argument("arguments", nargs="*")
         each.set_defaults(run=_hand_over, command=name)
     fleet = add_command(commands, "fleet", "list who uses which generation, and who lags behind", _fleet)
     fleet.add_argument("--tenant", default="", help="only this tenant's clients")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.main import main as postern
 from services.antivirus.builder import immunity
 from services.antivirus.builder.corpus import CLEAN
 from services.antivirus.builder.immunity import NotImmunized
@@ -321,6 +322,16 @@ def test_a_mirror_that_is_not_whole_and_signed_is_refused(
     assert why in capsys.readouterr().err
     assert not publisher.store.official.exists()
     assert generations(publisher) == {"canary": 1, "all": 1}
+
+
+def test_postern_av_hands_everything_over_options_first(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTERN_AV_STORE", str(publisher.store.root))
+    words = ["--ndb", "0:*:deadbeef00", "--name", "New", "--reason", "a test", "--at-once"]
+    assert postern(["av", "add-signature", *words]) == 0
+    assert generations(publisher) == {"canary": 1, "all": 1}
+    assert [each.name for each in publisher.store.entries()] == ["Postern.New"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Plain freshclam, without an agent: the snippet that we print works, and rubbish is refused."""
 
+import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -39,11 +41,29 @@ def test_freshclam_alone_gets_our_signatures_and_then_only_what_is_new(
     freshclam(configuration)
     assert {path.name for path in client.database.glob("postern*")} == OWN
     assert not client.finds(sample)
+    for path in (server.home / "www" / "rings" / "canary" / "database").iterdir():
+        os.utime(path, (time.time() - 60, time.time() - 60))  # a minute later
     assert "up-to-date" in freshclam(configuration)
     number = immunity.immunize(publisher, immunity.caught_in(str(sample), ()), "a test")
     await_that(lambda: server.generation() == number, "it is served")
     freshclam(configuration)
     assert client.finds(sample)
+
+
+def test_freshclam_follows_at_once_forward_and_back(
+    configuration: Path, server: Server, publisher: Publisher, client: Client, sample: Path
+) -> None:
+    """It asks for what is newer than its last download, in whole seconds: none of these may be missed."""
+    publisher.publish("before", at_once=True)
+    for is_found in (True, False):
+        freshclam(configuration)
+        if is_found:
+            number = immunity.immunize(publisher, immunity.caught_in(str(sample), ()), "a test")
+        else:
+            number = publisher.rollback(None, None)
+        await_that(lambda: server.generation() == number, "it is served")  # noqa: B023
+        freshclam(configuration)
+        assert client.finds(sample) is is_found
 
 
 def test_freshclam_keeps_what_it_has_when_it_is_given_rubbish(

@@ -2,14 +2,17 @@
 
 import contextlib
 import http.client
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from urllib.parse import urlsplit
 
 _ANSWERS_WITHIN_S = 15.0
 _WAITS_AT_MOST_S = 60.0
 _PIECE = 64 * 1024
+_SPREAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 
 
 class NotFetched(Exception):
@@ -38,14 +41,20 @@ class Fetcher:
         finally:
             connection.close()
 
-    def wait(self, serial: int) -> bool:
-        """Return when our ring may have another serial, or when it is time to ask again (False)."""
+    def wait(self, serial: int) -> float | None:
+        """Return when our ring may have another serial, or (None) when it is time to ask again.
+
+        The number is within how many seconds to fetch, at any moment: the server knows how many wait.
+        """
         with self.conversation() as said:
             said.connection.timeout = _WAITS_AT_MOST_S
             status, _ = said.ask("GET", f"/v1/wait?serial={serial}", most=_PIECE)
+            spread = said.headers.get("X-Postern-Spread", "")
             if status not in (200, 204):
                 raise NotFetched(f"/v1/wait: status {status}")
-            return status == 200
+            if status == 204:
+                return None
+            return float(spread) if _SPREAD.fullmatch(spread) else 0.0
 
     def report(self, body: bytes) -> None:
         with self.conversation() as said:
@@ -57,6 +66,7 @@ class Fetcher:
 class Conversation:
     def __init__(self, fetcher: Fetcher, connection: http.client.HTTPConnection) -> None:
         self._fetcher, self.connection = fetcher, connection
+        self.headers: Message = Message()  # of the last answer
 
     def get(self, path: str, most: int) -> bytes:
         """Return a whole document of at most so many bytes. Raise `NotFetched`."""
@@ -76,6 +86,7 @@ class Conversation:
         headers = {"User-Agent": "postern-av-agent", **({"Range": span} if span else {})}
         self.connection.request(method, path, body, headers)
         answer = self.connection.getresponse()
+        self.headers = answer.headers
         read = answer.read(most + 1)
         if len(read) > most:
             raise NotFetched(f"{path}: larger than {most} bytes")

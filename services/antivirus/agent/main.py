@@ -44,7 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--clamd", type=Clamd, metavar="HOST:PORT|SOCKET", help="have it load what is new")
     parser.add_argument("--freshclam-config", type=Path, metavar="FILE", help="freshclam's, when due")
     parser.add_argument(
-        "--spread", type=float, default=1.0, metavar="S", help="wait so long at most before a fetch (1)"
+        "--spread",
+        type=float,
+        metavar="S",
+        help="wait so long at most before a fetch (default: as the server says, 1 s for each 50 that wait)",
     )
     parser.add_argument("--kind", choices=("client", "scanner"), default="client")
     parser.add_argument("--name", default=socket.gethostname(), help="this host's name in reports")
@@ -91,8 +94,8 @@ class Agent:
         retry_s = _FIRST_RETRY_S
         while True:
             try:
-                if self._fetcher.wait(self._seen):
-                    time.sleep(random.uniform(0, self._spread_s))
+                if (spread_s := self._fetcher.wait(self._seen)) is not None:
+                    time.sleep(random.uniform(0, spread_s if self._spread_s is None else self._spread_s))
                     self._update()
                     self._report()
                     if self._is_to_be_tried_again:

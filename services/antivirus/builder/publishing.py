@@ -149,7 +149,6 @@ class Publisher:
                 f"loaded in {report.loaded_s:.2f} s, {report.memory_mib} MiB"
             )
             self._sign(beside, manifest)
-            self._date(beside, manifest)
             for path in beside.iterdir():
                 path.chmod(0o444)
             sync_tree(beside)
@@ -183,22 +182,6 @@ class Publisher:
         )
         previous = max(self.store.built(), default=0)
         return Manifest(number, previous, utc_now(), _printable(why), marker, files)
-
-    def _date(self, directory: Path, manifest: Manifest) -> None:
-        """An unchanged file keeps its time, a changed one never has the same.
-
-        Clients that ask "newer than mine?" in whole seconds are told the truth so, also when two generations
-        are made within a second, or the clock goes back.
-        """
-        old = self.store.directory(manifest.previous)
-        for file in manifest.files:
-            known = old / file.name
-            if not known.is_file():
-                continue
-            at = int(known.stat().st_mtime)
-            if sha256_of(known) != file.sha256:
-                at = max(at + 1, int((directory / file.name).stat().st_mtime))
-            os.utime(directory / file.name, (at, at))
 
     def _official(self) -> list[Path]:
         directory = self.store.official

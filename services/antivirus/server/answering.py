@@ -15,6 +15,7 @@ from services.antivirus.server.copying import Copy
 from services.antivirus.settings import Asker
 
 _WAITS_S = 25.0
+_FETCHES_PER_S, _LONGEST_SPREAD_S = 50.0, 300.0  # of each server
 _MOST_REPORTS = 10_000
 _LARGEST_REPORT_BYTES = 4_096
 _LONGEST_TEXT = 200
@@ -57,7 +58,11 @@ class Answering:
                 changed = self._changed
                 now = self._copy.rings.get(ring)
                 if now is not None and now.serial != int(known):
-                    return web.Response(body=self._copy.documents[ring], content_type="application/json")
+                    return web.Response(
+                        body=self._copy.documents[ring],
+                        content_type="application/json",
+                        headers={"X-Postern-Spread": f"{self._spread_s(request):.2f}"},
+                    )
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(deadline - time.monotonic()):
                         await changed.wait()
@@ -65,6 +70,12 @@ class Answering:
                     return web.Response(status=204)
         finally:
             self.waiting -= 1
+
+    def _spread_s(self, request: web.Request) -> float:
+        """Return over how long the clients that wait shall spread their fetches; scanners need not wait."""
+        asker = self._who_asks(request.headers.get("X-Postern-Source", ""))
+        is_scanner = asker is not None and asker.kind == "pool"
+        return 0.0 if is_scanner else min(self.waiting / _FETCHES_PER_S, _LONGEST_SPREAD_S)
 
     async def _report(self, request: web.Request) -> web.Response:
         try:

@@ -1,12 +1,13 @@
 """A server's own copy of what the builder publishes: verified, and switched at once, or left as it was.
 
 www/generations/00000012/    files, as the builder made them
-www/rings/all -> .57         ring.json, its signature, and `database`, a link to the generation
+www/rings/all -> .57         ring.json, its signature, and `database`: the files for freshclam, with times
 """
 
 import hashlib
 import os
 import shutil
+import time
 from pathlib import Path
 
 from services.antivirus.files import point, remove_tree, sha256_of, sync_tree
@@ -27,6 +28,7 @@ from services.antivirus.formats import (
 )
 from services.antivirus.signing import BadSignature, SigningFailed, verify
 
+_AHEAD_S = 60
 _KEPT = 10
 
 
@@ -95,12 +97,12 @@ class Copy:
             raise NotCopied(f"serial {ring.serial} is older than ours, {known.serial}")
         if known and ring.serial == known.serial:
             return False
-        self._copy_generation(ring)
-        self._switch(name, ring, document, signature)
+        manifest = self._copy_generation(ring)
+        self._switch(name, ring, manifest, document, signature)
         self.rings[name], self.documents[name] = ring, document
         return True
 
-    def _copy_generation(self, ring: Ring) -> None:
+    def _copy_generation(self, ring: Ring) -> Manifest:
         target = self._www / "generations" / directory_of(ring.generation)
         source = self._source / "generations" / directory_of(ring.generation)
         document, signature = _read(source / MANIFEST), _read(source / (MANIFEST + SIGNATURE_SUFFIX))
@@ -111,14 +113,13 @@ class Copy:
         manifest = parse_manifest(document)
         verify(self._key, document, signature, generation_comment(ring.generation))
         if target.is_dir() and _read(target / MANIFEST) == document:
-            return
+            return manifest
         beside = target.with_name(f".{target.name}.new")
         remove_tree(beside)
         try:
             beside.mkdir()
             for name in (MANIFEST, MANIFEST + SIGNATURE_SUFFIX, *(file.name for file in manifest.files)):
-                # With its time, so that all servers of a pool tell clients the same of it.
-                shutil.copy2(source / name, beside / name)
+                shutil.copyfile(source / name, beside / name)
                 (beside / name).chmod(0o644)
             _check(beside, manifest)
             sync_tree(beside)
@@ -126,19 +127,40 @@ class Copy:
             beside.rename(target)
         finally:
             remove_tree(beside)
+        return manifest
 
-    def _switch(self, name: str, ring: Ring, document: bytes, signature: bytes) -> None:
+    def _switch(self, name: str, ring: Ring, manifest: Manifest, document: bytes, signature: bytes) -> None:
         rings = self._www / "rings"
         directory = rings / f".{ring.serial}"
         remove_tree(directory)
         directory.mkdir()
         (directory / RING).write_bytes(document)
         (directory / (RING + SIGNATURE_SUFFIX)).write_bytes(signature)
-        (directory / "database").symlink_to(f"../../generations/{directory_of(ring.generation)}")
+        self._lay_out(directory / "database", rings / name / "database", manifest)
+        sync_tree(directory / "database")
         old = os.readlink(rings / name) if (rings / name).is_symlink() else ""
         point(rings / name, directory.name)
         if old and old != directory.name:
             remove_tree(rings / old)
+
+    def _lay_out(self, database: Path, before: Path, manifest: Manifest) -> None:
+        """Give freshclam its files: it takes one only if that is newer than its own last download.
+
+        So a file that has changed, were it back to an older one, is dated ahead of now, by
+        more than clocks differ; and one that has not changed keeps its time.
+        """
+        at = int(time.time()) + _AHEAD_S
+        database.mkdir()
+        for file in manifest.files:
+            whole = self._www / "generations" / directory_of(manifest.generation) / file.name
+            known, mine = before / file.name, database / file.name
+            if file.signed_by == "clamav":  # has a version of its own
+                mine.symlink_to(os.path.relpath(whole, database.resolve()))
+                continue
+            shutil.copyfile(whole, mine)
+            is_known = known.is_file() and sha256_of(known) == file.sha256
+            when = known.stat().st_mtime if is_known else at
+            os.utime(mine, (when, when))
 
     def _forget_old(self) -> None:
         wanted = {directory_of(ring.generation) for ring in self.rings.values()}
