@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.report import Comparison, Limit, Report
+from benchmarks.report import Limit, Report
 from lab import namespaces
 from lab.lab import Lab
 from lab.messages import Content, build
@@ -65,10 +65,8 @@ def main() -> int:
                 _LIVE_S,
             ),
             Limit("bytes for one more signature, worst agent", "bytes", [float(fetched)], _BYTES),
+            Limit("the same, to what freshclam fetches", "times", [fetched / whole], 1.0),
             _storm(lab, arguments),
-        ]
-        report.comparisons = [
-            Comparison("one more signature, freshclam's to ours", "bytes", "agent", [whole], [fetched], 1.0)
         ]
     finally:
         lab.down()
@@ -78,7 +76,7 @@ def main() -> int:
     for limit in limits:
         print(limit)
     report.write(arguments.out)
-    return 0 if all(each.is_reached for each in (*limits, *report.comparisons)) else 1
+    return 0 if all(each.is_reached for each in limits) else 1
 
 
 def _builder(lab: Lab, *arguments: str) -> None:

@@ -61,7 +61,7 @@ class Limit:
 
     def __str__(self) -> str:
         mark = "reached" if self.is_reached else "MISSED"
-        each = ", ".join(f"{figure:.1f}" for figure in self.figures)
+        each = ", ".join(f"{figure:,.4g}" for figure in self.figures)
         ratio = max(self.figures) / self.wanted
         return f"{self.name:<60} {each} {self.unit}   ratio {ratio:.2f} of {self.wanted:g} allowed: {mark}"
 
