@@ -34,6 +34,7 @@ from lab.services import (
     paths,
     responders,
     scanners,
+    servers,
 )
 from lab.waiting import Watch, await_all
 
@@ -267,6 +268,7 @@ def _programs(scene: Scene) -> list[Part]:
     return [
         controllers.build_part(scene.places, scene.policy_file, scene.controller),
         *mailservers.build_parts(scene),
+        *servers.build_parts(scene),
         *scanners.build_parts(scene),
         *gateways.build_parts(scene),
         *responders.build_parts(scene),

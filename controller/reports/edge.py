@@ -8,7 +8,7 @@ from controller.compiler.names import names_of
 from controller.ids import COOKIE_OWNER_SHIFT, is_ours
 from controller.pipeline.flows import Flow, SwitchState
 from controller.pipeline.show import Shower
-from controller.policy.model import Policy
+from controller.policy.model import Policy, Protocol
 from controller.pools.agents import settings_for
 from controller.pools.members import Member
 from controller.pools.roster import Roster
@@ -16,6 +16,7 @@ from controller.runtime import Accepted, Runtime, SwitchRecord
 from controller.topology.ports import ports_of
 
 Json = dict[str, Any]
+_SMTP_PORT = 25
 
 
 def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
@@ -136,12 +137,16 @@ def consent(runtime: Runtime, name: str) -> Json | None:
     tenant = next((each for each in tenants if each.name == name), None)
     if tenant is None:
         return None
-    servers = {*(tenant.mail.servers if tenant.mail else ())}
-    servers |= {server for service in tenant.services for server in service.servers}
+    mail = tenant.mail.servers if tenant.mail else ()
+    ports: dict[str, set[int]] = {str(server): {_SMTP_PORT} for server in mail}
+    for service in tenant.services:
+        for server in service.servers if service.protocol is Protocol.TCP else ():
+            ports.setdefault(str(server), set()).update(service.ports)
     return {
         "tenant": name,
         "consent": tenant.may_be_learned,
-        "addresses": sorted(map(str, servers)),
+        "addresses": sorted(ports),
+        "ports": {server: sorted(ports[server]) for server in sorted(ports)},
         "prefixes": [str(prefix) for prefix in tenant.prefixes],
     }
 

@@ -6,6 +6,7 @@ Meanwhile a legitimate sender's mail goes its way. At the end an operator takes 
 import json
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from lab.services.controllers import api_address
 
 _INTRUDER, _ADDRESS = "attacker", "198.51.100.66"
 _DECOY = "decoy1"
+_WATCHER = "partner"
 _DARK = (("203.0.113.50", 22), ("203.0.113.51", 22), ("203.0.113.52", 23))
 _SERVER, _RECIPIENT = "203.0.113.10", "alice@acme.example"
 _USER, _PASSWORD = "root", "toor"
@@ -39,9 +41,9 @@ def story(lab: Lab) -> list[Outcome]:
     found = [_scan(lab), _decided(api)]
     found.append(_log_in(lab))
     found += _mail(lab)
-    found.append(_same_look(lab))
     found.append(_log(lab))
     found += _receipt_and_pardon(lab, api)
+    found.append(_compared(api))
     return found
 
 
@@ -106,30 +108,6 @@ def _send(lab: Lab, host: str) -> str:
     return send(lab.places.pin(host), letter).reply
 
 
-def _same_look(lab: Lab) -> Outcome:
-    """What a mail client is told first, by the real server and by its decoy."""
-    seen = {}
-    for host in ("sender", _INTRUDER):
-        with probes.connect(lab.places.pin(host), _SERVER, 25, _PATIENCE_S) as connection:
-            lines = connection.makefile("rb")
-            greeting = [lines.readline()]
-            connection.sendall(b"EHLO client.example\r\n")
-            while (line := lines.readline())[3:4] == b"-":
-                greeting.append(line)
-            seen[host] = [*greeting, line]
-    real, decoy = seen.values()
-    paper.fact(
-        "compares",
-        f"greeting and EHLO of real server and decoy, {len(real)} lines: "
-        + ("the same" if real == decoy else f"{real} / {decoy}"),
-    )
-    return Outcome(
-        "the decoy greets as the real server does",
-        "the same" if real == decoy else "not the same",
-        real == decoy,
-    )
-
-
 def _log(lab: Lab) -> Outcome:
     """What the decoy wrote down."""
     file = decoys.journal(lab.places, _DECOY, "cowrie")
@@ -155,6 +133,21 @@ def _receipt_and_pardon(lab: Lab, api: ApiClient) -> Iterator[Outcome]:
     paper.fact("pardoned", f"at [{_SERVER}]:25, greeted with {greeting!r} by acme's own server")
     is_good = answer["is_confirmed"] and "acme" in greeting
     yield Outcome("once the decision is deleted, the real server answers at once", greeting[:26], is_good)
+
+
+def _compared(api: ApiClient) -> Outcome:
+    """An attacker's whole tool box, nmap included, at acme's real server and at its decoy: the same eyes."""
+    command = ["persona", "compare", "acme", "--from", _WATCHER, "--address", _SERVER]
+    command += ["--domain", "acme.example", "--pause", "0.02"]
+    done = subprocess.run(
+        [sys.executable, "-m", "controller.cli.main", *command, "--api", api.address],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    paper.fact("compares", f"postern {' '.join(command)}")
+    paper.fact("sees", (done.stdout + done.stderr).strip())
+    last = (done.stdout.strip().splitlines() or ["nothing"])[-1]
+    what = "nothing tells the decoy from the real server, nmap -sV included"
+    return Outcome(what, last.partition(";")[0], done.returncode == 0)
 
 
 @contextmanager

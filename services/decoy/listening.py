@@ -35,7 +35,7 @@ def places_of(personas: Mapping[str, Persona]) -> frozenset[Place]:
             for family, address in ends_of(host):
                 for port, service in host.services.items():
                     if service.protocol not in BY_COWRIE:
-                        place = Place(family, address, port, host.ttl, host.window)
+                        place = Place(family, address, port, host.ttl_at(port), host.window)
                         places.setdefault((address, port), place)
     return frozenset(places.values())
 

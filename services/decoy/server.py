@@ -221,7 +221,7 @@ class Decoy:
         self._sessions.add(session)
         if standing.host.is_dark:
             sock = transport.get_extra_info("socket")
-            set_ttl(sock, sock.family, standing.host.ttl)
+            set_ttl(sock, sock.family, standing.host.ttl_at(standing.service.port))
         session_id, trace = secrets.token_hex(8), secrets.token_hex(8)
         protocol = standing.service.protocol.value
         encounter = Encounter(

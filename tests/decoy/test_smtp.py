@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 
 import pytest
 
@@ -9,7 +10,7 @@ from services.decoy.dialogues.base import Command, Login, Message
 from services.decoy.dialogues.capture import Budget
 from tests.decoy.talk import Talk
 
-PLAIN = "25: {protocol: smtp, name: mx.acme.example, ehlo: [PIPELINING, SIZE 1000, STARTTLS], %s}"
+PLAIN = "25: {protocol: smtp, name: mx.acme.example, ehlo: [PIPELINING, SIZE 1000, CHUNKING, STARTTLS], %s}"
 MX = PLAIN % "tls: {names: [mx.acme.example]}, domains: [acme.example], recipients: [alice@acme.example]"
 WITH_AUTH = "25: {protocol: smtp, name: mx, ehlo: [PIPELINING, AUTH PLAIN LOGIN CRAM-MD5]}"
 ENVELOPE = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<alice@acme.example>\r\n"
@@ -59,7 +60,10 @@ def test_a_command_is_answered_as_by_the_real_server(line: str, answer: str) -> 
 def test_ehlo_announces_what_the_persona_does_in_its_order() -> None:
     talk = Talk(MX)
     assert talk.greeting == "220 mx.acme.example ESMTP Postfix\r\n"
-    assert talk.ask("EHLO x") == "250-mx.acme.example\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250 STARTTLS"
+    assert (
+        talk.ask("EHLO x")
+        == "250-mx.acme.example\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-CHUNKING\r\n250 STARTTLS"
+    )
 
 
 def test_a_message_is_caught_and_put_off() -> None:
@@ -89,6 +93,23 @@ def test_bare_newlines_end_a_message_too(end: bytes, piece: int) -> None:
 def test_pipelined_commands_are_answered_alike_in_any_pieces() -> None:
     data = ENVELOPE + b"DATA\r\nhello\r\n.\r\nMAIL FROM:<>\r\nRSET\r\nXX\r\nQUIT\r\n"
     assert len({Talk(MX).say(data, piece) for piece in (0, 1, 2, 7, 64)}) == 1
+
+
+GATEWAY = """\
+25: {protocol: smtp, name: mx, ehlo: [PIPELINING], hang_up: [], replies: {
+  need_ehlo: "503 5.5.1 EHLO first [{trace}]",
+  nested_mail: "503 5.5.1 open already [{trace}]", not_mail: "500 5.5.1 unknown [{trace}]"}}"""
+
+
+def test_who_stands_in_for_a_gateway_refuses_as_a_gateway_does() -> None:
+    talk = Talk(GATEWAY)
+    first = talk.ask("MAIL FROM:<>")
+    mark = first.removeprefix("503 5.5.1 EHLO first [").removesuffix("-0]")
+    assert re.fullmatch("[0-9a-f]{12}", mark)
+    assert talk.ask("BDAT 4 LAST") == "502 5.5.1 Error: command not implemented"
+    assert talk.ask("GET / HTTP/1.0") == f"500 5.5.1 unknown [{mark}-0]"
+    talk.say(b"EHLO x\r\nMAIL FROM:<>\r\n")
+    assert talk.ask("MAIL FROM:<>") == f"503 5.5.1 open already [{mark}-1]"
 
 
 def test_chunks_are_caught_and_the_last_is_put_off() -> None:

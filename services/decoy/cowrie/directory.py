@@ -40,7 +40,7 @@ class Directory:
             for host in persona.hosts:
                 for port in _ports(self._answering[persona.tenant, host.name]):
                     for family, address in ends_of(host):
-                        place = Place(family, address, port, host.ttl, host.window)
+                        place = Place(family, address, port, host.ttl_at(port), host.window)
                         places.setdefault((address, port), place)
         return frozenset(places.values())
 

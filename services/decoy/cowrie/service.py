@@ -139,7 +139,7 @@ class CowrieService:
             return False
         spec, host, protocol = found
         if host.is_dark:
-            set_ttl(accepted, accepted.family, host.ttl)
+            set_ttl(accepted, accepted.family, host.ttl_at(port))
         session, trace = secrets.token_hex(8), secrets.token_hex(8)
         encounter = Encounter(spec.tenant, source, source_port, here, port, protocol, session, trace)
         if not self._cowries.take(encounter, spec, accepted):

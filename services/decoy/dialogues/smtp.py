@@ -5,6 +5,7 @@ gets a 2xx: its end is answered with the persona's 4xx (or, past the announced s
 refuses it), so that mail of somebody who is suspected wrongly stays in his queue.
 """
 
+import hashlib
 import re
 from collections.abc import Callable
 
@@ -31,6 +32,8 @@ class SmtpDialogue(LineDialogue):
         self._body: Body | Chunk | None = None
         self._capture: Capture | None = None  # while BDAT chunks come
         self._is_greeted = False
+        self._messages = 0  # transactions that were begun
+        self._mark = hashlib.sha256(nonce.encode()).hexdigest()[:12]
 
     def _greet(self) -> None:
         self._out += fill(self._speech.banner, self._values)
@@ -38,6 +41,9 @@ class SmtpDialogue(LineDialogue):
     def _encrypted(self) -> None:
         self._reset()
         self._is_greeted = False
+
+    def _reply(self, reply: str, **values: str) -> bytes:
+        return super()._reply(reply, trace=f"{self._mark}-{self._messages}", **values)
 
     # lines
 
@@ -50,8 +56,7 @@ class SmtpDialogue(LineDialogue):
             self._refuse("bad_syntax")
             return
         if _NOT_MAIL.match(line):
-            self._say("not_mail")
-            self._end()
+            self._refuse("not_mail")
             return
         verb, _, rest = text_of(line.strip()).partition(" ")
         handle = _HANDLERS.get(verb.upper())
@@ -66,6 +71,8 @@ class SmtpDialogue(LineDialogue):
             self._too_many()
         else:
             self._say(reply, **values)
+        if reply in self._speech.hang_up:
+            self._end()
 
     def _helo(self, rest: str) -> None:
         if not rest:
@@ -91,9 +98,13 @@ class SmtpDialogue(LineDialogue):
         if self._sender is not None:
             self._refuse("nested_mail")
             return
+        if not self._is_greeted and self._replies["need_ehlo"]:
+            self._refuse("need_ehlo")
+            return
         path = self._parse("MAIL", rest)
         if path is not None:
             self._sender = path
+            self._messages += 1
             self._say("mail", address=path)
 
     def _rcpt(self, rest: str) -> None:
@@ -146,11 +157,13 @@ class SmtpDialogue(LineDialogue):
             self._say("data")
 
     def _bdat(self, rest: str) -> None:
+        if "CHUNKING" not in map(str.upper, self._speech.ehlo):
+            self._refuse("bdat_off")
+            return
         words = rest.split()
         is_last = len(words) == 2 and words[1].upper() == "LAST"
         if not words or not re.fullmatch("[0-9]{1,12}", words[0]) or (len(words) > 1 and not is_last):
             self._refuse("syntax_bdat")
-            self._end()
             return
         if self._capture is None:
             self._capture = Capture(self._budget)

@@ -33,6 +33,7 @@ SMTP = {
     "need_mail": "503 5.5.1 Error: need MAIL command",
     "need_rcpt": "503 5.5.1 Error: need RCPT command",
     "need_helo": "503 5.5.1 Error: send HELO/EHLO first",
+    "need_ehlo": "",  # before MAIL; empty: MAIL may come first
     "no_recipients": "554 5.5.1 Error: no valid recipients",
     "nested_mail": "503 5.5.1 Error: nested MAIL command",
     "syntax_helo": "501 Syntax: {command} hostname",
@@ -43,6 +44,7 @@ SMTP = {
     "syntax_vrfy": "501 5.5.4 Syntax: VRFY address [SMTPUTF8]",
     "syntax_etrn": "500 Syntax: ETRN domain",
     "bad_etrn": "501 Error: invalid parameter syntax",
+    "bdat_off": "502 5.5.1 Error: command not implemented",
     "syntax_bdat": "521 5.5.4 Syntax: BDAT count [LAST]",
     "bad_sender": "501 5.1.7 Bad sender address syntax",
     "bad_recipient": "501 5.1.3 Bad recipient address syntax",
@@ -55,6 +57,8 @@ SMTP = {
     "too_many_recipients": "452 4.5.3 Error: too many recipients",
     "timed_out": "421 4.4.2 {name} Error: timeout exceeded",
 }
+# Refusals after which Postfix closes the connection.
+SMTP_HANGS_UP = ("not_mail", "syntax_bdat")
 
 POP3 = {
     "capa": "+OK",

@@ -43,6 +43,9 @@ class Closed(StrEnum):
     SILENT = "silent"
 
 
+TLS_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
+
+
 @dataclass(frozen=True, slots=True)
 class Tls:
     """A certificate of our own making carries these names; `issuer` and `organization` as the real one's."""
@@ -51,6 +54,9 @@ class Tls:
     issuer: str = ""
     organization: str = ""
     days: int = 365
+    oldest: str = "1.2"  # of TLS_VERSIONS
+    alpn: tuple[str, ...] = ()
+    key: str = "ec"  # P-256, or rsa with 2048 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class Smtp:
     name: str
     banner: str
     ehlo: tuple[str, ...]
+    hang_up: tuple[str, ...]  # refusals after which the server closes the connection
     size_limit: int
     domains: tuple[str, ...]  # mail for others is relayed, or so it looks
     recipients: tuple[str, ...]  # whom its own domains know; none written: everybody
@@ -152,6 +159,7 @@ class Service:
     port: int
     protocol: Protocol
     speech: Speech
+    ttl: int = 0  # 0: the host's
 
     @property
     def tls(self) -> Tls | None:
@@ -168,6 +176,10 @@ class Host:
     ttl: int
     window: int  # bytes that a SYN is answered with; 0: as the kernel does
     services: Mapping[int, Service]  # by port
+
+    def ttl_at(self, port: int) -> int:
+        service = self.services.get(port)
+        return service.ttl if service and service.ttl else self.ttl
 
     @property
     def is_dark(self) -> bool:

@@ -8,6 +8,7 @@ from services.decoy.persona import catalogue
 from services.decoy.persona.errors import quoted
 from services.decoy.persona.model import (
     BEGIN_WITH_TLS,
+    TLS_VERSIONS,
     Banner,
     Ftp,
     Http,
@@ -39,8 +40,9 @@ def read_service(port: int, fields: Fields) -> Service:
         fields.note(
             "tls", f"is missing, and {protocol} begins with TLS", "add `tls: {names: [host.example]}`"
         )
+    ttl = fields.number("ttl", 0, 255, 0)
     fields.finish()
-    return Service(port, protocol, speech)
+    return Service(port, protocol, speech, ttl)
 
 
 def _read_tls(fields: Fields) -> Tls | None:
@@ -56,10 +58,23 @@ def _read_tls(fields: Fields) -> Tls | None:
         if len(text) > 64:  # RFC 5280, ub-common-name and ub-organization-name
             inner.note(key, "is longer than 64 characters", "shorten it")
     days = inner.number("days", 1, 10_000, 365)
+    oldest = _one_of(inner, "oldest", TLS_VERSIONS, "1.2")
+    key = _one_of(inner, "key", ("ec", "rsa"), "ec")
+    alpn = inner.lines("alpn", ())
+    for word in alpn:
+        if not re.fullmatch(r"[!-~]{1,255}", word) or word == "h2":
+            inner.note("alpn", f"{quoted(word)} cannot be offered", "a decoy speaks http/1.1, and no h2")
     if not names and inner.has("names"):
         inner.note("names", "holds no name", "write at least one")
     inner.finish()
-    return Tls(names, issuer, organization, days)
+    return Tls(names, issuer, organization, days, oldest, alpn, key)
+
+
+def _one_of(fields: Fields, key: str, known: tuple[str, ...], usual: str) -> str:
+    word = fields.line(key, usual)
+    if word not in known:
+        fields.note(key, f"{quoted(word)} is not known", f"use one of {', '.join(known)}")
+    return word
 
 
 def _read_smtp(fields: Fields) -> Smtp:
@@ -67,7 +82,7 @@ def _read_smtp(fields: Fields) -> Smtp:
     ehlo = fields.lines("ehlo", ("PIPELINING", "8BITMIME"))
     replies = fields.known_texts("replies", catalogue.SMTP)
     for key, reply in replies.items():
-        if not all(_CODE.match(line) for line in reply.splitlines()) or not reply:
+        if not all(_CODE.match(line) for line in reply.splitlines()) or not (reply or key == "need_ehlo"):
             fields.note(
                 "replies", f"{key}: {quoted(reply)} is no SMTP reply", "begin lines with three digits"
             )
@@ -77,12 +92,21 @@ def _read_smtp(fields: Fields) -> Smtp:
         name=name,
         banner=fields.text("banner", "220 {name} ESMTP Postfix"),
         ehlo=ehlo,
+        hang_up=_read_hang_up(fields),
         size_limit=_announced_size(ehlo),
         domains=tuple(domain.lower() for domain in fields.lines("domains", ())),
         recipients=tuple(address.lower() for address in fields.lines("recipients", ())),
         replies=replies,
         tls=_read_tls(fields),
     )
+
+
+def _read_hang_up(fields: Fields) -> tuple[str, ...]:
+    names = fields.lines("hang_up", catalogue.SMTP_HANGS_UP)
+    for name in names:
+        if name not in catalogue.SMTP:
+            fields.note("hang_up", f"{quoted(name)} is no reply", "use names of `replies`")
+    return names
 
 
 def _announced_size(ehlo: tuple[str, ...]) -> int:

@@ -6,15 +6,23 @@ Kept in SPOOL/certificates: a certificate that changes with each start would be 
 import hashlib
 import os
 import ssl
+import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from services.decoy.persona.model import Tls
+
+_VERSIONS = {
+    "1.0": ssl.TLSVersion.TLSv1,
+    "1.1": ssl.TLSVersion.TLSv1_1,
+    "1.2": ssl.TLSVersion.TLSv1_2,
+    "1.3": ssl.TLSVersion.TLSv1_3,
+}
 
 
 class Certificates:
@@ -39,10 +47,21 @@ class Certificates:
                 file.write(_make(tls))
             draft.replace(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        _set_oldest(context, _VERSIONS[tls.oldest])
+        if tls.alpn:
+            context.set_alpn_protocols(list(tls.alpn))
         context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
         context.load_cert_chain(path)
         return context
+
+
+def _set_oldest(context: ssl.SSLContext, version: ssl.TLSVersion) -> None:
+    """Servers that are old, or set so, are stood in for as they are."""
+    if version < ssl.TLSVersion.TLSv1_2:
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = version
 
 
 def _is_expired(path: Path) -> bool:
@@ -50,9 +69,15 @@ def _is_expired(path: Path) -> bool:
     return certificate.not_valid_after_utc <= datetime.now(UTC)
 
 
+def _make_key(kind: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
 def _make(tls: Tls) -> bytes:
     """Return key and certificate; signed by itself, whatever the issuer's name."""
-    secret = ec.generate_private_key(ec.SECP256R1())
+    secret = _make_key(tls.key)
     now = datetime.now(UTC).replace(microsecond=0)
     signed = (
         x509.CertificateBuilder()

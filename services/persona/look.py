@@ -1,0 +1,66 @@
+"""A look: everything that was seen of a server from one place, as JSON that can be kept and compared."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+MOST_BYTES = 64 * 1024 * 1024
+_FORMAT = 1
+
+
+class LookError(Exception):
+    """The file is no look; the text says where, with a remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortSeen:
+    """`facts` are compared; `kernel` and `took_s` are shown. Texts by their names."""
+
+    state: str
+    protocol: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+    tls: dict[str, str] = field(default_factory=dict)
+    nmap: dict[str, str] = field(default_factory=dict)
+    kernel: str = ""
+    took_s: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    address: str
+    client: str  # who looked; servers repeat it
+    at: str
+    ports: dict[int, PortSeen]
+
+    def to_json(self) -> str:
+        return json.dumps({"postern-look": _FORMAT, **asdict(self)}, indent=1) + "\n"
+
+
+def parse_look(text: str, file: str) -> Look:
+    """Raise `LookError`."""
+    try:
+        top = json.loads(text)
+        if not isinstance(top, dict) or top.get("postern-look") != _FORMAT:
+            raise LookError(f"{file}: is no look; remedy: make it with `postern-persona look`")
+        ports = {int(port): _port(seen, f"{file}: ports.{port}") for port, seen in top["ports"].items()}
+        address, client, at = (_text(top[name], f"{file}: {name}") for name in ("address", "client", "at"))
+        return Look(address, client, at, ports)
+    except (ValueError, KeyError, AttributeError, RecursionError) as error:
+        raise LookError(f"{file}: {error!r}; remedy: make it anew with `postern-persona look`") from error
+
+
+def _port(seen: Any, where: str) -> PortSeen:
+    took_s = {name: float(number) for name, number in seen.get("took_s", {}).items()}
+    texts = (_text(seen.get(name, ""), f"{where}.{name}") for name in ("state", "protocol", "kernel"))
+    state, protocol, kernel = texts
+    maps = {
+        name: {key: _text(text, f"{where}.{name}.{key}") for key, text in seen.get(name, {}).items()}
+        for name in ("facts", "tls", "nmap")
+    }
+    return PortSeen(state, protocol, kernel=kernel, took_s=took_s, **maps)
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise LookError(f"{where}: a text is wanted; remedy: make it anew with `postern-persona look`")
+    return value

@@ -1,0 +1,1 @@
+"""What is asked in each protocol, and what a persona says about the answers. Pure: no socket, no clock."""
