@@ -152,11 +152,12 @@ def test_a_decision_about_a_tenant_that_moves_away_follows_him(api: Northbound) 
 
 def test_only_a_tenant_that_says_so_agrees_to_being_learned(api: Northbound) -> None:
     told = api.http.simulate_get("/v1/tenants/acme/consent").json
-    assert (told["consent"], told["addresses"]) == (False, ["2001:db8:a::10", "203.0.113.10"])
-    text = DEMO.replace("  acme:\n", "  acme:\n    consent_to_learning: true\n", 1)
-    api.http.simulate_post("/v1/policy", json={"file": "p.yaml", "text": text})
-    assert api.http.simulate_get("/v1/tenants/acme/consent").json["consent"]
+    assert (told["consent"], told["addresses"]) == (True, ["2001:db8:a::10", "203.0.113.10"])
+    assert told["ports"] == {"2001:db8:a::10": [22, 25, 80], "203.0.113.10": [22, 25, 80]}
     assert not api.http.simulate_get("/v1/tenants/globex/consent").json["consent"]
+    text = DEMO.replace("    consent_to_learning: true", "    consent_to_learning: false", 1)
+    api.http.simulate_post("/v1/policy", json={"file": "p.yaml", "text": text})
+    assert not api.http.simulate_get("/v1/tenants/acme/consent").json["consent"]
     assert api.http.simulate_get("/v1/tenants/nobody/consent").status_code == 404
 
 
@@ -178,7 +179,7 @@ def test_whoever_a_decision_leads_to_a_decoy_makes_no_evidence_by_being_there(ap
     told = api.http.simulate_get("/v1/sources/198.51.100.66").json
     assert told["score"] == 0
     assert [fact["expected"] for fact in told["evidence"]] == [True] * 3
-    elsewhere = {**there, "port": 22, "kind": "decoy-login"}
+    elsewhere = {**there, "port": 23, "kind": "decoy-login"}
     api.http.simulate_post("/v1/evidence", json={"evidence": [elsewhere]})
     assert api.http.simulate_get("/v1/sources/198.51.100.66").json["score"] > 0
 

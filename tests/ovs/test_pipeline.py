@@ -125,7 +125,7 @@ def test_a_proxy_reaches_only_tenants_it_serves(edge: EdgeUnderTest, family: int
 
 @families
 def test_a_proxy_reaches_no_other_port_of_a_server(edge: EdgeUnderTest, family: int) -> None:
-    assert edge.send_tcp(PROXY1, (CLIENT[family], 1111), (ACME_MX[family], 22), SYN) == set()
+    assert edge.send_tcp(PROXY1, (CLIENT[family], 1111), (ACME_MX[family], 23), SYN) == set()
 
 
 @families
@@ -135,8 +135,8 @@ def test_a_proxy_opens_nothing_to_the_backbone(edge: EdgeUnderTest, family: int)
 
 @families
 def test_a_port_that_is_not_published_is_answered_by_a_decoy(edge: EdgeUnderTest, family: int) -> None:
-    assert edge.send_tcp(UPLINK, (CLIENT[family], 1111), (ACME_MX[family], 22), SYN) == {DECOY}
-    assert edge.send_tcp(DECOY, (ACME_MX[family], 22), (CLIENT[family], 1111), SYN | ACK) == {UPLINK}
+    assert edge.send_tcp(UPLINK, (CLIENT[family], 1111), (ACME_MX[family], 23), SYN) == {DECOY}
+    assert edge.send_tcp(DECOY, (ACME_MX[family], 23), (CLIENT[family], 1111), SYN | ACK) == {UPLINK}
 
 
 @families
@@ -151,7 +151,7 @@ def test_a_decoy_begins_nothing_whatever_it_claims_to_be(edge: EdgeUnderTest, fa
 def test_a_tenant_whose_dark_space_is_dropped_has_no_decoys_there(edge: EdgeUnderTest, family: int) -> None:
     policy = read_policy(DEMO)
     edge.apply(replace(policy, tenants=tuple(replace(each, dark=Dark.DROP) for each in policy.tenants)))
-    assert edge.send_tcp(UPLINK, (CLIENT[family], 1111), (ACME_MX[family], 22), SYN) == set()
+    assert edge.send_tcp(UPLINK, (CLIENT[family], 1111), (ACME_MX[family], 23), SYN) == set()
 
 
 @families
