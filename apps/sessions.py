@@ -12,10 +12,12 @@ from typing import Any
 from ryu.lib import hub
 
 from apps.conntrack import ConntrackError, dump_connections
-from controller.pools.conntrack import count_sessions, read_connections
+from controller.policy.model import Address
+from controller.pools.conntrack import count_sessions, open_by_source, read_connections
 from controller.pools.cutting import lost
 from controller.pools.members import MemberState
 from controller.runtime import Channel, Runtime
+from controller.suspicion.floods import AT_ONCE
 from controller.telemetry.journal import Event, Journal
 
 _LOOK_S = 1.0
@@ -60,6 +62,8 @@ class SessionWatch:
                 continue
             pause_s = max(_LOOK_S, _LOOK_S_A_SESSION * len(lines))
             self._last_seen = lines
+            if many := open_by_source(lines, AT_ONCE):
+                self._ask(partial(_note_many, many=many))
             if any(each.limit or each.state in _FINISHING for each in self._runtime.roster.members):
                 counts = count_sessions(lines)
                 self._ask(partial(Runtime.on_counts, now=time.monotonic(), sessions_by_mac=counts))
@@ -123,3 +127,8 @@ class SessionWatch:
                 self._why_not_listed = str(error)
                 self._journal.write(Event.SESSIONS_NOT_COUNTED, reason=str(error))
             return None
+
+
+def _note_many(runtime: Runtime, many: Mapping[Address, int]) -> None:
+    if runtime.accepted is not None:
+        runtime.suspicion.on_connections(time.monotonic(), time.time(), many)

@@ -249,10 +249,11 @@ def _receipt(ask: Ask[Any], outside: Outside, number: int) -> dict[str, Any]:
 
 def _count_hits(ask: Ask[Any], outside: Outside, number: int) -> dict[str, int] | None:
     """Ask the switches how often the flows of a decision were hit; None: somebody did not answer in time."""
-    ask(lambda runtime: runtime.switches.ask_hits(number))
+    rule = f"decisions.{number}"
+    ask(lambda runtime: runtime.switches.ask_packets(rule))
     deadline = outside.now() + _RECEIPT_PATIENCE_S
     while outside.now() < deadline:
-        hits: dict[str, int] | None = ask(lambda runtime: runtime.switches.hits(number))
+        hits: dict[str, int] | None = ask(lambda runtime: runtime.switches.packets(rule))
         if hits is not None:
             return hits
         outside.sleep(_RECEIPT_STEP_S)

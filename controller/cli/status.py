@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace, api: ApiClient) -> int:
         )
         for problem in row["problems"]:
             print(f"    ! {problem}")
-    for trouble in (*status["pools"], *status["cabling"]):
+    for trouble in (*status["pools"], *status["floods"], *status["cabling"]):
         print(f"  ! {trouble}")
     for dpid in status["unknown_switches"]:
         print(f"  ! a switch with dpid {dpid} is connected, but not in the policy; it is left alone")

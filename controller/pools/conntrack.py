@@ -6,7 +6,7 @@ has come, and which conntrack only remembers for a while, are not open.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -22,6 +22,7 @@ from controller.policy.model import Address
 # On the relay leg the responder is the tenant's server.
 _COUNTED = {Zone.OUTSIDE, Zone.SCAN, Zone.UPDATE, Zone.CLIENT}
 _ENDED = frozenset({"TIME_WAIT", "CLOSING", "CLOSE", "CLOSED", "LAST_ACK", "FIN_WAIT_2"})
+_BEGIN = "tcp,orig=(src="
 _ORIGINAL = re.compile(r"^tcp,orig=\(src=([^,]+),dst=([^,]+),sport=(\d+),dport=(\d+)\)")
 _ZONE = re.compile(r"\bzone=(\d+)")
 _LABEL = re.compile(r"\blabels=0x([0-9a-f]{1,32})\b")
@@ -63,6 +64,22 @@ def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
                 _mac(both, LABEL_RESPONDER),
                 state[1] not in _ENDED,
             )
+
+
+def open_by_source(lines: Sequence[str], least: int) -> dict[Address, int]:
+    """Return how many open TCP connections from outside each source has, of those with so many or more.
+
+    The switch's list is long, so only the lines of sources that stand in it often are read.
+    """
+    often = {source for source, count in Counter(map(_source_text, lines)).items() if count >= least}
+    often.discard("")
+    connections = read_connections(line for line in lines if _source_text(line) in often) if often else ()
+    counts = Counter(each.source for each in connections if each.is_open and each.leg == Zone.OUTSIDE)
+    return {source: count for source, count in counts.items() if count >= least}
+
+
+def _source_text(line: str) -> str:
+    return line[len(_BEGIN) :].partition(",")[0] if line.startswith(_BEGIN) else ""
 
 
 def _mac(label: int, offset: int) -> int:

@@ -30,6 +30,7 @@ def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
             "switches": [],
             "unknown_switches": [],
             "cabling": [],
+            "floods": [],
             "pools": [],
         }
     rows = [
@@ -47,6 +48,10 @@ def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
         "unknown_switches": [f"{dpid:016x}" for dpid in sorted(runtime.switches.strangers)],
         "pools": [f"{each.pool} {line}" for each in runtime.empty_pools.troubles for line in each.lines],
         "cabling": sorted(map(str, runtime.trunks.troubles)),
+        "floods": [
+            f"{name} is flooded: {rate:.0f} first packets a second come, its limit lets fewer in"
+            for name, rate in runtime.floods.flooded.items()
+        ],
     }
 
 

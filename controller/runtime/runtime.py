@@ -24,6 +24,7 @@ from controller.runtime.antivirus import AntivirusFleet
 from controller.runtime.departures import Departures
 from controller.runtime.empty_pools import EmptyPools
 from controller.runtime.encoding import Encoder
+from controller.runtime.floods import FloodWatch
 from controller.runtime.suspicion import Suspicion
 from controller.runtime.switches import Channel, Switches
 from controller.runtime.tokens import Tokens
@@ -73,6 +74,7 @@ class Runtime:
             surroundings.store, surroundings.journal, self.switches, surroundings.encoder
         )
         self.antivirus = AntivirusFleet(surroundings.store, surroundings.journal)
+        self.floods = FloodWatch(surroundings.journal, self.switches)
         self._compiled_for = ALL_IS_WELL
 
     def start(self, now: float, utc: float, file: str, text: str) -> None:
@@ -203,6 +205,8 @@ class Runtime:
             self.trunks.on_tick(now, self.accepted.policy)
         self._on_members(now, self.roster.on_tick(now))
         self.suspicion.on_tick(now)
+        if self.accepted is not None:
+            self.floods.on_tick(now, self.accepted.policy)
         self.antivirus.on_tick(now)
         self.switches.on_tick(now)
 

@@ -17,6 +17,7 @@ from controller.store import Store, StoreError
 from controller.suspicion.allow import Allowance, AllowList
 from controller.suspicion.crowds import Crowds
 from controller.suspicion.decision import Scope, Wish
+from controller.suspicion.floods import Floods
 from controller.suspicion.guard import Guard
 from controller.suspicion.ledger import Caps, Ledger, Outcome
 from controller.suspicion.scans import Scans
@@ -51,6 +52,7 @@ class Suspicion:
         self.refused = 0
         self._scans = Scans()
         self._crowds = Crowds()
+        self._floods = Floods()
         self._published: frozenset[tuple[str, int]] = frozenset()
         self._guard: Guard | None = None
         self._enforcement: Enforcement | None = None
@@ -130,6 +132,10 @@ class Suspicion:
     def on_samples(self, now: float, utc: float, samples: Sequence[Evidence]) -> None:
         """Take sampled first packets for what nobody publishes."""
         self.on_evidence(now, utc, [*samples, *self._scans.on_samples(now, samples)])
+
+    def on_connections(self, now: float, utc: float, open_by_source: Mapping[Address, int]) -> None:
+        """Take how many connections those sources have that have many."""
+        self.on_evidence(now, utc, self._floods.on_connections(now, open_by_source))
 
     def owner(self, source: Network) -> str:
         """Return whose addresses, of those behind the edge, a source touches; empty: nobody's."""

@@ -25,7 +25,7 @@ from controller.sync.state import WireState
 from controller.telemetry.journal import Event, Journal
 from controller.topology.ports import ports_of
 
-_MOST_HITS = 1_000  # decisions whose hits are being asked for at once
+_MOST_HITS = 1_000  # rules whose packets are being asked for at once
 
 
 class Channel(Protocol):
@@ -191,9 +191,9 @@ class Switches:
         connected = [record for record in self.records.values() if record.channel is not None]
         return all(record.is_in_step and record.session.overlay.is_settled for record in connected)
 
-    def ask_hits(self, number: int) -> None:
-        """Ask the switches how often a decision was hit; `hits` says what they answered."""
-        cookie = cookie_of(f"decisions.{number}")
+    def ask_packets(self, rule: str) -> None:
+        """Ask the switches how often a rule of table `suspicion` was met; `packets` has their answers."""
+        cookie = cookie_of(rule)
         if len(self._hits) >= _MOST_HITS:
             del self._hits[next(iter(self._hits))]
         self._hits[cookie] = {}
@@ -202,9 +202,9 @@ class Switches:
                 self._hits[cookie][record.name] = None
                 record.channel.ask_hits(Table.SUSPICION, cookie)
 
-    def hits(self, number: int) -> dict[str, int] | None:
+    def packets(self, rule: str) -> dict[str, int] | None:
         """Return packets by switch once all that were asked have answered, once."""
-        cookie = cookie_of(f"decisions.{number}")
+        cookie = cookie_of(rule)
         told = {name: packets for name, packets in self._hits.get(cookie, {}).items() if packets is not None}
         if len(told) < len(self._hits.get(cookie, {})):
             return None

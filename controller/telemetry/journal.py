@@ -50,6 +50,8 @@ class Event(StrEnum):
     CLIENTS_NOT_STORED = "ClientsNotStored"
     SOURCE_CUT = "SourceCut"  # its open sessions, by a decision
     SOURCE_SUSPECTED = "SourceSuspected"  # its score reached a level
+    TENANT_FLOODED = "TenantFlooded"  # more first packets come than its limit lets in
+    FLOOD_ENDED = "FloodEnded"
     SESSIONS_NOT_COUNTED = "SessionsNotCounted"
     API_NOT_SERVED = "ApiNotServed"
     BAD_MESSAGE_RECEIVED = "BadMessageReceived"

@@ -1,7 +1,7 @@
 """Decisions in the lab: who is decided about meets a decoy or nothing; everybody else works on."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +13,7 @@ from lab.frames import Segment
 from lab.lab import Lab
 from lab.services.controllers import api_address
 from tests.lab.test_cut_sessions import cut_within
-from tests.lab.test_sessions_held import sessions
+from tests.lab.test_sessions_held import POLICY, apply, edited, sessions
 
 pytestmark = pytest.mark.lab
 
@@ -119,3 +119,44 @@ def test_a_source_that_completes_a_handshake_nowhere_is_never_decided_about(lab:
     with sessions(lab, 4) as opened:
         for session in opened:
             session.finish()
+
+
+def test_far_too_many_connections_of_one_source_are_told_and_decide_nothing(lab: Lab, api: ApiClient) -> None:
+    flood(lab, ["198.51.100.77"] * 300)
+    known = awaited(lambda: api.get("/v1/sources/198.51.100.77"), lambda known: known["unproven"] > 0)
+    assert [fact["kind"] for fact in known["evidence"]] == ["flood"]
+    assert (known["score"], known["decisions"]) == (0, [])
+
+
+def test_a_flood_to_a_tenant_with_a_limit_is_told_while_others_mail_goes_on(lab: Lab, api: ApiClient) -> None:
+    apply(api, edited("  acme:\n", "  acme:\n    limit_per_second: 20\n"))
+    try:
+        deadline = time.monotonic() + 20
+        number = 0
+        while not (floods := api.get("/v1/status")["floods"]):
+            assert time.monotonic() < deadline
+            flood(lab, [f"198.18.{number % 250}.{last}" for last in range(1, 200)])
+            number += 1
+            assert probes.smtp_banner(lab.places.pin("sender"), "203.0.113.74") == ""
+        assert floods[0].startswith("acme is flooded: ")
+        awaited(lambda: api.get("/v1/status")["floods"], lambda floods: floods == [])
+    finally:
+        apply(api, POLICY.read_text())
+
+
+def flood(lab: Lab, sources: list[str]) -> None:
+    """First packets from outside, that nobody goes on with."""
+    router, edge = "02:bb:00:00:00:01", "02:50:00:00:00:01"
+    segments = [
+        Segment(router, edge, source, "203.0.113.10", 20_000 + number, 25)
+        for number, source in enumerate(sources)
+    ]
+    frames.send(lab.places.pin("bbr"), "bbr-eth0", [each.to_frame() for each in segments])
+
+
+def awaited(ask: Callable[[], Any], is_so: Callable[[Any], bool]) -> Any:
+    deadline = time.monotonic() + 15
+    while not is_so(answer := ask()):
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.2)
+    return answer

@@ -1,0 +1,43 @@
+"""Floods in the running controller: the switches are asked how often each tenant's limit was met."""
+
+from collections.abc import Mapping
+
+from controller.policy.model import Policy, Tenant
+from controller.runtime.switches import Switches
+from controller.suspicion.floods import Floods
+from controller.telemetry.journal import Event, Journal
+
+_LOOK_EVERY_S = 2.0
+
+
+class FloodWatch:
+    def __init__(self, journal: Journal, switches: Switches) -> None:
+        self._journal, self._switches = journal, switches
+        self._floods = Floods()
+        self._looked_at = 0.0
+
+    @property
+    def flooded(self) -> Mapping[str, float]:
+        return self._floods.flooded
+
+    def on_tick(self, now: float, policy: Policy) -> None:
+        if now - self._looked_at < _LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        self._floods.on_policy(policy)
+        for tenant in policy.tenants:
+            if tenant.limit_per_s:
+                self._look(now, tenant)
+
+    def _look(self, now: float, tenant: Tenant) -> None:
+        """Take the answer to the last question, and ask again."""
+        rule = f"tenants.{tenant.name}.limit_per_second"
+        told = self._switches.packets(rule)
+        self._switches.ask_packets(rule)
+        if not told:
+            return
+        change = self._floods.on_packets(now, tenant.name, tenant.limit_per_s, sum(told.values()))
+        if change:
+            event = Event.TENANT_FLOODED if change.is_flooded else Event.FLOOD_ENDED
+            rate = round(change.packets_per_s)
+            self._journal.write(event, tenant=tenant.name, packets_per_s=rate, limit_per_s=tenant.limit_per_s)

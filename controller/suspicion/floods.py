@@ -1,0 +1,68 @@
+"""Who floods: sources with far too many connections, and tenants whose limit is at work. Pure.
+
+A first packet proves no source, so a flood of them is told to people, and decides nothing by itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controller.policy.model import Address, Policy
+from controller.suspicion.scores import Evidence
+
+AT_ONCE = 200  # connections of one source
+TOLD_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A tenant's limit began to let fewer in than come, or has ended to."""
+
+    tenant: str
+    is_flooded: bool
+    packets_per_s: float
+    limit_per_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    at: float
+    packets: int
+    rate: float = 0.0
+    is_flooded: bool = False
+
+
+class Floods:
+    def __init__(self) -> None:
+        self._told: dict[Address, float] = {}  # when a source was told of
+        self._by_tenant: dict[str, _Count] = {}
+
+    @property
+    def flooded(self) -> Mapping[str, float]:
+        """Return first packets a second by tenant, of those that more come to than are let in."""
+        return {name: count.rate for name, count in self._by_tenant.items() if count.is_flooded}
+
+    def on_connections(self, now: float, open_by_source: Mapping[Address, int]) -> list[Evidence]:
+        """Take how many connections sources have; return a fact for each that has far too many."""
+        self._told = {source: at for source, at in self._told.items() if now - at < TOLD_EVERY_S}
+        found = []
+        for source, count in open_by_source.items():
+            if count >= AT_ONCE and source not in self._told:
+                self._told[source] = now
+                found.append(Evidence("flood", source, detail=f"{count} connections at once"))
+        return found
+
+    def on_packets(self, now: float, tenant: str, limit_per_s: int, packets: int) -> Change | None:
+        """Take how many first packets have met a tenant's limit so far; return what has changed."""
+        last = self._by_tenant.get(tenant)
+        if last is None or packets < last.packets or now <= last.at:  # the switch counts anew
+            self._by_tenant[tenant] = _Count(now, packets, is_flooded=last.is_flooded if last else False)
+            return None
+        rate = (packets - last.packets) / (now - last.at)
+        self._by_tenant[tenant] = _Count(now, packets, rate, rate > limit_per_s)
+        if (rate > limit_per_s) is last.is_flooded:
+            return None
+        return Change(tenant, not last.is_flooded, rate, limit_per_s)
+
+    def on_policy(self, policy: Policy) -> None:
+        limited = {tenant.name for tenant in policy.tenants if tenant.limit_per_s}
+        self._by_tenant = {name: count for name, count in self._by_tenant.items() if name in limited}
