@@ -9,13 +9,14 @@ from typing import Any
 from controller.openflow.conversation import Conversation
 from controller.openflow.encode import flow_to_wire, to_wire
 from controller.openflow.messages import meter_to_wire
-from controller.policy.model import PortRef
+from controller.policy.model import Network, PortRef
 from controller.pools.conntrack import Connection
 from controller.render import Settings
 from controller.runtime import Encoder, Runtime, Surroundings
 from controller.store import AcceptedPolicy, StoreError, TokenRecord
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision
+from controller.suspicion.scores import Offender
 from controller.sync.outcomes import Outcome
 from controller.sync.plan import Plan
 from controller.telemetry.journal import Journal
@@ -38,6 +39,7 @@ class MemoryStore:
         self.kept_allowances: dict[int, Allowance] = {}
         self.kept_tokens: dict[str, TokenRecord] = {}
         self.kept_clients: dict[str, tuple[str, dict[str, Any], str, str]] = {}
+        self.kept_offenders: dict[Network, Offender] = {}
         self.failure = ""
 
     def last_policy(self) -> AcceptedPolicy | None:
@@ -65,6 +67,15 @@ class MemoryStore:
         self.kept_decisions |= {each.number: each for each in put}
         for each in ended:
             self.kept_decisions.pop(each.number, None)
+
+    def offenders(self) -> list[Offender]:
+        return list(self.kept_offenders.values())
+
+    def change_offenders(self, put: Sequence[Offender], gone: Sequence[Network]) -> None:
+        self._refuse_on_failure()
+        self.kept_offenders |= {each.source: each for each in put}
+        for source in gone:
+            self.kept_offenders.pop(source, None)
 
     def allowances(self) -> list[Allowance]:
         return list(self.kept_allowances.values())

@@ -21,12 +21,13 @@ from controller.suspicion.floods import Floods
 from controller.suspicion.guard import Guard
 from controller.suspicion.ledger import Caps, Ledger, Outcome
 from controller.suspicion.scans import Scans
-from controller.suspicion.scores import ORIGIN, Evidence, Scores
+from controller.suspicion.scores import ORIGIN, Evidence, Offender, Scores
 from controller.sync.overlay import Patch
 from controller.sync.state import WireKey
 from controller.telemetry.journal import Event, Journal
 from controller.topology.ports import published_doors
 
+_REMEMBERED_S = 90 * 86_400.0  # how long somebody who has offended is known for it
 _MOST_TOLD = 20  # decisions that have a line of their own in the journal; of more, the count is told
 
 
@@ -67,8 +68,20 @@ class Suspicion:
             else:
                 due.append(decision)
         self._keep(lambda: self._store.change_decisions([], due))
+        self._load_offenders(now, utc)
         for allowance in self._store.allowances():
             self.allowed.restore(allowance, now + allowance.until - utc)
+
+    def _load_offenders(self, now: float, utc: float) -> None:
+        """Take up who has offended before; who has behaved for long enough since is forgotten."""
+        forgotten = []
+        for offender in self._store.offenders():
+            if offender.until + _REMEMBERED_S < utc:
+                forgotten.append(offender.source)
+            else:
+                left_s = offender.until - utc
+                self.scores.restore(offender, now + left_s if left_s > 0 else 0.0)
+        self._keep(lambda: self._store.change_offenders([], forgotten))
 
     def on_policy(self, now: float, policy: Policy) -> None:
         """Withdraw what the policy forbids; make all flows anew if they would be others."""
@@ -92,7 +105,7 @@ class Suspicion:
     def on_evidence(self, now: float, utc: float, evidence: Sequence[Evidence]) -> None:
         """Take facts about sources; decide what the policy wants done about them."""
         assert self._guard is not None
-        wishes = []
+        wishes, offenders = [], []
         evidence = [
             replace(fact, is_expected=self._is_expected(fact))
             for fact in evidence
@@ -109,6 +122,9 @@ class Suspicion:
             )
             if covering is None:
                 wishes += [found.wish, *self._crowd(now, found.wish)]
+                offenders.append(Offender(found.source, found.offences, utc + found.wish.duration_s))
+        if offenders:
+            self._keep(lambda: self._store.change_offenders(offenders, []))
         if wishes:
             self.add(now, utc, wishes)
 
@@ -144,9 +160,11 @@ class Suspicion:
     def delete(self, now: float, numbers: Iterable[int]) -> Outcome:
         """End decisions. A source that the edge itself had decided about begins anew, without a score."""
         outcome = self._take_up(now, self.ledger.delete(numbers), "deleted")
-        for decision in outcome.ended:
-            if decision.wish.origin == ORIGIN:
-                self.scores.pardon(decision.wish.scope.source)
+        pardoned = [each.wish.scope.source for each in outcome.ended if each.wish.origin == ORIGIN]
+        for source in pardoned:
+            self.scores.pardon(source)
+        if pardoned:
+            self._keep(lambda: self._store.change_offenders([], pardoned))
         return outcome
 
     def on_tick(self, now: float) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from controller.policy.model import Network
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision
+from controller.suspicion.scores import Offender
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,12 @@ class Store(Protocol):
 
     def change_decisions(self, put: Sequence[Decision], ended: Sequence[Decision]) -> None:
         """Keep some decisions and forget others, all or nothing. Raise `StoreError`."""
+
+    def offenders(self) -> Iterable[Offender]:
+        """Return whom the edge itself has ever decided about."""
+
+    def change_offenders(self, put: Sequence[Offender], gone: Sequence[Network]) -> None:
+        """Keep some and forget others, all or nothing. Raise `StoreError`."""
 
     def allowances(self) -> Iterable[Allowance]:
         """Return the allow-list."""

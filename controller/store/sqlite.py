@@ -8,10 +8,12 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+from controller.policy.model import Network
 from controller.store import AcceptedPolicy, StoreError, TokenRecord
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision
 from controller.suspicion.reading import read_wish, show_wish
+from controller.suspicion.scores import Offender
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS policies (
@@ -29,6 +31,11 @@ CREATE TABLE IF NOT EXISTS decisions (
     since REAL NOT NULL,
     until REAL NOT NULL,
     wish TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS offenders (
+    source TEXT PRIMARY KEY,
+    offences INTEGER NOT NULL,
+    until REAL NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS tokens (
     name TEXT PRIMARY KEY,
@@ -101,6 +108,17 @@ class SqliteStore:
             self._connection.executemany("INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?)", rows)
             gone = [(each.number,) for each in ended]
             self._connection.executemany("DELETE FROM decisions WHERE number = ?", gone)
+
+    def offenders(self) -> Iterator[Offender]:
+        for source, offences, until in self._execute("SELECT source, offences, until FROM offenders"):
+            yield Offender(ip_network(source), offences, until)
+
+    def change_offenders(self, put: Sequence[Offender], gone: Sequence[Network]) -> None:
+        rows = [(str(each.source), each.offences, each.until) for each in put]
+        with self._transaction():
+            self._connection.executemany("INSERT OR REPLACE INTO offenders VALUES (?, ?, ?)", rows)
+            forgotten = [(str(source),) for source in gone]
+            self._connection.executemany("DELETE FROM offenders WHERE source = ?", forgotten)
 
     def allowances(self) -> Iterator[Allowance]:
         columns = "number, source, comment, since, until"

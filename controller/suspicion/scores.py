@@ -59,6 +59,15 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Offender:
+    """How often the edge has decided about a source, and until when (UTC) it has the last time."""
+
+    source: Network
+    offences: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Suspected:
     """A source has reached a level; `wish`: what the edge decides."""
 
@@ -66,6 +75,7 @@ class Suspected:
     score: float
     level: str
     wish: Wish
+    offences: int  # this one included
 
 
 def source_of(address: Address) -> Network:
@@ -90,6 +100,13 @@ class Scores:
             if suspected := self._judge(now, source, record, fact):
                 found.append(suspected)
         return found
+
+    def restore(self, offender: Offender, decided_until: float) -> None:
+        """Take up what was known before a restart; what evidence there was is forgotten."""
+        level = 1 if decided_until else 0
+        self.by_source[offender.source] = Record(
+            offences=offender.offences, decided_until=decided_until, level=level
+        )
 
     def pardon(self, source: Network) -> None:
         """Forget a source: somebody has taken back what was decided because of its score."""
@@ -144,7 +161,8 @@ class Scores:
         duration = min(level.duration_s * factor, self.policy.longest_s)
         record.level, record.decided_until = number, now + duration
         record.doors.clear()
-        return Suspected(source, record.points, name, self._wish(source, record, level, duration, fact))
+        wish = self._wish(source, record, level, duration, fact)
+        return Suspected(source, record.points, name, wish, record.offences)
 
     def _level(self, points: float) -> tuple[Level | None, str, int]:
         if points >= self.policy.hostile.score:

@@ -3,12 +3,14 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from controller.store import StoreError
 from controller.store.sqlite import SqliteStore
+from controller.suspicion.scores import Offender
 
 
 @pytest.fixture
@@ -117,3 +119,13 @@ def test_a_database_that_somebody_else_holds_is_an_error_and_not_a_crash(
             store.accept_policy("p.yaml", "a")
         other.execute("ROLLBACK")
     assert store.accept_policy("p.yaml", "a").revision == 1
+
+
+def test_offenders_survive_a_restart_and_can_be_forgotten(path: Path) -> None:
+    some = [Offender(ip_network("198.51.100.66"), 3, 17.5), Offender(ip_network("2001:db8::/64"), 1, 0.0)]
+    with closing(SqliteStore(path)) as store:
+        store.change_offenders(some, [])
+    with closing(SqliteStore(path)) as store:
+        assert sorted(store.offenders(), key=str) == sorted(some, key=str)
+        store.change_offenders([], [some[0].source])
+        assert list(store.offenders()) == [some[1]]
