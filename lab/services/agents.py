@@ -3,7 +3,7 @@
 import sys
 
 from controller.api.client import ApiClient, ApiError
-from controller.policy.model import HealthSource, Member, Pool
+from controller.policy.model import HealthSource, Member, Policy, Pool, PoolKind
 from lab.namespaces import entering
 from lab.part import Part, Scene
 from lab.places import Places
@@ -12,16 +12,24 @@ from lab.services.controllers import api_address
 
 def build_parts(scene: Scene) -> list[Part]:
     return [
-        _part(scene.places, pool, member)
+        _part(scene.places, pool, member, _looks_at(scene.policy, pool))
         for pool in scene.policy.pools
         if pool.health.by is HealthSource.AGENT
         for member in pool.members
     ]
 
 
-def _part(places: Places, pool: Pool, member: Member) -> Part:
+def _looks_at(policy: Policy, pool: Pool) -> list[str]:
+    """A decoy answers at tenants' addresses only: say a dark one."""
+    if pool.kind is not PoolKind.DECOY:
+        return []
+    return ["--address", str(policy.tenants[0].prefixes[0][-2])]
+
+
+def _part(places: Places, pool: Pool, member: Member, more: list[str]) -> Part:
     name = f"{pool.name}.{member.name}"
     command = [sys.executable, "-m", "services.agent.main", "--api", api_address(places), "--member", name]
+    command += more
     return Part(
         name=f"{member.name}.agent",
         host=member.name,

@@ -7,7 +7,7 @@ from services.decoy.evidence import Reporter, Seen, escaped
 from services.decoy.journal import DecoyJournal
 from services.decoy.journal import Event as Noted
 from services.decoy.persona.model import Address
-from services.decoy.spool.recordings import Recordings
+from services.decoy.spool.recordings import Recording, Recordings, Unrecorded
 from services.decoy.spool.uploads import Uploads
 from services.mail.journal import About
 
@@ -26,6 +26,11 @@ class Encounter:
     protocol: str
     session: str
     trace: str
+
+    @property
+    def is_probe(self) -> bool:
+        """Say whether the decoy's own host asks: from outside no switch lets a tenant's address in."""
+        return self.source == self.destination
 
     def facts(self) -> dict[str, object]:
         return {
@@ -59,7 +64,11 @@ class SessionNotes:
     def __init__(self, notes: Notes, encounter: Encounter) -> None:
         self._notes, self._encounter = notes, encounter
         self._about: About = notes.journal.about(**encounter.facts())
-        self.recording = notes.recordings.begin(encounter.session, encounter.facts())
+        self.recording: Recording | Unrecorded = (
+            Unrecorded()
+            if encounter.is_probe
+            else notes.recordings.begin(encounter.session, encounter.facts())
+        )
         self._write(Noted.CONNECTION)
         self._report("decoy-connection", encounter.protocol)
 
@@ -111,10 +120,13 @@ class SessionNotes:
         return {"sha256": content.sha256, "size": content.size, "kept": is_kept}
 
     def _write(self, event: Noted, **facts: object) -> None:
-        self._notes.journal.write(event, self._about, **facts)
+        if not self._encounter.is_probe:
+            self._notes.journal.write(event, self._about, **facts)
 
     def _report(self, kind: str, detail: str) -> None:
         end = self._encounter
+        if end.is_probe:
+            return
         seen = Seen(
             kind, str(end.source), end.tenant, str(end.destination), end.port, escaped(detail), end.trace
         )

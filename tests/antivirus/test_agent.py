@@ -345,6 +345,33 @@ def test_what_an_agent_reports_is_handed_on_with_the_tenants_name(
         listener.close()
 
 
+def test_what_nobody_heard_is_reported_as_soon_as_somebody_listens(
+    server: Server, client: Client, tmp_path: Path
+) -> None:
+    with running(client) as process:
+        await_that(lambda: (client.home / "state" / "state.json").exists(), "it is current")
+        server.stop()
+        assert process.stdout
+        while "ServerNotReached" not in process.stdout.readline():
+            pass
+        told: list[dict[str, object]] = []
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(tmp_path / "api.sock"))
+        listener.listen()
+        threading.Thread(target=_be_controller, args=(listener, told), daemon=True).start()
+        other = tmp_path / "other"
+        other.write_bytes(b"OTHER" * 50)
+        number = immunity.immunize(Publisher(server.store), immunity.caught_in(str(other), ()), "a test")
+        try:
+            server.start("--controller", str(tmp_path / "api.sock"))
+            await_that(
+                lambda: [r for each in told for r in each["reports"] if r["generation"] == number],  # type: ignore[attr-defined]
+                "it is handed on",
+            )
+        finally:
+            listener.close()
+
+
 def _be_controller(listener: socket.socket, told: list[dict[str, object]]) -> None:
     while True:
         try:

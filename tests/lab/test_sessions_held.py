@@ -128,7 +128,7 @@ pools:"""
 EDITS = {
     "tenant added": edited(r"\npools:", _NEW_TENANT),
     "prefix grown": edited(r"prefixes: \[203.0.113.0/26,", "prefixes: [203.0.113.0/26, 203.0.113.192/26,"),
-    "service closed": edited(r"    services:\n      web:[^\n]*\n", ""),
+    "service closed": edited(r"      web:[^\n]*\n", ""),
     "server added": edited(r"servers: \[203.0.113.10, ", "servers: [203.0.113.11, 203.0.113.10, "),
     "server moved": edited(
         r"servers: \[203.0.113.10, \"2001:db8:a::10\"\]\n      scan", "servers: [203.0.113.11]\n      scan"

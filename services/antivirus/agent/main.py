@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,7 +19,7 @@ from services.antivirus.agent.updating import NotUpdated, Places, State, load_st
 _PROGRAM = "postern-av-agent"
 _VERSION = "0.1"
 _HEARTBEAT_S = 60.0
-_FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 60.0
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 10.0
 _EPILOG = """\
 Waits for a new generation of signatures (told at once, by a long poll), fetches what has changed, verifies
 the builder's signature and every hash, has clamscan load it and find its marker, and only then puts it in the
@@ -82,11 +83,13 @@ class Agent:
         self._error, self._is_to_be_tried_again = "", False
         self._reported_at = -_HEARTBEAT_S
         self._engine = ""
+        self._is_unreported = False  # something has happened that nobody was told
 
     def once(self) -> int:
         """Update now; return an exit code."""
         self._update()
-        self._report()
+        with suppress(NotFetched):
+            self._report()
         return 1 if self._error else 0
 
     def run(self) -> NoReturn:
@@ -94,10 +97,11 @@ class Agent:
         retry_s = _FIRST_RETRY_S
         while True:
             try:
+                if self._is_unreported:
+                    self._report()
                 if (spread_s := self._fetcher.wait(self._seen)) is not None:
                     time.sleep(random.uniform(0, spread_s if self._spread_s is None else self._spread_s))
                     self._update()
-                    self._report()
                     if self._is_to_be_tried_again:
                         raise NotFetched(self._error)
                 elif time.monotonic() - self._reported_at >= _HEARTBEAT_S:
@@ -110,6 +114,7 @@ class Agent:
 
     def _update(self) -> None:
         began, before = time.monotonic(), self._fetcher.received_bytes
+        self._is_unreported = True
         try:
             self._state = update(self._fetcher, self._places, self._state, self._clamd)
         except NotUpdated as error:
@@ -127,7 +132,7 @@ class Agent:
         )
 
     def _report(self) -> None:
-        """Tell the servers what we have. That nobody hears it is no reason to stop."""
+        """Tell the servers what we have. Raise `NotFetched` if nobody hears it: then it is told again."""
         self._engine = self._engine or engine_version(self._clamd)
         facts = {
             "format": 1,
@@ -141,9 +146,10 @@ class Agent:
         }
         try:
             self._fetcher.report(json.dumps({**self._identity, **facts}).encode())
-            self._reported_at = time.monotonic()
+            self._reported_at, self._is_unreported = time.monotonic(), False
         except NotFetched as error:
             self._say("NotReported", why=str(error))
+            raise
 
     def _say(self, event: str, **facts: Any) -> None:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

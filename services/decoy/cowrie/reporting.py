@@ -54,11 +54,15 @@ class Reporting:
             tape.recording.flush()
 
     def _note(self, encounter: Encounter, event: Happened, **details: object) -> None:
+        if encounter.is_probe:
+            return
         journal = self._notes.journal
         journal.write(event, journal.about(**encounter.facts()), **details)
 
     def _accuse(self, accused: Accused) -> None:
         at = accused.encounter
+        if at.is_probe:
+            return
         ends = str(at.source), at.tenant, str(at.destination), at.port
         self._notes.reporter.note(Seen(accused.kind, *ends, escaped(accused.detail), at.trace))
 
