@@ -30,7 +30,7 @@ class Encounter:
     @property
     def is_probe(self) -> bool:
         """Say whether the decoy's own host asks: from outside no switch lets a tenant's address in."""
-        return self.source == self.destination
+        return self.source == self.destination and not self.source.is_loopback
 
     def facts(self) -> dict[str, object]:
         return {
