@@ -71,11 +71,16 @@ class Fleet:
                 self._published[ring] = Published(told["serial"], told["generation"], told["changed"])
 
     def on_report(self, now: float, utc: str, server: str, report: Mapping[str, Any]) -> Client | None:
-        """Keep what a client reported; return it, or nothing if there are too many."""
+        """Keep what a client reported; return it, or nothing if there are too many, or it is an old one.
+
+        Two reports may come over two servers, the later one first; a client's serial never falls.
+        """
         key = f"{report['asker']}/{report['client']}"
         if key not in self._clients and len(self._clients) >= MOST_CLIENTS:
             return None
         before = self._clients.get(key)
+        if before and report["serial"] < before.facts["serial"]:
+            return None
         client = Client(key, dict(report), server, now, utc, before.lags_since if before else None)
         client = replace(client, is_stale=before.is_stale if before else False)
         self._clients[key] = client

@@ -26,6 +26,12 @@ def fleet() -> Fleet:
     return made
 
 
+def test_a_report_that_another_server_hands_on_late_does_not_undo_a_later_one(fleet: Fleet) -> None:
+    fleet.on_report(1.0, "", "av1", report("pc1", 5, serial=9))
+    assert fleet.on_report(1.1, "", "av2", report("pc1", 4, serial=8)) is None
+    assert [client.facts["generation"] for client in fleet.clients] == [5]
+
+
 def rings(**generations: int) -> dict[str, dict[str, Any]]:
     return read_rings(
         {n: {"serial": 10 + g, "generation": g, "changed": UTC} for n, g in generations.items()}
