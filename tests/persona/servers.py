@@ -87,7 +87,14 @@ def start_postfix(directory: Path) -> tuple[int, Stop]:
         if above.owner() == "root" and above != Path("/"):
             above.chmod(above.stat().st_mode | 0o011)
     certificate(directory, "-subj", f"/CN=mx.{DOMAIN}")
-    return _start(["postfix", "-c", str(directory / "etc"), "start-fg"], directory, port)
+    command = ["postfix", "-c", str(directory / "etc")]
+    found, end = _start([*command, "start-fg"], directory, port)
+
+    def stop_all() -> None:
+        subprocess.run([*command, "stop"], capture_output=True, timeout=30, check=False)
+        end()
+
+    return found, stop_all
 
 
 def _start(words: list[str], directory: Path, port: int) -> tuple[int, Stop]:
