@@ -106,10 +106,13 @@ def _of_new_sessions(events: list[tuple[str, Event]]) -> tuple[tuple[str, Event]
 
 
 def _lines(log: Path, since: Bookmark) -> list[str]:
-    """Return the whole lines written to a log since a bookmark."""
+    """Return the whole lines begun in a log since a bookmark, which may be in the middle of one."""
+    at = since.size_by_file.get(log, 0)
     try:
         with log.open("rb") as file:
-            file.seek(since.size_by_file.get(log, 0))
+            file.seek(max(0, at - 1))
+            if at:
+                file.readline()
             whole, newline, _rest = file.read().rpartition(b"\n")
     except OSError:
         return []
