@@ -3,8 +3,8 @@
 Time is monotonic and a parameter; clients' own clocks are shown, and never believed.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 MOST_CLIENTS = 100_000
@@ -40,14 +40,27 @@ class Published:
     changed: str
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What a server said last. `heard_at`: monotonic; nothing for one that said nothing yet."""
+
+    rings: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+    heard_at: float | None = None
+
+
 class Fleet:
     """`rings`: which ring an asker is in; all others are in `all`."""
 
     def __init__(self) -> None:
         self._clients: dict[str, Client] = {}
         self._published: dict[str, Published] = {}
-        self.servers: dict[str, dict[str, Any]] = {}
+        self.servers: dict[str, Server] = {}
         self.rings: Mapping[str, str] = {}
+
+    def expect_servers(self, names: Collection[str]) -> None:
+        """Know of these servers, heard of or not, and of no others."""
+        self.servers = {name: self.servers.get(name, Server()) for name in sorted(names)}
 
     @property
     def clients(self) -> tuple[Client, ...]:
@@ -64,7 +77,7 @@ class Fleet:
 
     def on_server(self, now: float, name: str, rings: Mapping[str, Any], error: str) -> None:
         """A server says what it serves."""
-        self.servers[name] = {"rings": dict(rings), "error": error, "heard_at": now}
+        self.servers[name] = Server(dict(rings), error, now)
         for ring, told in rings.items():
             known = self._published.get(ring)
             if known is None or told["serial"] > known.serial:

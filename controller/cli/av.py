@@ -113,12 +113,18 @@ def _fleet(arguments: argparse.Namespace, api: ApiClient) -> int:
     for name, ring in told["rings"].items():
         print(f"ring {name:<7} generation {ring['generation']}  since {ring['changed']}")
     for server in told["servers"]:
-        print(f"server {server['name']:<10} heard {server['heard_s']:.0f} s ago  {server['error'] or 'well'}")
+        print(_server_line(server))
     for row in told["clients"]:
         print(_line(row))
     if not told["clients"]:
         print("nobody has reported yet" if not arguments.stale else "nobody is stale")
     return 0
+
+
+def _server_line(row: dict[str, Any]) -> str:
+    if row["heard_s"] is None:
+        return f"server {row['name']:<10} not heard of since the controller started"
+    return f"server {row['name']:<10} heard {row['heard_s']:.0f} s ago  {row['error'] or 'well'}"
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.antivirus.engines import end_of_life
-from controller.antivirus.fleet import Client, Fleet
+from controller.antivirus.fleet import Client, Fleet, Server
 
 
 def fleet(known: Fleet, now: float, asker: str = "", only_stale: bool = False) -> dict[str, Any]:
@@ -19,11 +19,13 @@ def fleet(known: Fleet, now: float, asker: str = "", only_stale: bool = False) -
         name: {"serial": each.serial, "generation": each.generation, "changed": each.changed}
         for name, each in known.published.items()
     }
-    servers = [
-        {"name": name, **told, "heard_s": round(now - told["heard_at"], 1)}
-        for name, told in sorted(known.servers.items())
-    ]
+    servers = [_server(name, told, now) for name, told in sorted(known.servers.items())]
     return {"rings": rings, "servers": servers, "clients": clients}
+
+
+def _server(name: str, told: Server, now: float) -> dict[str, Any]:
+    heard_s = None if told.heard_at is None else round(now - told.heard_at, 1)
+    return {"name": name, "rings": told.rings, "error": told.error, "heard_s": heard_s}
 
 
 def _row(known: Fleet, client: Client, now: float) -> dict[str, Any]:

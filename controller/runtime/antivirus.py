@@ -6,7 +6,7 @@ from typing import Any
 
 from controller.antivirus.engines import end_of_life
 from controller.antivirus.fleet import Client, Fleet
-from controller.policy.model import Policy
+from controller.policy.model import Policy, PoolKind
 from controller.store import Store, StoreError
 from controller.telemetry.journal import Event, Journal
 
@@ -29,6 +29,8 @@ class AntivirusFleet:
         self.fleet.rings = {
             tenant.name: tenant.antivirus.ring.value for tenant in policy.tenants if tenant.antivirus
         }
+        pools = (pool for pool in policy.pools if pool.kind is PoolKind.ANTIVIRUS)
+        self.fleet.expect_servers({member.name for pool in pools for member in pool.members})
 
     def on_server(self, now: float, server: str, rings: Mapping[str, Any], error: str) -> None:
         """A server says what it serves, and what is wrong with it."""

@@ -70,6 +70,15 @@ def test_a_server_that_lags_takes_nothing_back(fleet: Fleet) -> None:
     assert fleet.published["canary"].generation == 5
 
 
+def test_a_server_that_has_said_nothing_is_named_and_one_that_is_no_more_is_not(fleet: Fleet) -> None:
+    fleet.expect_servers({"av2", "av1"})
+    first, second = show(fleet, 2.0)["servers"]
+    assert (first["name"], first["heard_s"], first["rings"]["all"]["generation"]) == ("av1", 2.0, 4)
+    assert second == {"name": "av2", "rings": {}, "error": "", "heard_s": None}
+    fleet.expect_servers({"av2"})
+    assert [row["name"] for row in show(fleet, 2.0)["servers"]] == ["av2"]
+
+
 def test_the_worst_stand_first(fleet: Fleet) -> None:
     fleet.on_report(0.0, UTC, "av1", report("b-good", 5))
     fleet.on_report(0.0, UTC, "av1", report("a-failing", 5, error="disk full"))

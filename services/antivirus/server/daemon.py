@@ -21,7 +21,7 @@ from services.watched import WatchedFile
 
 _LOOK_EVERY_S = 0.1
 _TELL_EVERY_S = 0.5
-_SAY_EVERY_S = 10.0
+_SAY_EVERY_S = 5.0
 _MOST_IN_A_POST = 200
 _PARTING_S = 0.2  # who waits for a generation asks another server
 _BACKLOG = 4_096  # a whole fleet may come at once
