@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from services import program
 from services.antivirus.builder import commands
 from services.antivirus.builder.corpus import CLEAN, Corpus
 from services.antivirus.builder.publishing import Publisher
 from services.antivirus.builder.store import Store
 from services.antivirus.formats import RINGS
 from services.antivirus.settings import Immunity
-from services.program import build_parser
 
 DEFAULT_STORE = "/var/lib/postern/antivirus"
 _EPILOG = """\
@@ -31,7 +31,7 @@ clean files. If it refuses, nobody gets anything. Exit codes: 0 done, 1 refused 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parsed = _parser().parse_args(arguments)
+    parsed = build_parser().parse_args(arguments)
     corpus = Corpus(clean=(CLEAN, *(parsed.clean or ())))
     publisher = Publisher(Store(parsed.store), corpus, _tell)
     try:
@@ -49,8 +49,8 @@ def _tell(text: str) -> None:
 Run = Callable[[Publisher, argparse.Namespace], int]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = build_parser(
+def build_parser() -> argparse.ArgumentParser:
+    parser = program.build_parser(
         "postern-av", "Build, try and publish anti-virus signatures for a whole fleet.", _EPILOG
     )
     parser.add_argument(

@@ -1,0 +1,89 @@
+"""The units for systemd start programs that there are, with arguments that they take."""
+
+import configparser
+import importlib
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+UNITS = REPOSITORY / "deploy" / "systemd"
+NAMES = sorted(file.name for file in UNITS.glob("*.service"))
+_ELSEWHERE = {"POSTERN_SERVER": "http://192.0.2.120"}  # what only the operator can know
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("units")
+    subprocess.run([UNITS / "install", directory], check=True, capture_output=True, timeout=20)
+    return directory
+
+
+def options(unit: Path, section: str, key: str) -> list[str]:
+    """Return all values of an option that may come several times."""
+    lines = unit.read_text().partition(f"[{section}]\n")[2].partition("\n[")[0].splitlines()
+    return [line.partition("=")[2] for line in lines if line.startswith(f"{key}=")]
+
+
+def environment(unit: Path) -> dict[str, str]:
+    lines = options(unit, "Service", "Environment")
+    told = [line for line in (UNITS / "member.env").read_text().splitlines() if not line.startswith("#")]
+    pairs = [line.partition("#")[0].strip().partition("=") for line in (*told, *lines)]
+    return {name: value for name, _, value in pairs} | _ELSEWHERE
+
+
+def command(unit: Path) -> list[str]:
+    (line,) = options(unit, "Service", "ExecStart")
+    for name, value in environment(unit).items():
+        line = line.replace(f"${{{name}}}", value)
+    return shlex.split(line.replace("%i", "proxy1").replace(" $POSTERN_MORE", ""))
+
+
+def module_of(program: str) -> str | None:
+    """Return the module that an entry point of ours runs."""
+    setup = configparser.ConfigParser()
+    setup.read(REPOSITORY / "setup.cfg")
+    lines = setup["options.entry_points"]["console_scripts"].split("\n")
+    modules = {name.strip(): place.strip() for name, _, place in (line.partition("=") for line in lines)}
+    return modules.get(program, "").partition(":")[0] or None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_unit_leaves_nothing_to_be_filled_in(installed: Path, name: str) -> None:
+    text = (installed / name).read_text()
+    assert "@" not in text.replace("@%i", "")
+    assert not [word for word in command(installed / name) if "$" in word]
+    for documentation in options(installed / name, "Unit", "Documentation"):
+        assert Path(documentation.removeprefix("file:")).exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_unit_starts_a_program_that_there_is_with_arguments_that_it_takes(
+    installed: Path, name: str
+) -> None:
+    program, *arguments = command(installed / name)
+    assert os.access(program, os.X_OK)
+    module = module_of(Path(program).name)
+    if module is None:
+        assert Path(program).name in ("ryu-manager", "anyip")
+        assert Path(program).name == "anyip" or Path(arguments[0]).exists()
+    else:
+        importlib.import_module(module).build_parser().parse_args(arguments)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_systemd_finds_nothing_wrong_with_a_unit(installed: Path, name: str) -> None:
+    instance = name.replace("@.", "@proxy1.")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", installed / instance],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{installed}:"},
+    )
+    ours = [line for line in done.stderr.splitlines() if "postern" in line]
+    assert not ours
