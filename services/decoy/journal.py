@@ -33,8 +33,6 @@ class Event(StrEnum):
     CERTIFICATE_MADE = "CertificateMade"
     SESSIONS_SHED = "SessionsShed"
     SPOOL_FAILED = "SpoolFailed"
-    EVIDENCE_REFUSED = "EvidenceRefused"
-    EVIDENCE_LOST = "EvidenceLost"
 
 
 class DecoyJournal(Journal):

@@ -20,7 +20,7 @@ _PROGRAM = "postern-decoy"
 _MB = 1024 * 1024
 _EPILOG = """\
 What stands at which address, and what it says, is in DIR/TENANT.yaml for each tenant; who has none
-gets a plain Debian. Ports of SSH and Telnet are left to Cowrie (postern-decoy-cowrie). The settings
+gets a plain Debian. Ports of SSH and Telnet are left to Cowrie (postern-cowrie). The settings
 file is written by the controller (STATE_DIR/gateways/POOL.json). Both are taken up again when they
 change; what is wrong in them changes nothing, and is told in the journal: file, line, key, remedy.
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from services.decoy.dialogues.base import Command, Content, Event, Login, Message, Request, Upload
-from services.decoy.evidence import Reporter, Seen, escaped
 from services.decoy.journal import DecoyJournal
 from services.decoy.journal import Event as Noted
 from services.decoy.persona.model import Address
 from services.decoy.spool.recordings import Recording, Recordings, Unrecorded
 from services.decoy.spool.uploads import Uploads
+from services.evidence import Evidence, EvidencePost
 from services.mail.journal import About
 
 _MOST_RECIPIENTS = 50
@@ -32,6 +32,18 @@ class Encounter:
         """Say whether the decoy's own host asks: from outside no switch lets a tenant's address in."""
         return self.source == self.destination and not self.source.is_loopback
 
+    def evidence(self, kind: str, detail: str) -> Evidence:
+        return Evidence(
+            kind=kind,
+            source=str(self.source),
+            destination=str(self.destination),
+            port=self.port,
+            transport="tcp",
+            detail=detail,
+            tenant=self.tenant,
+            trace=self.trace,
+        )
+
     def facts(self) -> dict[str, object]:
         return {
             "trace": self.trace,
@@ -50,9 +62,19 @@ class Notes:
     """Where everything goes that is to be kept."""
 
     def __init__(
-        self, journal: DecoyJournal, recordings: Recordings, uploads: Uploads, reporter: Reporter
+        self, journal: DecoyJournal, recordings: Recordings, uploads: Uploads, post: EvidencePost
     ) -> None:
-        self.journal, self.recordings, self.uploads, self.reporter = journal, recordings, uploads, reporter
+        self.journal, self.recordings, self.uploads, self.post = journal, recordings, uploads, post
+
+    def tell_losses(self) -> None:
+        """Say what the spool's disk refused, as soon as the journal's own takes lines again."""
+        lost = self.recordings.lost + self.uploads.lost
+        if not lost or self.journal.lost:
+            return
+        self.journal.write(Noted.SPOOL_FAILED, count=lost, why="the disk of the spool refuses")
+        self.journal.flush()
+        if not self.journal.lost:
+            self.recordings.lost = self.uploads.lost = 0
 
     def of(self, encounter: Encounter) -> "SessionNotes":
         return SessionNotes(self, encounter)
@@ -124,10 +146,5 @@ class SessionNotes:
             self._notes.journal.write(event, self._about, **facts)
 
     def _report(self, kind: str, detail: str) -> None:
-        end = self._encounter
-        if end.is_probe:
-            return
-        seen = Seen(
-            kind, str(end.source), end.tenant, str(end.destination), end.port, escaped(detail), end.trace
-        )
-        self._notes.reporter.note(seen)
+        if not self._encounter.is_probe:
+            self._notes.post.add(self._encounter.evidence(kind, detail))

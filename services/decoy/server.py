@@ -15,7 +15,6 @@ from services.decoy.dialogues.base import Dialogue
 from services.decoy.dialogues.capture import Budget
 from services.decoy.dialogues.choose import dialogue_for
 from services.decoy.doors.kernel import Doorkeeper
-from services.decoy.evidence import Reporter
 from services.decoy.journal import DecoyJournal, Event
 from services.decoy.listening import Place, listen, places_of, set_ttl
 from services.decoy.noting import Encounter, Notes, SessionNotes
@@ -28,6 +27,7 @@ from services.decoy.spool.certificates import Certificates
 from services.decoy.spool.recordings import Recordings
 from services.decoy.spool.uploads import Uploads
 from services.decoy.tenants import Standing, Tenants
+from services.evidence import EvidencePost
 from services.mail.settings import SettingsError
 from services.mail.shell.sockets import end_of
 from services.watched import WatchedFile
@@ -75,10 +75,10 @@ class Decoy:
         self._sessions: set[Session] = set()
         self._budget = Budget(_KEPT_IN_MEMORY_BYTES)
         self._certificates = Certificates(given.spool)
-        self._recordings = Recordings(given.spool, given.recording_bytes, given.recording_bytes_per_session)
-        self._uploads = Uploads(given.spool, given.upload_bytes)
-        self._reporter = Reporter(given.controller, self._tell_about_evidence)
-        self._notes = Notes(journal, self._recordings, self._uploads, self._reporter)
+        recordings = Recordings(given.spool, given.recording_bytes, given.recording_bytes_per_session)
+        uploads = Uploads(given.spool, given.upload_bytes)
+        self._post = EvidencePost(given.controller, journal.write)
+        self._notes = Notes(journal, recordings, uploads, self._post)
         self._chores: list[asyncio.Task[None]] = []
         self._is_due = False  # a reload that was asked for
 
@@ -86,7 +86,7 @@ class Decoy:
         self._tenants = self._read()
         self._open_doorkeeper()
         await self._take_up(self._tenants)
-        self._chores = [self._loop.create_task(self._watch()), self._loop.create_task(self._reporter.run())]
+        self._chores = [self._loop.create_task(self._watch()), self._loop.create_task(self._post.run())]
         self._journal.write(Event.DECOY_STARTED, listening=len(self._servers), failed=len(self._failed))
 
     def stop(self) -> None:
@@ -186,15 +186,7 @@ class Decoy:
             session.look_at(now)
         if shed := self._admission.take_shed():
             self._journal.write(Event.SESSIONS_SHED, count=shed)
-        if lost := self._recordings.lost + self._uploads.lost:
-            self._recordings.lost = self._uploads.lost = 0
-            self._journal.write(Event.SPOOL_FAILED, count=lost, why="the disk of the spool refuses")
-        if self._reporter.lost:
-            self._journal.write(Event.EVIDENCE_LOST, count=self._reporter.lost)
-            self._reporter.lost = 0
-
-    def _tell_about_evidence(self, why: str, count: int) -> None:
-        self._journal.write(Event.EVIDENCE_REFUSED, why=why, count=count)
+        self._notes.tell_losses()
 
     # sessions
 

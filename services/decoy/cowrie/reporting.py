@@ -11,7 +11,6 @@ from pathlib import Path
 from services.decoy.cowrie.home import Home
 from services.decoy.cowrie.translate import Accused, Ended, Happened, Noted, Outcome, Typed, Uploaded
 from services.decoy.dialogues.base import Content
-from services.decoy.evidence import Seen, escaped
 from services.decoy.noting import Encounter, Notes
 from services.decoy.spool.recordings import IN, OUT, Recording
 
@@ -60,11 +59,8 @@ class Reporting:
         journal.write(event, journal.about(**encounter.facts()), **details)
 
     def _accuse(self, accused: Accused) -> None:
-        at = accused.encounter
-        if at.is_probe:
-            return
-        ends = str(at.source), at.tenant, str(at.destination), at.port
-        self._notes.reporter.note(Seen(accused.kind, *ends, escaped(accused.detail), at.trace))
+        if not accused.encounter.is_probe:
+            self._notes.post.add(accused.encounter.evidence(accused.kind, accused.detail))
 
     def _record(self, typed: Typed) -> None:
         session = typed.encounter.session

@@ -14,7 +14,6 @@ from services.decoy.cowrie.directory import Directory
 from services.decoy.cowrie.front import Front
 from services.decoy.cowrie.process import Installed
 from services.decoy.cowrie.reporting import Reporting
-from services.decoy.evidence import Reporter
 from services.decoy.journal import DecoyJournal, Event
 from services.decoy.listening import set_ttl
 from services.decoy.noting import Encounter, Notes
@@ -25,6 +24,7 @@ from services.decoy.settings import parse_settings
 from services.decoy.spool.recordings import Recordings
 from services.decoy.spool.uploads import Uploads
 from services.decoy.tenants import Tenants
+from services.evidence import EvidencePost
 from services.mail.settings import SettingsError
 from services.watched import WatchedFile
 
@@ -51,13 +51,11 @@ class CowrieService:
         """Raise `OSError` if there is no spool."""
         self._options = options
         self._journal = journal
-        self._reporter = Reporter(options.controller, self._tell_about_evidence)
-        self._recordings = Recordings(
-            options.spool, options.recording_bytes, options.recording_bytes_per_session
-        )
-        self._uploads = Uploads(options.spool, options.upload_bytes)
-        notes = Notes(journal, self._recordings, self._uploads, self._reporter)
-        self._reporting = Reporting(notes, lambda encounter: self._admission.leave(encounter.source))
+        self._post = EvidencePost(options.controller, self._tell)
+        recordings = Recordings(options.spool, options.recording_bytes, options.recording_bytes_per_session)
+        uploads = Uploads(options.spool, options.upload_bytes)
+        self._notes = Notes(journal, recordings, uploads, self._post)
+        self._reporting = Reporting(self._notes, lambda encounter: self._admission.leave(encounter.source))
         self._admission = Admission(options.caps)
         state = options.spool / "cowrie"
         carry = self._reporting.carry
@@ -72,7 +70,7 @@ class CowrieService:
         self._follow()
 
     async def run(self) -> None:
-        posting = asyncio.create_task(self._reporter.run())
+        posting = asyncio.create_task(self._post.run())
         try:
             while True:
                 await asyncio.sleep(_LOOK_EVERY_S)
@@ -102,12 +100,7 @@ class CowrieService:
         self._reporting.flush()
         if shed := self._admission.take_shed():
             self._tell(Event.SESSIONS_SHED, count=shed)
-        if lost := self._recordings.lost + self._uploads.lost:
-            self._recordings.lost = self._uploads.lost = 0
-            self._tell(Event.SPOOL_FAILED, count=lost, why="the disk of the spool refuses")
-        if lost := self._reporter.lost:
-            self._reporter.lost = 0
-            self._tell(Event.EVIDENCE_LOST, count=lost)
+        self._notes.tell_losses()
 
     def _follow(self) -> None:
         self._seen_personas = self._persona_facts()
@@ -146,9 +139,6 @@ class CowrieService:
             self._admission.leave(source)
             return False
         return True
-
-    def _tell_about_evidence(self, why: str, count: int) -> None:
-        self._tell(Event.EVIDENCE_REFUSED, why=why, count=count)
 
     def _tell(self, event: StrEnum, **facts: object) -> None:
         self._journal.write(event, None, **facts)
