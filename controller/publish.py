@@ -17,15 +17,18 @@ class Publisher:
     def __call__(self, settings_by_pool: Mapping[str, Settings]) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         for pool, settings in settings_by_pool.items():
-            _replace(self._directory / f"{pool}.json", json.dumps(settings, indent=1) + "\n")
+            text = json.dumps(settings, indent=1) + "\n"
+            _replace(self._directory / f"{pool}.json", text, is_secret="secret" in settings)
         for stale in self._directory.glob("*.json"):
             if stale.stem not in settings_by_pool:
                 stale.unlink()
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, text: str, *, is_secret: bool) -> None:
     draft = path.with_suffix(".draft")
-    with draft.open("w", encoding="utf-8") as file:
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if is_secret else 0o644)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

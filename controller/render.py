@@ -5,10 +5,11 @@ The format is the contract with `services/mail/settings.py`, `services/responder
 the controller: programs of different hosts and releases meet here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from controller.policy.model import Mail, MailMode, OnEmpty, Policy, Pool, PoolKind, ScanRule, Tenant
+from controller.store import PoolSecret
 from controller.topology.homes import antivirus_of, decoys_of
 
 FORMAT = 1
@@ -19,14 +20,16 @@ _OWN_CLAMD = {"host": "127.0.0.1", "port": 3310}
 Settings = dict[str, Any]
 
 
-def render_gateways(policy: Policy, revision: int) -> Mapping[str, Settings]:
+def render_gateways(
+    policy: Policy, revision: int, secret_of: Callable[[str], PoolSecret]
+) -> Mapping[str, Settings]:
     """Return the settings of every pool whose hosts answer for tenants' addresses, by pool name."""
     settings = {}
     for pool in policy.pools:
         if pool.kind is PoolKind.RESPONDER:
             settings[pool.name] = _render_responders(policy, pool, revision)
         elif pool.kind is PoolKind.DECOY:
-            settings[pool.name] = _render_decoys(policy, pool, revision)
+            settings[pool.name] = _render_decoys(policy, pool, revision, secret_of(pool.name))
         elif pool.kind is PoolKind.ANTIVIRUS:
             settings[pool.name] = _render_antivirus(policy, pool, revision)
         elif role := _GATEWAY_ROLES.get(pool.kind):
@@ -89,13 +92,15 @@ def _render_antivirus(policy: Policy, pool: Pool, revision: int) -> Settings:
     }
 
 
-def _render_decoys(policy: Policy, pool: Pool, revision: int) -> Settings:
-    """Whose hosts the decoys stand in for; how these look, their personas say."""
+def _render_decoys(policy: Policy, pool: Pool, revision: int, shared: PoolSecret) -> Settings:
+    """Whose hosts the decoys stand in for. How these look, personas say, and `shared`."""
     return {
         "format": FORMAT,
         "revision": revision,
         "role": "decoy",
         "pool": pool.name,
+        "secret": shared.secret,
+        "since": shared.since,
         "tenants": [
             {"name": tenant.name, "prefixes": [str(prefix) for prefix in tenant.prefixes]}
             for tenant in policy.tenants

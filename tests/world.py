@@ -13,7 +13,7 @@ from controller.policy.model import Network, PortRef
 from controller.pools.conntrack import Connection
 from controller.render import Settings
 from controller.runtime import Encoder, Runtime, Surroundings
-from controller.store import AcceptedPolicy, StoreError, TokenRecord
+from controller.store import AcceptedPolicy, PoolSecret, StoreError, TokenRecord
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision
 from controller.suspicion.scores import Offender
@@ -39,6 +39,7 @@ class MemoryStore:
         self.kept_allowances: dict[int, Allowance] = {}
         self.kept_tokens: dict[str, TokenRecord] = {}
         self.kept_clients: dict[str, tuple[str, dict[str, Any], str, str]] = {}
+        self.kept_secrets: dict[str, PoolSecret] = {}
         self.kept_offenders: dict[Network, Offender] = {}
         self.failure = ""
 
@@ -94,6 +95,10 @@ class MemoryStore:
     def put_antivirus_clients(self, rows: Sequence[tuple[str, Mapping[str, Any], str, str]]) -> None:
         self._refuse_on_failure()
         self.kept_clients |= {key: (key, dict(facts), server, utc) for key, facts, server, utc in rows}
+
+    def pool_secret(self, pool: str) -> PoolSecret:
+        self._refuse_on_failure()
+        return self.kept_secrets.setdefault(pool, PoolSecret(f"{len(self.kept_secrets):064x}", 1_700_000_000))
 
     def tokens(self) -> list[TokenRecord]:
         return list(self.kept_tokens.values())

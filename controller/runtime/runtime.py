@@ -263,6 +263,7 @@ class Runtime:
     def _publish(self, policy: Policy, revision: int) -> None:
         """Tell the gateways before the switches, so that nothing is steered to one that does not know."""
         try:
-            self._world.publish(render_gateways(policy, revision))
-        except OSError as error:
+            secret_of = self._world.store.pool_secret
+            self._world.publish(render_gateways(policy, revision, secret_of))
+        except (OSError, StoreError) as error:
             self._world.journal.write(Event.GATEWAYS_NOT_PUBLISHED, reason=str(error))

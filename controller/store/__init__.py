@@ -26,6 +26,14 @@ class TokenRecord:
     digest: str  # SHA-256 of the token, in hex
 
 
+@dataclass(frozen=True, slots=True)
+class PoolSecret:
+    """What all members of a pool share, and nobody else knows."""
+
+    secret: str  # 32 bytes in hex
+    since: int  # Unix seconds
+
+
 class Store(Protocol):
     def last_policy(self) -> AcceptedPolicy | None:
         """Return the policy accepted last, or None on a fresh disk."""
@@ -65,6 +73,9 @@ class Store(Protocol):
 
     def put_antivirus_clients(self, rows: Sequence[tuple[str, Mapping[str, Any], str, str]]) -> None:
         """Keep what clients reported last, all or nothing. Raise `StoreError`."""
+
+    def pool_secret(self, pool: str) -> PoolSecret:
+        """Return a pool's secret, drawn when it is first asked for. Raise `StoreError`."""
 
     def tokens(self) -> Iterable[TokenRecord]:
         """Return who may use the API over TCP."""

@@ -1,6 +1,7 @@
 """The store in one SQLite file. Every call is one transaction; a full disk loses nothing accepted."""
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.policy.model import Network
-from controller.store import AcceptedPolicy, StoreError, TokenRecord
+from controller.store import AcceptedPolicy, PoolSecret, StoreError, TokenRecord
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision
 from controller.suspicion.reading import read_wish, show_wish
@@ -41,6 +42,11 @@ CREATE TABLE IF NOT EXISTS tokens (
     name TEXT PRIMARY KEY,
     role TEXT NOT NULL,
     digest TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS pool_secrets (
+    pool TEXT PRIMARY KEY,
+    secret TEXT NOT NULL,
+    since INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS antivirus_clients (
     key TEXT PRIMARY KEY,
@@ -141,6 +147,14 @@ class SqliteStore:
         put = [(key, json.dumps(facts), server, heard) for key, facts, server, heard in rows]
         with self._transaction():
             self._connection.executemany("INSERT OR REPLACE INTO antivirus_clients VALUES (?, ?, ?, ?)", put)
+
+    def pool_secret(self, pool: str) -> PoolSecret:
+        drawn = secrets.token_hex(32)
+        self._execute(
+            "INSERT OR IGNORE INTO pool_secrets VALUES (?, ?, CAST(unixepoch() AS INTEGER))", pool, drawn
+        )
+        row = self._execute("SELECT secret, since FROM pool_secrets WHERE pool = ?", pool).fetchone()
+        return PoolSecret(*row)
 
     def tokens(self) -> Iterator[TokenRecord]:
         return (TokenRecord(*row) for row in self._execute("SELECT name, role, digest FROM tokens"))

@@ -226,7 +226,8 @@ class Decoy:
 
     def _context_for(self, standing: Standing) -> ssl.SSLContext | None:
         tls = standing.service.tls
-        return self._certificates.context(standing.tenant, tls) if tls else None
+        likeness = self._tenants.settings.likeness
+        return self._certificates.context(likeness, standing.tenant, tls) if tls else None
 
     def _forget(self, session: Session) -> None:
         self._sessions.discard(session)

@@ -3,9 +3,11 @@
 import json
 from dataclasses import dataclass
 
+from services.decoy.likeness import Likeness
 from services.mail.settings import Network, Reader, SettingsError
 
 _MOST_TENANTS = 10_000
+_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Tenant:
 class Settings:
     revision: int
     tenants: tuple[Tenant, ...]
+    likeness: Likeness
 
 
 def parse_settings(text: str) -> Settings:
@@ -38,4 +41,18 @@ def parse_settings(text: str) -> Settings:
             )
     if len({tenant.name for tenant in tenants}) != len(tenants):
         raise SettingsError("tenants: one name twice; remedy: let the controller write the file again")
-    return Settings(top.take("revision", int, 0), tenants)
+    return Settings(top.take("revision", int, 0), tenants, _read_likeness(top))
+
+
+def _read_likeness(top: Reader) -> Likeness:
+    text, since = top.take("secret", str), top.take("since", int)
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError:
+        secret = b""
+    if len(secret) != _SECRET_BYTES or not 0 < since < 2**40:
+        raise SettingsError(
+            f"secret, since: no {_SECRET_BYTES} bytes in hex, or no time; "
+            "remedy: let the controller write the file again"
+        )
+    return Likeness(secret, since)

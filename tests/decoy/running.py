@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,12 @@ hosts:
       {FTP}: {{protocol: ftp}}
       {HELLO}: {{protocol: banner, banner: "dark\\r\\n"}}
 """
-SETTINGS = {"revision": 1, "tenants": [{"name": "acme", "prefixes": ["127.31.0.0/24"]}]}
+SETTINGS = {
+    "revision": 1,
+    "secret": "07" * 32,
+    "since": 1_700_000_000,
+    "tenants": [{"name": "acme", "prefixes": ["127.31.0.0/24"]}],
+}
 
 
 @dataclass
@@ -78,8 +84,8 @@ class Running:
         )
         self.wait_for("DecoyStarted", started + 1)
 
-    def write_settings(self, settings: object) -> None:
-        self._replace(self.home / "settings", json.dumps(settings))
+    def write_settings(self, settings: Mapping[str, object]) -> None:
+        self._replace(self.home / "settings", json.dumps({**SETTINGS, **settings}))
 
     def write_persona(self, text: str, tenant: str = "acme") -> None:
         self._replace(self.home / "personas" / f"{tenant}.yaml", text)

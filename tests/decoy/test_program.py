@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import smtplib
 import ssl
@@ -91,6 +92,7 @@ def test_a_certificate_carries_the_personas_names_and_stays_the_same(decoy: Runn
     first = certificate()
     assert "O=Acme" in x509.load_der_x509_certificate(first).subject.rfc4514_string()
     decoy.end()
+    shutil.rmtree(decoy.spool / "certificates")  # another decoy of the pool, which has the same secret
     decoy.begin()
     assert certificate() == first
 
@@ -201,6 +203,7 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
     assert "not JSON" in start("{", PERSONA)
     assert "tenants[0].name" in start('{"tenants": [{"prefixes": []}]}', PERSONA)
     assert "is no name" in start('{"tenants": [{"name": "../x", "prefixes": []}]}', PERSONA)
+    assert "secret, since: no 32 bytes in hex" in start(json.dumps({**SETTINGS, "secret": "07"}), PERSONA)
     assert "acme.yaml:6:10: hosts.mx.ttl" in start(good, PERSONA.replace("ttl: 61", "ttl: 0"))
     assert "no place of a syslog server" in start(good, PERSONA, "--syslog", "tcp")
     assert "remedy: name a log" in start(good, PERSONA, "--log", "/proc/none/log")

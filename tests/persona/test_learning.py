@@ -64,7 +64,12 @@ def test_a_decoy_made_from_what_was_learned_has_no_tell_but_those_that_were_fore
     assert "tells that are known now: 0" in capsys.readouterr().out
     (home / "personas").mkdir(parents=True)
     (home / "personas" / "acme.yaml").write_text(out.read_text().replace(REAL, DECOY))
-    settings = {"revision": 1, "tenants": [{"name": "acme", "prefixes": ["127.42.0.0/24"]}]}
+    settings = {
+        "revision": 1,
+        "secret": "07" * 32,
+        "since": 1_700_000_000,
+        "tenants": [{"name": "acme", "prefixes": ["127.42.0.0/24"]}],
+    }
     (home / "settings").write_text(json.dumps(settings))
     command = [sys.executable, "-m", "services.decoy.main", "--name", "decoy1"]
     for name in ("settings", "personas", "spool", "log"):

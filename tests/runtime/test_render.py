@@ -7,16 +7,24 @@ import pytest
 
 from controller.policy.parse import parse_policy
 from controller.render import Settings, render_gateways
+from controller.store import PoolSecret
 from services.antivirus.settings import parse_settings as read_antivirus
+from services.decoy.settings import parse_settings as read_decoy
 from services.mail.settings import parse_settings as read_gateway
 from services.responder.settings import Answer
 from services.responder.settings import parse_settings as read_responder
 from tests.world import DEMO
 
 
+def secret_of(pool: str) -> PoolSecret:
+    return PoolSecret(pool.encode().hex().ljust(64, "0"), 1_700_000_000)
+
+
 def rendered(old: str = "", new: str = "") -> dict[str, Settings]:
     assert old in DEMO
-    return dict(render_gateways(parse_policy(DEMO.replace(old, new) if old else DEMO, "p.yaml"), 7))
+    return dict(
+        render_gateways(parse_policy(DEMO.replace(old, new) if old else DEMO, "p.yaml"), 7, secret_of)
+    )
 
 
 def test_every_pool_that_speaks_with_clients_has_a_file_that_its_program_reads() -> None:
@@ -26,6 +34,7 @@ def test_every_pool_that_speaks_with_clients_has_a_file_that_its_program_reads()
     assert read_gateway(files["scanners"]).revision == 7
     assert read_responder(files["responders"]).revision == 7
     assert read_antivirus(files["antivirus"]).revision == 7
+    assert read_decoy(files["decoys"]).likeness.secret.startswith(b"decoys")
 
 
 def test_anti_virus_servers_know_who_asks_from_which_address_for_which_ring() -> None:

@@ -29,6 +29,15 @@ def test_a_fresh_disk_has_no_policy_and_nobody_drained(store: SqliteStore) -> No
     assert store.drained() == frozenset()
 
 
+def test_a_pools_secret_is_drawn_once(path: Path) -> None:
+    with closing(SqliteStore(path)) as before:
+        first, second = before.pool_secret("decoys"), before.pool_secret("others")
+    assert first.secret != second.secret
+    assert len(bytes.fromhex(first.secret)) == 32
+    with closing(SqliteStore(path)) as after:
+        assert after.pool_secret("decoys") == first
+
+
 def test_revisions_count_from_one(store: SqliteStore) -> None:
     assert [store.accept_policy("p.yaml", text).revision for text in ("a", "b", "a")] == [1, 2, 3]
 

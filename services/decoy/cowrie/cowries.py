@@ -10,6 +10,7 @@ from services.decoy.cowrie.home import Home
 from services.decoy.cowrie.instance import Carry, Instance, Tell
 from services.decoy.cowrie.process import Installed
 from services.decoy.cowrie.spec import Spec
+from services.decoy.likeness import Likeness
 from services.decoy.noting import Encounter
 
 
@@ -25,19 +26,22 @@ class Cowries:
         self._tell = tell
         self._carry = carry
         self._kept_ready = kept_ready
+        self._likeness: Likeness | None = None
         self._instances: dict[str, Instance] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
-    def follow(self, directory: Directory) -> None:
+    def follow(self, directory: Directory, likeness: Likeness) -> None:
         """Start and stop Cowries until they are what the directory says; those that fit stay."""
         wanted = {spec.name: spec for spec in directory.specs}
+        is_other = likeness != self._likeness
+        self._likeness = likeness
         for name in list(self._instances):
-            if wanted.get(name) != self._instances[name].spec:
+            if is_other or wanted.get(name) != self._instances[name].spec:
                 self._end(name)
         for number, (name, spec) in enumerate(wanted.items()):
             if name not in self._instances:
-                self._begin(name, spec, number < self._kept_ready)
+                self._begin(name, spec, likeness, number < self._kept_ready)
 
     def take(self, encounter: Encounter, spec: Spec, accepted: socket.socket) -> bool:
         """Serve an accepted connection. False: who stands there has too many."""
@@ -53,8 +57,8 @@ class Cowries:
         while self._leaving:
             await asyncio.wait(self._leaving)
 
-    def _begin(self, name: str, spec: Spec, is_kept_ready: bool) -> None:
-        home = Home(self._state / spec.tenant / spec.host, self._installed.account)
+    def _begin(self, name: str, spec: Spec, likeness: Likeness, is_kept_ready: bool) -> None:
+        home = Home(self._state / spec.tenant / spec.host, self._installed.account, likeness)
         before = next((task for task in self._leaving if task.get_name() == name), None)
         instance = Instance(spec, home, self._installed, self._tell, self._carry, is_kept_ready=is_kept_ready)
 

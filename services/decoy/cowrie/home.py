@@ -3,15 +3,21 @@
 import contextlib
 import json
 import os
-import random
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.decoy.cowrie.spec import Spec, to_configuration, to_identity
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from services.decoy.cowrie.spec import KEY_KINDS, Spec, to_configuration, to_identity
+from services.decoy.likeness import Likeness
 
 _DAY_S = 86_400
+_RSA_BITS = 3_072  # as ssh-keygen makes them
 _OWN = ("var", "var/lib", "var/lib/cowrie", "var/log", "var/log/cowrie", "var/run")
 # What a run leaves behind, and nobody needs any more: uploads are taken out at once.
 _PASSING = ("var/lib/cowrie/downloads", "var/lib/cowrie/tty")
@@ -26,13 +32,14 @@ class Account:
 
 
 class Home:
-    def __init__(self, path: Path, account: Account) -> None:
+    def __init__(self, path: Path, account: Account, likeness: Likeness) -> None:
         self.path = path
         self._account = account
+        self._likeness = likeness
         self.downloads = path / "var/lib/cowrie/downloads"
 
     def prepare(self, spec: Spec, sensor: str) -> None:
-        """Make or refresh it. Raise `OSError`."""
+        """Make or refresh it; the first time takes seconds, for the keys. Raise `OSError`."""
         etc = self.path / "etc"
         etc.mkdir(parents=True, exist_ok=True)
         os.chown(etc, os.geteuid(), self._account.gid)
@@ -42,9 +49,10 @@ class Home:
             shutil.rmtree(self.path / part, ignore_errors=True)
         for part in (*_OWN, *_PASSING):
             self._own_directory(self.path / part)
-        configuration = to_configuration(spec, sensor, self._uptime_s())
-        self._publish("etc/cowrie.cfg", configuration)
-        self._publish("etc/persona.json", json.dumps(to_identity(spec)))
+        keys = self._make_keys(spec) if spec.ssh else {}
+        configuration = to_configuration(spec, sensor, self._uptime_s(spec), keys)
+        self._publish("etc/cowrie.cfg", configuration.encode())
+        self._publish("etc/persona.json", json.dumps(to_identity(spec)).encode())
 
     def size_bytes(self) -> int:
         """Return how much Cowrie has written."""
@@ -55,27 +63,48 @@ class Home:
                     total += os.lstat(os.path.join(directory, name)).st_size
         return total
 
-    def _uptime_s(self) -> int:
+    def _make_keys(self, spec: Spec) -> dict[str, str]:
+        """Have the host's keys in files, the same on every decoy; return these by kind."""
+        names = {}
+        for kind in KEY_KINDS:
+            names[kind] = f"etc/ssh_host_{kind}_key.{self._likeness.mark}"
+            if not (self.path / f"{names[kind]}.pub").exists():
+                secret = _draw_key(self._likeness, kind, spec.name)
+                self._publish(
+                    names[kind], secret.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+                )
+                public = secret.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+                self._publish(f"{names[kind]}.pub", public)
+        return names
+
+    def _uptime_s(self, spec: Spec) -> int:
         """Return how long the pretended machine has been up; it did not start anew because Cowrie did."""
-        birth = self.path / "etc/birth"
-        try:
-            born = float(birth.read_text())
-        except (OSError, ValueError):
-            born = time.time() - random.uniform(_DAY_S, 90 * _DAY_S)
-            birth.write_text(f"{born:.0f}")
-        return max(1, int(time.time() - born))
+        age_s = _DAY_S * (1 + 89 * self._likeness.fraction("uptime", spec.name))
+        return max(1, int(time.time() - self._likeness.since + age_s))
 
     def _own_directory(self, path: Path) -> None:
         path.mkdir(exist_ok=True)
         os.chown(path, self._account.uid, self._account.gid, follow_symlinks=False)
         path.chmod(0o700)
 
-    def _publish(self, name: str, text: str) -> None:
-        """Write a file that Cowrie may read, and nobody else: it holds passwords."""
+    def _publish(self, name: str, data: bytes) -> None:
+        """Write a file that Cowrie may read, and nobody else: it holds passwords or keys."""
         path = self.path / name
-        draft = path.with_suffix(".draft")
+        draft = path.with_name(f"{path.name}.draft")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "wb") as file:
             os.fchown(descriptor, os.geteuid(), self._account.gid)
-            file.write(text)
+            file.write(data)
         draft.replace(path)
+
+
+def _draw_key(
+    likeness: Likeness, kind: str, name: str
+) -> RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey:
+    match kind:
+        case "rsa":
+            return likeness.rsa(_RSA_BITS, name)
+        case "ecdsa":
+            return likeness.ecdsa(name)
+        case _:
+            return likeness.ed25519(name)

@@ -107,7 +107,7 @@ class Instance:
         """Start Cowrie, and serve until it is gone; say whether it went because it was idle."""
         began = time.monotonic()
         try:
-            self._home.prepare(self.spec, self.spec.host)
+            await asyncio.to_thread(self._home.prepare, self.spec, self.spec.host)
             cowrie = await Cowrie.start(self._installed, self._home.path)
         except OSError as error:
             self._tell(Event.COWRIE_DIED, persona=self.spec.name, why=f"cannot be started: {error}")

@@ -107,7 +107,7 @@ class CowrieService:
         settings = parse_settings(self._watched.read())
         personas = load_personas(self._options.personas, [tenant.name for tenant in settings.tenants])
         self._directory = Directory(Tenants(settings, personas))
-        self._cowries.follow(self._directory)
+        self._cowries.follow(self._directory, settings.likeness)
         for place, why in self._front.listen_at(self._directory.places()).items():
             self._tell(Event.LISTEN_FAILED, place=str(place), why=why)
         names = [spec.name for spec in self._directory.specs]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from services.decoy.persona.model import Host, Persona, Protocol, Shell, Ssh, Telnet
 
 _SECTIONS = dict[str, dict[str, str]]
+KEY_KINDS = ("rsa", "ecdsa", "ed25519")  # Cowrie's names
 _DEFAULT_KERNEL = "6.1.0-28-amd64"
 
 
@@ -70,8 +71,11 @@ def _protocol(speech: Ssh | Telnet) -> str:
     return str(Protocol.SSH if isinstance(speech, Ssh) else Protocol.TELNET)
 
 
-def to_configuration(spec: Spec, sensor: str, boot_offset_s: int) -> str:
-    """Return Cowrie's configuration file. No port is opened: connections are handed over."""
+def to_configuration(spec: Spec, sensor: str, boot_offset_s: int, keys: Mapping[str, str]) -> str:
+    """Return Cowrie's configuration file. No port is opened: connections are handed over.
+
+    `keys`: a file by kind, with its public half beside it (`.pub`).
+    """
     shell = spec.shell
     identification = spec.ssh.identification if spec.ssh else "SSH-2.0-OpenSSH_9.2p1"
     sections: _SECTIONS = {
@@ -105,6 +109,8 @@ def to_configuration(spec: Spec, sensor: str, boot_offset_s: int) -> str:
         },
         "telnet": {"enabled": "true" if spec.telnet else "false", "listen_endpoints": ""},
     }
+    for kind, file in keys.items():
+        sections["ssh"] |= {f"{kind}_private_key": file, f"{kind}_public_key": f"{file}.pub"}
     return "\n".join(_section_lines(sections))
 
 

@@ -1,6 +1,7 @@
 """Certificates that decoys show: of our own making, with the names and dates that the persona says.
 
-Kept in SPOOL/certificates: a certificate that changes with each start would be a tell.
+All of it follows from the pool's likeness: every decoy of a pool shows the same one, after each start. Kept
+in SPOOL/certificates, since making one takes its time.
 """
 
 import hashlib
@@ -12,10 +13,13 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from services.decoy.likeness import Likeness
 from services.decoy.persona.model import Tls
+
+_DAY_S = 86_400
 
 _VERSIONS = {
     "1.0": ssl.TLSVersion.TLSv1,
@@ -28,23 +32,25 @@ _VERSIONS = {
 class Certificates:
     def __init__(self, spool: Path) -> None:
         self._directory = spool / "certificates"
-        self._contexts: dict[tuple[str, Tls], ssl.SSLContext] = {}
+        self._contexts: dict[tuple[Likeness, str, Tls], ssl.SSLContext] = {}
 
-    def context(self, tenant: str, tls: Tls) -> ssl.SSLContext:
+    def context(self, likeness: Likeness, tenant: str, tls: Tls) -> ssl.SSLContext:
         """Return the tenant's context for these names, always the same. Raise `OSError` or `ValueError`."""
-        if (tenant, tls) not in self._contexts:
-            self._contexts[tenant, tls] = self._load(tenant, tls)
-        return self._contexts[tenant, tls]
+        key = likeness, tenant, tls
+        if key not in self._contexts:
+            self._contexts[key] = self._load(*key)
+        return self._contexts[key]
 
-    def _load(self, tenant: str, tls: Tls) -> ssl.SSLContext:
-        mark = hashlib.sha256(repr((tenant, tls)).encode()).hexdigest()[:16]
+    def _load(self, likeness: Likeness, tenant: str, tls: Tls) -> ssl.SSLContext:
+        words = tenant, repr(tls)
+        mark = hashlib.sha256(repr((likeness.mark, *words)).encode()).hexdigest()[:16]
         path = self._directory / f"{tenant}.{mark}.pem"
         if not path.exists() or _is_expired(path):
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             draft = path.with_name(f".{path.name}.{os.getpid()}")
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(_make(tls))
+                file.write(make(likeness, words, tls, datetime.now(UTC)))
             draft.replace(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         _set_oldest(context, _VERSIONS[tls.oldest])
@@ -69,31 +75,34 @@ def _is_expired(path: Path) -> bool:
     return certificate.not_valid_after_utc <= datetime.now(UTC)
 
 
-def _make_key(kind: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
-    if kind == "rsa":
-        return rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def _make(tls: Tls) -> bytes:
-    """Return key and certificate; signed by itself, whatever the issuer's name."""
-    secret = _make_key(tls.key)
-    now = datetime.now(UTC).replace(microsecond=0)
+def make(likeness: Likeness, words: tuple[str, ...], tls: Tls, now: datetime) -> bytes:
+    """Return key and certificate in PEM; signed by itself, whatever the issuer's name."""
+    secret = likeness.rsa(2_048, *words) if tls.key == "rsa" else likeness.ecdsa(*words)
+    begin = _begin(likeness, words, tls.days, now)
+    is_ec = isinstance(secret, ec.EllipticCurvePrivateKey)
     signed = (
         x509.CertificateBuilder()
         .subject_name(_name(tls.names[0], tls.organization))
         .issuer_name(_name(tls.issuer or tls.names[0], tls.organization))
         .public_key(secret.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=tls.days))
+        .serial_number(likeness.serial(begin.isoformat(), *words))
+        .not_valid_before(begin)
+        .not_valid_after(begin + timedelta(days=tls.days))
         .add_extension(x509.SubjectAlternativeName(list(map(x509.DNSName, tls.names))), critical=False)
-        .sign(secret, hashes.SHA256())
+        .sign(secret, hashes.SHA256(), ecdsa_deterministic=True if is_ec else None)
     )
     key = secret.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return key + signed.public_bytes(serialization.Encoding.PEM)
+
+
+def _begin(likeness: Likeness, words: tuple[str, ...], days: int, now: datetime) -> datetime:
+    """Return since when the certificate of these days is valid: renewed in time, and not with all others."""
+    first = datetime.fromtimestamp(likeness.since, UTC) - timedelta(
+        seconds=int(likeness.fraction("age", *words) * days * _DAY_S)
+    )
+    return first + max(0, (now - first) // timedelta(days=days)) * timedelta(days=days)
 
 
 def _name(common: str, organization: str) -> x509.Name:

@@ -135,7 +135,12 @@ def begin(home: Path, *flags: str) -> Decoy:
     home.mkdir(exist_ok=True)
     (home / "personas").mkdir(exist_ok=True)
     home.chmod(0o755)
-    settings = {"revision": 1, "tenants": [{"name": "acme", "prefixes": ["127.9.0.0/24", "::1/128"]}]}
+    settings = {
+        "revision": 1,
+        "secret": "07" * 32,
+        "since": 1_700_000_000,
+        "tenants": [{"name": "acme", "prefixes": ["127.9.0.0/24", "::1/128"]}],
+    }
     (home / "settings.json").write_text(json.dumps(settings))
     ports = [free_port() for _ in range(3)]
     decoy = Decoy(None, home, *ports)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from ipaddress import ip_address, ip_network
 
 from services.decoy.cowrie.directory import Directory
 from services.decoy.cowrie.spec import to_answering, to_configuration, to_identity
+from services.decoy.likeness import Likeness
 from services.decoy.persona.parse import parse_persona
 from services.decoy.settings import Settings, Tenant
 from services.decoy.tenants import Tenants
@@ -30,7 +31,8 @@ hosts:
 """
 NETS = (ip_network("203.0.113.0/26"), ip_network("2001:db8:a::/48"))
 acme = parse_persona(PERSONA, "acme.yaml")
-directory = Directory(Tenants(Settings(1, (Tenant("acme", NETS),)), {"acme": acme}))
+settings = Settings(1, (Tenant("acme", NETS),), Likeness(bytes(32), 1_700_000_000))
+directory = Directory(Tenants(settings, {"acme": acme}))
 
 
 def answering(address: str, port: int) -> str:
@@ -67,7 +69,7 @@ def test_ssh_and_telnet_of_a_host_are_one_machine() -> None:
 def test_configuration_is_one_line_a_key_whatever_a_persona_says() -> None:
     text = PERSONA.replace("SSH-2.0-OpenSSH_9.2p1", "SSH-2.0-${honeypot:hostname}")
     persona = parse_persona(text, "acme.yaml")
-    configuration = to_configuration(to_answering(persona, persona.hosts[0])[0].spec, "decoy1", 1)
+    configuration = to_configuration(to_answering(persona, persona.hosts[0])[0].spec, "decoy1", 1, {})
     assert "version = SSH-2.0-$${honeypot:hostname}\n" in configuration
     assert "listen_endpoints = \n" in configuration
 

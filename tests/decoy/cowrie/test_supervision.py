@@ -1,6 +1,8 @@
 """Cowries that die, are changed, or end: nobody notices, and nothing is left behind."""
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,26 +40,28 @@ def wait_until(is_so: object, seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def host_key(decoy: Decoy) -> str:
+def host_keys(decoy: Decoy) -> dict[str, str]:
+    """Return what ssh-keyscan sees, by kind."""
     scanned = subprocess.run(
-        ["ssh-keyscan", "-t", "ed25519", "-p", str(decoy.ssh_port), MX],
+        ["ssh-keyscan", "-t", "rsa,ecdsa,ed25519", "-p", str(decoy.ssh_port), MX],
         capture_output=True,
         text=True,
         timeout=30,
     )
-    return scanned.stdout.split()[-1]
+    rows = [line.split() for line in scanned.stdout.splitlines() if not line.startswith("#")]
+    return {kind: key for _, kind, key in rows}
 
 
 def test_a_killed_cowrie_comes_back_and_who_came_meanwhile_is_served(own_decoy: Decoy) -> None:
     decoy, before = own_decoy, own_decoy.pid()
-    key = host_key(decoy)
+    keys = host_keys(decoy)
     os.kill(before, signal.SIGKILL)
     with decoy.connect() as waiting:
         assert waiting.recv(100).startswith(b"SSH-2.0-OpenSSH_9.2p1")
     assert decoy.wait_for("CowrieStarted", 2, persona="acme/mx")["pid"] != before
     assert decoy.wait_for("CowrieDied", persona="acme/mx")
     assert "mail1" in decoy.ssh("hostname").stdout
-    assert host_key(decoy) == key
+    assert host_keys(decoy) == keys
 
 
 def test_open_sessions_of_a_killed_cowrie_are_told_to_be_closed(own_decoy: Decoy) -> None:
@@ -89,13 +93,29 @@ def test_cowries_do_not_outlive_a_killed_program(own_decoy: Decoy) -> None:
     wait_until(lambda: not cowries_of(own_decoy))
 
 
-def test_keys_and_uptime_outlast_a_new_start(own_decoy: Decoy) -> None:
-    key = host_key(own_decoy)
-    birth = next(own_decoy.home.glob("spool/cowrie/acme/mx/etc/birth")).read_text()
+def uptime_s(decoy: Decoy) -> int:
+    configuration = next(decoy.home.glob("spool/cowrie/acme/mx/etc/cowrie.cfg")).read_text()
+    return int(configuration.partition("boot_offset = ")[2].partition("\n")[0])
+
+
+def test_keys_and_uptime_outlast_a_new_start_even_without_what_was_kept(own_decoy: Decoy) -> None:
+    """So does another decoy of the pool look, too: all follows from the secret that they share."""
+    keys, uptime = host_keys(own_decoy), uptime_s(own_decoy)
+    assert set(keys) == {"ssh-rsa", "ecdsa-sha2-nistp256", "ssh-ed25519"}
     stop(own_decoy.process)
+    shutil.rmtree(own_decoy.home / "spool")
     start(own_decoy)
-    assert host_key(own_decoy) == key
-    assert next(own_decoy.home.glob("spool/cowrie/acme/mx/etc/birth")).read_text() == birth
+    assert host_keys(own_decoy) == keys
+    assert 0 <= uptime_s(own_decoy) - uptime < 120
+
+
+def test_another_secret_is_another_hosts_keys(own_decoy: Decoy) -> None:
+    before = host_keys(own_decoy)
+    stop(own_decoy.process)
+    settings = json.loads((own_decoy.home / "settings.json").read_text())
+    (own_decoy.home / "settings.json").write_text(json.dumps({**settings, "secret": "08" * 32}))
+    start(own_decoy)
+    assert not set(before.values()) & set(host_keys(own_decoy).values())
 
 
 def test_a_changed_persona_is_taken_up_and_others_stay(own_decoy: Decoy) -> None:

@@ -10,7 +10,7 @@ from cowrie.core import auth, honeyfs
 from cowrie.core import network as cowrie_network
 from cowrie.insults import insults
 from cowrie.shell import fs, protocol
-from cowrie.ssh import keys, userauth
+from cowrie.ssh import userauth
 from twisted.conch.ssh.common import NS
 from twisted.internet import defer, reactor, task
 from twisted.internet.error import ConnectionDone
@@ -21,12 +21,10 @@ from .identity import Identity
 _SESSION_IN_NAME = re.compile(r"-([0-9a-f]{12})-[^/]*$")
 # A real resolver without an answer takes five seconds for each try.
 _RESOLVING_TAKES_S = 5.0
-_RSA_BITS = 3072  # what ssh-keygen makes nowadays
 
 
 def put_on(identity: Identity, link: Any) -> None:
     """Dress Cowrie up; before it makes its services."""
-    keys.RSA_KEY_SIZE = _RSA_BITS
     _plant(identity)
     _record(link)
     _know(identity.users)
