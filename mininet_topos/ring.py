@@ -2,7 +2,7 @@
 
     sender, partner --- bbr1                                          proxy2    192.0.2.12
            (and bbr2)     \\                                          scanner1  192.0.2.21
-                           1                                         1 2
+                           1                                         1 2 3 --- decoy1 192.0.2.41
        acme-gw1 --------- 2 +----+ 11 -------------------------- 12 +----+
        proxy1 ----------- 3 | s1 |                                  | s2 |
        av1    ----------- 4 +----+ 12                            11 +----+
@@ -10,7 +10,7 @@
                                  |                                   |
        globex-gw -------- 2 +----+ 11                            12 +----+ 1 --- bbr2 --- attacker
        proxy3 ----------- 1 | s4 |                                  | s3 | 2 --- acme-gw2
-       192.0.2.13           +----+ 12 -------------------------- 11 +----+ 3 --- scanner2 192.0.2.22
+       decoy2 ----------- 3 +----+ 12 -------------------------- 11 +----+ 3 --- scanner2 192.0.2.22
                                                                          4 --- av2      192.0.2.52
 
 acme-lap and globex-lap are both at 10.0.0.5. acme-mx and acme-pc stand behind both
@@ -55,6 +55,8 @@ class RingTopo(EdgeTopo):
         self.add_gateway(s4, 1, plan.proxy(3))
         self.add_gateway(s2, 2, plan.scanner(1), plan.SCANNER_VIPS)
         self.add_gateway(s3, 3, plan.scanner(2), plan.SCANNER_VIPS)
+        self.add_decoy(s2, 3, plan.decoy(1), plan.tenant_networks(1, 2))
+        self.add_decoy(s4, 3, plan.decoy(2), plan.tenant_networks(1, 2))
         self.add_server(s1, 4, plan.antivirus(1), plan.ANTIVIRUS_VIPS)
         self.add_server(s3, 4, plan.antivirus(2), plan.ANTIVIRUS_VIPS)
 
