@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from controller.policy.model import Mail, MailMode, OnEmpty, Policy, Pool, PoolKind, ScanRule, Tenant
-from controller.store import PoolSecret
 from controller.topology.homes import antivirus_of, decoys_of
 
 FORMAT = 1
@@ -18,10 +17,11 @@ _GATEWAY_ROLES = {PoolKind.MAIL_PROXY: "proxy", PoolKind.SCANNER: "scanner"}
 _OWN_CLAMD = {"host": "127.0.0.1", "port": 3310}
 
 Settings = dict[str, Any]
+Shared = tuple[str, int]  # a pool's secret, in hex, and since when it has it, Unix seconds
 
 
 def render_gateways(
-    policy: Policy, revision: int, secret_of: Callable[[str], PoolSecret]
+    policy: Policy, revision: int, secret_of: Callable[[str], Shared]
 ) -> Mapping[str, Settings]:
     """Return the settings of every pool whose hosts answer for tenants' addresses, by pool name."""
     settings = {}
@@ -92,15 +92,15 @@ def _render_antivirus(policy: Policy, pool: Pool, revision: int) -> Settings:
     }
 
 
-def _render_decoys(policy: Policy, pool: Pool, revision: int, shared: PoolSecret) -> Settings:
+def _render_decoys(policy: Policy, pool: Pool, revision: int, shared: Shared) -> Settings:
     """Whose hosts the decoys stand in for. How these look, personas say, and `shared`."""
     return {
         "format": FORMAT,
         "revision": revision,
         "role": "decoy",
         "pool": pool.name,
-        "secret": shared.secret,
-        "since": shared.since,
+        "secret": shared[0],
+        "since": shared[1],
         "tenants": [
             {"name": tenant.name, "prefixes": [str(prefix) for prefix in tenant.prefixes]}
             for tenant in policy.tenants

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from controller.policy.model import Network
 from controller.suspicion.allow import Allowance
@@ -26,8 +26,7 @@ class TokenRecord:
     digest: str  # SHA-256 of the token, in hex
 
 
-@dataclass(frozen=True, slots=True)
-class PoolSecret:
+class PoolSecret(NamedTuple):
     """What all members of a pool share, and nobody else knows."""
 
     secret: str  # 32 bytes in hex
