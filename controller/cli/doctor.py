@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from controller.cli.common import Subparsers
-from controller.doctor import environment, member, openvswitch, scanner
+from controller.doctor import antivirus, decoy, environment, member, openvswitch, scanner
 from controller.doctor.finding import Finding
+
+_KINDS = {
+    "member": "a proxy, scanner or responder",
+    "decoy": "a decoy",
+    "antivirus": "an anti-virus server, or the builder's host",
+}
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -15,23 +21,37 @@ def add_parser(subparsers: Subparsers) -> None:
         "doctor",
         help="look for known traps on this machine, and print the remedy for each",
         description="Look at Python, Ryu, Open vSwitch, its bridges and clamd on this machine, and "
-        "change nothing. On a proxy or scanner, add --member. Exit code 1 if anything is wrong.",
+        "change nothing. On a host of a pool, say what it is. Exit code 1 if anything is wrong.",
         epilog="in the lab: postern lab exec proxy1 -- postern doctor --member",
     )
-    parser.add_argument(
-        "--member", action="store_true", help="look at this host as a member of a pool, and at nothing else"
-    )
+    as_what = parser.add_mutually_exclusive_group()
+    for name, kind in _KINDS.items():
+        as_what.add_argument(
+            f"--{name}", action="store_const", dest="kind", const=name, help=f"look at this host as {kind}"
+        )
     parser.add_argument("--json", action="store_true", help="print a JSON list of findings")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    findings = list(member.judge(member.look()) if arguments.member else _machine())
+    findings = list(_look_at(arguments.kind))
     if arguments.json:
         print(json.dumps([asdict(finding) for finding in findings], indent=1))
     else:
         _print(findings)
     return 0 if all(finding.is_good for finding in findings) else 1
+
+
+def _look_at(kind: str | None) -> Iterator[Finding]:
+    match kind:
+        case "member":
+            return member.judge(member.look())
+        case "decoy":
+            return decoy.judge(decoy.look())
+        case "antivirus":
+            return antivirus.judge(antivirus.look())
+        case _:
+            return _machine()
 
 
 def _machine() -> Iterator[Finding]:

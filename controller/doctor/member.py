@@ -31,8 +31,9 @@ def look() -> MemberFacts:
         reverse_path_filter=max(_number(f"net/ipv4/conf/{name}/rp_filter") for name in ("all", interface)),
         families_without_rule=tuple(family for family in families if not _has_rule(family, interface)),
         families_without_route=tuple(family for family in families if not _has_route(family)),
-        offloads="tx-checksumming: on" in (output_of("ethtool", "-k", interface) or ""),
-        may_be_transparent=bool(_capabilities() & (_CAP_NET_ADMIN | _CAP_NET_RAW)),
+        offloads=_is_veth(interface)
+        and "tx-checksumming: on" in (output_of("ethtool", "-k", interface) or ""),
+        may_be_transparent=bool(capabilities() & (_CAP_NET_ADMIN | _CAP_NET_RAW)),
     )
 
 
@@ -43,6 +44,11 @@ def _interface() -> str:
         if found
         else next((name for name in sorted(os.listdir("/sys/class/net")) if name != "lo"), "")
     )
+
+
+def _is_veth(interface: str) -> bool:
+    """A real card makes the checksums that are left to it; a veth hands them on unmade."""
+    return "driver: veth" in (output_of("ethtool", "-i", interface) or "")
 
 
 def _number(name: str) -> int:
@@ -60,12 +66,24 @@ def _has_route(family: int) -> bool:
     return "local default dev lo" in (output_of("ip", f"-{family}", "route", "show", "table", _TABLE) or "")
 
 
-def _capabilities() -> int:
+def capabilities() -> int:
     found = re.search(r"^CapEff:\s*([0-9a-f]+)$", content_of("/proc/self/status") or "", re.MULTILINE)
     return int(found[1], 16) if found else 0
 
 
 def judge(facts: MemberFacts) -> Iterator[Finding]:
+    yield from judge_link(facts)
+    if facts.interface:
+        yield from judge_addresses(facts)
+        yield Finding(
+            "IP_TRANSPARENT",
+            "allowed" if facts.may_be_transparent else "this process may not speak under a client's address",
+            "" if facts.may_be_transparent else "run as root, or with AmbientCapabilities=CAP_NET_RAW",
+        )
+
+
+def judge_link(facts: MemberFacts) -> Iterator[Finding]:
+    """Say what is true of every host of a pool."""
     if not facts.interface:
         yield Finding(
             "link", "no interface but lo: the edge cannot reach this host", "connect it to a switch port"
@@ -80,6 +98,15 @@ def judge(facts: MemberFacts) -> Iterator[Finding]:
         if strict
         else "",
     )
+    yield Finding(
+        "checksums",
+        "are left to hardware that may not be there: TCP hangs on veth" if facts.offloads else "made here",
+        f"ethtool -K {facts.interface} tx off" if facts.offloads else "",
+    )
+
+
+def judge_addresses(facts: MemberFacts) -> Iterator[Finding]:
+    """Say whether the host answers for whatever it is sent."""
     everything = {4: "0.0.0.0/0", 6: "::/0"}
     for family in (4, 6):
         remedies = []
@@ -92,13 +119,3 @@ def judge(facts: MemberFacts) -> Iterator[Finding]:
             "does not answer for tenants' addresses" if remedies else "answers for every address it is sent",
             "; ".join(remedies),
         )
-    yield Finding(
-        "checksums",
-        "are left to hardware that may not be there: TCP hangs on veth" if facts.offloads else "made here",
-        f"ethtool -K {facts.interface} tx off" if facts.offloads else "",
-    )
-    yield Finding(
-        "IP_TRANSPARENT",
-        "allowed" if facts.may_be_transparent else "this process may not speak under a client's address",
-        "" if facts.may_be_transparent else "run as root, or with AmbientCapabilities=CAP_NET_RAW",
-    )

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from controller.doctor import environment, member, openvswitch, scanner
+from controller.doctor import antivirus, decoy, environment, member, openvswitch, scanner
+from controller.doctor.antivirus import AntivirusFacts
+from controller.doctor.decoy import DecoyFacts
 from controller.doctor.environment import EnvironmentFacts
 from controller.doctor.finding import Finding
 from controller.doctor.member import MemberFacts
@@ -15,6 +17,7 @@ ENVIRONMENT = EnvironmentFacts((3, 11), "4.34", "0.41.3", True, "ryu-manager 4.3
 BRIDGE = BridgeFacts("s1", "netdev", "secure", ("OpenFlow14",), True, True, (), False, False)
 SWITCH = SwitchFacts("3.1.0", False, (BRIDGE,), (), True)
 MEMBER = MemberFacts("eth0", 0, (), (), False, True)
+DECOY = DecoyFacts(MEMBER, True, 7, True, "/x/bin/python", True, True)
 GOOD_CLAMD = "TCPSocket 3310\nTCPAddr 192.0.2.100\nAlertExceedsMax yes\nStreamMaxLength 128M\n"
 
 
@@ -100,6 +103,51 @@ def test_bridges_of_others_are_named_and_need_no_remedy() -> None:
 def test_a_trap_of_a_pool_member_is_found(change: dict[str, object], remedy: str) -> None:
     (found,) = remedies(list(member.judge(replace(MEMBER, **change))))  # type: ignore[arg-type]
     assert remedy in found
+
+
+def test_a_host_without_a_link_is_told_so_and_nothing_else() -> None:
+    (found,) = member.judge(replace(MEMBER, interface=""))
+    assert "connect it to a switch port" in found.remedy
+
+
+def test_a_good_decoy_needs_no_remedy() -> None:
+    assert remedies(list(decoy.judge(DECOY))) == []
+
+
+def test_a_decoy_may_answer_for_everything_as_a_proxy_does() -> None:
+    assert remedies(list(decoy.judge(replace(DECOY, has_local_prefixes=False)))) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        ({"landlock": 3}, "Linux 6.7"),
+        ({"may_shut_ports": False}, "CAP_BPF"),
+        ({"has_cowrie": False}, "make setup"),
+        ({"has_user": False}, "make setup"),
+        ({"host": replace(MEMBER, reverse_path_filter=2)}, "rp_filter=0"),
+        (
+            {"has_local_prefixes": False, "host": replace(MEMBER, families_without_rule=(6,))},
+            "ip -6 rule add iif eth0 lookup 100",
+        ),
+    ],
+)
+def test_a_trap_of_a_decoy_is_found(change: dict[str, object], remedy: str) -> None:
+    (found,) = remedies(list(decoy.judge(replace(DECOY, **change))))  # type: ignore[arg-type]
+    assert remedy in found
+
+
+@pytest.mark.parametrize("at_port", ["", "nginx"])
+def test_a_good_anti_virus_server_needs_no_remedy(at_port: str) -> None:
+    assert remedies(list(antivirus.judge(AntivirusFacts((), at_port)))) == []
+
+
+def test_traps_of_an_anti_virus_server_are_found() -> None:
+    found = remedies(list(antivirus.judge(AntivirusFacts(("clamscan", "sigtool", "nginx"), "apache2"))))
+    assert found == [
+        "apt-get install --no-install-recommends clamav nginx-light",
+        "have apache2 listen elsewhere: clients ask there for signatures",
+    ]
 
 
 def test_a_good_pool_member_needs_no_remedy() -> None:

@@ -51,8 +51,8 @@ def test_a_pool_member_that_answers_for_nobody_is_found(lab: Lab) -> None:
     assert set(_wrong(json.loads(done.stdout))) == {"AnyIP, IPv4", "AnyIP, IPv6"}
 
 
-def test_the_proxies_of_the_lab_are_good_pool_members(lab: Lab) -> None:
-    inside = lab.command_in(
-        "proxy1", [sys.executable, "-m", "controller.cli.main", "doctor", "--member", "--json"]
-    )
-    assert subprocess.run(inside, capture_output=True).returncode == 0
+@pytest.mark.parametrize(("host", "kind"), [("proxy1", "member"), ("decoy1", "decoy"), ("av1", "antivirus")])
+def test_the_hosts_of_the_labs_pools_are_good_at_what_they_are(lab: Lab, host: str, kind: str) -> None:
+    command = [sys.executable, "-m", "controller.cli.main", "doctor", "--json", f"--{kind}"]
+    done = subprocess.run(lab.command_in(host, command), capture_output=True, text=True, timeout=60)
+    assert _wrong(json.loads(done.stdout)) == {}

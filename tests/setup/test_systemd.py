@@ -87,3 +87,26 @@ def test_systemd_finds_nothing_wrong_with_a_unit(installed: Path, name: str) -> 
     )
     ours = [line for line in done.stderr.splitlines() if "postern" in line]
     assert not ours
+
+
+@pytest.mark.lab
+def test_a_host_answers_for_every_address_after_anyip_up_and_for_none_after_down() -> None:
+    """In a network of its own, twice up, as after a unit that was killed."""
+    doctor = f"{REPOSITORY / '.venv/bin/postern'} doctor --member --json"
+    script = f"""
+        ip link add eth0 type veth peer name far && ip link set eth0 up && ip link set lo up
+        ip route add default dev eth0
+        {UNITS}/anyip up eth0 && {UNITS}/anyip up eth0
+        ip -4 rule | grep -c 'iif eth0' ; ip route get 203.0.113.7 from 198.51.100.1 iif eth0
+        {doctor} > /dev/null && echo ready
+        {UNITS}/anyip down eth0
+        ip -4 rule | grep -c 'iif eth0'
+        {UNITS}/anyip up eth7 || echo refused
+    """
+    done = subprocess.run(
+        ["unshare", "--net", "bash", "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    lines = done.stdout.split("\n")
+    assert lines[0] == "1", done
+    assert lines[1].startswith("local 203.0.113.7")
+    assert lines[-4:] == ["ready", "0", "refused", ""], done

@@ -1,0 +1,101 @@
+"""A decoy's host: whether it answers for tenants' addresses, and what its kernel does for it."""
+
+import ctypes
+import os
+import pwd
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.doctor import member
+from controller.doctor.finding import Finding
+from controller.doctor.looking import output_of
+from controller.doctor.member import MemberFacts, capabilities
+
+_CAP_BPF, _CAP_NET_ADMIN = 1 << 39, 1 << 12  # linux/capability.h
+_LANDLOCK_VERSION, _LANDLOCK_FOR_TCP = 444, 4  # the system call; the first ABI that knows of TCP, Linux 6.7
+_REPOSITORY = Path(__file__).parents[2]
+_USER = "postern-cowrie"
+
+
+@dataclass(frozen=True, slots=True)
+class DecoyFacts:
+    host: MemberFacts
+    has_local_prefixes: bool  # a route takes tenants' prefixes for its own
+    landlock: int  # the kernel's ABI; 0: it has none
+    may_shut_ports: bool
+    cowrie_python: str
+    has_cowrie: bool
+    has_user: bool
+
+
+def look() -> DecoyFacts:
+    python = Path(os.environ.get("POSTERN_COWRIE_VENV", _REPOSITORY / ".venv-cowrie"), "bin", "python")
+    needed = _CAP_BPF | _CAP_NET_ADMIN
+    return DecoyFacts(
+        host=member.look(),
+        has_local_prefixes=_has_local_prefixes(),
+        landlock=_landlock_abi(),
+        may_shut_ports=capabilities() & needed == needed,
+        cowrie_python=str(python),
+        has_cowrie=output_of(str(python), "-c", "import cowrie") is not None,
+        has_user=_has_user(),
+    )
+
+
+def _has_local_prefixes() -> bool:
+    """Say whether anything but loopback's own and single addresses is local here (ip-route(8))."""
+    found = [
+        words[1]
+        for family in (4, 6)
+        for line in (output_of("ip", f"-{family}", "route", "show", "table", "local") or "").splitlines()
+        if (words := line.split())[:1] == ["local"]
+    ]
+    return any("/" in prefix and not prefix.startswith("127.") for prefix in found)
+
+
+def _landlock_abi() -> int:
+    libc = ctypes.CDLL(None)
+    return max(0, int(libc.syscall(_LANDLOCK_VERSION, None, ctypes.c_size_t(0), ctypes.c_uint(1))))
+
+
+def _has_user() -> bool:
+    try:
+        pwd.getpwnam(_USER)
+    except KeyError:
+        return False
+    return True
+
+
+def judge(facts: DecoyFacts) -> Iterator[Finding]:
+    yield from member.judge_link(facts.host)
+    if facts.has_local_prefixes:
+        yield Finding("addresses", "tenants' prefixes are local here")
+    elif facts.host.interface:
+        yield from member.judge_addresses(facts.host)
+    yield Finding(
+        "containment",
+        "the kernel lets decoys connect to nobody"
+        if facts.landlock >= _LANDLOCK_FOR_TCP
+        else "the kernel holds no decoy back that was taken over: the switch alone does",
+        "" if facts.landlock >= _LANDLOCK_FOR_TCP else "boot Linux 6.7 or later, with landlock in lsm=",
+    )
+    yield Finding(
+        "ports",
+        "may be shut as the real hosts' are"
+        if facts.may_shut_ports
+        else "that a host has not will open and be reset at once: attackers can tell",
+        "" if facts.may_shut_ports else "run as root, or with AmbientCapabilities=CAP_BPF CAP_NET_ADMIN",
+    )
+    yield Finding(
+        "Cowrie",
+        f"{facts.cowrie_python} has it"
+        if facts.has_cowrie
+        else f"{facts.cowrie_python} has none: no SSH, no Telnet",
+        "" if facts.has_cowrie else "make setup, or set POSTERN_COWRIE_VENV",
+    )
+    yield Finding(
+        f"user {_USER}",
+        "is there" if facts.has_user else "is missing",
+        "" if facts.has_user else "make setup",
+    )
