@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from controller.errors import PolicyErrors
 from controller.pipeline.tables import Table
@@ -40,6 +41,7 @@ from lab.waiting import Watch, await_all
 
 _CONTROLLER = "127.0.0.1:6653"
 _UP_TIMEOUT_S = 60.0
+_LOCK_PATIENCE_S = 1.0
 _OVS_START = REPOSITORY / "deploy" / "setup" / "ovs-start"
 
 
@@ -253,15 +255,26 @@ def _locked(places: Places) -> Iterator[None]:
     try:
         places.lock.parent.mkdir(parents=True, exist_ok=True)
         with places.lock.open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise LabError(
-                    "another command is bringing this lab up or down; remedy: wait for it"
-                ) from error
+            _take(file)
             yield
     except PermissionError as error:
         raise LabError(f"the lab needs root ({error}); remedy: sudo postern lab ...") from error
+
+
+def _take(lock: IO[str]) -> None:
+    """Lock a file. A child that a killed command was just starting has it a moment longer."""
+    deadline = time.monotonic() + _LOCK_PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise LabError(
+                    "another command is bringing this lab up or down; remedy: wait for it"
+                ) from error
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _programs(scene: Scene) -> list[Part]:
