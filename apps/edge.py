@@ -8,6 +8,7 @@ the `[postern]` section of a file given with `--config-file`:
   POSTERN_STATE_DIR  where accepted policies are kept     [postern] state_dir
   POSTERN_API        unix:PATH of the API's socket        [postern] api
   POSTERN_LISTEN     HOST:PORT for bearers of tokens, off [postern] listen (127.0.0.1:9057)
+                     TLS but on loopback; certificate.pem and key.pem in STATE_DIR/api
   POSTERN_WATCH      1: reload when the file changes      [postern] watch
   POSTERN_SWITCH_CONTROL  control socket of ovs-vswitchd  [postern] switch_control
 
@@ -31,9 +32,7 @@ from ryu.ofproto import ofproto_v1_4
 from apps.serving import serve_api, serve_bearers
 from apps.sessions import SessionWatch
 from apps.settings import EdgeSettings, read_settings
-from controller.api.app import build_app
-from controller.api.bouncers import build_bouncer_app
-from controller.api.decisions import build_sensor_app
+from controller.api.app import build_app, build_role_apps
 from controller.api.gate import Gate
 from controller.api.outside import Outside
 from controller.compiler.errors import CompileError
@@ -141,11 +140,10 @@ class Edge(app_manager.RyuApp):
         self.threads += [hub.spawn(work) for work in (self._loop, self._tick, *watchers)]
         self.threads.append(hub.spawn(serve_api, self._settings.api, api))
         if self._settings.listen != "off":
-            sensors, bouncers = build_sensor_app(self._ask, outside), build_bouncer_app(self._ask, outside)
-            gate = Gate(self._ask, {Role.OPERATOR: api, Role.SENSOR: sensors, Role.BOUNCER: bouncers})
+            gate = Gate(self._ask, {Role.OPERATOR: api, **build_role_apps(self._ask, outside)})
             tell = partial(self._journal.write, Event.API_NOT_SERVED)
-            listen = partial(serve_bearers, self._settings.listen, gate, lambda why: tell(reason=why))
-            self.threads.append(hub.spawn(listen))
+            place = self._settings.listen, self._settings.state_dir / "api"
+            self.threads.append(hub.spawn(serve_bearers, *place, gate, lambda why: tell(reason=why)))
 
     def _loop(self) -> None:
         while True:

@@ -1,8 +1,11 @@
 """Serves the API: on a unix socket, where the file's mode decides who may, and over TCP for tokens."""
 
+import ipaddress
 import logging
 import os
+import re
 import socket
+import ssl
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +13,11 @@ from typing import Any
 
 import eventlet
 from eventlet import wsgi
+from eventlet.green import ssl as green_ssl
 
+from apps import certificate
+
+_LISTEN = re.compile(r"(?:(?P<scheme>https?)://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^:/]+):(?P<port>[0-9]{1,5})/?")
 _LOG = logging.getLogger("postern.api")
 
 
@@ -24,16 +31,49 @@ def serve_api(address: str, app: Any) -> None:
     wsgi.server(listener, app, log=_LOG, log_output=False, socket_timeout=30)
 
 
-def serve_bearers(address: str, app: Any, tell: Callable[[str], None]) -> None:
-    """Serve over TCP until the program ends; if that cannot be, `tell` why and do without."""
-    host, _, port = address.rpartition(":")
+def serve_bearers(address: str, place: Path, app: Any, tell: Callable[[str], None]) -> None:
+    """Serve over TCP until the program ends; if that cannot be, `tell` why and do without.
+
+    `address` is HOST:PORT: in clear on loopback, TLS anywhere else, since a token would be there for
+    everybody on the way; `http://` and `https://` before it say otherwise. `place` holds the certificate.
+    """
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = eventlet.listen((host.strip("[]"), int(port)), family=family)
-    except (OSError, ValueError, OverflowError) as error:
+        listener = _listen_for_bearers(address, place)
+    except (OSError, ValueError, OverflowError) as error:  # of `ssl`, too
         tell(f"{address}: {error}; remedy: name another address in POSTERN_LISTEN, or off")
         return
-    wsgi.server(listener, app, log=_LOG, log_output=False, socket_timeout=30)
+    wsgi.server(listener, app, protocol=_Patient, log=_LOG, log_output=False, socket_timeout=30)
+
+
+class _Patient(wsgi.HttpProtocol):
+    """Somebody who speaks no TLS, or hangs up within a handshake, is not worth a word."""
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except OSError:
+            self.close_connection = True
+
+
+def _listen_for_bearers(address: str, place: Path) -> Any:
+    found = _LISTEN.fullmatch(address)
+    if not found:
+        raise ValueError("is no HOST:PORT")
+    host, port = found["host"].strip("[]"), int(found["port"])
+    context = None
+    if found["scheme"] == "https" or (not found["scheme"] and not _is_loopback(host)):
+        context = green_ssl.GreenSSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(*certificate.find_or_make(place, host))
+    listener = eventlet.listen((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    return context.wrap_socket(listener, server_side=True) if context else listener
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _listen(path: Path) -> Any:

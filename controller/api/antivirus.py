@@ -5,6 +5,7 @@ from typing import Any
 import falcon
 
 from controller.antivirus.fleet import read_report, read_rings
+from controller.api.gate import keep_to_itself
 from controller.api.outside import Ask, Outside
 from controller.reports import antivirus as reports
 
@@ -13,8 +14,12 @@ _LARGEST_BODY_BYTES = 1024 * 1024
 
 
 def add_routes(app: falcon.App[Any, Any], ask: Ask[Any], outside: Outside) -> None:
-    app.add_route("/v1/antivirus/reports", _Reports(ask, outside))
+    add_reports_route(app, ask, outside)
     app.add_route("/v1/antivirus/fleet", _Fleet(ask, outside))
+
+
+def add_reports_route(app: falcon.App[Any, Any], ask: Ask[Any], outside: Outside) -> None:
+    app.add_route("/v1/antivirus/reports", _Reports(ask, outside))
 
 
 class _Reports:
@@ -30,6 +35,7 @@ class _Reports:
         name = media.get("server") if isinstance(media, dict) else None
         if not isinstance(name, str) or not isinstance(told, list) or len(told) > _MOST_REPORTS:
             raise falcon.HTTPBadRequest(description='send {"server": "av1", "rings": {}, "reports": [...]}')
+        keep_to_itself(request, name=name)
         now = self._outside.now()
         readable = [report for report in map(read_report, told) if report]
         rings, error = read_rings(media.get("rings")), str(media.get("error") or "")[:200]

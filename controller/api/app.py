@@ -8,18 +8,16 @@ from typing import Any
 
 import falcon
 
-from controller.api import antivirus, decisions, tokens
+from controller.api import antivirus, bouncers, decisions, members, tokens
 from controller.api.outside import Ask, Outside
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
-from controller.pools.health import Report
-from controller.pools.roster import UnknownMember
 from controller.reports import edge as reports
 from controller.runtime import Runtime
+from controller.runtime.tokens import Role
 from controller.store import StoreError
 from controller.topology.homes import moved_homes
 
-_LONGEST_DETAIL = 200
 _LARGEST_BODY_BYTES = 8 * 1024 * 1024
 
 
@@ -31,27 +29,29 @@ def build_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     app.add_route("/v1/flows", _Flows(ask))
     app.add_route("/v1/explain/{what:path}", _Explain(ask))
     app.add_route("/v1/pools", _Pools(ask, outside))
-    app.add_route("/v1/members/{name}", _Member(ask, outside))
-    app.add_route("/v1/members/{name}/health", _Health(ask, outside))
     app.add_route("/v1/tenants/{name}/consent", _Consent(ask))
     decisions.add_routes(app, ask, outside)
     antivirus.add_routes(app, ask, outside)
+    members.add_routes(app, ask, outside)
     tokens.add_routes(app, ask)
     app.add_error_handler(PolicyErrors, _refuse)
-    app.add_error_handler(UnknownMember, _unknown)
     app.add_error_handler(CompileError, _refuse)
     app.add_error_handler(StoreError, _cannot_store)
     return app
 
 
+def build_role_apps(ask: Ask[Any], outside: Outside) -> dict[Role, falcon.App[Any, Any]]:
+    """Return what each role but the operator's is given over TCP."""
+    return {
+        Role.SENSOR: decisions.build_sensor_app(ask, outside),
+        Role.MEMBER: members.build_member_app(ask, outside),
+        Role.BOUNCER: bouncers.build_bouncer_app(ask, outside),
+    }
+
+
 def _refuse(_request: falcon.Request, response: falcon.Response, error: Exception, _params: object) -> None:
     response.status = falcon.HTTP_422
     response.media = {"errors": str(error).splitlines()}
-
-
-def _unknown(_request: falcon.Request, response: falcon.Response, error: Exception, _params: object) -> None:
-    response.status = falcon.HTTP_404
-    response.media = {"errors": [str(error)]}
 
 
 def _cannot_store(
@@ -135,41 +135,6 @@ class _Pools:
         if counts is not None:
             self._ask(lambda runtime: runtime.on_counts(now, counts))
         response.media = self._ask(lambda runtime: reports.pools(runtime))
-
-
-class _Member:
-    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
-        self._ask, self._outside = ask, outside
-
-    def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
-        """Drain a member (`{"drained": true}`), or have it take new sessions again."""
-        media = request.get_media()
-        if not isinstance(media, dict) or not isinstance(media.get("drained"), bool):
-            raise falcon.HTTPBadRequest(description='send {"drained": true} or {"drained": false}')
-        member = self._ask(lambda runtime: runtime.drain(self._outside.now(), name, media["drained"]))
-        response.media = reports.member_row(member)
-
-
-class _Health:
-    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
-        self._ask, self._outside = ask, outside
-
-    def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
-        """Hear an agent's report: `{"good": false, "detail": "why", "stale": "why, if it is"}`."""
-        media = request.get_media()
-        if not isinstance(media, dict) or not isinstance(media.get("good"), bool):
-            raise falcon.HTTPBadRequest(description='send {"good": true} or {"good": false, "detail": "why"}')
-        detail, stale = (str(media.get(key, ""))[:_LONGEST_DETAIL] for key in ("detail", "stale"))
-        report = Report(media["good"], detail, stale)
-        response.media = self._ask(lambda runtime: self._hear(runtime, name, report))
-
-    def on_get(self, _request: falcon.Request, response: falcon.Response, name: str) -> None:
-        """Say what the agent beside a member shall look at."""
-        response.media = self._ask(lambda runtime: {"agent": reports.agent_settings(runtime, name)})
-
-    def _hear(self, runtime: Runtime, name: str, report: Report) -> dict[str, Any]:
-        member = runtime.on_report(self._outside.now(), name, report)
-        return {**reports.member_row(member), "agent": reports.agent_settings(runtime, name)}
 
 
 class _Explain:

@@ -42,18 +42,21 @@ def add_routes(app: falcon.App[Any, Any], ask: Ask[Any], outside: Outside) -> No
     app.add_route("/v1/origins/{origin}", _Origin(ask, outside))
     app.add_route("/v1/allow", _AllowList(ask, outside))
     app.add_route("/v1/allow/{number:int}", _Allowance(ask, outside))
-    app.add_route("/v1/evidence", _Evidence(ask, outside))
     app.add_route("/v1/sources/{source:path}", _Source(ask, outside))
-    app.add_error_handler(BadInput, _refuse)
+    add_evidence_route(app, ask, outside)
 
 
 def build_sensor_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     """What a sensor may do: post evidence, and decisions under its own name."""
     app = falcon.App()
-    app.add_route("/v1/evidence", _Evidence(ask, outside))
     app.add_route("/v1/origins/{origin}", _Origin(ask, outside))
-    app.add_error_handler(BadInput, _refuse)
+    add_evidence_route(app, ask, outside)
     return app
+
+
+def add_evidence_route(app: falcon.App[Any, Any], ask: Ask[Any], outside: Outside) -> None:
+    app.add_route("/v1/evidence", _Evidence(ask, outside))
+    app.add_error_handler(BadInput, _refuse)
 
 
 def _refuse(_request: falcon.Request, response: falcon.Response, error: Exception, _params: object) -> None:

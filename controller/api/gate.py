@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import falcon
+
 from controller.api.outside import Ask
 from controller.runtime.tokens import Bearer, Role
 
@@ -26,6 +28,21 @@ class Gate:
             return [b'{"errors": ["no valid token; remedy: postern token add NAME --role ROLE"]}']
         environment[BEARER] = bearer
         return self._apps[bearer.role](environment, start_response)
+
+
+def keep_to_itself(request: falcon.Request, **asked: str) -> None:
+    """Raise `falcon.HTTPForbidden` if a member asks about another one.
+
+    `asked` has one key: `path` (POOL.NAME), `pool` or `name`, whose value must be the bearer's own.
+    """
+    bearer: Bearer | None = request.env.get(BEARER)
+    if bearer is None or bearer.role is not Role.MEMBER:
+        return
+    pool, _, name = bearer.name.partition(".")
+    own = {"path": bearer.name, "pool": pool, "name": name}
+    for what, value in asked.items():
+        if value != own[what]:
+            raise falcon.HTTPForbidden(description=f"{bearer.name} has to do with {own[what]} only")
 
 
 def _token_in(environment: dict[str, Any]) -> str:

@@ -10,10 +10,12 @@ _EPILOG = """\
 roles:
   operator  everything that `postern` can do
   sensor    posts evidence, and decisions under its own name as origin
+  member    what a pool's member needs on a host of its own; NAME is its path, POOL.MEMBER
   bouncer   reads decisions, as from a CrowdSec local API (cs-firewall-bouncer and others)
 
   postern token add firewall1 --role bouncer      then, in the bouncer's settings:
       api_url: http://127.0.0.1:9057/  api_key: what was printed
+  postern token add proxies.proxy1 --role member  for `postern-uplink` on that proxy's host
 """
 
 
@@ -28,7 +30,7 @@ def add_parser(subparsers: Subparsers) -> None:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add = add_command(commands, "add", "make a token; it is shown this once", _make)
     add.add_argument("name")
-    add.add_argument("--role", required=True, choices=["operator", "sensor", "bouncer"])
+    add.add_argument("--role", required=True, choices=["operator", "sensor", "member", "bouncer"])
     add_command(commands, "list", "list who has a token", _list)
     add_command(commands, "delete", "end a token at once", _delete).add_argument("name")
 

@@ -18,7 +18,9 @@ class Damping:
     hold_s: float = 0.0  # how long it is held down since the last one
 
     def on_fall(self, now: float, first_hold_s: float) -> "Damping":
-        """Take a fall in. No first hold: nobody is held down."""
+        """Take a fall in. No first hold: nobody is held down, nor for these falls later."""
+        if not first_hold_s:
+            return Damping()
         recent = (*(fall for fall in self.falls if now - fall < REMEMBERED_S), now)[-_MOST_FALLS:]
         return Damping(recent, first_hold_s * _times(len(recent)))
 

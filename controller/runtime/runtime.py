@@ -75,6 +75,7 @@ class Runtime:
         )
         self.antivirus = AntivirusFleet(surroundings.store, surroundings.journal)
         self.floods = FloodWatch(surroundings.journal, self.switches)
+        self.settings_by_pool: Mapping[str, Settings] = {}
         self._compiled_for = ALL_IS_WELL
 
     def start(self, now: float, utc: float, file: str, text: str) -> None:
@@ -264,6 +265,8 @@ class Runtime:
         """Tell the gateways before the switches, so that nothing is steered to one that does not know."""
         try:
             secret_of = self._world.store.pool_secret
-            self._world.publish(render_gateways(policy, revision, secret_of))
+            settings = render_gateways(policy, revision, secret_of)
+            self.settings_by_pool = settings
+            self._world.publish(settings)
         except (OSError, StoreError) as error:
             self._world.journal.write(Event.GATEWAYS_NOT_PUBLISHED, reason=str(error))

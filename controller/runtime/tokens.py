@@ -14,6 +14,7 @@ _TOKEN_BYTES = 32
 class Role(StrEnum):
     OPERATOR = "operator"  # everything
     SENSOR = "sensor"  # evidence, and decisions under its own name as origin
+    MEMBER = "member"  # what a pool's member, whose path (POOL.NAME) is the name, needs on a host of its own
     BOUNCER = "bouncer"  # reads decisions as from a CrowdSec local API
 
 

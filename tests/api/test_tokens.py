@@ -3,8 +3,7 @@
 import pytest
 from falcon import testing
 
-from controller.api.bouncers import build_bouncer_app
-from controller.api.decisions import build_sensor_app
+from controller.api.app import build_role_apps
 from controller.api.gate import Gate
 from controller.api.outside import Outside
 from controller.runtime.tokens import Role
@@ -20,8 +19,7 @@ class Bearers:
         outside = Outside(
             lambda: api.world.now, {}, lambda: None, lambda: UTC + api.world.now, lambda _s: None
         )
-        sensors, bouncers = build_sensor_app(api._ask, outside), build_bouncer_app(api._ask, outside)
-        gate = Gate(api._ask, {Role.OPERATOR: api.app, Role.SENSOR: sensors, Role.BOUNCER: bouncers})
+        gate = Gate(api._ask, {Role.OPERATOR: api.app, **build_role_apps(api._ask, outside)})
         self.http = testing.TestClient(gate)
 
     def token(self, name: str, role: str) -> str:

@@ -22,14 +22,21 @@ ROOT = Path(__file__).parents[2]
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + rb"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 
 
-def free_port() -> int:
-    """Return a port that nobody listens at, below those of outgoing connections (ip_local_port_range)."""
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens at, below those of outgoing connections (ip_local_port_range)."""
+    found: list[int] = []
     for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("0.0.0.0", port))
-            return port
-    raise AssertionError("no port is free")
+            found.append(port)
+            if len(found) == count:
+                return found
+    raise AssertionError("no ports are free")
+
+
+def free_port() -> int:
+    return free_ports(1)[0]
 
 
 def wait_for_port(address: str, port: int, process: subprocess.Popen[bytes]) -> None:

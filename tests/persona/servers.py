@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.services import templates
-from tests.mail.conftest import free_port, stop, wait_for_port
+from tests.mail.conftest import free_port, free_ports, stop, wait_for_port
 
 REAL, DECOY = "127.41.0.10", "127.42.0.10"
 DOMAIN = "acme.example"
@@ -50,7 +50,7 @@ def start_nginx(directory: Path) -> tuple[tuple[int, int], Stop]:
     page = "<!DOCTYPE html>\n<title>Acme</title>\n<p>Anvils, \u00e4nvils, {anvils}.</p>\n"
     (directory / "root" / "index.html").write_text(page)
     (directory / "root" / "robots.txt").write_text("User-agent: *\nDisallow: /secret\n")
-    plain, encrypted = free_port(), free_port()
+    plain, encrypted = free_ports(2)
     paths = "".join(
         f"{each}_temp_path {directory}/{each};\n"
         for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

@@ -162,14 +162,17 @@ def test_bad_settings_at_a_hang_up_change_nothing(home: Path, controller: StandI
     program.wait("OriginReplaced", 2)
 
 
-def test_a_full_disk_costs_the_copy_and_not_the_feed(home: Path, controller: StandIn, sensors: Start) -> None:
+def test_a_disk_that_refuses_costs_the_copy_and_not_the_feed(
+    home: Path, controller: StandIn, sensors: Start
+) -> None:
     source = home / "list.txt"
     source.write_text("192.0.2.1\n")
-    (home / "state" / "feeds").mkdir(parents=True)
-    (home / "state" / "feeds" / "bad.new").symlink_to("/dev/full")
+    in_the_way = home / "state" / "feeds" / "bad.json"
+    (in_the_way / "something").mkdir(parents=True)
     program = sensors(one_feed(source))
     controller.wait_for_origin("feed:bad", {"192.0.2.1"})
-    assert "No space left" in program.wait("FeedNotKept")["why"]
+    assert "directory" in program.wait("FeedNotKept")["why"]
+    assert list(in_the_way.parent.iterdir()) == [in_the_way]
 
 
 def test_a_feed_of_a_hundred_thousand_is_there_in_seconds(

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from services.antivirus.agent.fetching import Conversation, Fetcher, NotFetched
 from services.antivirus.agent.proving import Clamd, NotProven, prove_files
-from services.antivirus.files import remove_tree, remove_unfinished, sha256_of, write_whole
 from services.antivirus.formats import (
     LARGEST_DOCUMENT_BYTES,
     MANIFEST,
@@ -30,6 +29,7 @@ from services.antivirus.formats import (
     ring_comment,
 )
 from services.antivirus.signing import BadSignature, SigningFailed, verify
+from services.files import remove_tree, remove_unfinished, sha256_of, write_whole
 
 _LARGEST_OWN_BYTES = 64 * 1024**2
 _FRESHCLAM_WITHIN_S = 1_800.0

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.antivirus.builder.store import Store
-from services.antivirus.files import point, remove_tree, sync_tree
 from services.antivirus.formats import is_plain_name
+from services.files import point, remove_tree, sync_tree
 
 _SUFFIXES = (".cvd", ".cdiff", ".sign")
 _NEEDED = ("main.cvd", "daily.cvd")

@@ -12,7 +12,6 @@ from services.antivirus import own, signing
 from services.antivirus.builder import canary
 from services.antivirus.builder.corpus import Corpus, CorpusError
 from services.antivirus.builder.store import Store, StoreError, utc_now
-from services.antivirus.files import point, remove_tree, sha256_of, sync_tree
 from services.antivirus.formats import (
     MANIFEST,
     RING,
@@ -26,6 +25,7 @@ from services.antivirus.formats import (
     ring_comment,
 )
 from services.antivirus.own import Entry
+from services.files import point, remove_tree, sha256_of, sync_tree
 
 _KEPT = 10
 _CANARY, _ALL = RINGS

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from services.antivirus import signing
-from services.antivirus.files import remove_tree, write_whole
 from services.antivirus.formats import (
     MANIFEST,
     RING,
@@ -34,6 +33,7 @@ from services.antivirus.formats import (
     parse_ring,
 )
 from services.antivirus.own import Entry, Kind
+from services.files import remove_tree, write_whole
 
 _MOST_ENTRIES = 100_000
 _HISTORY_SHOWN = 200

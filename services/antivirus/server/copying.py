@@ -10,7 +10,6 @@ import shutil
 import time
 from pathlib import Path
 
-from services.antivirus.files import point, remove_tree, sha256_of, sync_tree
 from services.antivirus.formats import (
     LARGEST_DOCUMENT_BYTES,
     MANIFEST,
@@ -27,6 +26,7 @@ from services.antivirus.formats import (
     ring_comment,
 )
 from services.antivirus.signing import BadSignature, SigningFailed, verify
+from services.files import point, remove_tree, sha256_of, sync_tree
 
 _AHEAD_S = 60
 _KEPT = 10

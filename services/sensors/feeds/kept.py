@@ -1,13 +1,12 @@
 """The last good copy of a feed, on disk, with its date. A file that is not ours to trust is no copy."""
 
-import contextlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services.files import write_whole
 from services.mail.settings import Network
 from services.sensors.networks import parse_network, printable
 
@@ -57,18 +56,7 @@ class Keeper:
     def save(self, feed: str, copy: Copy) -> None:
         """Write a copy whole or not at all. Raise `OSError`."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        path = self.path(feed)
-        new = path.with_suffix(".new")
-        try:
-            with new.open("wb") as file:
-                file.write(json.dumps(_to_media(copy)).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                new.unlink(missing_ok=True)
-            raise
+        write_whole(self.path(feed), json.dumps(_to_media(copy)).encode())
 
     def forget(self, feed: str) -> None:
         """Remove a copy. Raise `OSError`."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.mail.conftest import ROOT, free_port, stop
+from tests.mail.conftest import ROOT, free_ports, stop
 
 MX, DARK, ELSEWHERE = "127.9.0.10", "127.9.0.77", "127.8.0.1"
 IDENTIFICATION = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10"
@@ -142,7 +142,7 @@ def begin(home: Path, *flags: str) -> Decoy:
         "tenants": [{"name": "acme", "prefixes": ["127.9.0.0/24", "::1/128"]}],
     }
     (home / "settings.json").write_text(json.dumps(settings))
-    ports = [free_port() for _ in range(3)]
+    ports = free_ports(3)
     decoy = Decoy(None, home, *ports)  # type: ignore[arg-type]
     decoy.write_persona(decoy.persona())
     start(decoy, *flags)

@@ -84,7 +84,7 @@ def test_dark_space_has_a_persona_of_its_own_at_any_address(decoy: Decoy) -> Non
 def test_who_is_not_meant_by_dark_space_is_reset(decoy: Decoy, address: str) -> None:
     """At another tenant's address, and at a host whose persona has no service there."""
     with pytest.raises(ConnectionResetError), decoy.connect(decoy.dark_port, address) as connection:
-        connection.recv(100)
+        pytest.fail(f"not reset, but told {connection.recv(100)!r}")
 
 
 def test_ipv6_is_served_at_its_own_address(decoy: Decoy) -> None:

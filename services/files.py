@@ -10,10 +10,14 @@ _PIECE = 1024**2
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put a file in place of another, at once. Raise `OSError`, with the old one still there."""
+    """Put a file in place of another, at once. Raise `OSError`, with the old one still there.
+
+    At no moment may anybody read it whom `mode` does not let.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    beside.unlink(missing_ok=True)
     try:
-        with beside.open("wb") as file:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

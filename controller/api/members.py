@@ -1,0 +1,107 @@
+"""REST resources about members of pools, and what a member on a host of its own may do over TCP."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import falcon
+
+from controller.api import antivirus, decisions
+from controller.api.gate import keep_to_itself
+from controller.api.outside import Ask, Outside
+from controller.pools.health import Report
+from controller.pools.roster import UnknownMember
+from controller.reports import edge as reports
+from controller.runtime import Runtime
+
+_LONGEST_DETAIL = 200
+
+
+def add_routes(app: falcon.App[Any, Any], ask: Ask[Any], outside: Outside) -> None:
+    app.add_route("/v1/members/{name}", _Member(ask, outside))
+    app.add_route("/v1/members/{name}/health", _Health(ask, outside))
+    app.add_route("/v1/settings/{pool}", _Settings(ask))
+    app.add_error_handler(UnknownMember, _unknown)
+
+
+def build_member_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
+    """What a member may do: what concerns itself and its pool, and evidence. Its token is named POOL.NAME."""
+    app = falcon.App()
+    app.add_route("/v1/members/{name}/health", _Health(ask, outside))
+    app.add_route("/v1/settings/{pool}", _Settings(ask))
+    app.add_error_handler(UnknownMember, _unknown)
+    decisions.add_evidence_route(app, ask, outside)
+    antivirus.add_reports_route(app, ask, outside)
+    return app
+
+
+def _unknown(_request: falcon.Request, response: falcon.Response, error: Exception, _params: object) -> None:
+    response.status = falcon.HTTP_404
+    response.media = {"errors": [str(error)]}
+
+
+class _Member:
+    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
+        self._ask, self._outside = ask, outside
+
+    def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
+        """Drain a member (`{"drained": true}`), or have it take new sessions again."""
+        media = request.get_media()
+        if not isinstance(media, dict) or not isinstance(media.get("drained"), bool):
+            raise falcon.HTTPBadRequest(description='send {"drained": true} or {"drained": false}')
+        member = self._ask(lambda runtime: runtime.drain(self._outside.now(), name, media["drained"]))
+        response.media = reports.member_row(member)
+
+
+class _Health:
+    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
+        self._ask, self._outside = ask, outside
+
+    def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
+        """Hear an agent's report: `{"good": false, "detail": "why", "stale": "why, if it is"}`."""
+        keep_to_itself(request, path=name)
+        media = request.get_media()
+        if not isinstance(media, dict) or not isinstance(media.get("good"), bool):
+            raise falcon.HTTPBadRequest(description='send {"good": true} or {"good": false, "detail": "why"}')
+        detail, stale = (str(media.get(key, ""))[:_LONGEST_DETAIL] for key in ("detail", "stale"))
+        report = Report(media["good"], detail, stale)
+        response.media = self._ask(lambda runtime: self._hear(runtime, name, report))
+
+    def on_get(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
+        """Say what the agent beside a member shall look at."""
+        keep_to_itself(request, path=name)
+        response.media = self._ask(lambda runtime: {"agent": reports.agent_settings(runtime, name)})
+
+    def _hear(self, runtime: Runtime, name: str, report: Report) -> dict[str, Any]:
+        member = runtime.on_report(self._outside.now(), name, report)
+        return {**reports.member_row(member), "agent": reports.agent_settings(runtime, name)}
+
+
+class _Settings:
+    """What the controller writes for a pool's hosts, for those that share no disk with it."""
+
+    def __init__(self, ask: Ask[Any]) -> None:
+        self._ask = ask
+        self._shown: dict[str, tuple[Mapping[str, Any], bytes, str]] = {}
+
+    def on_get(self, request: falcon.Request, response: falcon.Response, pool: str) -> None:
+        """Show a pool's settings; with `If-None-Match` (RFC 9110, 13.1.2) only if they are others."""
+        keep_to_itself(request, pool=pool)
+        settings = self._ask(lambda runtime: runtime.settings_by_pool.get(pool))
+        if settings is None:
+            raise falcon.HTTPNotFound(description=f"{pool}: no pool whose hosts are given settings")
+        text, tag = self._show(pool, settings)
+        response.etag = tag
+        if request.if_none_match and tag in request.if_none_match:
+            response.status = falcon.HTTP_304
+            return
+        response.data, response.content_type = text, falcon.MEDIA_JSON
+
+    def _show(self, pool: str, settings: Mapping[str, Any]) -> tuple[bytes, str]:
+        """Everybody asks once a second, so what did not change is not written out again."""
+        known = self._shown.get(pool)
+        if known is None or known[0] is not settings:
+            text = json.dumps(settings, indent=1).encode() + b"\n"
+            known = self._shown[pool] = settings, text, hashlib.sha256(text).hexdigest()[:32]
+        return known[1], known[2]

@@ -1,0 +1,54 @@
+"""A unix socket at which the API is found as beside the controller; each request goes there as it is."""
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from services.uplink.access import LARGEST_BODY_BYTES, Access, Away
+
+_PARTING_S = 1.0
+_MOST_AT_ONCE = 64
+
+
+class Relay:
+    """`tell` hears why there is no way to the controller, and an empty text when there is one."""
+
+    def __init__(self, access: Access, tell: Callable[[str], None]) -> None:
+        self._access, self._tell = access, tell
+        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
+        application = web.Application(client_max_size=LARGEST_BODY_BYTES)
+        application.router.add_route("*", "/{path:.*}", self._pass_on)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_PARTING_S)
+
+    async def start(self, socket: Path) -> None:
+        """Listen, for those whom the socket's group lets in. Raise `OSError`."""
+        socket.parent.mkdir(parents=True, exist_ok=True)
+        if socket.exists() and not stat.S_ISSOCK(socket.stat().st_mode):
+            raise FileExistsError(f"{socket} is there, and is no socket")
+        socket.unlink(missing_ok=True)  # left by one of us that was killed
+        await self._runner.setup()
+        before = os.umask(0o117)
+        try:
+            await web.UnixSite(self._runner, str(socket)).start()
+        finally:
+            os.umask(before)
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def _pass_on(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        try:
+            async with self._room:
+                answer = await self._access.ask(
+                    request.method, request.raw_path, body, {"Content-Type": request.content_type}
+                )
+        except Away as error:
+            self._tell(str(error))
+            return web.json_response({"errors": [str(error)]}, status=503)
+        self._tell("")
+        return web.Response(status=answer.status, body=answer.body, content_type=answer.content_type)
