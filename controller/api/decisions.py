@@ -12,6 +12,7 @@ import falcon
 
 from controller.api.gate import BEARER
 from controller.api.outside import Ask, Outside
+from controller.api.settling import PATIENCE_S, STEP_S, await_switches
 from controller.reports import sources
 from controller.runtime import Runtime
 from controller.runtime.tokens import Role
@@ -32,8 +33,6 @@ _MOST_EVIDENCE = 1_000
 _LARGEST_BODY_BYTES = 64 * 1024 * 1024
 _MOST_SHOWN = 100
 _AT_ONCE = 500  # decisions in one step of the runtime: about 30 ms
-_RECEIPT_PATIENCE_S = 2.0
-_RECEIPT_STEP_S = 0.002
 
 
 def add_routes(app: falcon.App[Any, Any], ask: Ask[Any], outside: Outside) -> None:
@@ -117,7 +116,7 @@ class _Resource:
             known = self._ask(lambda runtime: [n for n in numbers if n in runtime.suspicion.ledger.by_number])
             receipts = [_receipt(self._ask, self._outside, number) for number in known]
         count = self._delete(numbers)
-        is_confirmed = _await_switches(self._ask, self._outside)
+        is_confirmed = await_switches(self._ask, self._outside)
         return {"deleted": count, "is_confirmed": is_confirmed, "receipts": receipts}
 
     def _delete(self, numbers: list[int]) -> int:
@@ -145,7 +144,7 @@ class _Decisions(_Resource):
             "refused": sorted(bad + _refused(outcome, indexes), key=lambda each: each["index"])[:_MOST_SHOWN],
             "refused_count": len(bad) + len(outcome.refused),
             "evicted": outcome.evicted,
-            "is_confirmed": len(wishes) <= _MOST_SHOWN and _await_switches(self._ask, self._outside),
+            "is_confirmed": len(wishes) <= _MOST_SHOWN and await_switches(self._ask, self._outside),
         }
 
     def on_delete(self, request: falcon.Request, response: falcon.Response) -> None:
@@ -254,22 +253,10 @@ def _count_hits(ask: Ask[Any], outside: Outside, number: int) -> dict[str, int] 
     """Ask the switches how often the flows of a decision were hit; None: somebody did not answer in time."""
     rule = f"decisions.{number}"
     ask(lambda runtime: runtime.switches.ask_packets(rule))
-    deadline = outside.now() + _RECEIPT_PATIENCE_S
+    deadline = outside.now() + PATIENCE_S
     while outside.now() < deadline:
         hits: dict[str, int] | None = ask(lambda runtime: runtime.switches.packets(rule))
         if hits is not None:
             return hits
-        outside.sleep(_RECEIPT_STEP_S)
+        outside.sleep(STEP_S)
     return None
-
-
-def _await_switches(ask: Ask[Any], outside: Outside) -> bool:
-    """Wait a moment for all connected switches to carry out what is wanted; say whether they do."""
-    deadline = outside.now() + _RECEIPT_PATIENCE_S
-    while not (settled := bool(ask(_is_settled))) and outside.now() < deadline:
-        outside.sleep(_RECEIPT_STEP_S)
-    return settled
-
-
-def _is_settled(runtime: Runtime) -> bool:
-    return runtime.switches.is_settled

@@ -10,6 +10,7 @@ import falcon
 from controller.api import antivirus, decisions
 from controller.api.gate import keep_to_itself
 from controller.api.outside import Ask, Outside
+from controller.api.settling import await_switches
 from controller.pools.health import Report
 from controller.pools.roster import UnknownMember
 from controller.reports import edge as reports
@@ -46,12 +47,16 @@ class _Member:
         self._ask, self._outside = ask, outside
 
     def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
-        """Drain a member (`{"drained": true}`), or have it take new sessions again."""
+        """Drain a member (`{"drained": true}`), or have it take new sessions again.
+
+        `is_confirmed`: the switches do so now. No session may be counted on before.
+        """
         media = request.get_media()
         if not isinstance(media, dict) or not isinstance(media.get("drained"), bool):
             raise falcon.HTTPBadRequest(description='send {"drained": true} or {"drained": false}')
         member = self._ask(lambda runtime: runtime.drain(self._outside.now(), name, media["drained"]))
-        response.media = reports.member_row(member)
+        is_confirmed = await_switches(self._ask, self._outside)
+        response.media = {**reports.member_row(member), "is_confirmed": is_confirmed}
 
 
 class _Health:

@@ -11,6 +11,7 @@ from controller.api.client import ApiClient, ApiError
 from controller.cli.common import Subparsers, add_command
 
 _POLL_S = 0.5
+_TRIES = 15  # each waits two seconds for the switches
 _EPILOG = """\
 states:
   joining    not yet proved well: no new sessions until its agent's first good report
@@ -92,7 +93,7 @@ def _line(member: dict[str, Any]) -> str:
 
 
 def _drain(arguments: argparse.Namespace, api: ApiClient) -> int:
-    member = _set(api, arguments.member, True)
+    member = _set(api, arguments.member, True, _TRIES if arguments.wait else 1)
     if arguments.wait:
         _await_empty(api, member, arguments.patience)
     return 0
@@ -112,7 +113,7 @@ def _roll(arguments: argparse.Namespace, api: ApiClient) -> int:
     for number, member in enumerate(members, start=1):
         name = f"{member['pool']}.{member['name']}"
         print(f"[{number}/{len(members)}] {name}")
-        _set(api, name, True)
+        _set(api, name, True, _TRIES)
         _await_empty(api, member, arguments.patience)
         command = arguments.command.replace("{member}", member["name"])
         print(f"  {command}")
@@ -126,9 +127,17 @@ def _roll(arguments: argparse.Namespace, api: ApiClient) -> int:
     return 0
 
 
-def _set(api: ApiClient, name: str, is_drained: bool) -> dict[str, Any]:
-    member: dict[str, Any] = api.post(f"/v1/members/{quote(name, safe='')}", {"drained": is_drained})
+def _set(api: ApiClient, name: str, is_drained: bool, tries: int = 1) -> dict[str, Any]:
+    """Drain a member or resume it. Whoever tries more than once needs the switches to do so: `ApiError`."""
+    for _ in range(tries):
+        member: dict[str, Any] = api.post(f"/v1/members/{quote(name, safe='')}", {"drained": is_drained})
+        if member["is_confirmed"]:
+            break
     print(f"  {member['name']}: {member['state']}", flush=True)
+    if not member["is_confirmed"] and tries > 1:
+        raise ApiError([f"switches have not confirmed that; {member['name']} stays drained: postern status"])
+    if not member["is_confirmed"]:
+        print("  ! not all switches have confirmed that yet: postern status", flush=True)
     return member
 
 

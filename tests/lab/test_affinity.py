@@ -64,7 +64,7 @@ def test_a_client_moves_when_its_gateway_drains_and_stays_where_it_went(
     lab: Lab, api: ApiClient, family: int
 ) -> None:
     (first,) = visited(lab, family)
-    api.post(f"/v1/members/{first}", {"drained": True})
+    assert api.post(f"/v1/members/{first}", {"drained": True})["is_confirmed"]
     (second,) = visited(lab, family)
     assert second != first
     api.post(f"/v1/members/{first}", {"drained": False})

@@ -16,6 +16,7 @@ from lab.lab import Lab
 from lab.mailing import Letter, Told, send
 from lab.messages import Content, build
 from lab.services.controllers import api_address
+from tests.lab.test_pool_under_load import BACK, await_states
 
 pytestmark = pytest.mark.lab
 
@@ -62,6 +63,7 @@ def test_without_the_tenants_server_the_sender_is_told_to_come_back(lab: Lab) ->
 
 
 def test_mail_goes_on_while_the_controller_is_dead(lab: Lab, reader: Reader) -> None:
+    await_states(ApiClient(api_address(lab.places)), BACK)  # as it leaves them, they stay
     with without(lab, "controller", patience_s=0):
         for case in (_CLEAN_ACME, _EICAR_ACME, _CLEAN_GLOBEX):
             told, found = post_and_find(lab, reader, case)
