@@ -28,6 +28,9 @@ from controller.policy.model import (
     ServerTls,
 )
 
+# A pool is one group of the switch: 256 slots, and all its buckets in one OpenFlow message of 65,535 bytes.
+MOST_MEMBERS = 250
+
 
 @dataclass(frozen=True)
 class Key:
@@ -58,6 +61,7 @@ class MapOf:
 
     item: Record
     at_least: int = 0
+    at_most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -280,7 +284,7 @@ POOL = Record(
     {
         "kind": Key(choice(PoolKind), "what the members do", True),
         "edge": _EDGE,
-        "members": Key(MapOf(MEMBER, 1), "the hosts", True),
+        "members": Key(MapOf(MEMBER, 1, MOST_MEMBERS), "the hosts", True),
         "vip": Key(ListOf(kinds.ADDRESS, 1), "virtual addresses of the pool (scanner, antivirus)"),
         "port": Key(_PORT, "TCP port at the virtual address", default="3310 for scanner, 80 for antivirus"),
         "health": Key(

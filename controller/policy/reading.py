@@ -130,6 +130,10 @@ class Reader:
         if len(node.entries) < wanted.at_least:
             self.error(node.place, path, "is empty", "name at least one")
             return _BAD
+        if wanted.at_most is not None and len(node.entries) > wanted.at_most:
+            message = f"names {len(node.entries)}, and {wanted.at_most} are the most"
+            self.error(node.place, path, message, "divide them between two")
+            return _BAD
         records = {
             name: self.record(value, wanted.item, _join(path, name))
             for name, value in self._named(node, path)

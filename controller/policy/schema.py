@@ -23,11 +23,13 @@ def _schema_of(wanted: Type) -> Schema:
         case ListOf():
             return {"type": "array", "items": _schema_of(wanted.item), "minItems": wanted.at_least}
         case MapOf():
+            most = {} if wanted.at_most is None else {"maxProperties": wanted.at_most}
             return {
                 "type": "object",
                 "propertyNames": {"pattern": NAME.schema["pattern"]},
                 "additionalProperties": _schema_of(wanted.item),
                 "minProperties": wanted.at_least,
+                **most,
             }
         case WordOr():
             return {"anyOf": [_schema_of(wanted.word), _schema_of(wanted.record)]}
