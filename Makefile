@@ -30,8 +30,8 @@ lint: ## format, lint, types, direction of imports
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 
-fast: ## tests that need no root, no switch and no network
-	$(PYTEST) -m "not ovs and not lab and not cowrie and not peers"
+fast: ## tests that need no root, no switch and no program: under a minute
+	$(PYTEST) -m "not ovs and not lab and not cowrie and not peers and not programs"
 
 check: lint fast ## lint and fast: under a minute, no root, no network
 

@@ -14,6 +14,8 @@ from tests.setup.clamd import Clamd
 from tests.setup.dated import daily_cud
 from tests.world import DEMO
 
+pytestmark = pytest.mark.programs
+
 StartController = Callable[[str], Watched]
 
 

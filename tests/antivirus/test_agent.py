@@ -33,6 +33,8 @@ from tests.antivirus.conftest import (
     tamper,
 )
 
+pytestmark = pytest.mark.programs
+
 OWN = set(OWN_FILES)
 
 

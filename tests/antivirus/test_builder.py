@@ -28,6 +28,8 @@ from services.antivirus.settings import Immunity
 from services.antivirus.signing import verify
 from tests.antivirus.conftest import await_that, put_settings
 
+pytestmark = pytest.mark.programs
+
 BUILDER = "services.antivirus.builder.main"
 CLEAN_FILE = CLEAN / "letter.txt"
 CLEAN_HASH = hashlib.sha256(CLEAN_FILE.read_bytes()).hexdigest()

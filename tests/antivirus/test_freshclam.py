@@ -13,6 +13,8 @@ from services.antivirus.builder.publishing import Publisher
 from services.antivirus.formats import OWN_FILES
 from tests.antivirus.conftest import Client, Server, await_that
 
+pytestmark = pytest.mark.programs
+
 OWN = set(OWN_FILES)
 
 

@@ -22,6 +22,8 @@ from tests.antivirus.conftest import (
     tamper,
 )
 
+pytestmark = pytest.mark.programs
+
 _FILE = "/database/postern.ndb"
 
 

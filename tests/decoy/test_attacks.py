@@ -16,6 +16,8 @@ from services.decoy.spool.uploads import Uploads
 from tests.decoy.conftest import Begin
 from tests.decoy.running import DARK, FTP, HELLO, HTTP, HTTPS, IMAP, MX, POP3, SMTP, Running
 
+pytestmark = pytest.mark.programs
+
 
 def memory_mb(decoy: Running) -> float:
     text = Path(f"/proc/{decoy.process.pid}/status").read_text()

@@ -10,6 +10,8 @@ from tests.decoy.conftest import Begin
 from tests.decoy.running import DARK, HELLO, POP3
 from tests.sensors.standin import StandIn
 
+pytestmark = pytest.mark.programs
+
 
 @pytest.fixture
 def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:

@@ -32,6 +32,8 @@ from tests.decoy.running import (
 )
 from tests.mail.conftest import ROOT
 
+pytestmark = pytest.mark.programs
+
 
 def test_a_named_host_and_the_dark_speak_differently_at_one_port(decoy: Running) -> None:
     assert decoy.client(MX, HELLO).hear() == b"named\r\n"

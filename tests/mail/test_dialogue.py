@@ -12,6 +12,8 @@ import pytest
 from tests.mail.conftest import RunningGateway, StartGateway
 from tests.mail.scripted import Client, ScriptedServer, hang_up
 
+pytestmark = pytest.mark.programs
+
 MESSAGE = b"Subject: hello\r\nMessage-ID: <1@b.example>\r\n\r\nbody"
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.mail.conftest import StartGateway
 
+pytestmark = pytest.mark.programs
+
 MESSAGE = b"Subject: hello\r\n\r\nbody"
 Handshake = Callable[["EncryptingServer", socket.socket], socket.socket]
 

@@ -14,6 +14,8 @@ from tests.mail.conftest import EICAR, RunningGateway, StartGateway
 from tests.mail.scripted import ScriptedServer
 from tests.sensors.standin import StandIn
 
+pytestmark = pytest.mark.programs
+
 
 def seen(client: str = "198.51.100.66") -> Seen:
     return Seen("5f000000000a", "acme", ip_address(client), IPv4Address("203.0.113.10"), 25)

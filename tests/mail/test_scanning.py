@@ -5,8 +5,12 @@ import zipfile
 from base64 import encodebytes
 from typing import Any
 
+import pytest
+
 from tests.mail.conftest import EICAR, StartGateway, free_port
 from tests.mail.scripted import ScriptedServer
+
+pytestmark = pytest.mark.programs
 
 HEAD = (
     b"Subject: s\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n"

@@ -21,6 +21,8 @@ from services.responder.settings import parse_settings
 from tests.mail.conftest import ROOT, free_port, stop
 from tests.mail.scripted import Client
 
+pytestmark = pytest.mark.programs
+
 ACME, GLOBEX, NOBODY = "127.0.1.10", "127.0.1.20", "127.0.1.30"
 
 

@@ -7,8 +7,12 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import pytest
+
 from tests.sensors.conftest import Program, Web
 from tests.sensors.standin import StandIn
+
+pytestmark = pytest.mark.programs
 
 Start = Callable[[str], Program]
 DROP = b"""\

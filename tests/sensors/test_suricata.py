@@ -21,6 +21,8 @@ from services.sensors.suricata.lines import LineSplitter
 from tests.sensors.conftest import Program
 from tests.sensors.standin import StandIn
 
+pytestmark = pytest.mark.programs
+
 ACME = Tenant("acme", (ip_network("203.0.113.0/26"), ip_network("2001:db8:a::/48")))
 OUTSIDE, INSIDE = "198.51.100.66", "203.0.113.10"
 Start = Callable[[str], Program]

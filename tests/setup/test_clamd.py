@@ -13,6 +13,8 @@ import pytest
 
 from tests.setup.clamd import REPOSITORY, SIGNATURES, Clamd
 
+pytestmark = pytest.mark.programs
+
 MAKER = runpy.run_path(str(REPOSITORY / "deploy" / "clamav" / "make_signatures.py"))
 EICAR: bytes = MAKER["EICAR"]
 OWN_SAMPLE: bytes = MAKER["OWN_SAMPLE"]

@@ -3,6 +3,10 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.programs
+
 TWICE = Path(__file__).resolve().parents[1] / "twice"
 FAILS_ONCE = """
 from pathlib import Path

@@ -18,6 +18,8 @@ from services.controller import NotHeard, Refused, request
 from tests.mail.conftest import ROOT, stop
 from tests.uplink.conftest import MEMBER, Controller, Uplink, eventually
 
+pytestmark = pytest.mark.programs
+
 
 def ask(uplink: Uplink, path: str) -> object:
     return asyncio.run(request(str(uplink.socket), "GET", path))
