@@ -36,11 +36,11 @@ fast: ## tests that need no root, no switch and no program: under a minute
 check: lint fast ## lint and fast: under a minute, no root, no network
 
 # Both runs happen even if the first one fails, and either failure fails the target.
-# What failed is tried once more, by itself: tests/twice says what that means.
+# The last line printed is pytest's own.
 test: setup lint ## everything: check, the real switch, the lab (root)
 	@code=0; \
-	tests/twice -m "not lab" || code=$$?; \
-	$(AS_LAB) tests/twice -m lab || code=$$?; \
+	$(PYTEST) -m "not lab" || code=$$?; \
+	$(AS_LAB) $(PYTEST) -p no:cacheprovider -m lab || code=$$?; \
 	exit $$code
 
 cowrie-tests: ## only the tests with real Cowries (root, or user namespaces)
