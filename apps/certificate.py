@@ -1,7 +1,6 @@
 """The certificate of the API over TCP: the operator's, or one made here that clients are given to trust."""
 
 import ipaddress
-import os
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from controller.publish import replace_file
 
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
 _LASTS = timedelta(days=3_650)
@@ -43,8 +44,10 @@ def _make(certificate: Path, key: Path, host: str) -> None:
     private = secret.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write(key, private, 0o600)  # first: a certificate means that there is a key
-    _write(certificate, made.public_bytes(serialization.Encoding.PEM), 0o644)
+    public = made.public_bytes(serialization.Encoding.PEM)
+    # The key first: a certificate means that there is one.
+    replace_file(key, private.decode("ascii"), is_secret=True)
+    replace_file(certificate, public.decode("ascii"), is_secret=False)
 
 
 def _names(host: str) -> list[x509.GeneralName]:
@@ -55,12 +58,3 @@ def _names(host: str) -> list[x509.GeneralName]:
     except ValueError:
         return [*names, x509.DNSName(host)]
     return names if address.is_unspecified else [*names, x509.IPAddress(address)]
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    draft = path.with_suffix(".draft")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(data)
-        os.fsync(file.fileno())
-    draft.replace(path)

@@ -40,7 +40,7 @@ def serve_bearers(address: str, place: Path, app: Any, tell: Callable[[str], Non
     try:
         listener = _listen_for_bearers(address, place)
     except (OSError, ValueError, OverflowError) as error:  # of `ssl`, too
-        tell(f"{address}: {error}; remedy: name another address in POSTERN_LISTEN, or off")
+        tell(f"{address}: {error}; remedy: mend that, or another POSTERN_LISTEN, or off")
         return
     wsgi.server(listener, app, protocol=_Patient, log=_LOG, log_output=False, socket_timeout=30)
 
@@ -64,7 +64,11 @@ def _listen_for_bearers(address: str, place: Path) -> Any:
     if found["scheme"] == "https" or (not found["scheme"] and not _is_loopback(host)):
         context = green_ssl.GreenSSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(*certificate.find_or_make(place, host))
+        files = certificate.find_or_make(place, host)
+        try:
+            context.load_cert_chain(*files, password="")  # nobody is there to type one
+        except (OSError, ValueError) as error:  # of `ssl`, too; none names the file
+            raise ValueError(f"{' and '.join(map(str, files))}: no pair to serve with: {error}") from error
     listener = eventlet.listen((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     return context.wrap_socket(listener, server_side=True) if context else listener
 

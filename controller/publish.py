@@ -17,14 +17,19 @@ class Publisher:
     def __call__(self, settings_by_pool: Mapping[str, Settings]) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         for pool, settings in settings_by_pool.items():
-            text = json.dumps(settings, indent=1) + "\n"
-            _replace(self._directory / f"{pool}.json", text, is_secret="secret" in settings)
+            replace_file(self._directory / f"{pool}.json", text_of(settings), is_secret="secret" in settings)
         for stale in self._directory.glob("*.json"):
             if stale.stem not in settings_by_pool:
                 stale.unlink()
 
 
-def _replace(path: Path, text: str, *, is_secret: bool) -> None:
+def text_of(settings: Settings) -> str:
+    """Return what stands in the file of a pool."""
+    return json.dumps(settings, indent=1) + "\n"
+
+
+def replace_file(path: Path, text: str, *, is_secret: bool) -> None:
+    """Put a file in place of another, at once; a secret is its owner's alone. Raise `OSError`."""
     draft = path.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if is_secret else 0o644)

@@ -1,8 +1,6 @@
 """REST resources about members of pools, and what a member on a host of its own may do over TCP."""
 
 import hashlib
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import falcon
@@ -13,6 +11,8 @@ from controller.api.outside import Ask, Outside
 from controller.api.settling import await_switches
 from controller.pools.health import Report
 from controller.pools.roster import UnknownMember
+from controller.publish import text_of
+from controller.render import Settings
 from controller.reports import edge as reports
 from controller.runtime import Runtime
 
@@ -88,7 +88,7 @@ class _Settings:
 
     def __init__(self, ask: Ask[Any]) -> None:
         self._ask = ask
-        self._shown: dict[str, tuple[Mapping[str, Any], bytes, str]] = {}
+        self._shown: dict[str, tuple[Settings, bytes, str]] = {}
 
     def on_get(self, request: falcon.Request, response: falcon.Response, pool: str) -> None:
         """Show a pool's settings; with `If-None-Match` (RFC 9110, 13.1.2) only if they are others."""
@@ -103,10 +103,10 @@ class _Settings:
             return
         response.data, response.content_type = text, falcon.MEDIA_JSON
 
-    def _show(self, pool: str, settings: Mapping[str, Any]) -> tuple[bytes, str]:
+    def _show(self, pool: str, settings: Settings) -> tuple[bytes, str]:
         """Everybody asks once a second, so what did not change is not written out again."""
         known = self._shown.get(pool)
         if known is None or known[0] is not settings:
-            text = json.dumps(settings, indent=1).encode() + b"\n"
+            text = text_of(settings).encode()
             known = self._shown[pool] = settings, text, hashlib.sha256(text).hexdigest()[:32]
         return known[1], known[2]

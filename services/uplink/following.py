@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from services.files import write_whole
@@ -38,18 +39,18 @@ class Following:
         answer = await self._access.ask("GET", self._path, headers=known)
         if answer.status == 304:
             return None
-        revision = _revision_in(answer)
+        settings = _settings_in(answer)
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             if not (self._file.exists() and self._file.read_bytes() == answer.body):
-                write_whole(self._file, answer.body, 0o600 if b'"secret"' in answer.body else 0o644)
+                write_whole(self._file, answer.body, 0o600 if "secret" in settings else 0o644)
         except OSError as error:
             raise NotBrought(f"{self._file}: {error}; remedy: a place that can be written") from error
         self._etag = answer.etag
-        return revision
+        return int(settings["revision"])
 
 
-def _revision_in(answer: Answer) -> int:
+def _settings_in(answer: Answer) -> dict[str, Any]:
     try:
         settings = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
@@ -58,7 +59,7 @@ def _revision_in(answer: Answer) -> int:
         raise NotBrought(f"the controller answered with status {answer.status}: {str(settings)[:300]}")
     if not isinstance(settings, dict) or not isinstance(settings.get("revision"), int):
         raise NotBrought("the controller sent what are no settings")
-    return int(settings["revision"])
+    return settings
 
 
 async def follow(following: Following, tell: Callable[..., None], tell_way: Callable[[str], None]) -> None:
@@ -74,6 +75,7 @@ async def follow(following: Following, tell: Callable[..., None], tell_way: Call
         except Away as error:
             tell_way(str(error))
         except NotBrought as error:
+            tell_way("")
             if str(error) != problem:
                 problem = str(error)
                 tell(Event.SETTINGS_REFUSED, why=problem)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services import program
+from services.files import remove_unfinished
 from services.mail.journal import Journal
 from services.uplink.access import Access, BadAccess
 from services.uplink.following import Event, Following, follow
@@ -99,6 +100,7 @@ def _begin_following(
         return None
     pool = parsed.member.partition(".")[0]
     file = parsed.settings or Path(f"/var/lib/postern/gateways/{pool}.json")
+    remove_unfinished(file.parent, [file.name])
     return asyncio.create_task(follow(Following(access, pool, file), journal.write, way.tell))
 
 

@@ -1,6 +1,5 @@
 """A unix socket at which the API is found as beside the controller; each request goes there as it is."""
 
-import asyncio
 import os
 import stat
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from aiohttp import web
 from services.uplink.access import LARGEST_BODY_BYTES, Access, Away
 
 _PARTING_S = 1.0
-_MOST_AT_ONCE = 64
 
 
 class Relay:
@@ -19,7 +17,6 @@ class Relay:
 
     def __init__(self, access: Access, tell: Callable[[str], None]) -> None:
         self._access, self._tell = access, tell
-        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
         application = web.Application(client_max_size=LARGEST_BODY_BYTES)
         application.router.add_route("*", "/{path:.*}", self._pass_on)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_PARTING_S)
@@ -43,10 +40,9 @@ class Relay:
     async def _pass_on(self, request: web.Request) -> web.Response:
         body = await request.read()
         try:
-            async with self._room:
-                answer = await self._access.ask(
-                    request.method, request.raw_path, body, {"Content-Type": request.content_type}
-                )
+            answer = await self._access.ask(
+                request.method, request.raw_path, body, {"Content-Type": request.content_type}
+            )
         except Away as error:
             self._tell(str(error))
             return web.json_response({"errors": [str(error)]}, status=503)

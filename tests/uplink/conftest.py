@@ -38,7 +38,8 @@ class Controller:
         self.log = home / "controller.log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *, over_tcp: bool = True) -> None:
+        """Return when the API answers."""
         settings = {
             "POSTERN_POLICY": f"{self.home}/policy.yaml",
             "POSTERN_STATE_DIR": f"{self.home}/state",
@@ -50,7 +51,7 @@ class Controller:
         command += ["--ofp-tcp-listen-port", str(self._switches), str(ROOT / "apps" / "edge.py")]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log)
-        eventually(self._answers, self.log.read_text)
+        eventually(lambda: self._answers(over_tcp), self.log.read_text)
 
     def stop(self) -> None:
         if self.process is not None:
@@ -70,13 +71,13 @@ class Controller:
         revision: int = self.api.post("/v1/policy", posted)["revision"]
         return revision
 
-    def _answers(self) -> bool:
+    def _answers(self, over_tcp: bool) -> bool:
         try:
             self.api.get("/v1/status")
         except ApiError:
             return False
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            return not over_tcp or probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 class Uplink:

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,36 @@ def test_a_token_that_others_may_read_is_not_used(uplink: Uplink, mode: int) -> 
     done = subprocess.run(uplink.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
     assert done.returncode == 1
     assert f"chmod 600 {uplink.token}" in done.stderr
+
+
+def break_key(place: Path) -> None:
+    (place / "key.pem").unlink()
+
+
+def forge_certificate(place: Path) -> None:
+    (place / "certificate.pem").write_text("no certificate\n")
+
+
+def lock_key(place: Path) -> None:
+    """One that asks for a passphrase, where nobody is there to type it."""
+    key, locked = place / "key.pem", place / "locked.pem"
+    command = ["openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:secret", "-out", locked]
+    subprocess.run(command, check=True, capture_output=True, timeout=20)
+    locked.replace(key)
+
+
+@pytest.mark.parametrize("spoil", [break_key, forge_certificate, lock_key])
+def test_a_pair_that_cannot_be_used_is_named_and_the_edge_works_on(
+    controller: Controller, spoil: Callable[[Path], None]
+) -> None:
+    controller.stop()
+    place = controller.certificate.parent
+    spoil(place)
+    controller.start(over_tcp=False)
+    eventually(lambda: "ApiNotServed" in controller.log.read_text(), controller.log.read_text)
+    (told,) = [line for line in controller.log.read_text().splitlines() if "ApiNotServed" in line]
+    assert f"{place}/certificate.pem and {place}/key.pem: no pair to serve with" in told
+    assert controller.api.get("/v1/status")["revision"] == 1
 
 
 def test_the_certificate_outlives_the_controller_and_its_key_is_nobody_elses(controller: Controller) -> None:
