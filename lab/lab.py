@@ -37,7 +37,7 @@ from lab.services import (
     scanners,
     servers,
 )
-from lab.waiting import Watch, await_all
+from lab.waiting import Watch, await_all, complaint, find_death
 
 _CONTROLLER = "127.0.0.1:6653"
 _UP_TIMEOUT_S = 60.0
@@ -49,7 +49,7 @@ _OVS_START = REPOSITORY / "deploy" / "setup" / "ovs-start"
 class PartStatus:
     part: Part
     process: Process | None
-    problem: str  # empty: all is well
+    problem: str  # empty: it is healthy
 
 
 Tell = Callable[[str], None]
@@ -64,7 +64,7 @@ class Lab:
         self._is_attended = is_attended
 
     def up(self, topology: str, policy_file: Path, tell: Tell = lambda _: None) -> None:
-        """Bring a lab up and return when all is well. What was begun is undone on failure and on Ctrl-C."""
+        """Bring a lab up; return when all of it is healthy. Failure and Ctrl-C undo what was begun."""
         policy = _read_policy(policy_file)
         network.topology_file(topology)
         with _locked(self.places):
@@ -76,20 +76,29 @@ class Lab:
             )
             try:
                 self._bring_up(policy, tell)
-            except BaseException:
+            except BaseException as error:
                 with _undisturbed():
+                    self._dispose_of_logs(are_kept=isinstance(error, Exception))
                     _take_down(self.places)
                 raise
 
-    def down(self) -> bool:
+    def down(self, *, keeps_logs: bool = False) -> bool:
         """Take a lab down, whatever state it is in. Return whether there was one."""
         _need_root()
         with _locked(self.places):
             there_was = self.places.root.exists()
             with _undisturbed():
+                self._dispose_of_logs(keeps_logs)
                 _take_down(self.places)
                 network.remove_stale_bridges()
             return there_was
+
+    def _dispose_of_logs(self, are_kept: bool) -> None:
+        """Let the logs outlast the lab, to be read; or remove those of a lab that failed before."""
+        shutil.rmtree(self.places.kept_logs, ignore_errors=True)
+        for pattern in ("log/*.log", "home/*/*.log", "home/*/journal.jsonl") if are_kept else ():
+            for file in self.places.root.glob(pattern):
+                _copy(file, self.places.kept_logs / file.relative_to(self.places.root))
 
     def leave_up(self) -> None:
         """Let a lab stay up when this process ends."""
@@ -103,11 +112,16 @@ class Lab:
         found = [PartStatus(seat, known.network, network_problem)]
         for part in self.parts():
             process = known.processes.get(part.name)
-            if part.command and not (process and process.is_alive):
-                found.append(PartStatus(part, None, "it does not run"))
-            else:
-                found.append(PartStatus(part, process, part.check()))
+            problem = find_death(part, process) or part.check()
+            found.append(PartStatus(part, process if process and process.is_alive else None, problem))
         return found
+
+    def refuse_broken(self) -> None:
+        """Raise `LabError` if a program has died, or keeps crashing. Asks nobody, so it takes no time."""
+        known = self._record()
+        for part in _programs(self.scene()):
+            if death := find_death(part, known.processes.get(part.name)):
+                raise LabError(complaint(part, death))
 
     def scene(self) -> Scene:
         """Return what stands here. Raise `NotUpError` if nothing does."""
@@ -139,7 +153,7 @@ class Lab:
         return process
 
     def start(self, name: str) -> None:
-        """Start a program that was stopped, and return when it is well."""
+        """Start a program that was stopped, and return when it is healthy."""
         part = self._program(name)
         process = self._record().processes.get(name)
         if process and process.is_alive:
@@ -161,6 +175,7 @@ class Lab:
             tell("the last run left things behind; removing them")
         if self.places.root.exists():
             _take_down(self.places)
+        self._dispose_of_logs(are_kept=False)
         _clear_orphans(self.places, tell)
         network.remove_stale_bridges()
         network.check_room(switch_names)
@@ -168,13 +183,13 @@ class Lab:
 
     def _bring_up(self, policy: Policy, tell: Tell) -> None:
         begun = time.monotonic()
-        watch = self._watch(lambda part: tell(f"  {part.name:<34} well   {time.monotonic() - begun:5.1f} s"))
+        watch = self._watch(lambda part: tell(f"  {part.name:<34} healthy {time.monotonic() - begun:5.1f} s"))
         known = self._record()
         controller = controllers.build_part(self.places, Path(known.policy), known.controller)
         # The controller takes a moment to think; the network is built meanwhile.
         brain = watch.start(controller)
         standing = self._build_network(known, policy)
-        tell(f"  {'network':<34} stands {time.monotonic() - begun:5.1f} s")
+        tell(f"  {'network':<34} up      {time.monotonic() - begun:5.1f} s")
         scene = Scene(self.places, standing, policy, Path(known.policy), known.controller)
         start = replace(
             watch, start=lambda part: brain if part.name == controller.name else watch.start(part)
@@ -182,7 +197,7 @@ class Lab:
         await_all(_programs(scene), start)
         await_all(paths.build_parts(scene), start)
         self._save(replace(self._record(), stage=Stage.UP))
-        tell(f"all is well after {time.monotonic() - begun:.1f} s")
+        tell(f"everything is healthy after {time.monotonic() - begun:.1f} s")
 
     def _build_network(self, known: Record, policy: Policy) -> Network:
         owner = network.start_owner(self.places, Wanted(known.topology, known.owner, known.controller))
@@ -234,6 +249,12 @@ def _take_down(places: Places) -> None:
         processes.end(known.processes.values())
     network.take_down(places, known.owner if known else "", known.network if known else None)
     shutil.rmtree(places.root, ignore_errors=True)
+
+
+def _copy(file: Path, to: Path) -> None:
+    with suppress(OSError):  # a full disk must not hide what went wrong
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, to)
 
 
 def _clear_orphans(own: Places, tell: Tell) -> None:

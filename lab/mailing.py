@@ -5,11 +5,13 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.errors import LabError
 from lab.messages import Message
 from lab.namespaces import entering
 
 _TIMEOUT_S = 60
 _REPLY = re.compile(r"^<(?:-|~|\*\*|~\*) +(\d{3}[ -].*)$")
+_LACKING = re.compile(r"^\*\*\* (.* not available: .*)$", re.MULTILINE)  # a Perl module
 _COMMAND = re.compile(r"^ (?:-|~)> ?(.*)$")
 
 
@@ -37,7 +39,7 @@ class Told:
 
 
 def send(pin: Path, letter: Letter) -> Told:
-    """Send one letter from a host."""
+    """Send one letter from a host. Raise `LabError` if swaks itself cannot."""
     command = [
         "swaks",
         "--server",
@@ -56,6 +58,8 @@ def send(pin: Path, letter: Letter) -> Told:
         entering(pin, command), input=letter.message.data, capture_output=True, timeout=_TIMEOUT_S
     )
     transcript = (done.stdout + done.stderr).decode(errors="replace")
+    if lacking := _LACKING.search(transcript):
+        raise LabError(f"swaks cannot send this: {lacking[1]}; remedy: make setup")
     return Told(final_reply(transcript), transcript)
 
 

@@ -1,4 +1,4 @@
-"""Network namespaces: kept by a file, entered by a thread, searched for processes.
+"""Network namespaces: kept by a file, entered by a thread or a command, searched for processes.
 
 A pin is a bind mount of `/proc/PID/ns/net`. As long as it stands the namespace
 has a number of its own, so a process found in it is a process of that host, even
@@ -12,6 +12,8 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from lab import names
 
 _CLONE_NEWNET = 0x4000_0000  # linux/sched.h
 _MNT_DETACH = 2  # linux/mount.h
@@ -87,8 +89,9 @@ def processes_inside(files: Iterable[Path]) -> set[int]:
 
 
 def entering(file: Path, command: Iterable[str]) -> list[str]:
-    """Return the command that runs `command` in a pinned namespace: it replaces itself, so the pid stays."""
-    return ["nsenter", f"--net={file}", "--", *command]
+    """Return the command that runs `command` on the host of a pin: it replaces itself, so the pid stays."""
+    named = names.knowing(file.name, file.parents[1] / "names", command)  # as `Places` has them
+    return ["nsenter", f"--net={file}", "--", *named]
 
 
 def run_inside(file: Path, command: Iterable[str], timeout_s: float = 30) -> subprocess.CompletedProcess[str]:

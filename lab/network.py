@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import namespaces, processes, switches
+from lab import names, namespaces, processes, switches
 from lab.errors import LabError
 from lab.places import REPOSITORY, Places
 from lab.processes import OWNER_VARIABLE, Process
@@ -127,8 +127,7 @@ def start_owner(places: Places, wanted: Wanted) -> Process:
         str(places.network),
         wanted.controller or "-",
     ]
-    environment = {OWNER_VARIABLE: wanted.owner, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"}
-    return processes.start(command, places.log("network"), environment, REPOSITORY)
+    return processes.start(command, places.log("network"), {OWNER_VARIABLE: wanted.owner}, REPOSITORY)
 
 
 def await_network(places: Places, owner: Process) -> Network:
@@ -142,6 +141,7 @@ def await_network(places: Places, owner: Process) -> Network:
     network = read(places)
     for host in network.hosts:
         namespaces.pin(host.pid, places.pin(host.name))
+    names.write(places.names, {host.name: host.addresses for host in network.hosts})
     switches.label((switch.name for switch in network.switches), places.root)
     return network
 

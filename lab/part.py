@@ -1,4 +1,4 @@
-"""What a part of the lab is: a program on a host, how to start it, how to tell that it is well."""
+"""What a part of the lab is: a program on a host, how to start it, how to tell that it is healthy."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,14 +13,19 @@ def _nothing() -> None:
     return None
 
 
+def _no_crashes() -> str:
+    return ""
+
+
 def _always() -> bool:
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`check` returns what is wrong, and nothing when all is well.
+    """`check` asks as a client would, and returns what is wrong: nothing when there was a real answer.
 
+    `find_crashes` returns what a program's own children have died of again and again; waiting will not help.
     A part without a command starts nothing: it is a path through the edge that must work.
     """
 
@@ -31,6 +36,7 @@ class Part:
     host: str = ""  # empty: on this machine itself
     prepare: Callable[[], None] = _nothing  # writes what the program reads; may raise OSError
     is_due: Callable[[], bool] = _always  # false while something that it needs is not there yet
+    find_crashes: Callable[[], str] = _no_crashes
     environment: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -10,7 +10,7 @@ _DEFAULT_ROOT = "/run/postern/lab"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """All below `root`, but the lock, which outlives it."""
+    """All below `root`, except the lock and the logs of a failure, which outlive it."""
 
     root: Path
 
@@ -21,6 +21,11 @@ class Places:
     @property
     def lock(self) -> Path:
         return self.root.with_name(f"{self.root.name}.lock")
+
+    @property
+    def kept_logs(self) -> Path:
+        """The logs of a lab that failed."""
+        return self.root.with_name(f"{self.root.name}-failed")
 
     @property
     def record(self) -> Path:
@@ -45,6 +50,11 @@ class Places:
     def pin(self, host: str) -> Path:
         """The file that keeps a host's network namespace."""
         return self.root / "net" / host
+
+    @property
+    def names(self) -> Path:
+        """What hosts read in place of /etc/hosts, and the like."""
+        return self.root / "names"
 
     def log(self, part: str) -> Path:
         return self.root / "log" / f"{part}.log"

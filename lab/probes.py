@@ -1,12 +1,20 @@
-"""Questions to services, asked from inside a host of the lab. Each answer is what is wrong, or nothing."""
+"""Questions to services, asked from inside a host of the lab. Each answer is what is wrong, or nothing.
+
+A listening socket is no answer: the kernel accepts connections for a program that hangs or restarts.
+"""
 
 import socket
+import subprocess
 from pathlib import Path
 
 from lab import namespaces
 
 _TIMEOUT_S = 4.0
-_LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp, proc(5)
+_HELD_UP_S = 3  # how much longer than its own time limit a client may take to start and end
+OWN_HOST, AGENT = (
+    "127.0.0.1",
+    "127.0.0.2",
+)  # where and whence a health agent asks; nobody takes it for a client
 _LARGEST_LINE_BYTES = 4096
 _LARGEST_REPLY_BYTES = 65536
 
@@ -52,28 +60,66 @@ def clamd_ping(pin: Path, address: str, port: int) -> str:
     return "" if answer == b"PONG\0" else f"clamd at [{address}]:{port} answers {answer!r}"
 
 
-def listens(pin: Path, port: int) -> str:
-    """Look whether a host has a listener on a TCP port, without making a connection."""
-    ending = f":{port:04X}"
+def smtp_dialogue(pin: Path) -> str:
+    """Hold the dialogue with a gateway or responder that a health agent beside it would hold."""
     try:
-        with namespaces.inside(pin):
-            rows = [
-                row.split()
-                for table in ("tcp", "tcp6")
-                for row in Path(f"/proc/thread-self/net/{table}").read_text().splitlines()[1:]
-            ]
+        with connect(pin, OWN_HOST, 25, source=AGENT) as connection:
+            replies = [_reply(connection)]
+            connection.sendall(b"EHLO lab.invalid\r\n")
+            replies.append(_reply(connection))
+            connection.sendall(b"QUIT\r\n")
     except OSError as error:
-        return f"the host has gone: {_reason(error)}"
-    is_there = any(fields[1].endswith(ending) and fields[3] == _LISTEN for fields in rows)
-    return "" if is_there else f"nothing listens on port {port}"
+        return f"no SMTP dialogue on its own host: {_reason(error)}"
+    wrong = next((reply for reply in replies if not reply.startswith(b"2")), None)
+    return f"answers an agent with {wrong.decode(errors='replace')!r}" if wrong else ""
 
 
-def connect(pin: Path, address: str, port: int, timeout_s: float = _TIMEOUT_S) -> socket.socket:
+def http(pin: Path, address: str, port: int = 80, path: str = "/") -> str:
+    """Ask for a page; any final status that is no server error will do (RFC 9110, 15)."""
+    name = f"[{address}]" if ":" in address else address
+    try:
+        with connect(pin, address, port) as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+            line = _line(connection)
+    except OSError as error:
+        return f"no HTTP answer from {name}:{port}: {_reason(error)}"
+    words = line.split()
+    is_answer = line.startswith(b"HTTP/1.") and len(words) > 1 and words[1][:1] in b"234"
+    return "" if is_answer else f"{name}:{port} answers GET {path} with {line.decode(errors='replace')!r}"
+
+
+def ssh(pin: Path, address: str, port: int = 22) -> str:
+    """Exchange keys with an SSH server, as ssh-keyscan(1) does, until it has proved its host key."""
+    command = ["ssh-keyscan", "-T", f"{_TIMEOUT_S:.0f}", "-p", str(port), "-t", "ed25519", address]
+    try:
+        done = namespaces.run_inside(pin, command, _TIMEOUT_S + _HELD_UP_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"no SSH key exchange with [{address}]:{port}: {error}"
+    if any(" ssh-ed25519 " in line for line in done.stdout.splitlines() if not line.startswith("#")):
+        return ""
+    said = done.stderr.strip().splitlines()
+    return f"no SSH key exchange with [{address}]:{port}: {said[-1] if said else 'no answer in time'}"
+
+
+def greeting(pin: Path, address: str, port: int) -> str:
+    """Wait for whatever a server says first."""
+    try:
+        with connect(pin, address, port) as connection:
+            return "" if connection.recv(1) else f"[{address}]:{port} closes the connection at once"
+    except OSError as error:
+        return f"no greeting from [{address}]:{port}: {_reason(error)}"
+
+
+def connect(
+    pin: Path, address: str, port: int, timeout_s: float = _TIMEOUT_S, source: str = ""
+) -> socket.socket:
     """Return a TCP connection made from inside a host. Raise `OSError`."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     connection = namespaces.socket_inside(pin, family, socket.SOCK_STREAM)
     try:
         connection.settimeout(timeout_s)
+        if source:
+            connection.bind((source, 0))
         connection.connect((address, port))
     except BaseException:
         connection.close()

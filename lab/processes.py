@@ -15,6 +15,15 @@ from pathlib import Path
 
 OWNER_VARIABLE = "POSTERN_LAB_OWNER"
 _POLL_S = 0.02
+# What programs of the lab find, whoever started it; of the caller's own variables just these.
+_PASSED_ON = ("POSTERN_COWRIE_VENV",)
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+    "HOME": "/root",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+_UMASK = 0o022  # servers of the lab leave root behind, and must read what we write
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +70,16 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str], dir
             stdout=out,
             stderr=subprocess.STDOUT,
             cwd=directory,
-            env={**os.environ, **environment},
+            env={**_ENVIRONMENT, **_passed_on(), **environment},
+            umask=_UMASK,
             start_new_session=True,
         )
     _children[child.pid] = child
     return identify(child.pid)
+
+
+def _passed_on() -> dict[str, str]:
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 
 _children: dict[int, subprocess.Popen[bytes]] = {}  # kept so that ended children of this process are reaped

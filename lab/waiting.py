@@ -1,4 +1,4 @@
-"""Starts parts when they are due, and waits until all are well, or says exactly which is not and why."""
+"""Starts parts when they are due, and waits until all are healthy, or says which one is not and why."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ _CHECKS_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Until when to wait (monotonic clock), how to start a part, and whom to tell that one is well."""
+    """Until when to wait (monotonic clock), how to start a part, and whom to tell that one is healthy."""
 
     deadline: float
     start: Callable[[Part], Process]
@@ -25,21 +25,21 @@ class Watch:
 
 
 def await_all(parts: Iterable[Part], watch: Watch) -> None:
-    """Start `parts` and return when every one is well. Raise `LabError` if one dies or time runs out."""
+    """Start `parts`, return when all are healthy. Raise `LabError` if one dies, crashes or time runs out."""
     left = list(parts)
     running: dict[str, Process] = {}
     problems: dict[str, str] = {part.name: "not started yet" for part in left}
     with ThreadPoolExecutor(_CHECKS_AT_ONCE) as pool:
         while left:
             ready = [part for part in left if _is_started(part, running, watch)]
-            _refuse_dead(ready, running)
+            _refuse_broken(ready, running)
             for part, problem in zip(ready, pool.map(lambda part: part.check(), ready), strict=True):
                 problems[part.name] = problem
                 if not problem:
                     watch.tell(part)
             left = [part for part in left if problems[part.name]]
             if left and time.monotonic() > watch.deadline:
-                raise LabError("\n".join(_complaint(part, problems[part.name]) for part in left))
+                raise LabError("\n".join(complaint(part, problems[part.name]) for part in left))
             time.sleep(_STEP_S if left else 0)
 
 
@@ -51,12 +51,22 @@ def _is_started(part: Part, running: dict[str, Process], watch: Watch) -> bool:
     return True
 
 
-def _refuse_dead(parts: list[Part], running: dict[str, Process]) -> None:
+def _refuse_broken(parts: list[Part], running: dict[str, Process]) -> None:
     processes.reap()
-    dead = [part for part in parts if part.command and not running[part.name].is_alive]
-    if dead:
-        raise LabError("\n".join(_complaint(part, "it ended by itself") for part in dead))
+    deaths = [(part, find_death(part, running.get(part.name))) for part in parts]
+    broken = [complaint(part, death) for part, death in deaths if death]
+    if broken:
+        raise LabError("\n".join(broken))
 
 
-def _complaint(part: Part, problem: str) -> str:
-    return f"{part.name} is not well: {problem}\n  its log ends:\n{tail(part.log)}"
+def find_death(part: Part, process: Process | None) -> str:
+    """Return what a part has died of, or its children again and again: nothing that waiting would mend."""
+    if part.command and not (process and process.is_alive):
+        return "it ended by itself"
+    crashes = part.find_crashes()
+    return f"it keeps crashing: {crashes}" if crashes else ""
+
+
+def complaint(part: Part, problem: str) -> str:
+    """Name a part, what is wrong with it, and the end of its log."""
+    return f"{part.name} is unhealthy: {problem}\n  its log ends:\n{tail(part.log)}"

@@ -32,7 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="LAB-COMMAND", required=True)
-    up = commands.add_parser("up", help="bring a topology up; returns when all is well")
+    up = commands.add_parser("up", help="bring a topology up; returns when all is healthy")
     up.add_argument("topology", help="a file of mininet_topos/, without its ending")
     up.add_argument("--policy", type=Path, help="default: policies/TOPOLOGY.yaml")
     up.set_defaults(run=_guarded(_up))
@@ -40,7 +40,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     execute.add_argument("host")
     execute.add_argument("command", nargs=argparse.REMAINDER)
     execute.set_defaults(run=_guarded(_exec))
-    commands.add_parser("status", help="each part: process, well or why not").set_defaults(
+    commands.add_parser("status", help="each part: its process, and healthy or why not").set_defaults(
         run=_guarded(_status)
     )
     logs = commands.add_parser("logs", help="what a part has written, or all parts if none is named")
@@ -118,7 +118,7 @@ def _status(_arguments: argparse.Namespace) -> int:
     found = Lab().status()
     for status in found:
         process = f"pid {status.process.pid}" if status.process and status.part.command else ""
-        print(f"  {status.part.name:<34} {process:<12} {status.problem or 'well'}")
+        print(f"  {status.part.name:<34} {process:<12} {status.problem or 'healthy'}")
     return 1 if any(_is_ill(status) for status in found) else 0
 
 
@@ -147,7 +147,7 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 def _start(arguments: argparse.Namespace) -> int:
     Lab().start(arguments.part)
-    print(f"{arguments.part} is well")
+    print(f"{arguments.part} is healthy")
     return 0
 
 

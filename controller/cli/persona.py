@@ -18,7 +18,7 @@ from lab import network
 from lab.errors import LabError
 from lab.namespaces import entering
 from lab.places import Places
-from lab.services.decoys import PERSONAS
+from lab.services import decoys
 
 _PROGRAM = "services.persona.main"
 _LOOKS_WITHIN_S = 900.0
@@ -67,7 +67,9 @@ def add_parser(subparsers: Subparsers) -> None:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     learn = add_command(commands, "learn", "read a tenant's servers once, write a persona", _learn)
     _add_common(learn)
-    learn.add_argument("--out", type=Path, metavar="FILE", help=f"default: {PERSONAS.name}/TENANT.yaml")
+    learn.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: the TENANT.yaml that the lab's decoys use"
+    )
     learn.add_argument("--host", default="", help="what the persona calls the server (default: as it does)")
     compare = add_command(
         commands, "compare", "look at servers and their decoys, list what differs", _compare
@@ -120,7 +122,7 @@ def _target(arguments: argparse.Namespace, addresses: str, ports: list[int]) -> 
 
 def _learn(arguments: argparse.Namespace, api: ApiClient) -> int:
     """One host of the persona for each set of ports: the two families of a server are one."""
-    outside, out = _outside(arguments), arguments.out or PERSONAS / f"{arguments.tenant}.yaml"
+    outside, out = _outside(arguments), arguments.out or decoys.personas() / f"{arguments.tenant}.yaml"
     groups: dict[tuple[int, ...], list[str]] = {}
     for address, ports in _servers(api, arguments).items():
         groups.setdefault(tuple(ports), []).append(address)

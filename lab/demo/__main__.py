@@ -1,14 +1,18 @@
 """`python -m lab.demo`: brings the lab up, sends real mail, and says what became of each message.
 
-Exit code 0 if all was as it should be, 1 if anything was otherwise.
+Exit code 0 if everything went as expected, 1 if anything failed.
 """
 
 import argparse
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
+from controller.api.client import ApiError
 from lab.demo import attempts, immunity, intruder, paper
 from lab.demo.attempts import Outcome
 from lab.demo.cases import CASES, Case
@@ -18,7 +22,6 @@ from lab.evidence import Found, Reader, final_events
 from lab.lab import Lab
 from lab.mailing import Letter, Told, send
 from lab.messages import build
-from lab.network import tail
 from lab.places import REPOSITORY
 
 _TOPOLOGY = "demo"
@@ -40,6 +43,13 @@ The lab is still up. Try:
 Before `postern status` and `explain`: export POSTERN_API=unix:{api}"""
 
 
+_CHAPTERS = (
+    ("Ways past the scanners", attempts.story),
+    ("An intruder", intruder.story),
+    ("Malware that no signature knows yet", immunity.story),
+)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the lab up, and say what to try next")
@@ -50,7 +60,9 @@ def main() -> int:
     try:
         return _run(lab, arguments.keep)
     except LabError as error:
-        print(f"\nthe demo could not go on: {error}", file=sys.stderr)
+        print(f"\nThe demo stopped: {error}", file=sys.stderr)
+        kept = f"; all logs are in {lab.places.kept_logs}" if lab.places.kept_logs.exists() else ""
+        print(f"Next: `postern doctor` checks this machine{kept}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
@@ -66,7 +78,7 @@ def _run(lab: Lab, is_kept: bool) -> int:
     paper.heading("Postern: real mail through one edge switch, two proxies and two scanners, and an intruder")
     paper.say("The topology stands in mininet_topos/demo.py, the policy in policies/demo.yaml.")
     lab.up(_TOPOLOGY, _POLICY, paper.say)
-    is_finished = False
+    is_finished = is_good = False
     try:
         is_good = _show(lab)
         is_finished = True
@@ -74,41 +86,48 @@ def _run(lab: Lab, is_kept: bool) -> int:
         if is_finished and is_kept:
             lab.leave_up()
         else:
-            lab.down()
+            lab.down(keeps_logs=not is_good)
     paper.say()
-    verdict = "All was as it should be" if is_good else "Something was otherwise; see above"
+    verdict = "Everything went as expected" if is_good else "Something failed; see FAILED above"
     paper.say(paper.paint(f"{verdict} ({time.monotonic() - begun:.0f} s).", "good" if is_good else "bad"))
-    paper.say(_NEXT.format(api=lab.places.api) if is_kept else "The lab is down; nothing is left behind.")
+    if is_kept:
+        paper.say(_NEXT.format(api=lab.places.api))
+    elif is_good:
+        paper.say("The lab is down; nothing is left behind.")
+    else:
+        paper.say(f"The lab is down; all its logs are in {lab.places.kept_logs}.")
     return 0 if is_good else 1
 
 
 def _show(lab: Lab) -> bool:
-    """Send everything, print everything, and return whether all was as it should be."""
+    """Send everything, print everything, and return whether everything went as expected."""
     reader = Reader(lab.scene())
     paper.heading("Mail")
-    rows: list[tuple[str, ...]] = [
-        ("message", "to", "told", "delivered", "gateway", "scanner", "as it should be")
-    ]
+    rows: list[tuple[str, ...]] = [("message", "to", "reply", "delivered", "gateway", "scanner", "ok")]
     for number, case in enumerate(CASES, start=1):
-        rows.append(_show_case(lab, reader, number, case))
-    paper.heading("Ways past the scanners")
-    outcomes = [*attempts.connections(lab), *attempts.hand_made_frames(lab)]
-    for outcome in outcomes:
-        _show_attempt(outcome)
-    paper.heading("An intruder")
-    for outcome in (story := intruder.story(lab)):
-        _show_attempt(outcome)
-    outcomes += story
-    paper.heading("Something that nobody knows yet")
-    for outcome in (cure := immunity.story(lab)):
-        _show_attempt(outcome)
-    outcomes += cure
+        with _naming_what_broke(lab):
+            rows.append(_show_case(lab, reader, number, case))
+    outcomes: list[Outcome] = []
+    for title, story in _CHAPTERS:
+        paper.heading(title)
+        with _naming_what_broke(lab):
+            outcomes += (chapter := story(lab))
+        for outcome in chapter:
+            _show_attempt(outcome)
+    lab.refuse_broken()
     paper.heading("In short")
     paper.table(rows)
-    is_good = all(row[-1] == "yes" for row in rows[1:]) and all(outcome.is_good for outcome in outcomes)
-    if not is_good:
-        _show_logs(lab)
-    return is_good
+    return all(row[-1] == "yes" for row in rows[1:]) and all(outcome.is_good for outcome in outcomes)
+
+
+@contextmanager
+def _naming_what_broke(lab: Lab) -> Iterator[None]:
+    """Turn a connection that fails into the program that broke, if one did."""
+    try:
+        yield
+    except (OSError, subprocess.SubprocessError, ApiError) as error:
+        lab.refuse_broken()
+        raise LabError(f"{error}, although every program of the lab is running") from error
 
 
 def _show_case(lab: Lab, reader: Reader, number: int, case: Case) -> tuple[str, ...]:
@@ -121,10 +140,12 @@ def _show_case(lab: Lab, reader: Reader, number: int, case: Case) -> tuple[str, 
     paper.say()
     paper.say(f"{number:>3}  {paper.paint(f'{case.tenant}: {case.title}', 'strong')}")
     paper.fact("sent", f"by {case.host} ({case.client}) to {case.recipient} at [{case.server}]:25")
-    paper.fact("told", told.reply or told.transcript)
-    paper.fact("way", _way(case, found))
+    paper.fact("reply", told.reply or told.transcript)
+    paper.fact("path", _path(case, found))
     paper.fact(case.mail_host, _what_server_says(found))
     paper.judgement(wrong)
+    if wrong:
+        lab.refuse_broken()
     return _row(case, told, found, not wrong)
 
 
@@ -135,15 +156,15 @@ def _is_settled(case: Case, found: Found) -> bool:
     return is_known and is_scanned and is_over and found.is_delivered == case.expected.is_delivered
 
 
-def _way(case: Case, found: Found) -> str:
-    stops = ["s1", found.gateway or "nobody"]
+def _path(case: Case, found: Found) -> str:
+    stops = ["s1", found.gateway or "no gateway"]
     stops += [f"{name} ({_opinion(line)})" for name, line in found.scans] or ["not scanned"]
     last = final_events(found)
     if found.is_delivered:
         stops.append(case.mail_host)
-    way = " -> ".join(stops)
+    path = " -> ".join(stops)
     verdict = f"; {last[-1]['event']}" if last else ""
-    return f"{way}{verdict}; trace {found.trace or 'none'}"
+    return f"{path}{verdict}; trace {found.trace or 'none'}"
 
 
 def _opinion(line: str) -> str:
@@ -154,7 +175,7 @@ def _opinion(line: str) -> str:
 def _what_server_says(found: Found) -> str:
     lines = [line.partition("postfix/")[2] for line in found.server_lines]
     kept = [line for line in lines if any(word in line for word in ("client=", "reject:", "status=sent"))]
-    return "\n".join(kept) or f"saw {found.server_saw or 'nobody'} connect, and no message"
+    return "\n".join(kept) or f"saw a connection from {found.server_saw or 'no client'}, and no message"
 
 
 def _row(case: Case, told: Told, found: Found, is_good: bool) -> tuple[str, ...]:
@@ -165,15 +186,8 @@ def _row(case: Case, told: Told, found: Found, is_good: bool) -> tuple[str, ...]
 
 
 def _show_attempt(outcome: Outcome) -> None:
-    mark = paper.paint("good", "good") if outcome.is_good else paper.paint("OTHERWISE", "bad")
+    mark = paper.paint("ok", "good") if outcome.is_good else paper.paint("FAILED", "bad")
     paper.say(f"     {outcome.title:<66} {outcome.what_happened:<26} {mark}")
-
-
-def _show_logs(lab: Lab) -> None:
-    for part in lab.parts():
-        if part.command:
-            paper.heading(f"The log of {part.name} ends")
-            paper.say(tail(part.log))
 
 
 if __name__ == "__main__":

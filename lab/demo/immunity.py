@@ -1,4 +1,4 @@
-"""The demo's unknown malware: passes as clean, is marked, and seconds later nobody lets it in any more."""
+"""The demo's unknown malware: it passes as clean, is marked, and seconds later every gateway refuses it."""
 
 import json
 import os
@@ -26,8 +26,8 @@ _STEP_S = 0.1
 
 
 def story(lab: Lab) -> list[Outcome]:
-    """Play the whole story, telling it as it goes; return what was to be as it should be."""
-    sample = b"PO" + os.urandom(_BYTES)  # nobody has ever seen it
+    """Play the whole story, telling it as it goes; return what was expected, and whether it happened."""
+    sample = b"PO" + os.urandom(_BYTES)  # no signature can match it
     with tempfile.TemporaryDirectory() as directory:
         file, message = Path(directory) / "sample.bin", Path(directory) / "message.eml"
         file.write_bytes(sample)
@@ -45,8 +45,8 @@ def story(lab: Lab) -> list[Outcome]:
 def _passes(lab: Lab, sample: bytes) -> Iterator[Outcome]:
     for recipient in _SERVERS:
         told = _send(lab, sample, recipient)
-        paper.fact("mails", f"something nobody knows to {recipient}: {told}")
-        yield Outcome("what nobody knows passes as clean", told[:26], told.startswith("250"))
+        paper.fact("mails", f"unknown malware to {recipient}: {told}")
+        yield Outcome("malware that no signature knows passes as clean", told[:26], told.startswith("250"))
 
 
 def _mark(lab: Lab, message: Path) -> Outcome:

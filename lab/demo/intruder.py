@@ -36,7 +36,7 @@ _LINE_BYTES = 512
 
 
 def story(lab: Lab) -> list[Outcome]:
-    """Play the whole story, telling it as it goes; return what was to be as it should be."""
+    """Play the whole story, telling it as it goes; return what was expected, and whether it happened."""
     api = ApiClient(api_address(lab.places))
     found = [_scan(lab), _decided(api)]
     found.append(_log_in(lab))
@@ -58,13 +58,14 @@ def _scan(lab: Lab) -> Outcome:
 
 def _decided(api: ApiClient) -> Outcome:
     begun = time.monotonic()
+    title = "the edge decides about the intruder by itself"
     known = _await(lambda: api.get(f"/v1/sources/{_ADDRESS}"), lambda known: bool(known["decisions"]))
-    (decision, *_) = known["decisions"]
+    if not known["decisions"]:
+        return Outcome(title, f"not within {_PATIENCE_S:.0f} s", False)
+    decision = known["decisions"][0]
     paper.fact("decided", f"{decision['action']} for {decision['duration_s']:.0f} s: {decision['reason']}")
     is_good = decision["action"] == "decoy" and decision["origin"] == "postern"
-    return Outcome(
-        "the edge decides about the intruder by itself", f"within {time.monotonic() - begun:.1f} s", is_good
-    )
+    return Outcome(title, f"within {time.monotonic() - begun:.1f} s", is_good)
 
 
 def _log_in(lab: Lab) -> Outcome:
@@ -90,7 +91,7 @@ def _mail(lab: Lab) -> Iterator[Outcome]:
     log = lab.places.log("acme-mx.postfix")
     before = log.stat().st_size
     told = _send(lab, _INTRUDER)
-    paper.fact("mails", f"{_RECIPIENT} at [{_SERVER}]:25, told: {told}")
+    paper.fact("mails", f"{_RECIPIENT} at [{_SERVER}]:25, reply: {told}")
     yield Outcome("the decoy of a mail server takes no message for good", told[:26], told.startswith("4"))
     told = _send(lab, "sender")
     paper.fact("meanwhile", f"a legitimate sender's mail to {_RECIPIENT}: {told}")
@@ -120,14 +121,19 @@ def _log(lab: Lab) -> Outcome:
 
 
 def _receipt_and_pardon(lab: Lab, api: ApiClient) -> Iterator[Outcome]:
-    decision, *_ = api.get(f"/v1/sources/{_ADDRESS}")["decisions"]
+    title = "the receipt counts the packets that met the decision"
+    decisions = api.get(f"/v1/sources/{_ADDRESS}")["decisions"]
+    if not decisions:
+        yield Outcome(title, "there is no decision", False)
+        return
+    decision = decisions[0]
     answer = api.delete(f"/v1/decisions/{decision['id']}")
     (receipt,) = [each["receipt"] for each in answer["receipts"]]
     for row in receipt["switches"]:
         text = f"decision {decision['id']} on {row['switch']}, cookie {receipt['cookie']}"
         paper.fact("receipt", f"{text}, {row['packets']} packets; deleted, confirmed by the switch")
     hits = sum(row["packets"] or 0 for row in receipt["switches"])
-    yield Outcome("the receipt counts the packets that met the decision", f"{hits} packets", hits > 0)
+    yield Outcome(title, f"{hits} packets", hits > 0)
     with _connected(lab, _SERVER, 25) as connection:
         greeting = _first_line(connection)
     paper.fact("pardoned", f"at [{_SERVER}]:25, greeted with {greeting!r} by acme's own server")

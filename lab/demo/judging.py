@@ -1,4 +1,4 @@
-"""Was it as it should be? Pure: compares what was expected with what was found."""
+"""Compares what was expected of a message with what was found. Pure."""
 
 from collections.abc import Iterator
 
@@ -8,15 +8,15 @@ from lab.mailing import Told
 
 
 def complaints(case: Case, told: Told, found: Found) -> list[str]:
-    """Return, one text each, what was otherwise than it should be."""
+    """Return what went wrong, one text each."""
     return [*_about_reply(case, told), *_about_server(case, found), *_about_way(case, found)]
 
 
 def _about_reply(case: Case, told: Told) -> Iterator[str]:
     if told.code != case.expected.code:
-        yield f"the sender should be told {case.expected.code}, but was told: {told.reply or 'nothing'}"
+        yield f"expected reply {case.expected.code}, got: {told.reply or 'none'}"
     elif case.expected.words not in told.reply:
-        yield f"the reply should say {case.expected.words!r}: {told.reply}"
+        yield f"expected {case.expected.words!r} in the reply: {told.reply}"
 
 
 def _about_server(case: Case, found: Found) -> Iterator[str]:
@@ -30,7 +30,7 @@ def _about_server(case: Case, found: Found) -> Iterator[str]:
 
 def _about_way(case: Case, found: Found) -> Iterator[str]:
     if not found.gateway.startswith(case.gateway_kind):
-        yield f"a {case.gateway_kind} should have handled it, but {found.gateway or 'nobody'} did"
+        yield f"a {case.gateway_kind} should have handled it, but {found.gateway or 'no gateway'} did"
     if bool(found.scans) != case.expected.is_scanned:
         yield "it was not scanned" if case.expected.is_scanned else "it was scanned"
     if case.gateway_kind == "scanner" and any(name != found.gateway for name, _ in found.scans):

@@ -34,9 +34,9 @@ def fact(label: str, text: str) -> None:
 
 def judgement(complaints: Sequence[str]) -> None:
     for complaint in complaints:
-        say(f"     {paint('OTHERWISE', 'bad')}  {complaint}")
+        say(f"     {paint('FAILED', 'bad')}  {complaint}")
     if not complaints:
-        say(f"     {paint('as it should be', 'good')}")
+        say(f"     {paint('ok', 'good')}")
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from controller.policy.model import Pool, PoolKind
+from lab import probes
 from lab.errors import LabError
 from lab.namespaces import entering
 from lab.part import Part, Scene
@@ -15,7 +16,11 @@ from lab.places import Places
 from lab.services import decoys, scanners
 from lab.services.members import Program
 
-_SERVER = Program("antivirus", "services.antivirus.server.main", 80)
+_SERVER = Program(
+    "antivirus",
+    "services.antivirus.server.main",
+    lambda pin: probes.http(pin, probes.OWN_HOST, 80, "/healthz"),
+)
 _BUILDER = "services.antivirus.builder.main"
 _PUBLISHES_WITHIN_S = 60.0
 

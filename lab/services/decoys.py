@@ -1,50 +1,72 @@
 """The decoys: `postern-decoy`, and Cowrie for SSH and Telnet, on every member of a pool of that kind."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from controller.policy.model import PoolKind
+from controller.policy.model import Member, Pool, PoolKind
+from lab import distribution
 from lab.part import Part, Scene
 from lab.places import REPOSITORY, Places
-from lab.services.members import Program
+from lab.services.doors import doors
+from lab.services.members import Program, deaths_in
 
-PERSONAS = REPOSITORY / "policies" / "personas"
-_PROGRAMS = {
-    "decoy": Program("decoy", "services.decoy.main", 80),
-    "cowrie": Program("cowrie", "services.decoy.cowrie.main", 22),
-}
+_ALL_PERSONAS = REPOSITORY / "policies" / "personas"
+_MODULES = {"decoy": "services.decoy.main", "cowrie": "services.decoy.cowrie.main"}
+_OF_COWRIE = ("ssh", "telnet")
+_MOST_DEATHS = 2  # of Cowries, before the lab waits for them no longer
+
+KINDS = tuple(_MODULES)
 
 
-KINDS = tuple(_PROGRAMS)
+def personas() -> Path:
+    """Return the personas that look like the servers of the Debian release we run on."""
+    return distribution.fitting(_ALL_PERSONAS)
 
 
 def build_parts(scene: Scene) -> list[Part]:
-    places = scene.places
     return [
-        program.part(
-            places,
-            pool,
-            member,
-            *("--personas", str(PERSONAS), "--spool", str(spool(places, member.name, kind))),
-            *("--controller", str(places.api)),
-        )
+        _part(scene, pool, member, kind)
         for pool in scene.policy.pools
         if pool.kind is PoolKind.DECOY
         for member in pool.members
-        for kind, program in _PROGRAMS.items()
+        for kind in KINDS
     ]
+
+
+def _part(scene: Scene, pool: Pool, member: Member, kind: str) -> Part:
+    places, looks = scene.places, personas()
+    behind = [
+        door for door in doors(scene.policy, looks) if (door.protocol in _OF_COWRIE) == (kind == "cowrie")
+    ]
+    program = Program(
+        kind, _MODULES[kind], lambda pin: next(filter(None, (door.check(pin) for door in behind)), "")
+    )
+    part = program.part(
+        places,
+        pool,
+        member,
+        *("--personas", str(looks), "--spool", str(spool(places, member.name, kind))),
+        *("--controller", str(places.api)),
+    )
+    file = journal(places, member.name, kind)
+    return replace(part, find_crashes=lambda: deaths_in(file, "CowrieDied", _MOST_DEATHS))
+
+
+def _home(places: Places, member: str, kind: str) -> Path:
+    return places.home(f"{member}.{kind}")
 
 
 def journal(places: Places, member: str, kind: str) -> Path:
     """Return the file of a decoy's journal: one JSON object on a line."""
-    return _PROGRAMS[kind].journal(places, member)
+    return _home(places, member, kind) / "journal.jsonl"
 
 
 def spool(places: Places, member: str, kind: str) -> Path:
     """Return where a decoy keeps what it caught."""
-    return _PROGRAMS[kind].home(places, member) / "spool"
+    return _home(places, member, kind) / "spool"
 
 
 def homes(places: Places) -> list[Path]:
     """Return the directories of all decoys' programs, each with `journal.jsonl` and `spool`."""
-    journals = (places.root.glob(f"home/*.{kind}/journal.jsonl") for kind in _PROGRAMS)
+    journals = (places.root.glob(f"home/*.{kind}/journal.jsonl") for kind in KINDS)
     return sorted(file.parent for found in journals for file in found)

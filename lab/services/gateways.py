@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from controller.policy.model import Pool, PoolKind
+from lab import probes
 from lab.part import Part, Scene
 from lab.places import Places
 from lab.services.members import Program
 
-_GATEWAY = Program("mail", "services.mail.main", 25)
+_GATEWAY = Program("mail", "services.mail.main", probes.smtp_dialogue)
 _KINDS = (PoolKind.MAIL_PROXY, PoolKind.SCANNER)
 
 

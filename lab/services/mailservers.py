@@ -40,11 +40,21 @@ def _part(places: Places, host: Host) -> Part:
         log=mail_log(places, host.name),
         prepare=lambda: _prepare(home, host.domain),
         check=lambda: _first_problem(pin, host.addresses),
+        find_crashes=lambda: _throttled(mail_log(places, host.name)),
     )
 
 
 def _first_problem(pin: Path, addresses: tuple[str, ...]) -> str:
     return next(filter(None, (probes.smtp_banner(pin, address) for address in addresses)), "")
+
+
+def _throttled(log: Path) -> str:
+    """Return what master(8) says of a program that it starts ever more slowly, because it dies each time."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in lines if "-- throttling" in line), "")
 
 
 def _prepare(home: Path, domain: str) -> None:

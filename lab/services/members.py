@@ -1,11 +1,12 @@
 """A program of ours on a member of a pool: told of the policy by the pool's settings file, with a journal."""
 
+import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.policy.model import Member, Pool
-from lab import probes
 from lab.namespaces import entering
 from lab.part import Part
 from lab.places import Places
@@ -13,11 +14,11 @@ from lab.places import Places
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """`kind` ends the part's name; a port with a listener says that it is well."""
+    """`kind` ends the part's name. `check` asks the program on the host of a pin, and says what is wrong."""
 
     kind: str
     module: str
-    port: int
+    check: Callable[[Path], str]
 
     def home(self, places: Places, member: str) -> Path:
         return places.home(f"{member}.{self.kind}")
@@ -38,5 +39,23 @@ class Program:
             log=places.log(name),
             prepare=lambda: home.mkdir(parents=True, exist_ok=True),
             is_due=settings.exists,
-            check=lambda: probes.listens(pin, self.port),
+            check=lambda: self.check(pin),
         )
+
+
+def deaths_in(journal: Path, event: str, most: int) -> str:
+    """Return the reason of the last death in a journal; nothing while there are `most` deaths or fewer."""
+    try:
+        lines = journal.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    found = [line for line in lines if f'"{event}"' in line]
+    return _reason(found[-1]) if len(found) > most else ""
+
+
+def _reason(line: str) -> str:
+    try:
+        facts = json.loads(line)
+    except ValueError:
+        return line
+    return " ".join(filter(None, (str(facts.get("why", "")), *map(str, facts.get("last", ())))))

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from controller.policy.model import PoolKind
+from lab import probes
 from lab.part import Part, Scene
 from lab.places import Places
 from lab.services.members import Program
 
-_RESPONDER = Program("responder", "services.responder.main", 25)
+_RESPONDER = Program("responder", "services.responder.main", probes.smtp_dialogue)
 
 
 def build_parts(scene: Scene) -> list[Part]:

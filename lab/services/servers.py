@@ -24,6 +24,7 @@ class _Kind:
     name: str
     command: Callable[[Path], list[str]]
     prepare: Callable[[Path, Host], None]
+    check: Callable[[Path, str, int], str]
 
 
 def build_parts(scene: Scene) -> list[Part]:
@@ -56,7 +57,7 @@ def _part(places: Places, host: Host, port: int) -> Part:
         command=tuple(entering(pin, kind.command(home))),
         log=places.log(name),
         prepare=lambda: kind.prepare(home, host),
-        check=lambda: probes.listens(pin, port),
+        check=lambda: next(filter(None, (kind.check(pin, each, port) for each in host.addresses)), ""),
     )
 
 
@@ -89,7 +90,12 @@ def _literal(address: str) -> str:
 
 _BY_PORT = {
     22: _Kind(
-        "sshd", lambda home: ["/usr/sbin/sshd", "-D", "-e", "-f", str(home / "sshd_config")], _prepare_sshd
+        "sshd",
+        lambda home: ["/usr/sbin/sshd", "-D", "-e", "-f", str(home / "sshd_config")],
+        _prepare_sshd,
+        probes.ssh,
     ),
-    80: _Kind("nginx", lambda home: ["/usr/sbin/nginx", "-c", str(home / "nginx.conf")], _prepare_nginx),
+    80: _Kind(
+        "nginx", lambda home: ["/usr/sbin/nginx", "-c", str(home / "nginx.conf")], _prepare_nginx, probes.http
+    ),
 }

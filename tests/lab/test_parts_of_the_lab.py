@@ -134,12 +134,12 @@ def test_a_message_that_went_as_it_should_draws_no_complaint() -> None:
 @pytest.mark.parametrize(
     ("reply", "found", "complaint"),
     [
-        ("451 4.7.1 later", _GOOD, "should be told 250"),
-        ("250 thanks", _GOOD, "should say 'queued as'"),
+        ("451 4.7.1 later", _GOOD, "expected reply 250"),
+        ("250 thanks", _GOOD, "expected 'queued as'"),
         ("250 queued as A1", _found(is_delivered=False), "did not deliver"),
         ("250 queued as A1", _found(server_saw="192.0.2.11"), "saw client 192.0.2.11"),
         ("250 queued as A1", _found(scans=()), "was not scanned"),
-        ("250 queued as A1", _found(events=()), "nobody did"),
+        ("250 queued as A1", _found(events=()), "no gateway did"),
     ],
 )
 def test_whatever_is_otherwise_draws_a_complaint(reply: str, found: Found, complaint: str) -> None:

@@ -14,13 +14,34 @@ from typing import Any
 from services.decoy.cowrie.home import Account
 
 USER = "postern-cowrie"
-_HERE = Path(__file__).resolve().parent
-_REPOSITORY = _HERE.parents[2]
-# Only this directory is put where Cowrie's Python looks: nothing else of ours meets Cowrie's packages.
+_PLUGIN = Path(__file__).resolve().parent / "inside"
+_REPOSITORY = _PLUGIN.parents[3]
+# Only the plugin's own directory is put where Cowrie's Python looks: nothing else of ours meets its packages.
 _LAUNCH = (
     "import runpy, sys; sys.path.append(sys.argv.pop(1)); sys.argv[0] = 'inside'; "
     "runpy.run_module('inside', run_name='__main__')"
 )
+# Cowrie's user may be unable to enter the directories above its Python, its plugin or its state: a home
+# directory has mode 0700. So all three appear below one directory of Cowrie's own mount namespace, made while
+# we are still root. They are opened first, since they may lie below that directory; mount(8) must then take
+# /proc/self/fd/N as it is. The plugin is copied: after `umask 077; git clone` nobody else may read its files.
+_STAGE = "/mnt"
+_SET_THE_STAGE = f"""\
+set -e
+exec 7<"$1" 8<"$2" 9<"$3"
+shift 3
+mount -t tmpfs -o mode=0755,size=16m,nosuid,nodev postern-cowrie {_STAGE}
+mkdir {_STAGE}/python {_STAGE}/plugin {_STAGE}/state
+mount --no-canonicalize --bind /proc/self/fd/7 {_STAGE}/python
+mount -o remount,bind,ro {_STAGE}/python
+cp -R /proc/self/fd/8/. {_STAGE}/plugin/inside
+chmod -R u=rwX,go=rX {_STAGE}/plugin
+mount --no-canonicalize --bind /proc/self/fd/9 {_STAGE}/state
+mount -o remount,ro {_STAGE}
+exec 7<&- 8<&- 9<&-
+cd {_STAGE}/state
+exec "$@"
+"""
 _LONGEST_LINE_BYTES = 512 * 1024
 _MOST_COMPLAINTS = 20
 _PATIENCE_S = 5.0
@@ -34,33 +55,38 @@ class CowrieMissing(Exception):
 class Installed:
     """Where Cowrie is, and as whom it runs."""
 
-    python: Path
+    environment: Path
     account: Account
 
-    @property
-    def command(self) -> list[str]:
-        """Return the start of the command line: a network of its own without any interface, and no rights."""
+    def command(self, home: Path, descriptor: int) -> list[str]:
+        """Return the command line of a Cowrie that lives in `home`: no interface but lo, and no rights."""
         rights = ["--no-new-privs", "--inh-caps=-all", "--pdeathsig=KILL"]
+        launch = ["-I", "-c", _LAUNCH]
         if os.geteuid() != 0:
-            return ["unshare", "--user", "--net", "setpriv", *rights, str(self.python)]
+            python = [str(self.environment / "bin/python"), *launch, str(_PLUGIN.parent), str(descriptor)]
+            return ["unshare", "--user", "--net", "setpriv", *rights, *python]
+        stage = ["/bin/sh", "-c", _SET_THE_STAGE, "sh", str(self.environment), str(_PLUGIN), str(home)]
         who = [f"--reuid={self.account.uid}", f"--regid={self.account.gid}", "--clear-groups"]
-        rights = ["--bounding-set=-all", *rights]
-        return ["unshare", "--net", "--ipc", "setpriv", *who, *rights, str(self.python)]
+        python = [f"{_STAGE}/python/bin/python", *launch, f"{_STAGE}/plugin", str(descriptor)]
+        apart = ["unshare", "--net", "--ipc", "--mount", *stage]
+        return [*apart, "setpriv", *who, "--bounding-set=-all", *rights, *python]
 
 
 def find_installed(environment: Path | None = None) -> Installed:
     """Raise `CowrieMissing`."""
-    named = environment or Path(os.environ.get("POSTERN_COWRIE_VENV", _REPOSITORY / ".venv-cowrie"))
+    named = (
+        environment or Path(os.environ.get("POSTERN_COWRIE_VENV", _REPOSITORY / ".venv-cowrie"))
+    ).absolute()
     python = named / "bin/python"
     if not python.exists():
         raise CowrieMissing(f"{python} is missing; remedy: make setup, or set POSTERN_COWRIE_VENV")
     if os.geteuid() != 0:
-        return Installed(python, Account(os.geteuid(), os.getegid()))
+        return Installed(named, Account(os.geteuid(), os.getegid()))
     try:
         user = pwd.getpwnam(USER)
     except KeyError as error:
         raise CowrieMissing(f"there is no user {USER}; remedy: make setup") from error
-    return Installed(python, Account(user.pw_uid, user.pw_gid))
+    return Installed(named, Account(user.pw_uid, user.pw_gid))
 
 
 class Cowrie:
@@ -80,12 +106,7 @@ class Cowrie:
         ours.setblocking(False)
         try:
             process = await asyncio.create_subprocess_exec(
-                *installed.command,
-                "-I",
-                "-c",
-                _LAUNCH,
-                str(_HERE),
-                str(theirs.fileno()),
+                *installed.command(home, theirs.fileno()),
                 cwd=home,
                 env={"PATH": "/usr/bin:/bin", "TZ": "UTC", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
                 pass_fds=(theirs.fileno(),),

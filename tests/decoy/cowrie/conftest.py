@@ -1,6 +1,5 @@
 """The real `postern-cowrie` with real Cowries on loopback addresses, and real clients against it."""
 
-import contextlib
 import json
 import os
 import socket
@@ -131,10 +130,10 @@ class Decoy:
 Start = Callable[..., Decoy]
 
 
-def begin(home: Path, *flags: str) -> Decoy:
+def begin(home: Path, *flags: str, **how: Any) -> Decoy:
     home.mkdir(exist_ok=True)
     (home / "personas").mkdir(exist_ok=True)
-    home.chmod(0o755)
+    home.chmod(0o700)  # as a home directory is: Cowrie's user may not enter it
     settings = {
         "revision": 1,
         "secret": "07" * 32,
@@ -145,37 +144,27 @@ def begin(home: Path, *flags: str) -> Decoy:
     ports = free_ports(3)
     decoy = Decoy(None, home, *ports)  # type: ignore[arg-type]
     decoy.write_persona(decoy.persona())
-    start(decoy, *flags)
+    start(decoy, *flags, **how)
     return decoy
 
 
-def start(decoy: Decoy, *flags: str, cowries: int = 2) -> None:
+def start(decoy: Decoy, *flags: str, cowries: int = 2, code: Path = ROOT, **environment: str) -> None:
     arguments = {"settings": "settings.json", "personas": "personas", "log": "journal", "spool": "spool"}
     named = [word for name, path in arguments.items() for word in (f"--{name}", str(decoy.home / path))]
     before = len(decoy.events("CowrieStarted"))
     decoy.process = subprocess.Popen(
         [sys.executable, "-m", "services.decoy.cowrie.main", *named, "--name", "decoy1", *flags],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=code,
+        env={**os.environ, "PYTHONPATH": str(code), **environment},
     )
     if cowries:
         decoy.wait_for("CowrieStarted", before + cowries)
-
-
-def reachable(path: Path) -> None:
-    """pytest's directories are closed to others, and Cowrie leaves root behind."""
-    if os.geteuid() == 0:
-        for directory in (path, *path.parents):
-            if directory.owner() == "root" and directory != Path("/"):
-                with contextlib.suppress(OSError):
-                    directory.chmod(directory.stat().st_mode | 0o011)
 
 
 @pytest.fixture(scope="module")
 def decoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Decoy]:
     """One that tests share, and leave as it was."""
     home = tmp_path_factory.mktemp("decoy")
-    reachable(home)
     running = begin(home)
     yield running
     stop(running.process)
@@ -184,7 +173,6 @@ def decoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Decoy]:
 @pytest.fixture
 def own_decoy(tmp_path: Path) -> Iterator[Decoy]:
     """One for a test that breaks it."""
-    reachable(tmp_path)
     running = begin(tmp_path / "decoy")
     yield running
     stop(running.process)

@@ -12,22 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.decoy.cowrie.conftest import MX, Decoy, start
+from services.decoy.cowrie.process import find_installed
+from tests.decoy.cowrie.conftest import MX, Decoy, begin, start
 from tests.mail.conftest import ROOT, stop
 
 pytestmark = pytest.mark.cowrie
 
 
 def cowries_of(decoy: Decoy) -> list[int]:
-    """Return the processes whose directory is below the decoy's."""
+    """Return the processes whose directory is a Cowrie's state, under whatever path they see it."""
+    states = {(facts.st_dev, facts.st_ino) for facts in map(os.stat, decoy.home.glob("spool/cowrie/*/*"))}
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                here = os.readlink(entry / "cwd")
+                here = os.stat(entry / "cwd")
             except OSError:
                 continue
-            if here.startswith(str(decoy.home)):
+            if (here.st_dev, here.st_ino) in states:
                 found.append(int(entry.name))
     return found
 
@@ -197,3 +199,21 @@ def test_a_cowrie_that_is_not_kept_ready_starts_for_its_first_attacker(own_decoy
     assert cowries_of(own_decoy) == []
     assert "mail1" in own_decoy.ssh("hostname").stdout
     assert len(cowries_of(own_decoy)) == 1
+
+
+def test_cowrie_answers_though_its_user_may_enter_neither_checkout_nor_environment_nor_spool(
+    tmp_path: Path,
+) -> None:
+    """As with a checkout in a home directory of mode 0700, made with umask 077."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    shutil.copytree(ROOT / "services", closed / "services", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in closed.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    (closed / "venv").symlink_to(find_installed().environment)
+    decoy = begin(closed / "decoy", code=closed, POSTERN_COWRIE_VENV=str(closed / "venv"))
+    try:
+        assert "uid=0(root)" in decoy.ssh("id").stdout
+        assert decoy.events("CowrieDied") == []
+    finally:
+        stop(decoy.process)
