@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lab import processes
@@ -11,8 +11,8 @@ from lab.network import tail
 from lab.part import Part
 from lab.processes import Process
 
-_STEP_S = 0.05
-_CHECKS_AT_ONCE = 8
+_STEP_S = 0.03
+_CHECKS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +26,24 @@ class Watch:
 
 def await_all(parts: Iterable[Part], watch: Watch) -> None:
     """Start `parts`, return when all are healthy. Raise `LabError` if one dies, crashes or time runs out."""
-    left = list(parts)
+    waiting = {part.name: part for part in parts}
     running: dict[str, Process] = {}
-    problems: dict[str, str] = {part.name: "not started yet" for part in left}
+    problems: dict[str, str] = {name: "not started yet" for name in waiting}
+    asking: dict[str, Future[str]] = {}  # each part at its own pace: a slow answer holds up no other part
     with ThreadPoolExecutor(_CHECKS_AT_ONCE) as pool:
-        while left:
-            ready = [part for part in left if _is_started(part, running, watch)]
+        while waiting:
+            ready = [part for part in waiting.values() if _is_started(part, running, watch)]
             _refuse_broken(ready, running)
-            for part, problem in zip(ready, pool.map(lambda part: part.check(), ready), strict=True):
-                problems[part.name] = problem
-                if not problem:
-                    watch.tell(part)
-            left = [part for part in left if problems[part.name]]
-            if left and time.monotonic() > watch.deadline:
-                raise LabError("\n".join(complaint(part, problems[part.name]) for part in left))
-            time.sleep(_STEP_S if left else 0)
+            for part in ready:
+                if part.name not in asking:
+                    asking[part.name] = pool.submit(part.check)
+                elif asking[part.name].done():
+                    problems[part.name] = problem = asking.pop(part.name).result()
+                    if not problem:
+                        watch.tell(waiting.pop(part.name))
+            if waiting and time.monotonic() > watch.deadline:
+                raise LabError("\n".join(complaint(part, problems[name]) for name, part in waiting.items()))
+            time.sleep(_STEP_S if waiting else 0)
 
 
 def _is_started(part: Part, running: dict[str, Process], watch: Watch) -> bool:

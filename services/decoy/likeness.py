@@ -7,12 +7,11 @@ nothing of that is drawn at random: all of it follows from one secret, which the
 import hashlib
 from dataclasses import dataclass
 
+import gmpy2
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _EXPONENT = 65_537
-_ROUNDS = 24  # of Miller-Rabin, each with another base: OpenSSL tries the primes again when it takes them
-_SMALL = [n for n in range(3, 2_000, 2) if all(n % d for d in range(3, int(n**0.5) + 1, 2))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Likeness:
         )
 
     def rsa(self, bits: int, *words: str) -> rsa.RSAPrivateKey:
-        """Takes about half a second for 3,072 bits."""
+        """Return a key of `bits` bits. OpenSSL tests the primes again when it takes them."""
         p, q = (self._prime(bits // 2, "rsa", str(bits), which, *words) for which in ("p", "q"))
         d = pow(_EXPONENT, -1, (p - 1) * (q - 1))
         numbers = rsa.RSAPrivateNumbers(
@@ -63,33 +62,12 @@ class Likeness:
     def _prime(self, bits: int, *words: str) -> int:
         """Return the first prime at or after a drawn number of so many bits, its two highest set."""
         drawn = int.from_bytes(self._draw(bits // 8, *words))
-        candidate = drawn | 0b11 << (bits - 2) | 1
-        while not _is_prime(candidate) or candidate % _EXPONENT == 1:
-            candidate += 2
-        return candidate
+        candidate = gmpy2.next_prime((drawn | 0b11 << (bits - 2) | 1) - 1)
+        while candidate % _EXPONENT == 1:
+            candidate = gmpy2.next_prime(candidate)
+        return int(candidate)
 
     def _draw(self, size: int, *words: str) -> bytes:
         """Return octets that follow from secret and words, and say nothing of either (FIPS 202, SHAKE256)."""
         label = b"".join(len(word.encode()).to_bytes(4) + word.encode() for word in words)
         return hashlib.shake_256(b"postern likeness" + self.secret + label).digest(size)
-
-
-def _is_prime(number: int) -> bool:
-    """Say whether an odd number above all small primes is one (Miller-Rabin)."""
-    if not all(number % small for small in _SMALL):
-        return False
-    odd, twos = number - 1, 0
-    while odd % 2 == 0:
-        odd, twos = odd // 2, twos + 1
-    return all(_passes(number, base, odd, twos) for base in _SMALL[:_ROUNDS])
-
-
-def _passes(number: int, base: int, odd: int, twos: int) -> bool:
-    power = pow(base, odd, number)
-    if power in (1, number - 1):
-        return True
-    for _ in range(twos - 1):
-        power = power * power % number
-        if power == number - 1:
-            return True
-    return False
