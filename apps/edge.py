@@ -1,18 +1,7 @@
 """The edge as a Ryu application: `POSTERN_POLICY=policies/demo.yaml ryu-manager apps/edge.py`.
 
 A shim: turns the framework's events into calls of the runtime, all of them from
-one green thread, and serves the API. Settings come from the environment or from
-the `[postern]` section of a file given with `--config-file`:
-
-  POSTERN_POLICY     policy file to carry out            [postern] policy
-  POSTERN_STATE_DIR  where accepted policies are kept     [postern] state_dir
-  POSTERN_API        unix:PATH of the API's socket        [postern] api
-  POSTERN_LISTEN     HOST:PORT for bearers of tokens, off [postern] listen (127.0.0.1:9057)
-                     TLS but on loopback; certificate.pem and key.pem in STATE_DIR/api
-  POSTERN_WATCH      1: reload when the file changes      [postern] watch
-  POSTERN_SWITCH_CONTROL  control socket of ovs-vswitchd  [postern] switch_control
-
-SIGHUP reloads the policy file. A bad file changes nothing and says why.
+one green thread, and serves the API. `postern-controller --help` lists the settings.
 """
 
 import os

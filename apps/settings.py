@@ -55,9 +55,7 @@ def read_settings() -> EdgeSettings:
     section = cfg.CONF[_GROUP]
     policy = os.environ.get("POSTERN_POLICY") or section.policy
     if not policy:
-        raise SystemExit(
-            "postern: no policy named; remedy: POSTERN_POLICY=policies/demo.yaml ryu-manager apps/edge.py"
-        )
+        raise SystemExit("postern: no policy is named; remedy: set POSTERN_POLICY to the policy file")
     return EdgeSettings(
         Path(policy),
         Path(os.environ.get("POSTERN_STATE_DIR") or section.state_dir),

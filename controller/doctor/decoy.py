@@ -15,6 +15,7 @@ from controller.doctor.member import MemberFacts, capabilities
 _CAP_BPF, _CAP_NET_ADMIN = 1 << 39, 1 << 12  # linux/capability.h
 _LANDLOCK_VERSION, _LANDLOCK_FOR_TCP = 444, 4  # the system call; the first ABI that knows of TCP, Linux 6.7
 _REPOSITORY = Path(__file__).parents[2]
+_SET_UP = _REPOSITORY / "deploy" / "setup" / "cowrie-environment"
 _USER = "postern-cowrie"
 
 
@@ -92,10 +93,10 @@ def judge(facts: DecoyFacts) -> Iterator[Finding]:
         f"{facts.cowrie_python} has it"
         if facts.has_cowrie
         else f"{facts.cowrie_python} has none: no SSH, no Telnet",
-        "" if facts.has_cowrie else "make setup, or set POSTERN_COWRIE_VENV",
+        "" if facts.has_cowrie else f"{_SET_UP}, or set POSTERN_COWRIE_VENV",
     )
     yield Finding(
         f"user {_USER}",
         "is there" if facts.has_user else "is missing",
-        "" if facts.has_user else "make setup",
+        "" if facts.has_user else str(_SET_UP),
     )

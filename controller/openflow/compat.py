@@ -1,6 +1,7 @@
 """Makes Ryu 4.34 and today's eventlet agree, in whatever program imports Ryu first.
 
-Owns the one name that Ryu misses, and the start-up hook that puts it in place.
+Owns the one name that Ryu misses, and the start-up hook that puts it in place: a wheel
+brings the hook (`setup.py`), and for a checkout `deploy/setup/environment` writes it.
 Knows nothing of OpenFlow. Imported at the start of every program of the virtual
 environment, so it imports nothing that is not already there.
 
@@ -9,6 +10,7 @@ eventlet took it away in 0.31. The value only mattered to applications that answ
 Ryu's own WSGI server, and we build on none: that the name exists is enough.
 """
 
+import os
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -57,14 +59,13 @@ def mend_eventlet() -> None:
         setattr(wsgi, _NAME, object())
 
 
-def write_hook() -> str:
-    """Write the start-up hook of this environment and return its path. Raise `OSError`."""
+def write_hook(directory: str = "") -> None:
+    """Write the start-up hook into a directory, by default where this environment looks. Raise `OSError`."""
     import sysconfig
-    from pathlib import Path
 
-    file = Path(sysconfig.get_path("purelib")) / _HOOK_FILE
-    file.write_text(_HOOK, encoding="ascii")
-    return str(file)
+    file = os.path.join(directory or sysconfig.get_path("purelib"), _HOOK_FILE)
+    with open(file, "w", encoding="ascii") as hook:
+        hook.write(_HOOK)
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def _compared(api: ApiClient) -> Outcome:
     command = ["persona", "compare", "acme", "--from", _WATCHER, "--address", _SERVER]
     command += ["--domain", "acme.example", "--pause", "0.02"]
     done = subprocess.run(
-        [sys.executable, "-m", "controller.cli.main", *command, "--api", api.address],
+        [sys.executable, "-P", "-m", "controller.cli.main", *command, "--api", api.address],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     paper.fact("compares", f"postern {' '.join(command)}")

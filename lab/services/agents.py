@@ -28,7 +28,16 @@ def _looks_at(policy: Policy, pool: Pool) -> list[str]:
 
 def _part(places: Places, pool: Pool, member: Member, more: list[str]) -> Part:
     name = f"{pool.name}.{member.name}"
-    command = [sys.executable, "-m", "services.agent.main", "--api", api_address(places), "--member", name]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "services.agent.main",
+        "--api",
+        api_address(places),
+        "--member",
+        name,
+    ]
     command += more
     return Part(
         name=f"{member.name}.agent",

@@ -30,7 +30,7 @@ class Program:
     def part(self, places: Places, pool: Pool, member: Member, *more: str) -> Part:
         name, home = f"{member.name}.{self.kind}", self.home(places, member.name)
         settings, pin = places.gateway_settings(pool.name), places.pin(member.name)
-        command = [sys.executable, "-m", self.module, "--settings", str(settings)]
+        command = [sys.executable, "-P", "-m", self.module, "--settings", str(settings)]
         command += ["--log", str(self.journal(places, member.name)), "--name", member.name, *more]
         return Part(
             name=name,

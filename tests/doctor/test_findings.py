@@ -123,8 +123,8 @@ def test_a_decoy_may_answer_for_everything_as_a_proxy_does() -> None:
     [
         ({"landlock": 3}, "Linux 6.7"),
         ({"may_shut_ports": False}, "CAP_BPF"),
-        ({"has_cowrie": False}, "make setup"),
-        ({"has_user": False}, "make setup"),
+        ({"has_cowrie": False}, "deploy/setup/cowrie-environment"),
+        ({"has_user": False}, "deploy/setup/cowrie-environment"),
         ({"host": replace(MEMBER, reverse_path_filter=2)}, "rp_filter=0"),
         (
             {"has_local_prefixes": False, "host": replace(MEMBER, families_without_rule=(6,))},

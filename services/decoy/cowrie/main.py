@@ -16,7 +16,7 @@ from services.decoy.persona.errors import PersonaErrors
 _PROGRAM = "postern-cowrie"
 _MB = 1024 * 1024
 _EPILOG = """\
-Cowrie runs in an environment of its own (make setup), as the user postern-cowrie, in a
+Cowrie runs in an environment of its own (deploy/setup/cowrie-environment), as the user postern-cowrie, in a
 network without interfaces: it answers what is handed over to it, and can call nobody.
 Settings and personas are taken up again when they change; bad ones change nothing.
 Signals: SIGTERM or Ctrl-C: end; SIGHUP: reload, reopen the log. Run it as root.

@@ -16,6 +16,7 @@ from services.decoy.cowrie.home import Account
 USER = "postern-cowrie"
 _PLUGIN = Path(__file__).resolve().parent / "inside"
 _REPOSITORY = _PLUGIN.parents[3]
+_SET_UP = _REPOSITORY / "deploy" / "setup" / "cowrie-environment"
 # Only the plugin's own directory is put where Cowrie's Python looks: nothing else of ours meets its packages.
 _LAUNCH = (
     "import runpy, sys; sys.path.append(sys.argv.pop(1)); sys.argv[0] = 'inside'; "
@@ -79,13 +80,13 @@ def find_installed(environment: Path | None = None) -> Installed:
     ).absolute()
     python = named / "bin/python"
     if not python.exists():
-        raise CowrieMissing(f"{python} is missing; remedy: make setup, or set POSTERN_COWRIE_VENV")
+        raise CowrieMissing(f"{python} is missing; remedy: {_SET_UP}, or set POSTERN_COWRIE_VENV")
     if os.geteuid() != 0:
         return Installed(named, Account(os.geteuid(), os.getegid()))
     try:
         user = pwd.getpwnam(USER)
     except KeyError as error:
-        raise CowrieMissing(f"there is no user {USER}; remedy: make setup") from error
+        raise CowrieMissing(f"there is no user {USER}; remedy: {_SET_UP}") from error
     return Installed(named, Account(user.pw_uid, user.pw_gid))
 
 

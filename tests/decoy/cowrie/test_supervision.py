@@ -181,7 +181,7 @@ def test_a_host_without_cowrie_is_told_the_remedy(own_decoy: Decoy) -> None:
         timeout=60,
     )
     assert done.returncode == 1
-    assert "remedy: make setup" in done.stderr
+    assert "deploy/setup/cowrie-environment" in done.stderr
 
 
 def test_a_cowrie_that_hangs_is_replaced_and_who_waits_is_served(own_decoy: Decoy) -> None:

@@ -1,0 +1,55 @@
+"""`postern-controller`: the edge under Ryu's own manager, with the arguments that Ryu takes.
+
+Imports nothing of Ryu before it has to: Ryu's manager replaces Python's sockets when it is
+imported, and that must come before anybody else uses them.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+_EDGE = "apps.edge"
+_EPILOG = """\
+settings, from the environment or from the [postern] section of a file given with --config-file:
+  POSTERN_POLICY     policy file to carry out             [postern] policy
+  POSTERN_STATE_DIR  where accepted policies are kept     [postern] state_dir (/var/lib/postern)
+  POSTERN_API        unix:PATH of the API's socket        [postern] api (unix:/run/postern/api.sock)
+  POSTERN_LISTEN     HOST:PORT for bearers of tokens, off [postern] listen (127.0.0.1:9057)
+                     TLS except on loopback; certificate.pem and key.pem in STATE_DIR/api
+  POSTERN_WATCH      1: reload when the file changes      [postern] watch
+  POSTERN_SWITCH_CONTROL  control socket of ovs-vswitchd  [postern] switch_control
+
+SIGHUP reloads the policy file. A bad file changes nothing and says why.
+
+All arguments are Ryu's and are handed on, for example:
+  --ofp-listen-host ADDRESS, --ofp-tcp-listen-port PORT   where switches connect (all addresses, 6653)
+  --config-file FILE, --verbose                           `ryu-manager --help` lists all of them
+
+example:  POSTERN_POLICY=/etc/postern/policy.yaml postern-controller --ofp-listen-host 127.0.0.1
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="postern-controller",
+        usage="%(prog)s [-h] [ARGUMENTS OF RYU]",
+        description="Run the controller of an edge: ryu-manager with the application apps/edge.py.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    _, of_ryu = build_parser().parse_known_args(arguments)
+    from controller.openflow.compat import await_ryu
+
+    await_ryu()
+    from ryu.cmd import manager
+
+    manager.main([*of_ryu, _EDGE], "postern-controller")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
