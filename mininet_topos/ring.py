@@ -27,8 +27,8 @@ directions of a connection often enter at different switches. Addresses as in
 import os
 import sys
 
-# `mn` executes this file without a module around it: find the neighbours from the code's own name. They come last:
-# in an installed Postern, packages of its environment lie beside them, which are not for the system's Python.
+# `mn` executes this file without a module around it: find the neighbours from the code's own name. They come
+# last: where Postern is installed, packages of its environment lie beside them, not meant for this Python.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(sys._getframe().f_code.co_filename))))
 
 from mininet_topos import plan

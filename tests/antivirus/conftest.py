@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,8 @@ class Server:
     port: int
     process: "subprocess.Popen[bytes] | None" = None
     rings: dict[str, str] = field(default_factory=lambda: {CANARY_TENANT: "canary", OTHER_TENANT: "all"})
+    program: Sequence[str] = (sys.executable, "-m", "services.antivirus.server.main")
+    environment: Mapping[str, str] | None = None  # None: ours
 
     @property
     def url(self) -> str:
@@ -83,11 +85,11 @@ class Server:
 
     def start(self, *more: str) -> None:
         self.configure()
-        command = [sys.executable, "-m", "services.antivirus.server.main", "--name", "av1"]
+        command = [*self.program, "--name", "av1"]
         command += ["--settings", str(self.home.with_suffix(".json")), "--source", str(self.store.root)]
         command += ["--home", str(self.home), "--public-key", str(self.store.public_key)]
         command += ["--log", str(self.home.with_suffix(".log"))]
-        self.process = subprocess.Popen([*command, *more])
+        self.process = subprocess.Popen([*command, *more], env=self.environment)
         await_that(lambda: self.is_up, "the server answers")
 
     @property

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ class Running:
     home: Path
     flags: tuple[str, ...] = ()
     is_privileged: bool = True  # as far as the test's own user is
+    program: Sequence[str] = (sys.executable, "-m", "services.decoy.main")
+    environment: Mapping[str, str] = field(default_factory=lambda: {**os.environ, "PYTHONPATH": str(ROOT)})
     process: subprocess.Popen[bytes] = field(init=False)
     clients: "list[Client]" = field(default_factory=list)
 
@@ -74,13 +76,13 @@ class Running:
         if not (personas / "acme.yaml").exists():
             self.write_persona(PERSONA)
             self.write_settings(SETTINGS)
-        command = [sys.executable, "-m", "services.decoy.main", "--settings", str(self.home / "settings")]
+        command = [*self.program, "--settings", str(self.home / "settings")]
         command += ["--personas", str(personas), "--spool", str(self.spool), "--log", str(self.log)]
         if not self.is_privileged:
             command = ["setpriv", "--bounding-set=-bpf,-net_admin,-sys_admin", *command]
         started = self.count("DecoyStarted")
         self.process = subprocess.Popen(
-            [*command, "--name", "decoy1", *self.flags], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+            [*command, "--name", "decoy1", *self.flags], cwd=self.home, env=self.environment
         )
         self.wait_for("DecoyStarted", started + 1)
 

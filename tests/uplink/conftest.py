@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,23 @@ def eventually(is_so: Callable[[], bool], otherwise: Callable[[], object]) -> No
     raise AssertionError(otherwise())
 
 
+RYU_MANAGER = (str(Path(sys.executable).parent / "ryu-manager"), str(ROOT / "apps" / "edge.py"))
+
+
 class Controller:
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(
+        self,
+        home: Path,
+        program: Sequence[str] = RYU_MANAGER,
+        policy: Path = ROOT / "policies" / "demo.yaml",
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.home, self._program, self._environment = home, program, environment
         self.api = ApiClient(f"unix:{home}/api.sock")
         self.port, self._switches = free_ports(2)
         self.url = f"https://127.0.0.1:{self.port}"
         self.certificate = home / "state" / "api" / "certificate.pem"
-        shutil.copy(ROOT / "policies" / "demo.yaml", home / "policy.yaml")
+        shutil.copy(policy, home / "policy.yaml")
         self.log = home / "controller.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -47,10 +56,11 @@ class Controller:
             "POSTERN_LISTEN": self.url,
             "POSTERN_SWITCH_CONTROL": f"{self.home}/nobody.ctl",
         }
-        command = [str(Path(sys.executable).parent / "ryu-manager"), "--ofp-listen-host", "127.0.0.1"]
-        command += ["--ofp-tcp-listen-port", str(self._switches), str(ROOT / "apps" / "edge.py")]
+        command = [*self._program, "--ofp-listen-host", "127.0.0.1"]
+        command += ["--ofp-tcp-listen-port", str(self._switches)]
+        environment = {**self._environment, **settings}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, env=environment, cwd=self.home, stdout=log, stderr=log)
         eventually(lambda: self._answers(over_tcp), self.log.read_text)
 
     def stop(self) -> None:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,8 @@ class Decoy:
     ssh_port: int
     telnet_port: int
     dark_port: int
+    program: Sequence[str] = (sys.executable, "-m", "services.decoy.cowrie.main")
+    environment: Mapping[str, str] = field(default_factory=lambda: {**os.environ, "PYTHONPATH": str(ROOT)})
     keys: list[Path] = field(default_factory=list)
 
     @property
@@ -130,7 +132,7 @@ class Decoy:
 Start = Callable[..., Decoy]
 
 
-def begin(home: Path, *flags: str, **how: Any) -> Decoy:
+def begin(home: Path, *flags: str, **program: Any) -> Decoy:
     home.mkdir(exist_ok=True)
     (home / "personas").mkdir(exist_ok=True)
     home.chmod(0o700)  # as a home directory is: Cowrie's user may not enter it
@@ -142,20 +144,18 @@ def begin(home: Path, *flags: str, **how: Any) -> Decoy:
     }
     (home / "settings.json").write_text(json.dumps(settings))
     ports = free_ports(3)
-    decoy = Decoy(None, home, *ports)  # type: ignore[arg-type]
+    decoy = Decoy(None, home, *ports, **program)  # type: ignore[arg-type]
     decoy.write_persona(decoy.persona())
-    start(decoy, *flags, **how)
+    start(decoy, *flags)
     return decoy
 
 
-def start(decoy: Decoy, *flags: str, cowries: int = 2, code: Path = ROOT, **environment: str) -> None:
+def start(decoy: Decoy, *flags: str, cowries: int = 2) -> None:
     arguments = {"settings": "settings.json", "personas": "personas", "log": "journal", "spool": "spool"}
     named = [word for name, path in arguments.items() for word in (f"--{name}", str(decoy.home / path))]
     before = len(decoy.events("CowrieStarted"))
     decoy.process = subprocess.Popen(
-        [sys.executable, "-m", "services.decoy.cowrie.main", *named, "--name", "decoy1", *flags],
-        cwd=code,
-        env={**os.environ, "PYTHONPATH": str(code), **environment},
+        [*decoy.program, *named, "--name", "decoy1", *flags], cwd=decoy.home, env=decoy.environment
     )
     if cowries:
         decoy.wait_for("CowrieStarted", before + cowries)

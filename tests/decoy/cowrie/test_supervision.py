@@ -211,7 +211,8 @@ def test_cowrie_answers_though_its_user_may_enter_neither_checkout_nor_environme
     for path in closed.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
     (closed / "venv").symlink_to(find_installed().environment)
-    decoy = begin(closed / "decoy", code=closed, POSTERN_COWRIE_VENV=str(closed / "venv"))
+    places = {"PYTHONPATH": str(closed), "POSTERN_COWRIE_VENV": str(closed / "venv")}
+    decoy = begin(closed / "decoy", environment={**os.environ, **places})
     try:
         assert "uid=0(root)" in decoy.ssh("id").stdout
         assert decoy.events("CowrieDied") == []
