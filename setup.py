@@ -1,6 +1,7 @@
-"""The one thing that setup.cfg cannot say: a wheel brings the hook that lets Ryu be imported (compat.py)."""
+"""What setup.cfg cannot say: a wheel brings the hook that lets Ryu be imported, and nothing of old builds."""
 
 import runpy
+import shutil
 from pathlib import Path
 
 from setuptools import setup
@@ -11,9 +12,12 @@ _COMPAT = Path(__file__).parent / "controller" / "openflow" / "compat.py"
 
 class BuildWithHook(build_py):
     def run(self) -> None:
+        if self.editable_mode:  # `deploy/setup/environment` writes the hook
+            super().run()
+            return
+        shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
-        if not self.editable_mode:  # the set-up writes it there
-            runpy.run_path(str(_COMPAT))["write_hook"](self.build_lib)
+        runpy.run_path(str(_COMPAT))["write_hook"](self.build_lib)
 
 
 setup(cmdclass={"build_py": BuildWithHook})

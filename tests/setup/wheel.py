@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,8 +36,9 @@ class Wheel:
     file: Path
 
     def names(self) -> set[str]:
+        """Return the files in it: those of packages as they are installed, those of `share/` likewise."""
         with zipfile.ZipFile(self.file) as archive:
-            return set(archive.namelist())
+            return {re.sub(r"^postern-[^/]*\.data/data/", "", name) for name in archive.namelist()}
 
     def programs(self) -> list[str]:
         """Return the console scripts that it says it has."""
@@ -80,6 +82,9 @@ def build(directory: Path) -> Wheel:
     for name in files_of_the_repository():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, source / name)
+    left = source / "build" / "lib" / "services" / "left_by_an_earlier_build.py"
+    left.parent.mkdir(parents=True)
+    left.touch()
     _pip("wheel", "--no-build-isolation", "--no-deps", "--no-index", f"--wheel-dir={directory}", str(source))
     (file,) = directory.glob("*.whl")
     return Wheel(file)
