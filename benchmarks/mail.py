@@ -23,6 +23,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.report import Comparison, Report
+from common import entry
 from lab import processes
 
 _ROOT = Path(__file__).parents[1]
@@ -196,5 +197,10 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"{process.args} does not serve port {port}")
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("benchmarks.mail", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.report import Comparison, Limit, Report
+from common import entry
 from controller.policy.parse import read_policy
 from lab.datagrams import Stream, send_stream
 from lab.frames import Eye, Segment, send
@@ -224,5 +225,10 @@ def _rate(lab: Lab) -> float:
     return sum(float(process.communicate(timeout=60)[0]) for process in running)
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("benchmarks.pools", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

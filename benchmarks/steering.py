@@ -21,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.report import Comparison, Report
 from benchmarks.unprobed import unprobed
+from common import entry
 from controller.compiler.compile import compile_policy
 from controller.policy.parse import read_policy
 from lab.lab import Lab
@@ -158,5 +159,10 @@ def inside(lab: Lab, host: str, command: str) -> None:
         raise RuntimeError(f"{host}: {command}: {done.stderr.strip()}")
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("benchmarks.steering", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -1,8 +1,10 @@
 """`make docs`: writes what is made from the code. Run from the project's root."""
 
 import json
+import sys
 from pathlib import Path
 
+from common import entry
 from controller.compiler import page as pipeline_page
 from controller.policy import page as policy_page
 from controller.policy.nodes import Node, read_nodes
@@ -33,5 +35,10 @@ def main() -> None:
         print(file)
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("controller.cli.docs", main)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(run())

@@ -9,6 +9,7 @@ import sys
 import time
 from types import FrameType
 
+from common import entry
 from lab.demo import attempts, immunity, intruder, paper
 from lab.demo.attempts import Outcome
 from lab.demo.cases import CASES, Case
@@ -52,9 +53,6 @@ def main() -> int:
     except LabError as error:
         print(f"\nthe demo could not go on: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        return 130
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -176,5 +174,10 @@ def _show_logs(lab: Lab) -> None:
             paper.say(tail(part.log))
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("lab.demo", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())
