@@ -22,7 +22,9 @@ def _ask(control: str, *words: str) -> str:
     target = ["-t", control] if control else []
     command = ["ovs-appctl", *target, f"--timeout={_TIMEOUT_S}", *words]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S + 5)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=_TIMEOUT_S + 5
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConntrackError(f"ovs-appctl: {error}; remedy: run the controller beside the switch") from error
     if done.returncode:

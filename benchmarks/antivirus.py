@@ -166,7 +166,7 @@ def _freshclam(lab: Lab) -> int:
     (home / "database").mkdir(parents=True)
     told = subprocess.run(
         [sys.executable, "-m", "controller.cli.main", "av", "client-config", _VIP, "--without-official"],
-        check=True, capture_output=True, text=True, cwd=REPOSITORY,
+        check=True, capture_output=True, encoding="utf-8", errors="replace", cwd=REPOSITORY,
     ).stdout  # fmt: skip
     configuration = home / "freshclam.conf"
     configuration.write_text(f"{told}DatabaseDirectory {home / 'database'}\nDatabaseOwner root\n")
@@ -192,7 +192,9 @@ def _storm(lab: Lab, arguments: argparse.Namespace) -> Limit:
     # Real clients have processors of their own; these have what mail leaves them.
     command = ["nice", "-n", "19", sys.executable, "-m", "benchmarks.antivirus_storm"]
     command = lab.command_in("globex-pc", [*command, _VIP, str(arguments.storm)])
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as storm:
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, encoding="utf-8", errors="replace"
+    ) as storm:
         assert storm.stdout
         storm.stdout.readline()
         quiet = [_latency(lab) for _ in range(arguments.messages)]

@@ -108,7 +108,7 @@ def _send(port: int, count: int, sessions: int) -> float:
     command = ["smtp-source", "-4", "-m", str(count), "-s", str(sessions), "-l", str(_SIZE_BYTES)]
     command += ["-f", "a@sender.example", "-t", "b@acme.example", f"{_ADDRESS}:{port}"]
     begun = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=300)
     if done.returncode:
         raise RuntimeError(f"smtp-source: {done.stderr.strip()}")
     return time.monotonic() - begun
@@ -127,7 +127,7 @@ def _cpu_s_of(leader: int) -> Callable[[], float]:
 def _ticks(pid: int) -> int:
     """Return user and system time, with that of children waited for (proc(5), fields 14 to 17)."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return 0
     return sum(map(int, fields[11:15]))

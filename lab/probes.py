@@ -60,7 +60,7 @@ def listens(pin: Path, port: int) -> str:
             rows = [
                 row.split()
                 for table in ("tcp", "tcp6")
-                for row in Path(f"/proc/thread-self/net/{table}").read_text().splitlines()[1:]
+                for row in Path(f"/proc/thread-self/net/{table}").read_text(encoding="utf-8").splitlines()[1:]
             ]
     except OSError as error:
         return f"the host has gone: {_reason(error)}"

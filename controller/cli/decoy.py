@@ -84,7 +84,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     said = ""
     for home in _homes(arguments):
         command = [sys.executable, "-m", "services.decoy.replay", str(home / "spool"), arguments.session]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
         if done.returncode == 0:
             print(done.stdout, end="")
             return 0

@@ -174,12 +174,12 @@ class Client:
     def update(self, *more: str) -> "subprocess.CompletedProcess[str]":
         """Update once."""
         command = self.command("--once", *more)
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
 
     def finds(self, file: Path) -> bool:
         """Have the client's own clamscan look at a file; the database must load."""
         command = ["clamscan", "--no-summary", f"--database={self.database}", str(file)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
         assert done.returncode in (0, 1), done.stderr
         return done.returncode == 1
 

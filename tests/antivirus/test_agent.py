@@ -51,7 +51,7 @@ def said(done: "subprocess.CompletedProcess[str]") -> dict[str, object]:
 
 @contextmanager
 def running(client: Client, *more: str) -> "Iterator[subprocess.Popen[str]]":
-    process = subprocess.Popen(client.command(*more), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(client.command(*more), stdout=subprocess.PIPE, encoding="utf-8")
     try:
         yield process
     finally:
@@ -210,7 +210,7 @@ def test_a_full_disk_leaves_what_was_there(
     publish(server, publisher, other)
     done = subprocess.run(
         ["prlimit", "--fsize=90", *client.command("--once")],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, encoding="utf-8", timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert client.finds(sample)

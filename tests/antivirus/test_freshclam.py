@@ -33,7 +33,7 @@ def configuration(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def freshclam(configuration: Path) -> str:
     command = ["freshclam", f"--config-file={configuration}", "--stdout"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
     return done.stdout + done.stderr
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.programs
 
 
 def memory_mb(decoy: Running) -> float:
-    text = Path(f"/proc/{decoy.process.pid}/status").read_text()
+    text = Path(f"/proc/{decoy.process.pid}/status").read_text(encoding="utf-8")
     return int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 

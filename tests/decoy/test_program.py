@@ -148,13 +148,13 @@ def test_a_session_is_replayed_with_all_that_was_said(decoy: Running) -> None:
     client.close()
     session = decoy.wait_for("closed")["session"]
     command = [sys.executable, "-m", "services.decoy.replay", str(decoy.spool), session]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=30)
     assert done.returncode == 0
     assert "decoy   220 (vsFTPd 3.0.3)" in done.stdout
     assert "client  USER \\x1b]0;evil\\x07" in done.stdout
     assert "\x1b" not in done.stdout
     command[-1] = "0" * 16
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=30)
     assert done.returncode == 1
     assert "remedy" in done.stderr
 
@@ -197,7 +197,9 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "services.decoy.main", "--settings", str(tmp_path / "settings")]
         command += ["--personas", str(tmp_path), "--spool", str(tmp_path / "spool"), *flags]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=30
+        )
         assert done.returncode == 1, done
         return done.stderr
 

@@ -35,7 +35,7 @@ def ssh(lab: Lab, to: str, command: str, directory: Path) -> subprocess.Complete
     environment = {**os.environ, "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force"}
     entered = entering(lab.places.pin("attacker"), words)
     return subprocess.run(
-        entered, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+        entered, env=environment, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=60
     )
 
 

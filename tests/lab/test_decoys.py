@@ -91,7 +91,9 @@ def shell(lab: Lab, address: str, command: str, tmp_path: Path) -> str:
     client = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
     client += ["-o", "LogLevel=ERROR", f"root@{address}", command]
     asked = ["env", f"SSH_ASKPASS={answer}", "SSH_ASKPASS_REQUIRE=force", "DISPLAY=:0", *client]
-    done = subprocess.run(lab.command_in("attacker", asked), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        lab.command_in("attacker", asked), capture_output=True, encoding="utf-8", timeout=60
+    )
     return done.stdout + done.stderr
 
 
@@ -131,7 +133,7 @@ def test_an_intruder_is_let_in_and_every_command_is_written_down_and_can_be_repl
     played = subprocess.run(
         [sys.executable, "-m", "services.decoy.replay", spool, login["session"]],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=30,
     )
     assert "left-a-trace" in played.stdout, played.stderr

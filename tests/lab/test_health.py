@@ -267,7 +267,7 @@ def test_nobody_goes_down_while_mail_flows(lab: Lab, api: ApiClient) -> None:
 
 def test_the_policies_of_these_tests_differ_from_ours_in_patience_and_suspicion_only() -> None:
     ours = (REPOSITORY / "policies" / "demo.yaml").read_text()
-    calmed = Path(POLICY).read_text()
+    calmed = Path(POLICY).read_text(encoding="utf-8")
     assert calmed.endswith(UNSUSPICIOUS)
     impatient = calmed.removesuffix(UNSUSPICIOUS).replace("{slow_start: 0s, hold_down: 0s}", "agent")
     assert impatient == ours

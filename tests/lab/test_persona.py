@@ -23,7 +23,9 @@ def persona(lab: Lab, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "controller.cli.main", "persona", *arguments, "--from", "partner"]
     command += ["--pause", "0.02", "--api", api_address(lab.places)]
     environment = {"POSTERN_LAB_DIR": str(lab.places.root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, env=environment)
+    return subprocess.run(
+        command, capture_output=True, encoding="utf-8", timeout=200, check=False, env=environment
+    )
 
 
 @pytest.mark.parametrize(

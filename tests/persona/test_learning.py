@@ -149,7 +149,7 @@ def test_only_a_plain_yes_for_exactly_this_server_is_consent(
 
 def test_a_server_that_says_only_rubbish_for_ever_is_left_after_a_while(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _RUBBISH]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, ExitStack() as stack:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as server, ExitStack() as stack:
         stack.callback(server.kill)
         assert server.stdout
         port = server.stdout.readline().strip()

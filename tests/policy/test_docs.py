@@ -19,7 +19,7 @@ MINIMAL = (ROOT / "policies" / "minimal.yaml").read_text()
 
 
 def nodes_of(file: Path) -> Node:
-    nodes = read_nodes(file.read_text(), str(file))
+    nodes = read_nodes(file.read_text(encoding="utf-8"), str(file))
     assert nodes is not None
     return nodes
 

@@ -32,7 +32,7 @@ def test_the_schema_is_a_schema() -> None:
 
 @pytest.mark.parametrize("file", sorted(POLICIES.glob("*.yaml")), ids=lambda file: file.stem)
 def test_a_good_policy_fits_the_schema(file: Path) -> None:
-    assert complaints(yaml.safe_load(file.read_text())) == []
+    assert complaints(yaml.safe_load(file.read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,9 @@ def test_a_file_that_is_no_settings_is_refused_by_key(text: str, why: str) -> No
 def begun(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "services.responder.main", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=30
+    )
 
 
 def test_a_start_that_fails_says_why(tmp_path: Path) -> None:

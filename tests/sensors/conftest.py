@@ -57,7 +57,7 @@ class Program:
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
 
     def hang_up(self) -> None:

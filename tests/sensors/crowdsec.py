@@ -89,7 +89,7 @@ class RealCrowdSec:
 
     def cscli(self, *arguments: str) -> str:
         command = ["cscli", "-c", str(self.home / "config.yaml"), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

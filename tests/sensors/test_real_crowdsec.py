@@ -42,7 +42,7 @@ def decision(standin: StandIn, value: str) -> dict[str, object]:
 
 
 def append(path: Path, *lines: str) -> None:
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)
 
 

@@ -24,7 +24,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def options(unit: Path, section: str, key: str) -> list[str]:
     """Return all values of an option that may come several times."""
-    lines = unit.read_text().partition(f"[{section}]\n")[2].partition("\n[")[0].splitlines()
+    lines = unit.read_text(encoding="utf-8").partition(f"[{section}]\n")[2].partition("\n[")[0].splitlines()
     return [line.partition("=")[2] for line in lines if line.startswith(f"{key}=")]
 
 
@@ -80,7 +80,7 @@ def test_systemd_finds_nothing_wrong_with_a_unit(installed: Path, name: str) -> 
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", installed / instance],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=30,
         check=False,
         env={**os.environ, "SYSTEMD_UNIT_PATH": f"{installed}:"},
@@ -104,7 +104,11 @@ def test_a_host_answers_for_every_address_after_anyip_up_and_for_none_after_down
         {UNITS}/anyip up eth7 || echo refused
     """
     done = subprocess.run(
-        ["unshare", "--net", "bash", "-c", script], capture_output=True, text=True, timeout=60, check=False
+        ["unshare", "--net", "bash", "-c", script],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
     )
     lines = done.stdout.split("\n")
     assert lines[0] == "1", done

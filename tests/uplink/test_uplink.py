@@ -161,7 +161,7 @@ def test_a_killed_one_leaves_nothing_in_the_way_of_the_next(uplink: Uplink) -> N
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 def test_a_token_that_others_may_read_is_not_used(uplink: Uplink, mode: int) -> None:
     uplink.token.chmod(mode)
-    done = subprocess.run(uplink.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(uplink.command(), cwd=ROOT, capture_output=True, encoding="utf-8", timeout=20)
     assert done.returncode == 1
     assert f"chmod 600 {uplink.token}" in done.stderr
 

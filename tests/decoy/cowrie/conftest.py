@@ -107,7 +107,7 @@ class Decoy:
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=within_s,
         )
 

@@ -154,7 +154,7 @@ def upload(decoy: Decoy, way: str, file: Path, content: bytes) -> None:
     environment |= {"POSTERN_PASSWORD": "toor", "PATH": "/usr/bin:/bin"}
     if way == "sftp":  # a batch asks for no password
         command.insert(1, "-oBatchMode=no")
-    subprocess.run(command, env=environment, input=batch, text=True, capture_output=True, timeout=60)
+    subprocess.run(command, env=environment, input=batch, encoding="utf-8", capture_output=True, timeout=60)
 
 
 def test_events_arrive_within_fifty_milliseconds(decoy: Decoy) -> None:

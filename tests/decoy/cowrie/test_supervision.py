@@ -45,7 +45,7 @@ def host_keys(decoy: Decoy) -> dict[str, str]:
     scanned = subprocess.run(
         ["ssh-keyscan", "-t", "rsa,ecdsa,ed25519", "-p", str(decoy.ssh_port), MX],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=30,
     )
     rows = [line.split() for line in scanned.stdout.splitlines() if not line.startswith("#")]
@@ -175,7 +175,7 @@ def test_a_host_without_cowrie_is_told_the_remedy(own_decoy: Decoy) -> None:
         ],
         env={**os.environ, "PYTHONPATH": str(ROOT), "POSTERN_COWRIE_VENV": "/nowhere"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
     )
     assert done.returncode == 1
