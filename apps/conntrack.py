@@ -28,6 +28,6 @@ def _ask(control: str, *words: str) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConntrackError(f"ovs-appctl: {error}; remedy: run the controller beside the switch") from error
     if done.returncode:
-        reason = done.stderr.strip() or f"exit code {done.returncode}"
+        *_, reason = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]  # after its log
         raise ConntrackError(f"{reason}; remedy: name ovs-vswitchd's control socket (POSTERN_SWITCH_CONTROL)")
     return done.stdout

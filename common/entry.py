@@ -8,8 +8,8 @@ where a program has none of its own.
 import logging
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from common import reports
 from common.environment import settle
@@ -17,6 +17,7 @@ from common.output import Output
 
 EX_SOFTWARE = 70
 _INTERRUPTED = 130
+_TRACEBACK = "Traceback (most recent call last)"
 _MOST_PLACES = 100  # of errors that are told once each: what repeats must not fill a disk
 _REMEDY = (
     "run `postern doctor`; if it finds nothing wrong, report this error with that file (see SECURITY.md)"
@@ -52,7 +53,19 @@ def watch(program: str) -> None:
         given.exc_value, f"in thread {given.thread.name if given.thread else 'unknown'}"
     )
     sys.unraisablehook = lambda given: watch.tell(given.exc_value, given.err_msg or "in a destructor")
-    logging.basicConfig(handlers=[_Handler(watch)], level=logging.WARNING, force=True)
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if type(each) is logging.StreamHandler]:
+        root.removeHandler(handler)  # a framework's, to the terminal; files that were asked for stay
+    root.addHandler(_Handler(watch))
+
+
+@contextmanager
+def guarded(program: str) -> Iterator[None]:
+    """End a program that somebody else's framework runs, as `run` ends ours."""
+    try:
+        yield
+    except Exception as error:
+        raise SystemExit(fail(program, error)) from None
 
 
 def fail(program: str, error: BaseException, where: str = "") -> int:
@@ -119,10 +132,15 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        if record.exc_info and record.exc_info[1] is not None:
-            self._watch.tell(record.exc_info[1], message)
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None and _TRACEBACK in message:
+            error = sys.exc_info()[1]  # frameworks format what they have just caught
+            message = message.partition(_TRACEBACK)[0]
+        if error is not None:
+            self._watch.tell(error, message)
         else:
-            say(f"{self._watch.program}: {reports.one_line(message)}")
+            prefix = f"{self._watch.program}: " if record.levelno >= logging.WARNING else ""
+            say(f"{prefix}{reports.one_line(message)}")
 
 
 def _finish(program: str, output: Output) -> int:
