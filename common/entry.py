@@ -85,8 +85,8 @@ def fail(program: str, error: BaseException, where: str = "") -> int:
 
 
 def describe(error: BaseException) -> str:
-    """Return kind and text of an error in one line, fit for any terminal."""
-    text = reports.one_line(str(error))
+    """Return kind, text and notes of an error in one line, fit for any terminal."""
+    text = reports.one_line("; ".join([str(error), *getattr(error, "__notes__", ())]).strip("; "))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
