@@ -99,7 +99,7 @@ def _publish_many(lab: Lab) -> None:
          "reason": "benchmark", "added": "2026-01-01T00:00:00Z", "by": "benchmark"}
         for number in range(_SIGNATURES)
     ]  # fmt: skip
-    (store / "own.json").write_text(json.dumps(entries))
+    (store / "own.json").write_text(json.dumps(entries), encoding="utf-8")
     _builder(lab, "publish", "--at-once")
 
 
@@ -155,7 +155,10 @@ def _round(lab: Lab, homes: list[Path]) -> tuple[float, int]:
     _builder(lab, "immunize", str(sample))
     _await_all(lab, homes, _generation(lab))
     passed = time.monotonic() - begun
-    cost = max(json.loads((home / "log").read_text().splitlines()[-1]).get("bytes", 0) for home in homes)
+    cost = max(
+        json.loads((home / "log").read_text(encoding="utf-8").splitlines()[-1]).get("bytes", 0)
+        for home in homes
+    )
     print(f"  one more signature: all use it after {passed:.2f} s, for {cost:,} bytes at most")
     return passed, cost
 
@@ -169,7 +172,9 @@ def _freshclam(lab: Lab) -> int:
         check=True, capture_output=True, encoding="utf-8", errors="replace", cwd=REPOSITORY,
     ).stdout  # fmt: skip
     configuration = home / "freshclam.conf"
-    configuration.write_text(f"{told}DatabaseDirectory {home / 'database'}\nDatabaseOwner root\n")
+    configuration.write_text(
+        f"{told}DatabaseDirectory {home / 'database'}\nDatabaseOwner root\n", encoding="utf-8"
+    )
     command = lab.command_in("globex-pc", ["freshclam", f"--config-file={configuration}", "--quiet"])
     subprocess.run(command, check=True, timeout=120)
     before = {path.name: path.read_bytes() for path in (home / "database").glob("postern*")}
@@ -213,7 +218,7 @@ def _latency(lab: Lab) -> float:
     message = build(Content.CLEAN, _SENDER, _RECIPIENT)
     with namespaces.inside(lab.places.pin("sender")):
         begun = time.monotonic()
-        with smtplib.SMTP(_SERVER, 25, timeout=30) as connection:
+        with smtplib.SMTP(_SERVER, 25, local_hostname="bench.example", timeout=30) as connection:
             connection.sendmail(_SENDER, [_RECIPIENT], message.data.replace(b"\n", b"\r\n"))
         return time.monotonic() - begun
 

@@ -71,7 +71,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=_OUT, help=f"JSON file (default: {_OUT})")
     arguments = parser.parse_args()
     with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postern-bench-")))
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postern-bench-", dir="/tmp")))
         home.chmod(0o755)
         stack.enter_context(_program(["smtp-sink", "-u", "nobody", f"{_ADDRESS}:{_SINK}", "1000"], _SINK))
         relays = {
@@ -157,7 +157,7 @@ def _gateway(home: Path) -> Iterator[Callable[[], float]]:
         "tenants": [tenant],
     }
     file = home / "settings.json"
-    file.write_text(json.dumps(settings))
+    file.write_text(json.dumps(settings), encoding="utf-8")
     command = [sys.executable, "-m", "services.mail.main", "--settings", str(file)]
     with _program([*command, "--log", str(home / "journal"), "--name", "bench"], _GATEWAY) as process:
         yield _cpu_s_of(process.pid)
@@ -169,8 +169,8 @@ def _postfix(home: Path) -> Iterator[Callable[[], float]]:
         (home / directory).mkdir(parents=True)
         shutil.chown(home / directory, owner)
     words = {"home": home, "address": _ADDRESS, "sink": _SINK, "port": f"{_ADDRESS}:{_POSTFIX}"}
-    (home / "etc" / "main.cf").write_text(_MAIN_CF.format(**words))
-    (home / "etc" / "master.cf").write_text(_MASTER_CF.format(**words))
+    (home / "etc" / "main.cf").write_text(_MAIN_CF.format(**words), encoding="utf-8")
+    (home / "etc" / "master.cf").write_text(_MASTER_CF.format(**words), encoding="utf-8")
     with _program(["postfix", "-c", str(home / "etc"), "start-fg"], _POSTFIX) as process:
         yield _cpu_s_of(process.pid)
 

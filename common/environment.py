@@ -16,6 +16,7 @@ _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", 
 _LOCALE = "C.UTF-8"  # we read what other programs print
 _UMASK = 0o022
 _TEMPORARY = "/tmp"
+_LONGEST_TEMPORARY = 50  # bytes: sockets are made below it, whose paths hold 107 at most (unix(7))
 _NOWHERE = ("/proc", "/")  # nothing can be written to the first one by mistake
 
 
@@ -49,11 +50,6 @@ def complete_path(path: str) -> str:
     return os.pathsep.join(dict.fromkeys((*named, *_PATH)))
 
 
-def for_other_python(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment for programs that run under another Python: ours says nothing true about it."""
-    return {name: value for name, value in environment.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
-
-
 def _temporary(environment: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:
     return {"TMPDIR": _TEMPORARY} if "TMPDIR" in environment and "TMPDIR" not in kept else {}
 
@@ -61,7 +57,8 @@ def _temporary(environment: Mapping[str, str], kept: Mapping[str, str]) -> dict[
 def _is_unusable_temporary(name: str, value: str) -> bool:
     if name not in ("TMPDIR", "TEMP", "TMP"):
         return False
-    return not (os.path.isabs(value) and os.path.isdir(value) and os.access(value, os.W_OK | os.X_OK))
+    is_usable = os.path.isabs(value) and os.path.isdir(value) and os.access(value, os.W_OK | os.X_OK)
+    return not is_usable or len(os.fsencode(value)) > _LONGEST_TEMPORARY
 
 
 def _open_standard_descriptors() -> None:

@@ -121,13 +121,14 @@ def start_owner(places: Places, wanted: Wanted) -> Process:
     """Start the program that builds and owns the network."""
     command = [
         SYSTEM_PYTHON,
+        "-EsB",  # neither our Python's packages nor the caller's
         str(REPOSITORY / "lab" / "network_owner.py"),
         str(topology_file(wanted.topology)),
         wanted.topology,
         str(places.network),
         wanted.controller or "-",
     ]
-    environment = {OWNER_VARIABLE: wanted.owner, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {OWNER_VARIABLE: wanted.owner}
     return processes.start(command, places.log("network"), environment, REPOSITORY)
 
 

@@ -91,7 +91,7 @@ def _hand_over(arguments: argparse.Namespace) -> int:
     """To the builder; while a lab is up, and nothing else is named, to the lab's."""
     of_lab = store(Places.from_environment())
     environment = {"POSTERN_AV_STORE": str(of_lab)} if of_lab.is_dir() else {}
-    command = [sys.executable, "-m", _PROGRAM, arguments.command, *arguments.arguments]
+    command = [sys.executable, "-P", "-m", _PROGRAM, arguments.command, *arguments.arguments]
     try:
         return subprocess.run(command, check=False, env={**environment, **os.environ}).returncode
     except KeyboardInterrupt:

@@ -83,7 +83,14 @@ def _replay(arguments: argparse.Namespace) -> int:
     """Have the decoy's own program play it: it knows how sessions are recorded."""
     said = ""
     for home in _homes(arguments):
-        command = [sys.executable, "-m", "services.decoy.replay", str(home / "spool"), arguments.session]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "services.decoy.replay",
+            str(home / "spool"),
+            arguments.session,
+        ]
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
         if done.returncode == 0:
             print(done.stdout, end="")

@@ -98,7 +98,7 @@ def _outside(arguments: argparse.Namespace) -> _Outside:
         host = network.read(places).host(arguments.outside)
     except (LabError, OSError) as error:
         raise ApiError([f"{error}; or name how to reach it: --shell 'ssh {{host}}'"]) from error
-    prefix = entering(places.pin(host.name), [sys.executable, "-m", _PROGRAM])
+    prefix = entering(places.pin(host.name), [sys.executable, "-P", "-m", _PROGRAM])
     return _Outside(host.name, tuple(prefix), host.addresses)
 
 
@@ -146,7 +146,7 @@ def _compare(arguments: argparse.Namespace, api: ApiClient) -> int:
             for file, shown in zip(files, (_passing, _suspected), strict=True):
                 with shown(api, source):
                     file.write_bytes(_look(outside, arguments, server, ports))
-            command = [sys.executable, "-m", _PROGRAM, "compare", *map(str, files)]
+            command = [sys.executable, "-P", "-m", _PROGRAM, "compare", *map(str, files)]
             code |= subprocess.run(command, check=False).returncode
     return code
 

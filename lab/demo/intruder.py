@@ -71,7 +71,7 @@ def _log_in(lab: Lab) -> Outcome:
     """With a real SSH client, at the address of acme's real server."""
     with tempfile.TemporaryDirectory() as directory:
         answer = Path(directory) / "password"
-        answer.write_text(f"#!/bin/sh\necho {_PASSWORD}\n")
+        answer.write_text(f"#!/bin/sh\necho {_PASSWORD}\n", encoding="utf-8")
         answer.chmod(0o700)
         client = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
         client += ["-o", "LogLevel=ERROR", f"{_USER}@{_SERVER}", _COMMANDS]
@@ -145,7 +145,7 @@ def _compared(api: ApiClient) -> Outcome:
     command = ["persona", "compare", "acme", "--from", _WATCHER, "--address", _SERVER]
     command += ["--domain", "acme.example", "--pause", "0.02"]
     done = subprocess.run(
-        [sys.executable, "-m", "controller.cli.main", *command, "--api", api.address],
+        [sys.executable, "-P", "-m", "controller.cli.main", *command, "--api", api.address],
         capture_output=True, encoding="utf-8", errors="replace", timeout=120, check=False,
     )  # fmt: skip
     paper.fact("compares", f"postern {' '.join(command)}")

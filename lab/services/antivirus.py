@@ -47,7 +47,7 @@ def clients(scene: Scene) -> list[str]:
 
 def builder_command(places: Places, *arguments: str) -> list[str]:
     """Return the command that has the builder do something."""
-    return [sys.executable, "-m", _BUILDER, "--store", str(store(places)), *arguments]
+    return [sys.executable, "-P", "-m", _BUILDER, "--store", str(store(places)), *arguments]
 
 
 def _builder(scene: Scene, own: Pool) -> Part:
@@ -115,7 +115,7 @@ def _agents(scene: Scene, pool: Pool) -> Iterator[Part]:
 def _agent(places: Places, pool: Pool, host: str, directory: Path, *more: str) -> Part:
     name = f"{host}.av-agent"
     state = places.home(name)
-    command = [sys.executable, "-m", "services.antivirus.agent.main", "--name", host]
+    command = [sys.executable, "-P", "-m", "services.antivirus.agent.main", "--name", host]
     command += ["--server", f"http://{pool.vip[0]}:{pool.port}", "--database", str(directory)]
     command += ["--state", str(state), "--public-key", str(_key(places)), *more]
     return Part(

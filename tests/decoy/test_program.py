@@ -41,7 +41,7 @@ def test_a_named_host_and_the_dark_speak_differently_at_one_port(decoy: Running)
 
 
 def test_a_real_mail_client_hands_over_its_message_and_is_put_off(decoy: Running) -> None:
-    with smtplib.SMTP(MX, SMTP, timeout=15) as client:
+    with smtplib.SMTP(MX, SMTP, local_hostname="client.example", timeout=15) as client:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         client.starttls(context=context)

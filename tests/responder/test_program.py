@@ -107,7 +107,7 @@ def responder(start: Start) -> Running:
 def test_a_real_client_is_refused_as_the_tenant_of_that_server_wants(
     responder: Running, server: str, code: int
 ) -> None:
-    with smtplib.SMTP(server, responder.port, timeout=15) as client:
+    with smtplib.SMTP(server, responder.port, local_hostname="client.example", timeout=15) as client:
         with pytest.raises(smtplib.SMTPSenderRefused) as refused:
             client.sendmail("a@b.example", ["c@acme.example"], "Subject: x\r\n\r\ny\r\n")
         assert refused.value.smtp_code == code

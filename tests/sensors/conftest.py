@@ -3,13 +3,14 @@
 import json
 import os
 import signal
+import socketserver
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,13 @@ def sensors(home: Path) -> Iterator[Callable[[str], Program]]:
 Page = Callable[[BaseHTTPRequestHandler], None]
 
 
+class _Server(socketserver.ThreadingTCPServer):
+    """The library's own HTTP server asks the name service who we are, which takes long where none answers."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+
 class Web:
     """A web server whose pages are functions."""
 
@@ -133,8 +141,7 @@ class Web:
             def log_message(self, *_: Any) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
