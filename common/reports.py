@@ -24,14 +24,14 @@ _OF_ROOT = Path("/var/log/postern/reports")
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NUMBERS = itertools.count(1)
 _TOKEN = r"(?<![\w/.-])[A-Za-z0-9_-]{43}(?![\w/.-])"  # the API's, 32 bytes in base64
-_NAMES = r"[\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key)"
+_NAMES = r"(?:password|passwd|passphrase|secret|token|api[_-]?key)"
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)(://)[^/\s@'\"]+@"), r"\1***@"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=_.~-]{8,}"), r"\1 ***"),
     (re.compile(rf"(?i)({_NAMES}['\"]?\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|[^\s,;&'\")]+)"), r"\1***"),
     (re.compile(_TOKEN), "***"),
 )
-_OPTION = re.compile(rf"(?i)--{_NAMES}")
+_OPTION = re.compile(rf"(?i)--[\w-]*{_NAMES}")
 
 
 def build_report(program: str, error: BaseException, where: str = "") -> str:
@@ -49,7 +49,14 @@ def build_report(program: str, error: BaseException, where: str = "") -> str:
     }
     lines = [f"{name:<10} {value}" for name, value in head.items() if value]
     told = "".join(traceback.TracebackException.from_exception(error).format())  # notes too, no variables
-    text = printable(hide("\n".join(["Postern: report of an unexpected error", "", *lines, "", told])))
+    return _safe("\n".join(["Postern: report of an unexpected error", "", *lines, "", told]))
+
+
+def _safe(text: str) -> str:
+    """Return a text of any length without its middle, without secrets, and fit for any terminal."""
+    if len(text) > 2 * _LONGEST:  # first roughly: a secret that this cuts is cut out below
+        text = text[:_LONGEST] + text[-_LONGEST:]
+    text = printable(hide(text))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}\n[...]\n{text[-_LONGEST // 2 :]}"
 
 

@@ -1,7 +1,7 @@
 """Kinds of code that work on the author's machine only: what they depend on is the caller's."""
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,14 @@ _SUBPROCESS = {"run", "Popen", "check_output"}
 _ASKS_DNS = {"getfqdn", "make_msgid", "HTTPServer", "ThreadingHTTPServer", "WSGIServer"}
 
 
-def calls() -> Iterator[tuple[str, ast.Call]]:
-    for file in FILES:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                yield f"{file.relative_to(ROOT)}:{node.lineno}", node
+@cache
+def calls() -> list[tuple[str, ast.Call]]:
+    return [
+        (f"{file.relative_to(ROOT)}:{node.lineno}", node)
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
 
 
 def name_of(call: ast.Call) -> str:
