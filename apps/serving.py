@@ -19,6 +19,7 @@ from eventlet.green import ssl as green_ssl
 from apps import certificate
 
 _LISTEN = re.compile(r"(?:(?P<scheme>https?)://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^:/]+):(?P<port>[0-9]{1,5})/?")
+_ANSWERS_WITHIN_S = 1.0
 _LOG = logging.getLogger("postern.api")
 
 
@@ -105,7 +106,14 @@ def _listen(path: Path) -> Any:
 
 def _is_served(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as client:
-        return client.connect_ex(str(path)) == 0
+        client.settimeout(_ANSWERS_WITHIN_S)
+        try:
+            client.connect(str(path))
+        except TimeoutError:  # somebody listens, and is busy
+            return True
+        except OSError:
+            return False
+    return True
 
 
 def check_switch_port(host: str, port: int) -> None:
