@@ -39,7 +39,8 @@ a first sitting:
   postern explain 0x9057...           which line of the policy asked for this flow
   postern explain 198.51.100.66       what is known of a source, and what follows
 
-exit codes: 0 good, 1 something is wrong (said on standard error), 2 wrong usage
+exit codes: 0 good, 1 something is wrong (said on standard error), 2 wrong usage,
+            70 an error of Postern's own: standard error names the report to send
 """
 
 
