@@ -49,7 +49,7 @@ def put_settings(path: Path, **what: object) -> None:
     facts: dict[str, object] = {"format": 1, "revision": 1, "role": "antivirus", "pool": "antivirus"}
     facts |= {"port": 80, "addresses": [], "immunity": "simulate", "clients": []}
     beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(facts | what))
+    beside.write_text(json.dumps(facts | what), encoding="utf-8")
     beside.replace(path)
 
 
@@ -122,7 +122,7 @@ class Server:
         return int(json.loads(answer.body)["generation"]) if answer.status == 200 else 0
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        lines = self.home.with_suffix(".log").read_text().splitlines()
+        lines = self.home.with_suffix(".log").read_text(encoding="utf-8").splitlines()
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
 

@@ -264,7 +264,7 @@ def test_what_decoys_catch_becomes_signatures_where_that_is_wanted(
     uploads.mkdir()
     caught = uploads / hashlib.sha256(sample.read_bytes()).hexdigest()
     caught.write_bytes(sample.read_bytes())
-    (uploads / "notes.txt").write_text("not an upload")
+    (uploads / "notes.txt").write_text("not an upload", encoding="utf-8")
     watch = Watch(publisher, (uploads,), mode, lambda _text: None)
     assert watch.look() == 0, "it may still be growing"
     os.utime(caught, (1.0, 1.0))

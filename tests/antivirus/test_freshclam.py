@@ -25,7 +25,8 @@ def configuration(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[
     text = capsys.readouterr().out.replace("http://192.0.2.120", server.url)
     file = tmp_path / "freshclam.conf"
     file.write_text(
-        f"{text}DatabaseDirectory {tmp_path / 'pc1' / 'database'}\nDatabaseOwner root\nMaxAttempts 1\n"
+        f"{text}DatabaseDirectory {tmp_path / 'pc1' / 'database'}\nDatabaseOwner root\nMaxAttempts 1\n",
+        encoding="utf-8",
     )
     (tmp_path / "pc1" / "database").mkdir(parents=True)
     return file

@@ -48,6 +48,7 @@ def start(tmp_path: Path) -> Start:
             "POSTERN_API": f"unix:{tmp_path}/api.sock",
             "POSTERN_LISTEN": "off",
             "LOGS_DIRECTORY": str(tmp_path),
+            "PYTHONDONTWRITEBYTECODE": "1",
             **settings,
         }
         return subprocess.run(

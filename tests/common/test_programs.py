@@ -50,7 +50,7 @@ def start(tmp_path: Path) -> Start:
         return subprocess.run(
             within,
             cwd=gone,
-            env={"LOGS_DIRECTORY": str(tmp_path), **environment},
+            env={"LOGS_DIRECTORY": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", **environment},
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -197,7 +197,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     for unbuffered in ("", "1"):
         done = subprocess.run(
             ["bash", "-c", '"$0" schema | head -1; exit "${PIPESTATUS[0]}"', BIN / "postern"],
-            env={"PYTHONUNBUFFERED": unbuffered, "PATH": os.defpath},
+            env={"PYTHONUNBUFFERED": unbuffered, "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             encoding="utf-8",
             timeout=60,
@@ -210,7 +210,7 @@ def test_a_full_disk_under_standard_output_is_said_in_one_sentence(unbuffered: s
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [BIN / "postern", "schema"],
-            env={"PYTHONUNBUFFERED": unbuffered},
+            env={"PYTHONUNBUFFERED": unbuffered, "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=full,
             stderr=subprocess.PIPE,
             encoding="utf-8",

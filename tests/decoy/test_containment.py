@@ -27,7 +27,7 @@ def _own_files() -> list[Path]:
 def test_nothing_in_the_decoy_begins_a_connection_or_a_program() -> None:
     found = set()
     for path in _own_files():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")

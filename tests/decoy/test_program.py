@@ -167,12 +167,12 @@ def test_after_a_kill_it_comes_back_and_what_was_recorded_is_there(decoy: Runnin
     session = decoy.events("command")[0]["session"]
     recording = decoy.spool / "sessions" / session
     for _ in range(200):
-        if recording.exists() and "> " in recording.read_text():
+        if recording.exists() and "> " in recording.read_text(encoding="utf-8"):
             break
         time.sleep(0.025)
     decoy.end(signal.SIGKILL)
     decoy.begin()
-    assert "> " in recording.read_text()
+    assert "> " in recording.read_text(encoding="utf-8")
     assert decoy.client(MX, HELLO).hear() == b"named\r\n"
 
 
@@ -192,8 +192,8 @@ def test_a_hangup_opens_the_log_again(decoy: Running) -> None:
 
 def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
     def start(settings: str, persona: str, *flags: str) -> str:
-        (tmp_path / "settings").write_text(settings)
-        (tmp_path / "acme.yaml").write_text(persona)
+        (tmp_path / "settings").write_text(settings, encoding="utf-8")
+        (tmp_path / "acme.yaml").write_text(persona, encoding="utf-8")
         command = [sys.executable, "-m", "services.decoy.main", "--settings", str(tmp_path / "settings")]
         command += ["--personas", str(tmp_path), "--spool", str(tmp_path / "spool"), *flags]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}

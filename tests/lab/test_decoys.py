@@ -35,7 +35,7 @@ families = pytest.mark.parametrize("family", [4, 6])
 def api(lab: Lab) -> Iterator[ApiClient]:
     """The controller, which decides in earnest: the other tests' labs only simulate."""
     api = ApiClient(api_address(lab.places))
-    text = (POLICIES / "demo.yaml").read_text()
+    text = (POLICIES / "demo.yaml").read_text(encoding="utf-8")
     _apply(api, text.removesuffix(UNSUSPICIOUS))
     _pardon(api)
     yield api
@@ -63,7 +63,7 @@ def decide(api: ApiClient, source: str) -> None:
 
 
 def events(lab: Lab, kind: str) -> list[dict[str, Any]]:
-    text = decoys.journal(lab.places, "decoy1", kind).read_text()
+    text = decoys.journal(lab.places, "decoy1", kind).read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
 
 
@@ -86,7 +86,7 @@ def greeting(lab: Lab, host: str, address: str, port: int) -> bytes:
 def shell(lab: Lab, address: str, command: str, tmp_path: Path) -> str:
     """Log in with a real SSH client, as root with an easy password; return what was seen."""
     answer = tmp_path / "password"
-    answer.write_text("#!/bin/sh\necho toor\n")
+    answer.write_text("#!/bin/sh\necho toor\n", encoding="utf-8")
     answer.chmod(0o700)
     client = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
     client += ["-o", "LogLevel=ERROR", f"root@{address}", command]

@@ -250,8 +250,12 @@ def test_a_taken_openflow_port_is_named(bare: Lab) -> None:
 def test_a_policy_that_does_not_fit_the_topology_is_refused_with_every_reason(
     bare: Lab, tmp_path: Path
 ) -> None:
-    text = POLICY.read_text().replace("s1:4", "s1:14").replace("02:dd:00:00:00:02", "02:dd:00:00:00:99")
-    (tmp_path / "other.yaml").write_text(text)
+    text = (
+        POLICY.read_text(encoding="utf-8")
+        .replace("s1:4", "s1:14")
+        .replace("02:dd:00:00:00:02", "02:dd:00:00:00:99")
+    )
+    (tmp_path / "other.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(LabError) as caught:
         bare.up("demo", tmp_path / "other.yaml")
     assert "proxy1" in str(caught.value)

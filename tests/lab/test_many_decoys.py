@@ -47,7 +47,7 @@ def meetings(lab: Lab, kind: str) -> dict[str, int]:
 
     def count(name: str) -> int:
         file = decoys.journal(lab.places, name, kind)
-        events = map(json.loads, file.read_text().splitlines())
+        events = map(json.loads, file.read_text(encoding="utf-8").splitlines())
         return sum(event["event"] == "connection" and event["source"] == _ATTACKER for event in events)
 
     return {name: count(name) for name in _NAMES}

@@ -97,7 +97,7 @@ def sessions(lab: Lab, count: int, host: str = "sender") -> Iterator[list[Sessio
 def api(lab: Lab) -> Iterator[ApiClient]:
     api = ApiClient(api_address(lab.places))
     yield api
-    apply(api, POLICY.read_text())
+    apply(api, POLICY.read_text(encoding="utf-8"))
     for name in ("proxy1", "proxy2", "scanner1", "scanner2"):
         api.post(f"/v1/members/{name}", {"drained": False})
 
@@ -111,7 +111,7 @@ def apply(api: ApiClient, text: str) -> None:
 
 
 def edited(old: str, new: str) -> str:
-    text, count = re.subn(old, new, POLICY.read_text(), count=1, flags=re.DOTALL)
+    text, count = re.subn(old, new, POLICY.read_text(encoding="utf-8"), count=1, flags=re.DOTALL)
     assert count == 1, old
     return text
 

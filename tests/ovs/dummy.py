@@ -89,7 +89,7 @@ class DummyOvs:
     def _stop(self, pid_file: str) -> None:
         path = self.directory / pid_file
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            pid = int(path.read_text())
+            pid = int(path.read_text(encoding="utf-8"))
             os.kill(pid, signal.SIGTERM)
             for _ in range(100):
                 if not _is_running(pid):

@@ -80,7 +80,7 @@ class Program:
         return self._process.returncode
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
     def wait(self, name: str, number: int = 1, patience_s: float = 20.0) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Program:
             if len(found := self.events(name)) >= number:
                 return found[number - 1]
             time.sleep(0.02)
-        journal = self.log.read_text() if self.log.exists() else "no journal"
+        journal = self.log.read_text(encoding="utf-8") if self.log.exists() else "no journal"
         raise AssertionError(f"no {name} number {number} in: {journal}")
 
 

@@ -30,7 +30,11 @@ def options(unit: Path, section: str, key: str) -> list[str]:
 
 def environment(unit: Path) -> dict[str, str]:
     lines = options(unit, "Service", "Environment")
-    told = [line for line in (UNITS / "member.env").read_text().splitlines() if line and line[0] != "#"]
+    told = [
+        line
+        for line in (UNITS / "member.env").read_text(encoding="utf-8").splitlines()
+        if line and line[0] != "#"
+    ]
     pairs = [line.partition("=") for line in (*told, *lines)]
     return {name: value for name, _, value in pairs} | _ELSEWHERE
 
@@ -53,7 +57,7 @@ def module_of(program: str) -> str | None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_unit_leaves_nothing_to_be_filled_in(installed: Path, name: str) -> None:
-    text = (installed / name).read_text()
+    text = (installed / name).read_text(encoding="utf-8")
     assert "@" not in text.replace("@%i", "")
     assert not [word for word in command(installed / name) if set(word) & set("$# ")]
     for documentation in options(installed / name, "Unit", "Documentation"):

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.cowrie
 
 def typed(decoy: Decoy, session: str) -> tuple[bytes, bytes]:
     """Return what went over a recorded terminal: from the attacker, and to him."""
-    head, *lines = (decoy.home / "spool/sessions" / session).read_text().splitlines()
+    head, *lines = (decoy.home / "spool/sessions" / session).read_text(encoding="utf-8").splitlines()
     assert json.loads(head)["session"] == session
     pieces = [line.split() for line in lines]
     times = [float(seconds) for _, seconds, _ in pieces]

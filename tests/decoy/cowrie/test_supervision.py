@@ -94,7 +94,7 @@ def test_cowries_do_not_outlive_a_killed_program(own_decoy: Decoy) -> None:
 
 
 def uptime_s(decoy: Decoy) -> int:
-    configuration = next(decoy.home.glob("spool/cowrie/acme/mx/etc/cowrie.cfg")).read_text()
+    configuration = next(decoy.home.glob("spool/cowrie/acme/mx/etc/cowrie.cfg")).read_text(encoding="utf-8")
     return int(configuration.partition("boot_offset = ")[2].partition("\n")[0])
 
 
@@ -112,8 +112,10 @@ def test_keys_and_uptime_outlast_a_new_start_even_without_what_was_kept(own_deco
 def test_another_secret_is_another_hosts_keys(own_decoy: Decoy) -> None:
     before = host_keys(own_decoy)
     stop(own_decoy.process)
-    settings = json.loads((own_decoy.home / "settings.json").read_text())
-    (own_decoy.home / "settings.json").write_text(json.dumps({**settings, "secret": "08" * 32}))
+    settings = json.loads((own_decoy.home / "settings.json").read_text(encoding="utf-8"))
+    (own_decoy.home / "settings.json").write_text(
+        json.dumps({**settings, "secret": "08" * 32}), encoding="utf-8"
+    )
     start(own_decoy)
     assert not set(before.values()) & set(host_keys(own_decoy).values())
 
