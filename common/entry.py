@@ -47,16 +47,16 @@ def run(program: str, main: Callable[[], int | None]) -> int:
 
 def watch(program: str) -> None:
     """Report also what goes wrong in threads, in callbacks of a loop, in destructors, and what is logged."""
-    watch = _Watch(program)
-    sys.excepthook = lambda _, error, __: watch.tell(error)
-    threading.excepthook = lambda given: watch.tell(
+    seen = _Watch(program)
+    sys.excepthook = lambda _, error, __: seen.tell(error)
+    threading.excepthook = lambda given: seen.tell(
         given.exc_value, f"in thread {given.thread.name if given.thread else 'unknown'}"
     )
-    sys.unraisablehook = lambda given: watch.tell(given.exc_value, given.err_msg or "in a destructor")
+    sys.unraisablehook = lambda given: seen.tell(given.exc_value, given.err_msg or "in a destructor")
     root = logging.getLogger()
-    for handler in [each for each in root.handlers if type(each) is logging.StreamHandler]:
-        root.removeHandler(handler)  # a framework's, to the terminal; files that were asked for stay
-    root.addHandler(_Handler(watch))
+    for handler in [each for each in root.handlers if type(each) in (logging.StreamHandler, _Handler)]:
+        root.removeHandler(handler)  # to the terminal, a framework's or ours; files that were asked for stay
+    root.addHandler(_Handler(seen))
 
 
 @contextmanager
