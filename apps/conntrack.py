@@ -22,10 +22,12 @@ def _ask(control: str, *words: str) -> str:
     target = ["-t", control] if control else []
     command = ["ovs-appctl", *target, f"--timeout={_TIMEOUT_S}", *words]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S + 5)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=_TIMEOUT_S + 5
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConntrackError(f"ovs-appctl: {error}; remedy: run the controller beside the switch") from error
     if done.returncode:
-        reason = done.stderr.strip() or f"exit code {done.returncode}"
+        *_, reason = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]  # after its log
         raise ConntrackError(f"{reason}; remedy: name ovs-vswitchd's control socket (POSTERN_SWITCH_CONTROL)")
     return done.stdout

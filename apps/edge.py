@@ -18,9 +18,11 @@ from ryu.controller.handler import CONFIG_DISPATCHER, DEAD_DISPATCHER, MAIN_DISP
 from ryu.lib import hub
 from ryu.ofproto import ofproto_v1_4
 
-from apps.serving import serve_api, serve_bearers
+from apps.serving import check_switch_port, listen_for_operators, serve_api, serve_bearers
 from apps.sessions import SessionWatch
-from apps.settings import EdgeSettings, read_settings
+from apps.settings import EdgeSettings, read_settings, switch_port
+from common import entry
+from common.environment import settle
 from controller.api.app import build_app, build_role_apps
 from controller.api.gate import Gate
 from controller.api.outside import Outside
@@ -45,6 +47,8 @@ from controller.sync.outcomes import Outcome
 from controller.sync.plan import Plan
 from controller.telemetry.journal import Event, Journal
 
+_PROGRAM = "postern-controller"
+_CANNOT = "postern: the controller cannot start: "
 _TICK_S = 0.5
 _SEND_CHUNK_BYTES = 1 << 20
 PROBE_KEY = os.urandom(32)
@@ -101,33 +105,50 @@ class Edge(app_manager.RyuApp):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        with entry.guarded(_PROGRAM):
+            settle()
+            entry.watch(_PROGRAM)
+            self._begin()
+
+    def _begin(self) -> None:
         self._journal = Journal(sys.stdout)
         self._settings = read_settings()
+        check_switch_port(*switch_port())
+        self._listener = listen_for_operators(self._settings.api)
         self._packet_ins: Counter[int] = Counter()
         self._channels: dict[int, RyuChannel] = {}
         self._queue = hub.Queue()
         self._samples: list[bytes] = []
         self._watched = self._settings.modified_at()
+        self._runtime = self._start_runtime()
+        self._sessions = SessionWatch(self._runtime, self._ask, self._settings.switch_control, self._journal)
+
+    def _start_runtime(self) -> Runtime:
+        """Raise `SystemExit` with what is wrong, and a remedy."""
         try:
             store = SqliteStore(self._settings.state_dir / "postern.db")
             publisher = Publisher(self._settings.state_dir / "gateways")
-            self._runtime = Runtime(Surroundings(ENCODER, publisher, store, self._journal))
+            runtime = Runtime(Surroundings(ENCODER, publisher, store, self._journal))
             policy = str(self._settings.policy), self._settings.read_policy()
-            self._runtime.start(time.monotonic(), time.time(), *policy)
+            runtime.start(time.monotonic(), time.time(), *policy)
         except (OSError, PolicyErrors, CompileError, StoreError) as error:
-            raise SystemExit(f"postern cannot start:\n{error}") from error
-        self._sessions = SessionWatch(self._runtime, self._ask, self._settings.switch_control, self._journal)
+            raise SystemExit(f"{_CANNOT}{error}") from error
+        return runtime
 
     def start(self) -> None:
         """Called by the framework once the application is registered."""
         super().start()
+        with entry.guarded(_PROGRAM):
+            self._serve()
+
+    def _serve(self) -> None:
         signal.signal(signal.SIGHUP, lambda *_: self._queue.put((self._reload, None)))
         outside = Outside(time.monotonic, self._packet_ins, self._sessions.count, time.time, hub.sleep)
         api = build_app(self._ask, outside)
         sessions = self._sessions
         watchers = (sessions.look, sessions.cut_departed, sessions.cut_decided, sessions.wake_forgotten)
         self.threads += [hub.spawn(work) for work in (self._loop, self._tick, *watchers)]
-        self.threads.append(hub.spawn(serve_api, self._settings.api, api))
+        self.threads.append(hub.spawn(serve_api, self._listener, api))
         if self._settings.listen != "off":
             gate = Gate(self._ask, {Role.OPERATOR: api, **build_role_apps(self._ask, outside)})
             tell = partial(self._journal.write, Event.API_NOT_SERVED)

@@ -8,6 +8,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from common import entry
+
 _EDGE = "apps.edge"
 _EPILOG = """\
 settings, from the environment or from the [postern] section of a file given with --config-file:
@@ -51,5 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("postern-controller", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -1,5 +1,6 @@
 """Serves the API: on a unix socket, where the file's mode decides who may, and over TCP for tokens."""
 
+import errno
 import ipaddress
 import logging
 import os
@@ -18,16 +19,25 @@ from eventlet.green import ssl as green_ssl
 from apps import certificate
 
 _LISTEN = re.compile(r"(?:(?P<scheme>https?)://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^:/]+):(?P<port>[0-9]{1,5})/?")
+_ANSWERS_WITHIN_S = 1.0
 _LOG = logging.getLogger("postern.api")
 
 
-def serve_api(address: str, app: Any) -> None:
-    """Serve until the program ends. Raise `SystemExit` if the socket cannot be made."""
+def listen_for_operators(address: str) -> Any:
+    """Return the socket of the API. Raise `SystemExit` with a remedy if it cannot be made."""
     path = Path(address.removeprefix("unix:"))
     try:
-        listener = _listen(path)
-    except OSError as error:
-        raise SystemExit(f"postern: cannot serve the API at {path}: {error}") from error
+        return _listen(path)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        why = getattr(error, "strerror", None) or error
+        raise SystemExit(
+            f"postern: cannot serve the API at {path}: {why}; "
+            "remedy: name a socket that can be made there, POSTERN_API=unix:PATH, of 100 bytes at most"
+        ) from error
+
+
+def serve_api(listener: Any, app: Any) -> None:
+    """Serve until the program ends."""
     wsgi.server(listener, app, log=_LOG, log_output=False, socket_timeout=30)
 
 
@@ -69,7 +79,8 @@ def _listen_for_bearers(address: str, place: Path) -> Any:
             context.load_cert_chain(*files, password="")  # nobody is there to type one
         except (OSError, ValueError) as error:  # of `ssl`, too; none names the file
             raise ValueError(f"{' and '.join(map(str, files))}: no pair to serve with: {error}") from error
-    listener = eventlet.listen((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = eventlet.listen((host, port), family=family, reuse_port=False)  # never beside another program
     return context.wrap_socket(listener, server_side=True) if context else listener
 
 
@@ -83,9 +94,41 @@ def _is_loopback(host: str) -> bool:
 def _listen(path: Path) -> Any:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        if _is_served(path):
+            raise OSError(errno.EADDRINUSE, "another controller answers there")
         path.unlink()  # left by a controller that was killed
     before = os.umask(0o117)
     try:
         return eventlet.listen(str(path), family=socket.AF_UNIX)
     finally:
         os.umask(before)
+
+
+def _is_served(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(_ANSWERS_WITHIN_S)
+        try:
+            client.connect(str(path))
+        except TimeoutError:  # somebody listens, and is busy
+            return True
+        except OSError:
+            return False
+    return True
+
+
+def check_switch_port(host: str, port: int) -> None:
+    """Raise `SystemExit` with a remedy if switches cannot connect there.
+
+    Ryu listens later, in a thread whose errors end nothing, and shares the port with another Ryu.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+            listener.listen(1)
+    except (OSError, OverflowError) as error:
+        raise SystemExit(
+            f"postern: cannot listen for switches at {host or '*'} port {port}: {error}; remedy: end "
+            "the other controller, or name another port with --ofp-tcp-listen-port (and --ofp-listen-host)"
+        ) from error

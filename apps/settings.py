@@ -6,6 +6,7 @@ from pathlib import Path
 
 from oslo_config.cfg import BoolOpt, StrOpt
 from ryu import cfg
+from ryu.ofproto.ofproto_common import OFP_TCP_PORT
 
 _GROUP = "postern"
 _DEFAULT_STATE_DIR = "/var/lib/postern"
@@ -35,11 +36,14 @@ class EdgeSettings:
     switch_control: str  # empty: ovs-appctl's own default
 
     def read_policy(self) -> str:
-        """Return the text of the policy file. Raise `OSError` if it cannot be read."""
+        """Return the text of the policy file. Raise `OSError` with a remedy if it cannot be read."""
         try:
             return self.policy.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
-            raise OSError(f"{self.policy}: not UTF-8 text: {error}") from error
+            raise OSError(f"{self.policy}: not UTF-8 text: {error}; remedy: save it as UTF-8") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            why = getattr(error, "strerror", None) or error
+            raise OSError(f"{self.policy}: {why}; remedy: name a policy that can be read") from error
 
     def modified_at(self) -> tuple[int, int]:
         """Return a value that changes with the policy file; (0, 0) while it is missing."""
@@ -64,3 +68,8 @@ def read_settings() -> EdgeSettings:
         os.environ.get("POSTERN_LISTEN") or section.listen,
         os.environ.get("POSTERN_SWITCH_CONTROL") or section.switch_control,
     )
+
+
+def switch_port() -> tuple[str, int]:
+    """Return where Ryu is going to listen for switches: its own options, and its own default."""
+    return cfg.CONF.ofp_listen_host, cfg.CONF.ofp_tcp_listen_port or OFP_TCP_PORT

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.report import Limit, Report
+from common import entry
 from lab import namespaces
 from lab.lab import Lab
 from lab.messages import Content, build
@@ -98,7 +99,7 @@ def _publish_many(lab: Lab) -> None:
          "reason": "benchmark", "added": "2026-01-01T00:00:00Z", "by": "benchmark"}
         for number in range(_SIGNATURES)
     ]  # fmt: skip
-    (store / "own.json").write_text(json.dumps(entries))
+    (store / "own.json").write_text(json.dumps(entries), encoding="utf-8")
     _builder(lab, "publish", "--at-once")
 
 
@@ -154,7 +155,10 @@ def _round(lab: Lab, homes: list[Path]) -> tuple[float, int]:
     _builder(lab, "immunize", str(sample))
     _await_all(lab, homes, _generation(lab))
     passed = time.monotonic() - begun
-    cost = max(json.loads((home / "log").read_text().splitlines()[-1]).get("bytes", 0) for home in homes)
+    cost = max(
+        json.loads((home / "log").read_text(encoding="utf-8").splitlines()[-1]).get("bytes", 0)
+        for home in homes
+    )
     print(f"  one more signature: all use it after {passed:.2f} s, for {cost:,} bytes at most")
     return passed, cost
 
@@ -165,10 +169,12 @@ def _freshclam(lab: Lab) -> int:
     (home / "database").mkdir(parents=True)
     told = subprocess.run(
         [sys.executable, "-m", "controller.cli.main", "av", "client-config", _VIP, "--without-official"],
-        check=True, capture_output=True, text=True, cwd=REPOSITORY,
+        check=True, capture_output=True, encoding="utf-8", errors="replace", cwd=REPOSITORY,
     ).stdout  # fmt: skip
     configuration = home / "freshclam.conf"
-    configuration.write_text(f"{told}DatabaseDirectory {home / 'database'}\nDatabaseOwner root\n")
+    configuration.write_text(
+        f"{told}DatabaseDirectory {home / 'database'}\nDatabaseOwner root\n", encoding="utf-8"
+    )
     command = lab.command_in("globex-pc", ["freshclam", f"--config-file={configuration}", "--quiet"])
     subprocess.run(command, check=True, timeout=120)
     before = {path.name: path.read_bytes() for path in (home / "database").glob("postern*")}
@@ -191,7 +197,9 @@ def _storm(lab: Lab, arguments: argparse.Namespace) -> Limit:
     # Real clients have processors of their own; these have what mail leaves them.
     command = ["nice", "-n", "19", sys.executable, "-m", "benchmarks.antivirus_storm"]
     command = lab.command_in("globex-pc", [*command, _VIP, str(arguments.storm)])
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as storm:
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, encoding="utf-8", errors="replace"
+    ) as storm:
         assert storm.stdout
         storm.stdout.readline()
         quiet = [_latency(lab) for _ in range(arguments.messages)]
@@ -210,10 +218,15 @@ def _latency(lab: Lab) -> float:
     message = build(Content.CLEAN, _SENDER, _RECIPIENT)
     with namespaces.inside(lab.places.pin("sender")):
         begun = time.monotonic()
-        with smtplib.SMTP(_SERVER, 25, timeout=30) as connection:
+        with smtplib.SMTP(_SERVER, 25, local_hostname="bench.example", timeout=30) as connection:
             connection.sendmail(_SENDER, [_RECIPIENT], message.data.replace(b"\n", b"\r\n"))
         return time.monotonic() - begun
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("benchmarks.antivirus", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

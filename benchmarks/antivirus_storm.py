@@ -12,6 +12,8 @@ import sys
 import time
 from dataclasses import dataclass
 
+from common import entry
+
 _LIMIT_S = 120.0
 _REPORT = b'{"format": 1, "client": "%08d", "host": "storm", "kind": "client"}'
 _OPENED_AT_ONCE = 50
@@ -114,5 +116,14 @@ class Storm:
         return sum(len(answer.head) + len(answer.body) for answer in answers)
 
 
-if __name__ == "__main__":
+def main() -> None:
     asyncio.run(Storm(sys.argv[1], int(sys.argv[2])).run())
+
+
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("benchmarks.antivirus_storm", main)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -23,6 +23,7 @@ from pathlib import Path
 from benchmarks.report import Comparison, Limit, Report
 from benchmarks.steering import inside, load, put_sinks
 from benchmarks.unprobed import unprobed
+from common import entry
 from controller.api.client import ApiClient
 from lab import namespaces
 from lab.frames import Segment, watching
@@ -160,5 +161,10 @@ def _knock(lab: Lab, source: str, stop: threading.Event) -> None:
             port += 1
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("benchmarks.decoy", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.report import Comparison, Limit, Report
+from common import entry
 from controller.policy.parse import read_policy
 from lab.datagrams import Stream, send_stream
 from lab.frames import Eye, Segment, send
@@ -206,7 +207,9 @@ def _without_controller(lab: Lab, rounds: int) -> Comparison:
     with ExitStack() as stack:
         for host in _PORT_BY_PROXY:
             command = lab.command_in(host, [sys.executable, _LOAD, "sink", str(_MAIL)])
-            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            process = stack.enter_context(
+                subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
+            )
             stack.callback(process.terminate)
             assert process.stdout and process.stdout.readline() == "listening\n"
         for _ in range(rounds):
@@ -220,9 +223,17 @@ def _without_controller(lab: Lab, rounds: int) -> Comparison:
 def _rate(lab: Lab) -> float:
     arguments = ["connect", "3", "198.51.100.77", str(_MAIL), "203.0.113.10"]
     command = lab.command_in(_CLIENT, [sys.executable, _LOAD, *arguments])
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
+        for _ in range(4)
+    ]
     return sum(float(process.communicate(timeout=60)[0]) for process in running)
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("benchmarks.pools", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

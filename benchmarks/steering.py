@@ -21,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.report import Comparison, Report
 from benchmarks.unprobed import unprobed
+from common import entry
 from controller.compiler.compile import compile_policy
 from controller.policy.parse import read_policy
 from lab.lab import Lab
@@ -85,7 +86,10 @@ def load(lab: Lab, kind: str, clients: int, seconds: float, ends: tuple[str, str
     """Return the sum over clients that run at the same time."""
     source, target = ends
     command = lab.command_in(_CLIENT, [sys.executable, _LOAD, kind, str(seconds), source, str(_MAIL), target])
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(clients)]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
+        for _ in range(clients)
+    ]
     said = [process.communicate(timeout=seconds + 60)[0] for process in running]
     if any(process.returncode for process in running):
         raise RuntimeError("a client of the load failed; what it said stands above")
@@ -108,7 +112,7 @@ def put_sinks(lab: Lab, stack: ExitStack) -> None:
 @contextmanager
 def _sink(lab: Lab, host: str) -> Iterator[None]:
     command = lab.command_in(host, [sys.executable, _LOAD, "sink", str(_MAIL)])
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace") as process:
         assert process.stdout and process.stdout.readline() == "listening\n"
         try:
             yield
@@ -153,10 +157,17 @@ def _host(command: str) -> None:
 
 
 def inside(lab: Lab, host: str, command: str) -> None:
-    done = subprocess.run(lab.command_in(host, command.split()), capture_output=True, text=True)
+    done = subprocess.run(
+        lab.command_in(host, command.split()), capture_output=True, encoding="utf-8", errors="replace"
+    )
     if done.returncode:
         raise RuntimeError(f"{host}: {command}: {done.stderr.strip()}")
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("benchmarks.steering", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

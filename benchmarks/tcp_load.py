@@ -17,6 +17,8 @@ import sys
 import threading
 import time
 
+from common import entry
+
 _IP_TRANSPARENT = 19  # linux/in.h
 _CHUNK = bytes(256 * 1024)
 _GREETING = b"220 \r\n"
@@ -72,9 +74,18 @@ def send(seconds: float, source: str, port: int, targets: list[str]) -> float:
     return total * 8 / 1e6 / passed
 
 
-if __name__ == "__main__":
+def main() -> None:
     if sys.argv[1] == "sink":
         sink(int(sys.argv[2]))
     else:
-        run = {"connect": connect, "send": send}[sys.argv[1]]
-        print(run(float(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5:]))
+        load = {"connect": connect, "send": send}[sys.argv[1]]
+        print(load(float(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5:]))
+
+
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("benchmarks.tcp_load", main)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

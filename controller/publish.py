@@ -34,6 +34,7 @@ def replace_file(path: Path, text: str, *, is_secret: bool) -> None:
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if is_secret else 0o644)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, 0o600 if is_secret else 0o644)  # whatever the umask
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -61,7 +61,7 @@ def send_stream(lab: Lab, stream: Stream, count: int, happening: Callable[[], No
     receive = lab.command_in(stream.receiver, [sys.executable, "-c", _RECEIVE, str(stream.port)])
     arguments = [stream.address, str(stream.port), str(count)]
     send = lab.command_in(stream.sender, [sys.executable, "-c", _SEND, *arguments])
-    with subprocess.Popen(receive, stdout=subprocess.PIPE, text=True) as receiver:
+    with subprocess.Popen(receive, stdout=subprocess.PIPE, encoding="utf-8", errors="replace") as receiver:
         if receiver.stdout is None or receiver.stdout.readline() != "ready\n":
             raise LabError(f"{stream.receiver} cannot receive on UDP port {stream.port}")
         with subprocess.Popen(send) as sender:

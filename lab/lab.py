@@ -275,7 +275,7 @@ def _locked(places: Places) -> Iterator[None]:
     """One at a time. Raise `LabError` while another command is at work on this lab."""
     try:
         places.lock.parent.mkdir(parents=True, exist_ok=True)
-        with places.lock.open("w") as file:
+        with places.lock.open("w", encoding="utf-8") as file:
             _take(file)
             yield
     except PermissionError as error:

@@ -100,7 +100,7 @@ def run_inside(file: Path, command: Iterable[str], timeout_s: float = 30) -> sub
         entering(file, command),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         timeout=timeout_s,
     )

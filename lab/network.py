@@ -121,6 +121,7 @@ def start_owner(places: Places, wanted: Wanted) -> Process:
     """Start the program that builds and owns the network."""
     command = [
         SYSTEM_PYTHON,
+        "-EsB",  # neither our Python's packages nor the caller's
         str(REPOSITORY / "lab" / "network_owner.py"),
         str(topology_file(wanted.topology)),
         wanted.topology,

@@ -4,8 +4,9 @@
 
 CONTROLLER is `HOST:PORT`, or `-` for a switch without any (a benchmark brings its
 own flows). Writes what stands where as JSON once all stands, then waits for
-SIGTERM or SIGINT and takes everything down. On failure it just ends: the hosts end
-with it, and the lab removes the bridges that carry its mark.
+SIGTERM or SIGINT and takes everything down. On failure it says why in one line, which
+the lab passes on, and ends: the hosts end with it, and the lab removes the bridges that
+carry its mark.
 """
 
 import json
@@ -14,9 +15,18 @@ import runpy
 import signal
 import sys
 
-from mininet.log import setLogLevel
-from mininet.net import Mininet
-from mininet.node import RemoteController
+try:
+    from mininet.log import setLogLevel
+    from mininet.net import Mininet
+    from mininet.node import RemoteController
+except ImportError as error:
+    sys.exit(f"Mininet cannot be imported by {sys.executable}: {error}; remedy: make setup")
+
+# This Python knows nothing of our packages, and is to take no other from beside them.
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import entry
+
+sys.path.pop()
 
 
 class Controller(RemoteController):
@@ -88,5 +98,10 @@ def main():
     network.stop()
 
 
+def run():
+    """Be the program: `main`, whatever happens."""
+    return entry.run("lab.network_owner", main)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(run())

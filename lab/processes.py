@@ -41,7 +41,7 @@ class Process:
 def _facts(pid: int) -> tuple[int, bool]:
     """Return (start time, whether it still runs) of a process; (0, False) if there is none. proc(5)."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return (0, False)
     fields = text.rpartition(")")[2].split()
@@ -51,7 +51,12 @@ def _facts(pid: int) -> tuple[int, bool]:
 def parent(pid: int) -> int:
     """Return the id of a process's parent, 0 if there is no such process."""
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return int(
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="utf-8", errors="replace")
+            .rpartition(")")[2]
+            .split()[1]
+        )
     except OSError:
         return 0
 

@@ -27,7 +27,9 @@ class Bridge:
 def _vsctl(*arguments: str) -> str:
     command = ["ovs-vsctl", f"--timeout={_TIMEOUT_S}", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S + 5)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=_TIMEOUT_S + 5
+        )
     except FileNotFoundError as error:
         raise LabError("Open vSwitch is not installed; remedy: make setup") from error
     if done.returncode:

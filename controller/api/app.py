@@ -10,6 +10,7 @@ import falcon
 
 from controller.api import antivirus, bouncers, decisions, members, tokens
 from controller.api.outside import Ask, Outside
+from controller.api.unexpected import tell_unexpected
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.reports import edge as reports
@@ -23,6 +24,7 @@ _LARGEST_BODY_BYTES = 8 * 1024 * 1024
 
 def build_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     app = falcon.App()
+    tell_unexpected(app)
     app.add_route("/v1/status", _Status(ask, outside))
     app.add_route("/v1/policy", _Policy(ask, outside))
     app.add_route("/v1/plan", _Plan(ask))

@@ -13,6 +13,7 @@ import falcon
 
 from controller.api.gate import BEARER
 from controller.api.outside import Ask, Outside
+from controller.api.unexpected import tell_unexpected
 from controller.policy.model import Action, Network
 from controller.runtime import Runtime
 from controller.suspicion.decision import Decision, Scope
@@ -24,6 +25,7 @@ Json = dict[str, Any]
 
 def build_bouncer_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     app = falcon.App()
+    tell_unexpected(app)
     app.add_route("/v1/decisions", _Decisions(ask, outside))
     app.add_route("/v1/decisions/stream", _Stream(ask, outside))
     return app

@@ -13,6 +13,7 @@ import falcon
 from controller.api.gate import BEARER
 from controller.api.outside import Ask, Outside
 from controller.api.settling import PATIENCE_S, STEP_S, await_switches
+from controller.api.unexpected import tell_unexpected
 from controller.reports import sources
 from controller.runtime import Runtime
 from controller.runtime.tokens import Role
@@ -48,6 +49,7 @@ def add_routes(app: falcon.App[Any, Any], ask: Ask[Any], outside: Outside) -> No
 def build_sensor_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     """What a sensor may do: post evidence, and decisions under its own name."""
     app = falcon.App()
+    tell_unexpected(app)
     app.add_route("/v1/origins/{origin}", _Origin(ask, outside))
     add_evidence_route(app, ask, outside)
     return app

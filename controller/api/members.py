@@ -9,6 +9,7 @@ from controller.api import antivirus, decisions
 from controller.api.gate import keep_to_itself
 from controller.api.outside import Ask, Outside
 from controller.api.settling import await_switches
+from controller.api.unexpected import tell_unexpected
 from controller.pools.health import Report
 from controller.pools.roster import UnknownMember
 from controller.publish import text_of
@@ -29,6 +30,7 @@ def add_routes(app: falcon.App[Any, Any], ask: Ask[Any], outside: Outside) -> No
 def build_member_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     """What a member may do: what concerns itself and its pool, and evidence. Its token is named POOL.NAME."""
     app = falcon.App()
+    tell_unexpected(app)
     app.add_route("/v1/members/{name}/health", _Health(ask, outside))
     app.add_route("/v1/settings/{pool}", _Settings(ask))
     app.add_error_handler(UnknownMember, _unknown)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from typing import Any
+from urllib.parse import quote
 
 from controller.api.client import ApiClient
 from controller.cli.common import Subparsers, add_command
@@ -106,7 +107,7 @@ def _client_config(arguments: argparse.Namespace) -> int:
 
 def _fleet(arguments: argparse.Namespace, api: ApiClient) -> int:
     stale = "&stale=true" if arguments.stale else ""
-    told = api.get(f"/v1/antivirus/fleet?tenant={arguments.tenant}{stale}")
+    told = api.get(f"/v1/antivirus/fleet?tenant={quote(arguments.tenant, safe='')}{stale}")
     if arguments.json:
         print(json.dumps(told))
         return 0

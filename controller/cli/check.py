@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from controller.cli.common import Subparsers
+from controller.cli.common import Subparsers, cannot_read
 from controller.compiler.compile import compile_policy
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
@@ -59,7 +59,10 @@ def _check(path: Path) -> Policy | list[dict[str, Any]]:
             }
             for error in errors.errors
         ]
-    except (OSError, CompileError) as error:
+    except OSError as error:
+        said = cannot_read(path, error)
+        return [{"file": str(path), "message": said.removeprefix(f"{path}: "), "text": said}]
+    except CompileError as error:
         return [{"file": str(path), "message": str(error), "text": f"{path}: {error}"}]
     return policy
 

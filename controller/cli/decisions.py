@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from controller.api.client import ApiClient, ApiError
-from controller.cli.common import Subparsers, add_command
+from controller.cli.common import Subparsers, add_command, read_text
 from controller.policy.kinds import Wrong, duration
 
 _DURATION = duration("1s", "400d")
 _CHUNK = 10_000
+_LARGEST_FILE_BYTES = 512 << 20
 _EPILOG = """\
 actions:
   decoy   new connections meet a decoy, at the very address that they were meant for
@@ -180,10 +181,7 @@ def _chosen(arguments: argparse.Namespace, **more: Any) -> str:
 
 
 def _import(arguments: argparse.Namespace, api: ApiClient) -> int:
-    try:
-        lines = arguments.file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ApiError([f"{arguments.file}: cannot be read: {error}"]) from error
+    lines = read_text(arguments.file, _LARGEST_FILE_BYTES).splitlines()
     plain = {
         "action": arguments.action,
         "duration_s": _seconds(arguments.duration),

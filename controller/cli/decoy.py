@@ -91,7 +91,7 @@ def _replay(arguments: argparse.Namespace) -> int:
             str(home / "spool"),
             arguments.session,
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
         if done.returncode == 0:
             print(done.stdout, end="")
             return 0

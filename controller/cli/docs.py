@@ -1,14 +1,17 @@
-"""`make docs`: writes what is made from the code. Run from the project's root."""
+"""`make docs`: writes what is made from the code, wherever it is run."""
 
 import json
+import sys
 from pathlib import Path
 
+from common import entry
 from controller.compiler import page as pipeline_page
 from controller.policy import page as policy_page
 from controller.policy.nodes import Node, read_nodes
-from controller.policy.parse import read_policy
+from controller.policy.parse import parse_policy
 from controller.policy.schema import policy_schema
 
+_ROOT = Path(__file__).resolve().parents[2]
 _DEMO = Path("policies/demo.yaml")
 
 
@@ -16,22 +19,31 @@ def made_files() -> dict[Path, str]:
     """Return what each made file must hold."""
     return {
         Path("docs/policy.md"): policy_page.build_page(_demo_nodes()),
-        Path("docs/pipeline.md"): pipeline_page.build_page(read_policy(_DEMO)),
+        Path("docs/pipeline.md"): pipeline_page.build_page(parse_policy(_demo_text(), str(_DEMO))),
         Path("policies/postern.schema.json"): json.dumps(policy_schema(), indent=2) + "\n",
     }
 
 
 def _demo_nodes() -> Node:
-    nodes = read_nodes(_DEMO.read_text(encoding="utf-8"), str(_DEMO))
+    nodes = read_nodes(_demo_text(), str(_DEMO))
     assert nodes is not None  # the demo's policy is not empty
     return nodes
 
 
+def _demo_text() -> str:
+    return (_ROOT / _DEMO).read_text(encoding="utf-8")
+
+
 def main() -> None:
     for file, content in made_files().items():
-        file.write_text(content, encoding="utf-8")
+        (_ROOT / file).write_text(content, encoding="utf-8")
         print(file)
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("controller.cli.docs", main)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(run())

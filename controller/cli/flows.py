@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from controller.api.client import ApiClient
-from controller.cli.common import Subparsers, add_api_option, with_api
+from controller.cli.common import Subparsers, add_api_option, cannot_read, with_api
 from controller.compiler.compile import compile_policy
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
@@ -32,8 +32,11 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         policy = read_policy(arguments.policy)
         return _print(arguments.switch, show_flows(policy, compile_policy(policy)))
-    except (OSError, PolicyErrors, CompileError) as error:
+    except (PolicyErrors, CompileError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(cannot_read(arguments.policy, error), file=sys.stderr)
         return 1
 
 

@@ -133,7 +133,7 @@ def _logs(arguments: argparse.Namespace) -> int:
         raise LabError(f"there is no part {arguments.part!r}; remedy: postern lab status lists them")
     for part in parts:
         for log in dict.fromkeys((part.log, lab.places.log(part.name))):
-            if log.exists() and (lines := log.read_text(errors="replace").splitlines()):
+            if log.exists() and (lines := log.read_text(errors="replace", encoding="utf-8").splitlines()):
                 print(f"== {part.name}: {log}")
                 print("\n".join(lines[-arguments.lines :]))
     return 0

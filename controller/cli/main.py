@@ -5,11 +5,11 @@ Each module of this package offers `add_parser(subparsers)`, whose parser sets
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from common import entry
 from controller.cli import (
     allow,
     apply,
@@ -39,7 +39,8 @@ a first sitting:
   postern explain 0x9057...           which line of the policy asked for this flow
   postern explain 198.51.100.66       what is known of a source, and what follows
 
-exit codes: 0 good, 1 something is wrong (said on standard error), 2 wrong usage
+exit codes: 0 good, 1 something is wrong (said on standard error), 2 wrong usage,
+            70 an error of Postern's own: standard error names the report to send
 """
 
 
@@ -77,17 +78,14 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code of one `postern` command."""
     parsed = build_parser().parse_args(arguments)
-    try:
-        code: int = parsed.run(parsed)
-        sys.stdout.flush()
-        return code
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    code: int = parsed.run(parsed)
+    return code
+
+
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("postern", main)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

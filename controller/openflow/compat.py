@@ -69,4 +69,7 @@ def write_hook(directory: str = "") -> None:
 
 
 if __name__ == "__main__":
-    write_hook()
+    try:
+        write_hook()
+    except OSError as error:
+        sys.exit(f"Ryu's start-up hook cannot be written: {error}; remedy: make clean setup")

@@ -71,6 +71,8 @@ class SqliteStore:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # pools' secrets are in it; SQLite gives its other files the same mode
+            path.chmod(0o600)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             # A crash of the machine may cost the last changes, never the file (SQLite's manual, WAL).

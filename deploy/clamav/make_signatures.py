@@ -47,4 +47,7 @@ def write(directory: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: make_signatures.py DIRECTORY")
-    write(Path(sys.argv[1]))
+    try:
+        write(Path(sys.argv[1]))
+    except OSError as error:
+        sys.exit(f"make_signatures.py: {error}; remedy: name a directory that can be written")

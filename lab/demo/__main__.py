@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from common import entry
 from controller.api.client import ApiError
 from lab.demo import attempts, immunity, intruder, paper
 from lab.demo.attempts import Outcome
@@ -64,9 +65,6 @@ def main() -> int:
         kept = f"; all logs are in {lab.places.kept_logs}" if lab.places.kept_logs.exists() else ""
         print(f"Next: `postern doctor` checks this machine{kept}.", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        return 130
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -190,5 +188,10 @@ def _show_attempt(outcome: Outcome) -> None:
     paper.say(f"     {outcome.title:<66} {outcome.what_happened:<26} {mark}")
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("lab.demo", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

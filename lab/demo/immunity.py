@@ -52,7 +52,9 @@ def _passes(lab: Lab, sample: bytes) -> Iterator[Outcome]:
 def _mark(lab: Lab, message: Path) -> Outcome:
     """An operator marks the message: its attachment becomes a signature, tried by the canary first."""
     command = antivirus.builder_command(lab.places, "immunize", str(message))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", timeout=60, check=False
+    )
     paper.fact("marks", "postern av immunize message.eml")
     paper.fact("canary", done.stderr.strip().splitlines()[-1] if done.stderr else "")
     last = done.stdout.strip().splitlines()[-1] if done.stdout else "nothing"
@@ -79,7 +81,12 @@ def _clients_find(lab: Lab, file: Path, begun: float) -> Iterator[Outcome]:
         said = ""
         while "FOUND" not in said and time.monotonic() - begun < _PATIENCE_S:
             done = subprocess.run(
-                lab.command_in(host, command), capture_output=True, text=True, timeout=60, check=False
+                lab.command_in(host, command),
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=60,
+                check=False,
             )
             said = done.stdout.strip().rpartition("/")[2]
         paper.fact(host, f"clamscan: {said}")
@@ -107,7 +114,9 @@ def _fleet(lab: Lab) -> Outcome:
 
 def _published(lab: Lab) -> int:
     command = antivirus.builder_command(lab.places, "status", "--json")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", timeout=60, check=True
+    )
     return int(json.loads(done.stdout)["rings"]["all"]["generation"])
 
 

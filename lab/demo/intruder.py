@@ -72,13 +72,18 @@ def _log_in(lab: Lab) -> Outcome:
     """With a real SSH client, at the address of acme's real server."""
     with tempfile.TemporaryDirectory() as directory:
         answer = Path(directory) / "password"
-        answer.write_text(f"#!/bin/sh\necho {_PASSWORD}\n")
+        answer.write_text(f"#!/bin/sh\necho {_PASSWORD}\n", encoding="utf-8")
         answer.chmod(0o700)
         client = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
         client += ["-o", "LogLevel=ERROR", f"{_USER}@{_SERVER}", _COMMANDS]
         asked = ["env", f"SSH_ASKPASS={answer}", "SSH_ASKPASS_REQUIRE=force", "DISPLAY=:0", *client]
         done = subprocess.run(
-            lab.command_in(_INTRUDER, asked), capture_output=True, text=True, timeout=60, check=False
+            lab.command_in(_INTRUDER, asked),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=60,
+            check=False,
         )
     paper.fact("logs in", f"ssh {_USER}@{_SERVER} '{_COMMANDS}'")
     paper.fact("sees", done.stdout + done.stderr)
@@ -147,7 +152,7 @@ def _compared(api: ApiClient) -> Outcome:
     command += ["--domain", "acme.example", "--pause", "0.02"]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "controller.cli.main", *command, "--api", api.address],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, encoding="utf-8", errors="replace", timeout=120, check=False,
     )  # fmt: skip
     paper.fact("compares", f"postern {' '.join(command)}")
     paper.fact("sees", (done.stdout + done.stderr).strip())

@@ -78,7 +78,14 @@ def _builder(scene: Scene, own: Pool) -> Part:
 
 def _publish(places: Places) -> None:
     command = builder_command(places, "publish", "--at-once", "--reason", "the lab begins")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_PUBLISHES_WITHIN_S, check=False)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=_PUBLISHES_WITHIN_S,
+        check=False,
+    )
     if done.returncode:
         raise LabError(f"no signatures can be published: {done.stderr.strip()}")
 

@@ -88,4 +88,6 @@ def _make_certificate(home: Path, name: str) -> None:
     command += ["-days", str(_DAYS_VALID), "-subj", f"/CN={name}"]
     command += ["-keyout", str(chain), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)
-    chain.write_text(chain.read_text() + certificate.read_text())
+    chain.write_text(
+        chain.read_text(encoding="utf-8") + certificate.read_text(encoding="utf-8"), encoding="utf-8"
+    )

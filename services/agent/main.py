@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from common import entry
 from services.agent.controller import Controller
 from services.agent.watch import Agent
 
@@ -49,5 +50,10 @@ async def _run(controller: Controller, address: str) -> None:
         agent.result()  # raises what it died of
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("postern-agent", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -69,7 +69,7 @@ def _execute(*arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [_PROGRAM, *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             stdin=subprocess.DEVNULL,
             timeout=_TAKES_AT_MOST_S,

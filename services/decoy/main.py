@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvloop
 
+from common import entry
 from services import program
 from services.decoy.admission import Caps
 from services.decoy.journal import DecoyJournal, Event
@@ -123,5 +124,10 @@ def _given(parsed: argparse.Namespace) -> Given:
     )
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run(_PROGRAM, main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

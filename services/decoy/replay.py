@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from common import entry
 from services.decoy.spool.recordings import FORMAT, IN, OUT
 
 _NAME = re.compile(r"[0-9a-f]{8,64}")
@@ -93,10 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReplayError as error:
         print(f"postern-decoy-replay: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        sys.stderr.close()
     return 0
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("postern-decoy-replay", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import uvloop
 
+from common import entry
 from services import program
 from services.evidence import EvidencePost
 from services.mail.journal import Event, Journal
@@ -95,5 +96,10 @@ def _calm_the_collector() -> None:
     gc.set_threshold(20_000, 10, 10)
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run(_PROGRAM, main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

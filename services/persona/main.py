@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
+from common import entry
 from services import program
 from services.decoy.persona.errors import PersonaErrors
 from services.decoy.persona.model import Address, Protocol
@@ -145,5 +146,10 @@ def _seconds(text: str) -> float:
     return value
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run(_PROGRAM, main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

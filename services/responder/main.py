@@ -5,6 +5,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+from common import entry
 from services import program
 from services.mail.journal import Journal
 from services.responder.answering import Caps, Event, Responder
@@ -49,5 +50,10 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
     responder.stop()
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run(_PROGRAM, main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

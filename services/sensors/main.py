@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from common import entry
 from services import program
 from services.mail.journal import Journal
 from services.mail.settings import SettingsError
@@ -71,5 +72,10 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
     await sensors.stop()
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run(_PROGRAM, main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

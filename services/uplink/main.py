@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from common import entry
 from services import program
 from services.files import remove_unfinished
 from services.mail.journal import Journal
@@ -118,5 +119,10 @@ class _Way:
         self._problem = problem
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run(_PROGRAM, main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -71,7 +71,7 @@ class Watched:
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         self._agents.append(agent)
         return agent

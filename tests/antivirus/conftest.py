@@ -49,7 +49,7 @@ def put_settings(path: Path, **what: object) -> None:
     facts: dict[str, object] = {"format": 1, "revision": 1, "role": "antivirus", "pool": "antivirus"}
     facts |= {"port": 80, "addresses": [], "immunity": "simulate", "clients": []}
     beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(facts | what))
+    beside.write_text(json.dumps(facts | what), encoding="utf-8")
     beside.replace(path)
 
 
@@ -124,7 +124,7 @@ class Server:
         return int(json.loads(answer.body)["generation"]) if answer.status == 200 else 0
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        lines = self.home.with_suffix(".log").read_text().splitlines()
+        lines = self.home.with_suffix(".log").read_text(encoding="utf-8").splitlines()
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
 
@@ -134,12 +134,16 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def open_to_others(path: Path) -> None:
+    """Let nginx's workers, who are another user, into a directory of pytest's."""
+    for directory in (path, *path.parents[:2]):
+        directory.chmod(0o755)
+
+
 @pytest.fixture
 def server(publisher: Publisher, tmp_path: Path) -> Iterator[Server]:
     """A server of a store with one generation."""
-    tmp_path.chmod(0o755)  # nginx's workers are somebody else
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
+    open_to_others(tmp_path)
     publisher.publish("the first", at_once=True)
     made = Server(publisher.store, tmp_path / "av1", free_port())
     try:
@@ -176,12 +180,12 @@ class Client:
     def update(self, *more: str) -> "subprocess.CompletedProcess[str]":
         """Update once."""
         command = self.command("--once", *more)
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
 
     def finds(self, file: Path) -> bool:
         """Have the client's own clamscan look at a file; the database must load."""
         command = ["clamscan", "--no-summary", f"--database={self.database}", str(file)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
         assert done.returncode in (0, 1), done.stderr
         return done.returncode == 1
 

@@ -51,7 +51,7 @@ def said(done: "subprocess.CompletedProcess[str]") -> dict[str, object]:
 
 @contextmanager
 def running(client: Client, *more: str) -> "Iterator[subprocess.Popen[str]]":
-    process = subprocess.Popen(client.command(*more), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(client.command(*more), stdout=subprocess.PIPE, encoding="utf-8")
     try:
         yield process
     finally:
@@ -99,9 +99,9 @@ def test_a_small_change_of_a_large_set_costs_a_client_little(
 def test_files_that_are_not_ours_stay(server: Server, client: Client) -> None:
     client.command()
     foreign = client.database / "local.ndb"
-    foreign.write_text("Local.Test:0:*:6c6f63616c2d74657374\n")
+    foreign.write_text("Local.Test:0:*:6c6f63616c2d74657374\n", encoding="utf-8")
     assert client.update().returncode == 0
-    assert foreign.read_text().startswith("Local.Test")
+    assert foreign.read_text(encoding="utf-8").startswith("Local.Test")
 
 
 def test_another_key_is_refused_and_what_was_there_works_on(
@@ -121,7 +121,9 @@ def test_an_older_ring_is_refused(server: Server, publisher: Publisher, client: 
     publish(server, publisher, sample)
     client.update()
     state = client.state
-    (client.home / "state" / "state.json").write_text(json.dumps({**state, "serial": state["serial"] + 50}))
+    (client.home / "state" / "state.json").write_text(
+        json.dumps({**state, "serial": state["serial"] + 50}), encoding="utf-8"
+    )
     done = client.update()
     assert "is older than" in str(said(done)["why"])
     assert client.finds(sample)
@@ -210,7 +212,7 @@ def test_a_full_disk_leaves_what_was_there(
     publish(server, publisher, other)
     done = subprocess.run(
         ["prlimit", "--fsize=90", *client.command("--once")],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, encoding="utf-8", timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert client.finds(sample)
@@ -276,11 +278,12 @@ def test_no_server_is_no_reason_to_end(client: Client) -> None:
 def clamd(client: Client) -> Iterator[int]:
     client.command()
     port = free_port()
-    (client.database / "seed.ndb").write_text("Seed.Test:0:*:736565642d74657374\n")
+    (client.database / "seed.ndb").write_text("Seed.Test:0:*:736565642d74657374\n", encoding="utf-8")
     configuration = client.home / "clamd.conf"
     configuration.write_text(
         f"TCPAddr 127.0.0.1\nTCPSocket {port}\nDatabaseDirectory {client.database}\n"
-        "Foreground yes\nConcurrentDatabaseReload yes\n"
+        "Foreground yes\nConcurrentDatabaseReload yes\n",
+        encoding="utf-8",
     )
     with (client.home / "clamd.log").open("wb") as log:
         process = subprocess.Popen(["clamd", f"--config-file={configuration}"], stdout=log, stderr=log)
@@ -320,7 +323,7 @@ def test_a_clamd_without_room_for_two_sets_of_signatures_keeps_the_one_it_has(
     memory = tmp_path / "meminfo"
     with clamd(client) as port:
         for kilobytes, is_enough in ((5_000, False), (5_000_000, True)):
-            memory.write_text(f"MemTotal: 9000000 kB\nMemAvailable:    {kilobytes} kB\n")
+            memory.write_text(f"MemTotal: 9000000 kB\nMemAvailable:    {kilobytes} kB\n", encoding="utf-8")
             refused = nullcontext() if is_enough else pytest.raises(NotProven, match="5 MiB are free")
             with refused:
                 Clamd(f"127.0.0.1:{port}").check_room(memory)

@@ -190,7 +190,7 @@ def test_a_full_disk_leaves_the_last_generation_published(publisher: Publisher) 
     command = [sys.executable, "-m", BUILDER, "--store", str(publisher.store.root), "publish"]
     done = subprocess.run(
         ["prlimit", "--fsize=100", *command],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, encoding="utf-8", timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "File too large" in done.stderr
@@ -264,7 +264,7 @@ def test_what_decoys_catch_becomes_signatures_where_that_is_wanted(
     uploads.mkdir()
     caught = uploads / hashlib.sha256(sample.read_bytes()).hexdigest()
     caught.write_bytes(sample.read_bytes())
-    (uploads / "notes.txt").write_text("not an upload")
+    (uploads / "notes.txt").write_text("not an upload", encoding="utf-8")
     watch = Watch(publisher, (uploads,), mode, lambda _text: None)
     assert watch.look() == 0, "it may still be growing"
     os.utime(caught, (1.0, 1.0))
@@ -281,7 +281,7 @@ def test_the_policy_says_what_becomes_of_what_decoys_catch(
     os.utime(caught, (1.0, 1.0))
     command = [sys.executable, "-m", BUILDER, "--store", str(publisher.store.root), "watch"]
     command += ["--captures", str(uploads), "--settings", str(settings)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as process:
         try:
             assert process.stderr
             assert "would make Postern.Caught." in process.stderr.readline()

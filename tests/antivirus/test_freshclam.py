@@ -25,7 +25,8 @@ def configuration(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[
     text = capsys.readouterr().out.replace("http://192.0.2.120", server.url)
     file = tmp_path / "freshclam.conf"
     file.write_text(
-        f"{text}DatabaseDirectory {tmp_path / 'pc1' / 'database'}\nDatabaseOwner root\nMaxAttempts 1\n"
+        f"{text}DatabaseDirectory {tmp_path / 'pc1' / 'database'}\nDatabaseOwner root\nMaxAttempts 1\n",
+        encoding="utf-8",
     )
     (tmp_path / "pc1" / "database").mkdir(parents=True)
     return file
@@ -33,7 +34,7 @@ def configuration(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def freshclam(configuration: Path) -> str:
     command = ["freshclam", f"--config-file={configuration}", "--stdout"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
     return done.stdout + done.stderr
 
 

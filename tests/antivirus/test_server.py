@@ -157,7 +157,7 @@ def test_nginx_that_was_killed_is_started_again(server: Server) -> None:
 
 
 def _nginx(server: Server) -> int:
-    return int((server.home / "run" / "nginx.pid").read_text())
+    return int((server.home / "run" / "nginx.pid").read_text(encoding="utf-8"))
 
 
 def test_a_tenant_that_comes_to_another_ring_is_served_from_it_at_once(
@@ -171,7 +171,7 @@ def test_a_tenant_that_comes_to_another_ring_is_served_from_it_at_once(
 
 
 def test_bad_settings_change_nothing(server: Server) -> None:
-    server.home.with_suffix(".json").write_text("{")
+    server.home.with_suffix(".json").write_text("{", encoding="utf-8")
     await_that(lambda: server.events("SettingsRefused"), "they are refused")
     assert server.generation() == 1
 

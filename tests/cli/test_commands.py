@@ -61,7 +61,7 @@ def test_another_api_can_be_named_on_the_command_line(postern: Postern, controll
 def test_an_api_that_does_not_speak_http_is_told_as_one_that_is_not_there(
     postern: Postern, socket_path: Path
 ) -> None:
-    socket_path.write_text("a file, not a socket")
+    socket_path.write_text("a file, not a socket", encoding="utf-8")
     assert "no controller answers" in postern("status").err
 
 

@@ -40,7 +40,7 @@ def keys_around(lines: list[str], number: int) -> str:
 
 
 def test_every_cookie_leads_to_a_line_of_the_policy_inside_its_rule() -> None:
-    lines = DEMO.read_text().splitlines()
+    lines = DEMO.read_text(encoding="utf-8").splitlines()
     policy = parse_policy("\n".join(lines), "demo.yaml")
     for flow in compile_policy(policy)["s1"].flows.values():
         ((rule, place),) = [
@@ -56,16 +56,16 @@ def test_every_cookie_leads_to_a_line_of_the_policy_inside_its_rule() -> None:
 
 
 def test_flows_that_every_policy_needs_say_so() -> None:
-    policy = parse_policy(DEMO.read_text(), "demo.yaml")
+    policy = parse_policy(DEMO.read_text(encoding="utf-8"), "demo.yaml")
     assert place_of(policy, "policy") == "the edge itself (every policy needs this flow)"
 
 
 def test_every_cookie_bears_the_mark_of_the_edge() -> None:
-    assert all(is_ours(flow.cookie) for flow in flows_of(DEMO.read_text()))
+    assert all(is_ours(flow.cookie) for flow in flows_of(DEMO.read_text(encoding="utf-8")))
 
 
 def test_flows_of_one_rule_share_a_cookie_and_two_rules_never_do() -> None:
-    flows = flows_of(DEMO.read_text())
+    flows = flows_of(DEMO.read_text(encoding="utf-8"))
     assert len({flow.cookie for flow in flows}) == len({flow.because for flow in flows})
 
 
@@ -91,7 +91,7 @@ def test_flows_of_one_rule_share_a_cookie_and_two_rules_never_do() -> None:
     ],
 )
 def test_the_cookie_stays_when_the_rule_stays(old: str, new: str) -> None:
-    text = DEMO.read_text()
+    text = DEMO.read_text(encoding="utf-8")
     assert old in text
     before = {(flow.because, flow.cookie) for flow in flows_of(text)}
     after = {(flow.because, flow.cookie) for flow in flows_of(text.replace(old, new))}
@@ -99,12 +99,12 @@ def test_the_cookie_stays_when_the_rule_stays(old: str, new: str) -> None:
 
 
 def test_a_rule_under_another_name_has_another_cookie() -> None:
-    flow = flows_of(DEMO.read_text())[0]
+    flow = flows_of(DEMO.read_text(encoding="utf-8"))[0]
     assert replace(flow, because="tenants.other").cookie != flow.cookie
 
 
 def test_a_foreign_cookie_is_said_to_be_foreign() -> None:
-    policy = parse_policy(DEMO.read_text(), str(Path("demo.yaml")))
+    policy = parse_policy(DEMO.read_text(encoding="utf-8"), str(Path("demo.yaml")))
     answer = explain_cookie(accepted(policy), 0x1234_0000_0000_0001)
     assert not answer["found"]
     assert "not a cookie of this edge (its owner mark is 0x1234" in answer["why"]

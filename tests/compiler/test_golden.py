@@ -28,5 +28,5 @@ def test_flows_are_as_the_golden_file_says(name: str) -> None:
     file = GOLDEN / f"{name}.txt"
     if os.environ.get("POSTERN_WRITE_GOLDEN"):
         file.parent.mkdir(exist_ok=True)
-        file.write_text(text)
-    assert text == file.read_text(), "remedy: make golden, and read the difference"
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8"), "remedy: make golden, and read the difference"

@@ -12,7 +12,7 @@ from controller.openflow.messages import GroupCommand
 from controller.policy.grammar import MOST_MEMBERS
 from controller.policy.parse import parse_policy
 
-DEMO = (Path(__file__).parents[2] / "policies" / "demo.yaml").read_text()
+DEMO = (Path(__file__).parents[2] / "policies" / "demo.yaml").read_text(encoding="utf-8")
 _FIRST = "      proxy1: {at: s1:4, "
 
 

@@ -91,7 +91,7 @@ def applied(plan: Plan, installed: WireState) -> WireState:
 
 
 def fresh() -> Data:
-    data: Data = yaml.safe_load((POLICIES / "demo.yaml").read_text())
+    data: Data = yaml.safe_load((POLICIES / "demo.yaml").read_text(encoding="utf-8"))
     return data
 
 

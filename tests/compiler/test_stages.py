@@ -15,7 +15,7 @@ def shown(text: str, switch: str = "s1") -> list[str]:
 
 
 def minimal(old: str = "", new: str = "", file: Path = POLICIES / "minimal.yaml") -> str:
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8")
     assert old in text
     return text.replace(old, new) if old else text
 

@@ -226,7 +226,7 @@ def test_two_names_that_share_a_number_are_both_named(
 
 
 def _demo_text(old: str, new: str) -> str:
-    text = (POLICIES / "demo.yaml").read_text()
+    text = (POLICIES / "demo.yaml").read_text(encoding="utf-8")
     assert old in text
     return text.replace(old, new)
 

@@ -21,7 +21,7 @@ from controller.policy.parse import parse_policy
 from tests.compiler.conftest import POLICIES
 from tests.compiler.reach import Reach, addresses_of, probes_between
 
-DEMO = (POLICIES / "demo.yaml").read_text()
+DEMO = (POLICIES / "demo.yaml").read_text(encoding="utf-8")
 GOLDEN = Path(__file__).parent / "golden"
 MORE_RESPONDERS = """
   answerers:
@@ -117,8 +117,8 @@ def test_an_empty_pool_changes_the_flows_that_the_golden_file_says(choice: str) 
     lines += [f"+ {line}" for line in after if line not in before]
     text, file = "\n".join([*lines, ""]), GOLDEN / f"empty-{choice}.txt"
     if os.environ.get("POSTERN_WRITE_GOLDEN"):
-        file.write_text(text)
-    assert text == file.read_text(), "remedy: make golden, and read the difference"
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8"), "remedy: make golden, and read the difference"
 
 
 def straight_to_a_server(flows: list[Flow]) -> set[str]:

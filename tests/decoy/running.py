@@ -94,11 +94,11 @@ class Running:
 
     def _replace(self, path: Path, text: str) -> None:
         draft = path.with_suffix(".draft")
-        draft.write_text(text)
+        draft.write_text(text, encoding="utf-8")
         draft.replace(path)
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
         events = [json.loads(line) for line in lines if line.endswith("}")]  # a full disk tears a line
         return [event for event in events if not name or event["event"] == name]
 

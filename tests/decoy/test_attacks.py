@@ -20,7 +20,7 @@ pytestmark = pytest.mark.programs
 
 
 def memory_mb(decoy: Running) -> float:
-    text = Path(f"/proc/{decoy.process.pid}/status").read_text()
+    text = Path(f"/proc/{decoy.process.pid}/status").read_text(encoding="utf-8")
     return int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
@@ -176,7 +176,7 @@ def test_a_full_disk_stops_nothing_and_is_told_when_there_is_room(small_disk: Pa
 def test_a_spool_that_cannot_be_written_stops_nothing(decoy: Running) -> None:
     for name in ("sessions", "uploads"):
         (decoy.spool / name).rmdir()
-        (decoy.spool / name).write_text("in the way")
+        (decoy.spool / name).write_text("in the way", encoding="utf-8")
     client = decoy.client(DARK, FTP)
     assert client.hear() == b"220 (vsFTPd 3.0.3)\r\n"
     assert client.ask(b"USER x") == b"331 Please specify the password.\r\n"

@@ -27,7 +27,7 @@ def _own_files() -> list[Path]:
 def test_nothing_in_the_decoy_begins_a_connection_or_a_program() -> None:
     found = set()
     for path in _own_files():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
@@ -55,7 +55,9 @@ print(reaches(port))
 
 def test_the_kernel_keeps_even_a_compromised_decoy_from_connecting() -> None:
     """Where Landlock is missing (before Linux 6.7) the function says so, and the switch alone holds it."""
-    done = subprocess.run([sys.executable, "-c", _TRY], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", _TRY], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60
+    )
     assert done.stdout.strip() == "PermissionError" or "landlock: " in done.stderr, done
 
 
@@ -66,7 +68,7 @@ def test_a_running_decoy_has_no_connection_that_it_began(decoy: Running) -> None
     decoy.wait_for("command")
     descriptors = Path(f"/proc/{decoy.process.pid}/fd")
     ours = {path.readlink().name for path in descriptors.iterdir() if path.exists()}
-    tables = Path(f"/proc/{decoy.process.pid}/net/tcp").read_text().splitlines()[1:]
+    tables = Path(f"/proc/{decoy.process.pid}/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
     rows = [line.split() for line in tables]
     listening = {row[1].rpartition(":")[2] for row in rows if row[3] == "0A"}
     open_ports = {

@@ -32,7 +32,7 @@ def test_lines_that_a_full_disk_refused_are_told_when_there_is_room_again(tmp_pa
     log = tmp_path / "log"
     subprocess.run([sys.executable, "-c", _ON_A_FULL_DISK, str(log)], cwd=ROOT, check=True, timeout=60)
     lines, torn = [], 0
-    for line in log.read_text().splitlines():
+    for line in log.read_text(encoding="utf-8").splitlines():
         try:
             lines.append(json.loads(line))
         except ValueError:

@@ -118,7 +118,7 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 def test_a_file_of_another_tenant_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "globex.yaml"
-    file.write_text(MX)
+    file.write_text(MX, encoding="utf-8")
     with pytest.raises(PersonaErrors, match="is the persona of acme"):
         load_persona(file, "globex")
 
@@ -143,6 +143,6 @@ def test_the_examples_are_good(file: Path) -> None:
 
 
 def test_the_example_in_the_docs_is_good() -> None:
-    page = (DOCS / "decoys.md").read_text()
+    page = (DOCS / "decoys.md").read_text(encoding="utf-8")
     example = page.partition("```yaml\n")[2].partition("```")[0]
     assert parse_persona(example, "docs/decoys.md").dark is not None

@@ -41,7 +41,7 @@ def test_a_named_host_and_the_dark_speak_differently_at_one_port(decoy: Running)
 
 
 def test_a_real_mail_client_hands_over_its_message_and_is_put_off(decoy: Running) -> None:
-    with smtplib.SMTP(MX, SMTP, timeout=15) as client:
+    with smtplib.SMTP(MX, SMTP, local_hostname="client.example", timeout=15) as client:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         client.starttls(context=context)
@@ -148,13 +148,13 @@ def test_a_session_is_replayed_with_all_that_was_said(decoy: Running) -> None:
     client.close()
     session = decoy.wait_for("closed")["session"]
     command = [sys.executable, "-m", "services.decoy.replay", str(decoy.spool), session]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=30)
     assert done.returncode == 0
     assert "decoy   220 (vsFTPd 3.0.3)" in done.stdout
     assert "client  USER \\x1b]0;evil\\x07" in done.stdout
     assert "\x1b" not in done.stdout
     command[-1] = "0" * 16
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=30)
     assert done.returncode == 1
     assert "remedy" in done.stderr
 
@@ -167,12 +167,12 @@ def test_after_a_kill_it_comes_back_and_what_was_recorded_is_there(decoy: Runnin
     session = decoy.events("command")[0]["session"]
     recording = decoy.spool / "sessions" / session
     for _ in range(200):
-        if recording.exists() and "> " in recording.read_text():
+        if recording.exists() and "> " in recording.read_text(encoding="utf-8"):
             break
         time.sleep(0.025)
     decoy.end(signal.SIGKILL)
     decoy.begin()
-    assert "> " in recording.read_text()
+    assert "> " in recording.read_text(encoding="utf-8")
     assert decoy.client(MX, HELLO).hear() == b"named\r\n"
 
 
@@ -192,12 +192,14 @@ def test_a_hangup_opens_the_log_again(decoy: Running) -> None:
 
 def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
     def start(settings: str, persona: str, *flags: str) -> str:
-        (tmp_path / "settings").write_text(settings)
-        (tmp_path / "acme.yaml").write_text(persona)
+        (tmp_path / "settings").write_text(settings, encoding="utf-8")
+        (tmp_path / "acme.yaml").write_text(persona, encoding="utf-8")
         command = [sys.executable, "-m", "services.decoy.main", "--settings", str(tmp_path / "settings")]
         command += ["--personas", str(tmp_path), "--spool", str(tmp_path / "spool"), *flags]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=30
+        )
         assert done.returncode == 1, done
         return done.stderr
 

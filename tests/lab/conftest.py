@@ -20,7 +20,9 @@ def _calmed() -> Path:
     directory = REPOSITORY / "build" / "lab-policies"
     directory.mkdir(parents=True, exist_ok=True)
     for file in (REPOSITORY / "policies").glob("*.yaml"):
-        (directory / file.name).write_text(file.read_text().replace("health: agent", _CALM) + UNSUSPICIOUS)
+        (directory / file.name).write_text(
+            file.read_text(encoding="utf-8").replace("health: agent", _CALM) + UNSUSPICIOUS, encoding="utf-8"
+        )
     return directory
 
 

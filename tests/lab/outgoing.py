@@ -84,7 +84,11 @@ class OutgoingPostfix:
         """Return why a message got a status, as soon as it has; `times`: the second time, perhaps."""
         deadline = time.monotonic() + 20
         while True:
-            found = [each for each in _STATUS.findall(self._log().read_text()) if each[0] == message]
+            found = [
+                each
+                for each in _STATUS.findall(self._log().read_text(encoding="utf-8"))
+                if each[0] == message
+            ]
             if len(found) >= times and found[-1][1] == status:
                 return str(found[-1][2])
             assert time.monotonic() < deadline, f"{message} is not {status}: {found}"

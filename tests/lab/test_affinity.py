@@ -17,7 +17,9 @@ from tests.lab.test_sessions_held import Session, apply
 pytestmark = pytest.mark.lab
 
 _PROXIES = ("proxy1", "proxy2")
-_STICKY = POLICY.read_text().replace("kind: mail-proxy\n", "kind: mail-proxy\n    affinity: 2m\n")
+_STICKY = POLICY.read_text(encoding="utf-8").replace(
+    "kind: mail-proxy\n", "kind: mail-proxy\n    affinity: 2m\n"
+)
 _SERVERS = {4: "203.0.113.10", 6: "2001:db8:a::10"}
 families = pytest.mark.parametrize("family", _SERVERS)
 
@@ -27,7 +29,7 @@ def api(lab: Lab) -> Iterator[ApiClient]:
     api = ApiClient(api_address(lab.places))
     apply(api, _STICKY)
     yield api
-    apply(api, POLICY.read_text())
+    apply(api, POLICY.read_text(encoding="utf-8"))
     for name in _PROXIES:
         api.post(f"/v1/members/{name}", {"drained": False})
 
@@ -37,7 +39,7 @@ def opened(lab: Lab) -> Counter[str]:
     time.sleep(0.3)  # journals are written in batches
     counts = Counter[str]()
     for name in _PROXIES:
-        for line in gateways.journal(lab.places, name).read_text().splitlines():
+        for line in gateways.journal(lab.places, name).read_text(encoding="utf-8").splitlines():
             counts[name] += json.loads(line)["event"] == "SessionOpened"
     return counts
 

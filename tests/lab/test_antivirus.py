@@ -38,7 +38,7 @@ def sample(tmp_path: Path) -> Path:
 
 def builder(lab: Lab, *arguments: str) -> str:
     command = antivirus.builder_command(lab.places, *arguments)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

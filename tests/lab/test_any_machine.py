@@ -28,7 +28,7 @@ def bare(house: House) -> Iterator[Lab]:
 
 
 def _said_in(lab: Lab, host: str, *command: str) -> str:
-    done = subprocess.run(lab.command_in(host, [*command]), capture_output=True, text=True, timeout=30)
+    done = subprocess.run(lab.command_in(host, [*command]), capture_output=True, encoding="utf-8", timeout=30)
     return done.stdout.strip()
 
 

@@ -85,7 +85,7 @@ def test_a_controller_that_comes_back_sends_no_flow_again(lab: Lab) -> None:
 def _ages(_lab: Lab) -> list[float]:
     """Return for how many seconds each flow has been on the switch."""
     command = ["ovs-ofctl", "-O", "OpenFlow14", "dump-flows", "s1"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     return [float(age) for age in re.findall(r"duration=([0-9.]+)s", done.stdout)]
 
 

@@ -29,20 +29,20 @@ _OPTIONS = [
 def ssh(lab: Lab, to: str, command: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """Log in as root with a password that every scanner tries."""
     ask = directory / "askpass"
-    ask.write_text("#!/bin/sh\necho toor\n")
+    ask.write_text("#!/bin/sh\necho toor\n", encoding="utf-8")
     ask.chmod(0o700)
     words = ["ssh", *_OPTIONS, "-oPubkeyAuthentication=no", f"root@{to}", command]
     environment = {**os.environ, "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force"}
     entered = entering(lab.places.pin("attacker"), words)
     return subprocess.run(
-        entered, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+        entered, env=environment, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=60
     )
 
 
 def commands(lab: Lab, text: str) -> list[dict[str, Any]]:
     members = {part.host for part in lab.parts() if part.name.endswith(".cowrie")}
     files = [decoys.journal(lab.places, member, "cowrie") for member in members]
-    lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     return [line for line in lines if line["event"] == "command" and line["text"] == text]
 
 

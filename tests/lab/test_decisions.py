@@ -150,7 +150,7 @@ def test_a_flood_to_a_tenant_with_a_limit_is_told_while_others_mail_goes_on(lab:
         assert floods[0].startswith("acme is flooded: ")
         awaited(lambda: api.get("/v1/status")["floods"], lambda floods: floods == [])
     finally:
-        apply(api, POLICY.read_text())
+        apply(api, POLICY.read_text(encoding="utf-8"))
 
 
 def flood(lab: Lab, sources: list[str]) -> None:

@@ -35,7 +35,7 @@ families = pytest.mark.parametrize("family", [4, 6])
 def api(lab: Lab) -> Iterator[ApiClient]:
     """The controller, which decides in earnest: the other tests' labs only simulate."""
     api = ApiClient(api_address(lab.places))
-    text = (POLICIES / "demo.yaml").read_text()
+    text = (POLICIES / "demo.yaml").read_text(encoding="utf-8")
     _apply(api, text.removesuffix(UNSUSPICIOUS))
     _pardon(api)
     yield api
@@ -63,7 +63,7 @@ def decide(api: ApiClient, source: str) -> None:
 
 
 def events(lab: Lab, kind: str) -> list[dict[str, Any]]:
-    text = decoys.journal(lab.places, "decoy1", kind).read_text()
+    text = decoys.journal(lab.places, "decoy1", kind).read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
 
 
@@ -86,12 +86,14 @@ def greeting(lab: Lab, host: str, address: str, port: int) -> bytes:
 def shell(lab: Lab, address: str, command: str, tmp_path: Path) -> str:
     """Log in with a real SSH client, as root with an easy password; return what was seen."""
     answer = tmp_path / "password"
-    answer.write_text("#!/bin/sh\necho toor\n")
+    answer.write_text("#!/bin/sh\necho toor\n", encoding="utf-8")
     answer.chmod(0o700)
     client = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
     client += ["-o", "LogLevel=ERROR", f"root@{address}", command]
     asked = ["env", f"SSH_ASKPASS={answer}", "SSH_ASKPASS_REQUIRE=force", "DISPLAY=:0", *client]
-    done = subprocess.run(lab.command_in("attacker", asked), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        lab.command_in("attacker", asked), capture_output=True, encoding="utf-8", timeout=60
+    )
     return done.stdout + done.stderr
 
 
@@ -131,7 +133,7 @@ def test_an_intruder_is_let_in_and_every_command_is_written_down_and_can_be_repl
     played = subprocess.run(
         [sys.executable, "-m", "services.decoy.replay", spool, login["session"]],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=30,
     )
     assert "left-a-trace" in played.stdout, played.stderr

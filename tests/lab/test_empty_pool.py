@@ -34,20 +34,22 @@ _CLEAN_GLOBEX = next(case for case in CASES if case.tenant == "globex" and case.
 def api(lab: Lab) -> Iterator[ApiClient]:
     api = ApiClient(api_address(lab.places))
     yield api
-    apply(api, POLICY.read_text())
+    apply(api, POLICY.read_text(encoding="utf-8"))
     _await_well(api)
 
 
 def choose(lab: Lab, api: ApiClient, on_empty: str, limit: int = 0) -> None:
     """Have acme choose, and perhaps limit its proxies; return when switches and gateways know."""
-    text = POLICY.read_text().replace("on_empty: tempfail", f"on_empty: {on_empty}")
+    text = POLICY.read_text(encoding="utf-8").replace("on_empty: tempfail", f"on_empty: {on_empty}")
     if limit:
         text = text.replace("    kind: mail-proxy\n", f"    kind: mail-proxy\n    limit: {limit}\n")
     apply(api, text)
     revision = api.get("/v1/status")["revision"]
     deadline = time.monotonic() + 10
     for name in ("proxy1", "proxy2"):
-        while f'"revision": {revision},' not in gateways.journal(lab.places, name).read_text():
+        while f'"revision": {revision},' not in gateways.journal(lab.places, name).read_text(
+            encoding="utf-8"
+        ):
             assert time.monotonic() < deadline, f"{name} does not know revision {revision}"
             time.sleep(0.05)
 
@@ -134,7 +136,7 @@ def await_room(lab: Lab) -> None:
 
 def answered(lab: Lab) -> list[dict[str, Any]]:
     """Return what the responder noted of its sessions."""
-    lines = responders.journal(lab.places, "responder1").read_text().splitlines()
+    lines = responders.journal(lab.places, "responder1").read_text(encoding="utf-8").splitlines()
     return [event for event in map(json.loads, lines) if event["event"] == "SessionAnswered"]
 
 

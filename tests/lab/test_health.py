@@ -38,7 +38,7 @@ _SLOW_S = 0.25  # a greeting takes some milliseconds
 def api(lab: Lab) -> Iterator[ApiClient]:
     api = ApiClient(api_address(lab.places))
     yield api
-    apply(api, POLICY.read_text())
+    apply(api, POLICY.read_text(encoding="utf-8"))
     for name in ("proxy1", "proxy2", "scanner1", "scanner2"):
         api.post(f"/v1/members/{name}", {"drained": False})
 
@@ -58,7 +58,7 @@ def await_state(api: ApiClient, name: str, *states: str) -> float:
 
 
 def events(lab: Lab, name: str) -> list[dict[str, Any]]:
-    lines = lab.places.log("controller").read_text(errors="replace").splitlines()
+    lines = lab.places.log("controller").read_text(errors="replace", encoding="utf-8").splitlines()
     found = [json.loads(line) for line in lines if line.startswith("{")]
     return [event for event in found if event["event"] == name]
 
@@ -166,10 +166,10 @@ def old_signatures(lab: Lab, scanner: str, age_s: float) -> Iterator[None]:
     signatures = home / "old"
     shutil.copytree(REPOSITORY / "deploy" / "clamav" / "signatures", signatures)
     (signatures / "daily.cud").write_bytes(daily_cud(time.time() - age_s))
-    ours = (home / "clamd.conf").read_text()
+    ours = (home / "clamd.conf").read_text(encoding="utf-8")
     theirs = ours.replace(f"DatabaseDirectory {home}/signatures", f"DatabaseDirectory {signatures}")
     assert theirs != ours
-    (home / "old.conf").write_text(theirs)
+    (home / "old.conf").write_text(theirs, encoding="utf-8")
     lab.stop(f"{scanner}.clamd")
     command = lab.command_in(scanner, ["clamd", "--foreground", f"--config-file={home / 'old.conf'}"])
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as clamd:
@@ -208,7 +208,7 @@ def bounce(lab: Lab, api: ApiClient, name: str) -> None:
 
 
 def test_a_gateway_that_dies_again_and_again_is_held_down_and_mail_goes_on(lab: Lab, api: ApiClient) -> None:
-    apply(api, POLICY.read_text().replace("hold_down: 0s", "hold_down: 8s"))
+    apply(api, POLICY.read_text(encoding="utf-8").replace("hold_down: 0s", "hold_down: 8s"))
     before = len(events(lab, "MemberHeldDown"))
     load = Load(lab)
     with load.going():
@@ -229,7 +229,7 @@ def test_a_gateway_that_dies_again_and_again_is_held_down_and_mail_goes_on(lab: 
 
 
 def test_a_gateway_that_comes_back_gets_few_sessions_at_first(lab: Lab, api: ApiClient) -> None:
-    apply(api, POLICY.read_text().replace("slow_start: 0s", "slow_start: 4s"))
+    apply(api, POLICY.read_text(encoding="utf-8").replace("slow_start: 0s", "slow_start: 4s"))
     time.sleep(4)  # proxy2 may have come back just now, and nobody starts slowly while nobody is warm
     bounce(lab, api, "proxy1")
     begun, shares = time.monotonic(), [member(api, "proxy1")["share_percent"]]
@@ -266,8 +266,8 @@ def test_nobody_goes_down_while_mail_flows(lab: Lab, api: ApiClient) -> None:
 
 
 def test_the_policies_of_these_tests_differ_from_ours_in_patience_and_suspicion_only() -> None:
-    ours = (REPOSITORY / "policies" / "demo.yaml").read_text()
-    calmed = Path(POLICY).read_text()
+    ours = (REPOSITORY / "policies" / "demo.yaml").read_text(encoding="utf-8")
+    calmed = Path(POLICY).read_text(encoding="utf-8")
     assert calmed.endswith(UNSUSPICIOUS)
     impatient = calmed.removesuffix(UNSUSPICIOUS).replace("{slow_start: 0s, hold_down: 0s}", "agent")
     assert impatient == ours

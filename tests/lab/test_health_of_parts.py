@@ -52,9 +52,9 @@ _DEATH = '{"event": "CowrieDied", "why": "it ended by itself", "last": ["No modu
 
 def test_two_deaths_are_bad_luck_and_three_a_crash_with_its_last_words(tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
-    journal.write_text(_DEATH * 2)
+    journal.write_text(_DEATH * 2, encoding="utf-8")
     assert deaths_in(journal, "CowrieDied", 2) == ""
-    journal.write_text(_DEATH * 3)
+    journal.write_text(_DEATH * 3, encoding="utf-8")
     assert deaths_in(journal, "CowrieDied", 2) == "it ended by itself No module"
 
 
@@ -75,7 +75,7 @@ def test_every_service_of_every_persona_is_asked_and_dark_space_too() -> None:
 
 def test_a_persona_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     policy = parse_policy((REPOSITORY / "policies" / "demo.yaml").read_text(encoding="utf-8"), "demo.yaml")
-    (tmp_path / "acme.yaml").write_text("hosts: [")
+    (tmp_path / "acme.yaml").write_text("hosts: [", encoding="utf-8")
     with pytest.raises(LabError, match=r"acme\.yaml is not a persona"):
         doors(policy, tmp_path)
 
@@ -91,7 +91,7 @@ def test_a_persona_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_personas_fit_the_release(tmp_path: Path, release: str, expected: str) -> None:
-    (tmp_path / "os-release").write_text(release)
+    (tmp_path / "os-release").write_text(release, encoding="utf-8")
     for number in ("12", "13"):
         (tmp_path / f"debian-{number}").mkdir()
     assert distribution.fitting(tmp_path, tmp_path / "os-release") == tmp_path / expected
@@ -99,7 +99,7 @@ def test_personas_fit_the_release(tmp_path: Path, release: str, expected: str) -
 
 def test_every_host_knows_its_own_name_and_those_of_the_others(tmp_path: Path) -> None:
     names.write(tmp_path, {"sender": ["198.51.100.10", "2001:db8:bb::10"], "s1": []})
-    rows = (tmp_path / "hosts").read_text().splitlines()
+    rows = (tmp_path / "hosts").read_text(encoding="utf-8").splitlines()
     assert {"127.0.0.1 localhost", "198.51.100.10 sender", "2001:db8:bb::10 sender", "127.0.1.1 s1"} <= set(
         rows
     )
@@ -125,7 +125,7 @@ def test_programs_of_the_lab_find_nothing_of_the_callers_environment(
         os.umask(before)
     while process.is_alive:
         processes.reap()
-    said = log.read_text()
+    said = log.read_text(encoding="utf-8")
     assert "'ITS_OWN'" in said
     assert "/usr/sbin" in said
     assert "0o22" in said

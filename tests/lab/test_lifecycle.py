@@ -38,7 +38,7 @@ def foreign_bridge() -> Iterator[str]:
 
 
 def _vsctl(*words: str) -> str:
-    done = subprocess.run(["ovs-vsctl", "--timeout=10", *words], capture_output=True, text=True)
+    done = subprocess.run(["ovs-vsctl", "--timeout=10", *words], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -54,7 +54,9 @@ def _leftovers(lab: Lab, owner: str) -> dict[str, object]:
         "bridges": [name for name in _vsctl("list-br").split() if name == "s1"],
         "interfaces": [name for name in _interfaces() if re.fullmatch(r"s1(-eth\d+)?", name)],
         "mounts": [
-            line for line in Path("/proc/mounts").read_text().splitlines() if str(lab.places.root) in line
+            line
+            for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+            if str(lab.places.root) in line
         ],
         "files": [lab.places.root] if lab.places.root.exists() else [],
     }
@@ -75,7 +77,7 @@ def _command(lab: Lab, *words: str) -> subprocess.Popen[str]:
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
     )
 
 
@@ -207,7 +209,7 @@ def test_mininet_itself_refuses_a_foreign_bridge(bare: Lab, foreign_bridge: str)
         ["mn", "--custom", str(REPOSITORY / "mininet_topos" / "demo.py"), "--topo", "demo"],
         input="exit\n",
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         cwd="/",
         timeout=60,
     )
@@ -221,7 +223,7 @@ def test_mininet_itself_loads_each_topology_and_leaves_nothing(bare: Lab, topolo
     file = REPOSITORY / "mininet_topos" / f"{topology}.py"
     arguments = ["--custom", str(file), "--topo", topology, "--controller", "remote,port=6653"]
     done = subprocess.run(
-        ["mn", *arguments], input="exit\n", capture_output=True, text=True, cwd="/", timeout=100
+        ["mn", *arguments], input="exit\n", capture_output=True, encoding="utf-8", cwd="/", timeout=100
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert not [name for name in _interfaces() if re.fullmatch(r"s\d+-eth\d+", name)]
@@ -248,8 +250,12 @@ def test_a_taken_openflow_port_is_named(bare: Lab) -> None:
 def test_a_policy_that_does_not_fit_the_topology_is_refused_with_every_reason(
     bare: Lab, tmp_path: Path
 ) -> None:
-    text = POLICY.read_text().replace("s1:4", "s1:14").replace("02:dd:00:00:00:02", "02:dd:00:00:00:99")
-    (tmp_path / "other.yaml").write_text(text)
+    text = (
+        POLICY.read_text(encoding="utf-8")
+        .replace("s1:4", "s1:14")
+        .replace("02:dd:00:00:00:02", "02:dd:00:00:00:99")
+    )
+    (tmp_path / "other.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(LabError) as caught:
         bare.up("demo", tmp_path / "other.yaml")
     assert "proxy1" in str(caught.value)
@@ -259,7 +265,7 @@ def test_a_policy_that_does_not_fit_the_topology_is_refused_with_every_reason(
 
 def test_exec_keeps_exit_code_and_standard_input(lab: Lab) -> None:
     words = lab.command_in("sender", ["sh", "-c", "cat; exit 7"])
-    done = subprocess.run(words, input="hello", capture_output=True, text=True)
+    done = subprocess.run(words, input="hello", capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stdout) == (7, "hello")
 
 

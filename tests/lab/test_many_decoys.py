@@ -47,7 +47,7 @@ def meetings(lab: Lab, kind: str) -> dict[str, int]:
 
     def count(name: str) -> int:
         file = decoys.journal(lab.places, name, kind)
-        events = map(json.loads, file.read_text().splitlines())
+        events = map(json.loads, file.read_text(encoding="utf-8").splitlines())
         return sum(event["event"] == "connection" and event["source"] == _ATTACKER for event in events)
 
     return {name: count(name) for name in _NAMES}
@@ -73,7 +73,7 @@ def new_meetings(lab: Lab, kind: str, before: dict[str, int], count: int) -> dic
 
 def host_keys(lab: Lab) -> frozenset[str]:
     command = lab.command_in("attacker", ["ssh-keyscan", "-T", "20", "-t", "rsa,ecdsa,ed25519", _DARK])
-    scanned = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    scanned = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=True)
     return frozenset(line for line in scanned.stdout.splitlines() if not line.startswith("#"))
 
 

@@ -136,13 +136,13 @@ def test_answers_may_come_back_through_another_gateway(ring: Lab, reader: Reader
 def _packets_into_edge() -> dict[str, int]:
     """Return what each gateway of acme has sent to the edge so far, by switch port."""
     return {
-        port: int(Path(f"/sys/class/net/{port}/statistics/rx_packets").read_text())
+        port: int(Path(f"/sys/class/net/{port}/statistics/rx_packets").read_text(encoding="utf-8"))
         for port in ("s1-eth2", "s3-eth2")
     }
 
 
 def test_wrong_cabling_is_named_by_switch_and_port(ring: Lab, tmp_path: Path) -> None:
-    text = Path(ring.scene().policy_file).read_text()
+    text = Path(ring.scene().policy_file).read_text(encoding="utf-8")
     crossed = text.replace("{a: s1:11, b: s2:12}", "{a: s1:12, b: s2:12}")
     crossed = crossed.replace("{a: s4:11, b: s1:12}", "{a: s4:11, b: s1:11}")
     api = ApiClient(api_address(ring.places))
@@ -196,7 +196,10 @@ def test_nothing_is_flooded_and_an_unplanned_cable_carries_nothing(ring: Lab) ->
         with sessions(ring, 3) as opened:
             for session in opened:
                 session.finish()
-        counts = [int(Path(f"/sys/class/net/{end}/statistics/tx_packets").read_text()) for end in ends]
+        counts = [
+            int(Path(f"/sys/class/net/{end}/statistics/tx_packets").read_text(encoding="utf-8"))
+            for end in ends
+        ]
     assert counts == [0, 0]
 
 

@@ -125,6 +125,8 @@ def test_only_copies_for_what_nobody_publishes_go_to_the_controller_and_few_a_se
 
 
 def _ofctl(command: str) -> str:
-    done = subprocess.run(["ovs-ofctl", "-O", "OpenFlow14", command, "s1"], capture_output=True, text=True)
+    done = subprocess.run(
+        ["ovs-ofctl", "-O", "OpenFlow14", command, "s1"], capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout

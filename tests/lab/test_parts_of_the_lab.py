@@ -38,7 +38,7 @@ _PLACES = {
 
 
 def _policy() -> Policy:
-    return parse_policy(_DEMO.read_text(), "demo.yaml")
+    return parse_policy(_DEMO.read_text(encoding="utf-8"), "demo.yaml")
 
 
 def _network(places: dict[int, tuple[str, str]], dpid: int = 1) -> Network:
@@ -187,7 +187,7 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_broken_record_is_no_record(tmp_path: Path) -> None:
-    (tmp_path / "lab.json").write_text('{"owner": "x", ')
+    (tmp_path / "lab.json").write_text('{"owner": "x", ', encoding="utf-8")
     assert record.load(tmp_path / "lab.json") is None
 
 

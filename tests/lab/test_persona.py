@@ -23,7 +23,9 @@ def persona(lab: Lab, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "controller.cli.main", "persona", *arguments, "--from", "partner"]
     command += ["--pause", "0.02", "--api", api_address(lab.places)]
     environment = {"POSTERN_LAB_DIR": str(lab.places.root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, env=environment)
+    return subprocess.run(
+        command, capture_output=True, encoding="utf-8", timeout=200, check=False, env=environment
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_one_service_alone_is_learned_through_the_edge(lab: Lab, tmp_path: Path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "80 http" in done.stdout
     assert "tells that are known now: 0" in done.stdout
-    assert "nginx/" in out.read_text()
+    assert "nginx/" in out.read_text(encoding="utf-8")
 
 
 def test_a_tenant_that_does_not_consent_is_not_learned_from(lab: Lab, tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_the_controller_is_gone_for_the_whole_time_and_a_port_goes_down(
 
 def flow_count() -> int:
     command = ["ovs-ofctl", "-O", "OpenFlow14", "dump-flows", "s1"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
     return len(re.findall(r"duration=", done.stdout))
 
 
@@ -150,9 +150,9 @@ def kill_the_switch_process(lab: Lab) -> None:
     strangers = [bridge.name for bridge in switches.bridges() if bridge.directory != str(lab.places.root)]
     if strangers:
         pytest.skip(f"this Open vSwitch also serves {strangers}")
-    worker = int(_SWITCH_PID.read_text())
+    worker = int(_SWITCH_PID.read_text(encoding="utf-8"))
     monitor = processes.parent(worker)
-    if "ovs-vswitchd" in Path(f"/proc/{monitor}/cmdline").read_text():
+    if "ovs-vswitchd" in Path(f"/proc/{monitor}/cmdline").read_text(encoding="utf-8"):
         os.kill(monitor, signal.SIGKILL)
     os.kill(worker, signal.SIGKILL)
 

@@ -26,7 +26,7 @@ _INTRUDER, _SERVER = "198.51.100.66", "203.0.113.10"
 @pytest.fixture
 def api(lab: Lab) -> Iterator[ApiClient]:
     """The controller, which decides in earnest: the other tests' labs only simulate."""
-    api, text = ApiClient(api_address(lab.places)), POLICY.read_text()
+    api, text = ApiClient(api_address(lab.places)), POLICY.read_text(encoding="utf-8")
     apply(api, text.removesuffix(UNSUSPICIOUS))
     api.delete("/v1/decisions?origin=postern")  # tests before this one have simulated some
     yield api
@@ -110,7 +110,7 @@ def test_what_a_real_crowdsec_decides_steers_packets_until_it_takes_it_back(
     settings = f"url: {crowdsec.url}\n  key_file: {crowdsec.key_file}\n  poll: 0.2s"
     sensors(f"postern-sensors: 1\ncrowdsec:\n  {settings}\n").wait("CrowdSecSynced")
     assert takes_mail(lab)
-    with crowdsec.cowrie_log.open("a") as file:
+    with crowdsec.cowrie_log.open("a", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in cowries_log())
     wait(lambda: bool(decided(api, "crowdsec")), "CrowdSec's decision never came")
     time.sleep(0.1)
@@ -125,13 +125,13 @@ def test_who_is_in_a_feed_is_dropped_as_long_as_he_is_in_it(
     lab: Lab, api: ApiClient, sensors: Callable[[str], Program], tmp_path: Path
 ) -> None:
     feed = tmp_path / "bad.txt"
-    feed.write_text(f"# bad people\n{_INTRUDER}\n203.0.113.10\n9.9.9.9\n9.9.9.8\n9.9.9.7\n")
+    feed.write_text(f"# bad people\n{_INTRUDER}\n203.0.113.10\n9.9.9.9\n9.9.9.8\n9.9.9.7\n", encoding="utf-8")
     running = sensors(f"postern-sensors: 1\nfeeds:\n  bad: {{source: {feed}, action: drop}}\n")
     wait(lambda: bool(decided(api, "feed:bad")), "the feed never came", 20)
     time.sleep(0.1)
     with pytest.raises(TimeoutError):
         probes.connect(lab.places.pin("attacker"), _SERVER, 25, 0.7)
-    feed.write_text("9.9.9.9\n9.9.9.8\n9.9.9.7\n")
+    feed.write_text("9.9.9.9\n9.9.9.8\n9.9.9.7\n", encoding="utf-8")
     running.hang_up()
     wait(lambda: not decided(api, "feed:bad"), "who left the feed is still decided about", 20)
     time.sleep(0.1)

@@ -97,7 +97,7 @@ def sessions(lab: Lab, count: int, host: str = "sender") -> Iterator[list[Sessio
 def api(lab: Lab) -> Iterator[ApiClient]:
     api = ApiClient(api_address(lab.places))
     yield api
-    apply(api, POLICY.read_text())
+    apply(api, POLICY.read_text(encoding="utf-8"))
     for name in ("proxy1", "proxy2", "scanner1", "scanner2"):
         api.post(f"/v1/members/{name}", {"drained": False})
 
@@ -111,7 +111,7 @@ def apply(api: ApiClient, text: str) -> None:
 
 
 def edited(old: str, new: str) -> str:
-    text, count = re.subn(old, new, POLICY.read_text(), count=1, flags=re.DOTALL)
+    text, count = re.subn(old, new, POLICY.read_text(encoding="utf-8"), count=1, flags=re.DOTALL)
     assert count == 1, old
     return text
 
@@ -184,7 +184,7 @@ def test_a_drained_proxy_is_empty_when_its_last_session_has_ended(lab: Lab, api:
             "--patience",
             "30",
         ]
-        waiting = subprocess.Popen([*command, "--api", api.address], stdout=subprocess.PIPE, text=True)
+        waiting = subprocess.Popen([*command, "--api", api.address], stdout=subprocess.PIPE, encoding="utf-8")
         for session in opened:
             session.finish()
         said, _ = waiting.communicate(timeout=40)
@@ -253,7 +253,7 @@ def test_a_pool_is_restarted_member_by_member_under_load_and_no_message_fails(
         done = subprocess.run(
             [*command, "--api", api.address],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=100,
             env={**os.environ, "POSTERN_LAB_DIR": str(lab.places.root)},
         )

@@ -194,7 +194,7 @@ class Traffic:
         found: Counter[str] = Counter()
         for tenant in ("acme", "globex"):
             for file in _files(maildir(self.lab.places, f"{tenant}-mx", "alice")):
-                if (mark := _MARK.search(file.read_text(errors="replace"))) and (
+                if (mark := _MARK.search(file.read_text(errors="replace", encoding="utf-8"))) and (
                     self._tenant_by_message.get(mark[1]) == tenant
                 ):
                     found[mark[1]] += 1

@@ -74,7 +74,7 @@ class RunningGateway:
         return self.clients[-1]
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
         events = [json.loads(line) for line in lines]
         return [event for event in events if name in ("", event["event"])]
 
@@ -87,7 +87,7 @@ class RunningGateway:
 
     def write_settings(self, settings: dict[str, Any]) -> None:
         draft = self.settings_file.with_suffix(".draft")
-        draft.write_text(json.dumps(settings))
+        draft.write_text(json.dumps(settings), encoding="utf-8")
         draft.replace(self.settings_file)
 
 
@@ -130,7 +130,7 @@ def start_gateway(tmp_path: Path) -> Iterator[StartGateway]:
             "tenants": [tenant],
         }
         file, log = tmp_path / f"settings-{port}.json", tmp_path / f"log-{port}"
-        file.write_text(json.dumps(settings))
+        file.write_text(json.dumps(settings), encoding="utf-8")
         command = [sys.executable, "-m", "services.mail.main", "--settings", str(file), "--log", str(log),
                    "--name", "g1", "--grace", "1", *flags]  # fmt: skip
         process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
@@ -161,13 +161,14 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """A real clamd with one signature; yields its address as the settings have it."""
     directory = tmp_path_factory.mktemp("clamd")
     (directory / "db").mkdir()
-    (directory / "db" / "test.ndb").write_text(f"Postern.Test.Eicar:0:*:{EICAR.hex()}\n")
+    (directory / "db" / "test.ndb").write_text(f"Postern.Test.Eicar:0:*:{EICAR.hex()}\n", encoding="utf-8")
     port = free_port()
     binary = shutil.which("clamd", path=f"{os.environ['PATH']}:/usr/sbin")
     assert binary, "clamd is not installed; remedy: make setup"
     (directory / "clamd.conf").write_text(
         f"DatabaseDirectory {directory}/db\nTCPSocket {port}\nTCPAddr 127.0.0.1\nForeground yes\n"
-        f"AlertExceedsMax yes\nAlertEncrypted yes\nMaxFiles 20\nLogFile {directory}/log\n"
+        f"AlertExceedsMax yes\nAlertEncrypted yes\nMaxFiles 20\nLogFile {directory}/log\n",
+        encoding="utf-8",
     )
     process = subprocess.Popen([binary, "-c", f"{directory}/clamd.conf"], stdout=subprocess.DEVNULL)
     try:

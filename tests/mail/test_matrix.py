@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MATRIX = (ROOT / "docs" / "smtp-matrix.md").read_text()
+MATRIX = (ROOT / "docs" / "smtp-matrix.md").read_text(encoding="utf-8")
 
 
 def test_every_test_that_the_matrix_names_exists() -> None:
     named = set(re.findall(r"`(test_\w+)`", MATRIX))
-    sources = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    sources = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
     existing = set(re.findall(r"def (test_\w+)\(", sources))
     assert len(named) > 50
     assert named - existing == set()

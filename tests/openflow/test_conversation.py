@@ -19,7 +19,7 @@ from tests.fake_switch import FakeSwitch, encode_port
 
 @pytest.fixture(scope="module")
 def demo() -> WireState:
-    policy = parse_policy((POLICIES / "demo.yaml").read_text(), "demo.yaml")
+    policy = parse_policy((POLICIES / "demo.yaml").read_text(encoding="utf-8"), "demo.yaml")
     return to_wire(compile_policy(policy)["s1"])
 
 

@@ -82,14 +82,14 @@ class DummyOvs:
     def _run(self, *command: str) -> str:
         here = str(self.directory)
         surroundings = {**os.environ, "OVS_RUNDIR": here, "OVS_DBDIR": here, "OVS_LOGDIR": here}
-        done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, env=surroundings, capture_output=True, encoding="utf-8", timeout=30)
         assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}{done.stdout}"
         return done.stdout
 
     def _stop(self, pid_file: str) -> None:
         path = self.directory / pid_file
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            pid = int(path.read_text())
+            pid = int(path.read_text(encoding="utf-8"))
             os.kill(pid, signal.SIGTERM)
             for _ in range(100):
                 if not _is_running(pid):
@@ -101,6 +101,6 @@ class DummyOvs:
 def _is_running(pid: int) -> bool:
     """Say whether a process runs; one that has ended and waits for its parent does not."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False

@@ -103,7 +103,7 @@ def test_a_client_that_comes_by_another_server_of_the_pool_meets_the_same_member
     edge: EdgeUnderTest, family: int
 ) -> None:
     another = {4: "203.0.113.11", 6: "2001:db8:a::11"}
-    text = DEMO.read_text()
+    text = DEMO.read_text(encoding="utf-8")
     for family_, address in ACME_MX.items():
         text = text.replace(f'"{address}"]\n      scan', f'"{address}", "{another[family_]}"]\n      scan')
         text = text.replace(f"servers: [{address}, ", f"servers: [{another[family_]}, {address}, ", 1)

@@ -67,10 +67,10 @@ class Controller:
 
     def edit(self, old: str, new: str) -> None:
         """Replace the policy file as an editor does."""
-        text = self.policy.read_text()
+        text = self.policy.read_text(encoding="utf-8")
         assert old in text
         draft = self.policy.with_suffix(".draft")
-        draft.write_text(text.replace(old, new))
+        draft.write_text(text.replace(old, new), encoding="utf-8")
         draft.replace(self.policy)
 
     def status(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Controller:
     def wait(self, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         deadline = time.monotonic() + 20
         while not is_so(status := self.status()):
-            assert time.monotonic() < deadline, f"{status}\n{self.log.read_text()[-3000:]}"
+            assert time.monotonic() < deadline, f"{status}\n{self.log.read_text(encoding='utf-8')[-3000:]}"
             time.sleep(0.05)
         return status
 
@@ -128,7 +128,7 @@ def test_a_bad_file_changes_nothing_and_the_journal_says_why(controller: Control
     controller.edit("mode: direct", "mode: dirct")
     controller.hang_up()
     deadline = time.monotonic() + 10
-    while "did you mean direct?" not in controller.log.read_text():
+    while "did you mean direct?" not in controller.log.read_text(encoding="utf-8"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert controller.status()["revision"] == 1
@@ -145,7 +145,11 @@ def test_a_watched_file_is_taken_up_by_itself(controller: Controller) -> None:
 
 
 def test_a_policy_that_is_applied_is_kept_across_a_crash(controller: Controller) -> None:
-    text = (POLICIES / "demo.yaml").read_text().replace("servers: [203.0.113.74", "servers: [203.0.113.75")
+    text = (
+        (POLICIES / "demo.yaml")
+        .read_text(encoding="utf-8")
+        .replace("servers: [203.0.113.74", "servers: [203.0.113.75")
+    )
     controller.api.post("/v1/policy", {"file": "mine.yaml", "text": text})
     controller.wait_for(2)
     after = controller.flows()
@@ -271,7 +275,7 @@ def test_a_member_at_its_limit_is_found_out_and_gets_no_new_sessions(controller:
     for port in range(40_000, 40_030):
         _syn(controller, port)
     deadline = time.monotonic() + 15  # nobody asks: the controller counts by itself
-    while '"state": "full"' not in controller.log.read_text():
+    while '"state": "full"' not in controller.log.read_text(encoding="utf-8"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     controller.wait_for(2)

@@ -43,7 +43,9 @@ class FakeClient:
 
 
 def _wire(old: str = "", new: str = "") -> WireState:
-    return to_wire(compile_policy(parse_policy(DEMO.read_text().replace(old, new), "p.yaml"))["s1"])
+    return to_wire(
+        compile_policy(parse_policy(DEMO.read_text(encoding="utf-8").replace(old, new), "p.yaml"))["s1"]
+    )
 
 
 def _comparable(state: WireState) -> tuple[object, object]:

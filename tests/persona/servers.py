@@ -22,7 +22,7 @@ def certificate(directory: Path, *options: str) -> Path:
     words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     words += ["-days", "90", "-keyout", str(key), "-out", str(chain), *options]
     subprocess.run(words, check=True, capture_output=True)
-    chain.write_text(key.read_text() + chain.read_text())
+    chain.write_text(key.read_text(encoding="utf-8") + chain.read_text(encoding="utf-8"), encoding="utf-8")
     chain.chmod(0o600)
     return chain
 
@@ -48,14 +48,15 @@ def start_nginx(directory: Path) -> tuple[tuple[int, int], Stop]:
                         "-addext", "subjectAltName=DNS:www.acme.example,DNS:acme.example")  # fmt: skip
     (directory / "root").mkdir()
     page = "<!DOCTYPE html>\n<title>Acme</title>\n<p>Anvils, \u00e4nvils, {anvils}.</p>\n"
-    (directory / "root" / "index.html").write_text(page)
-    (directory / "root" / "robots.txt").write_text("User-agent: *\nDisallow: /secret\n")
+    (directory / "root" / "index.html").write_text(page, encoding="utf-8")
+    (directory / "root" / "robots.txt").write_text("User-agent: *\nDisallow: /secret\n", encoding="utf-8")
     plain, encrypted = free_ports(2)
     paths = "".join(
         f"{each}_temp_path {directory}/{each};\n"
         for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    (directory / "nginx.conf").write_text(f"""\
+    (directory / "nginx.conf").write_text(
+        f"""\
 daemon off; master_process off; pid {directory}/pid; error_log {directory}/error.log;
 events {{}}
 http {{
@@ -66,7 +67,9 @@ http {{
     root {directory}/root;
   }}
 }}
-""")
+""",
+        encoding="utf-8",
+    )
     _, end = _start(["/usr/sbin/nginx", "-c", str(directory / "nginx.conf")], directory, plain)
     return (plain, encrypted), end
 
@@ -79,7 +82,7 @@ def start_postfix(directory: Path) -> tuple[int, Stop]:
     (directory / "etc").mkdir()
     for file in ("main.cf", "master.cf"):
         text = templates.fill(f"postfix/{file}", words).replace("smtp      inet", f"{REAL}:{port} inet")
-        (directory / "etc" / file).write_text(text)
+        (directory / "etc" / file).write_text(text, encoding="utf-8")
     for name, owner in (("queue", "root"), ("data", "postfix"), ("mail", "mail")):
         (directory / name).mkdir()
         shutil.chown(directory / name, owner)

@@ -63,14 +63,16 @@ def test_a_decoy_made_from_what_was_learned_has_no_tell_but_those_that_were_fore
     assert learn(ports, out) == 0
     assert "tells that are known now: 0" in capsys.readouterr().out
     (home / "personas").mkdir(parents=True)
-    (home / "personas" / "acme.yaml").write_text(out.read_text().replace(REAL, DECOY))
+    (home / "personas" / "acme.yaml").write_text(
+        out.read_text(encoding="utf-8").replace(REAL, DECOY), encoding="utf-8"
+    )
     settings = {
         "revision": 1,
         "secret": "07" * 32,
         "since": 1_700_000_000,
         "tenants": [{"name": "acme", "prefixes": ["127.42.0.0/24"]}],
     }
-    (home / "settings").write_text(json.dumps(settings))
+    (home / "settings").write_text(json.dumps(settings), encoding="utf-8")
     command = [sys.executable, "-m", "services.decoy.main", "--name", "decoy1"]
     for name in ("settings", "personas", "spool", "log"):
         command += [f"--{name}", str(home / name)]
@@ -94,7 +96,7 @@ def test_what_is_learned_is_what_the_servers_are(
     agreed(monkeypatch)
     out = tmp_path / "acme.yaml"
     assert learn(ports, out) == 0
-    (host,) = parse_persona(out.read_text(), "acme.yaml").hosts
+    (host,) = parse_persona(out.read_text(encoding="utf-8"), "acme.yaml").hosts
     by_protocol = {service.protocol.value: service for service in host.services.values()}
     assert by_protocol["smtp"].speech.ehlo[0] == "PIPELINING"  # type: ignore[union-attr]
     assert by_protocol["ssh"].speech.identification.startswith("SSH-2.0-OpenSSH_")  # type: ignore[union-attr]
@@ -108,11 +110,11 @@ def test_one_service_alone_can_be_learned_and_the_rest_of_the_file_stays(
     agreed(monkeypatch)
     out = tmp_path / "acme.yaml"
     assert learn(ports, out, "--service", "smtp") == 0
-    before = out.read_text()
+    before = out.read_text(encoding="utf-8")
     assert learn(ports, out, "--service", "ssh") == 0
-    (host,) = parse_persona(out.read_text(), "acme.yaml").hosts
+    (host,) = parse_persona(out.read_text(encoding="utf-8"), "acme.yaml").hosts
     assert {service.protocol.value for service in host.services.values()} == {"smtp", "ssh"}
-    assert before.split("services:")[0] in out.read_text()
+    assert before.split("services:")[0] in out.read_text(encoding="utf-8")
 
 
 def test_without_consent_nobody_is_talked_to_and_nothing_is_written(
@@ -149,14 +151,14 @@ def test_only_a_plain_yes_for_exactly_this_server_is_consent(
 
 def test_a_server_that_says_only_rubbish_for_ever_is_left_after_a_while(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _RUBBISH]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, ExitStack() as stack:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as server, ExitStack() as stack:
         stack.callback(server.kill)
         assert server.stdout
         port = server.stdout.readline().strip()
         out = tmp_path / "look.json"
         for protocol in ("smtp", "http", "ssh", "imap", "pop3", "ftp", "banner", "telnet"):
             look("127.0.0.1", f"{port}={protocol}", out)
-            assert json.loads(out.read_text())["ports"][port]["state"] == "open"
+            assert json.loads(out.read_text(encoding="utf-8"))["ports"][port]["state"] == "open"
 
 
 _RUBBISH = """

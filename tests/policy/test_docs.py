@@ -15,11 +15,11 @@ from controller.policy.page import build_page
 from controller.policy.parse import parse_policy
 
 ROOT = Path(__file__).parents[2]
-MINIMAL = (ROOT / "policies" / "minimal.yaml").read_text()
+MINIMAL = (ROOT / "policies" / "minimal.yaml").read_text(encoding="utf-8")
 
 
 def nodes_of(file: Path) -> Node:
-    nodes = read_nodes(file.read_text(), str(file))
+    nodes = read_nodes(file.read_text(encoding="utf-8"), str(file))
     assert nodes is not None
     return nodes
 
@@ -45,7 +45,7 @@ def records(wanted: Type) -> Iterator[Record]:
 
 
 def test_the_page_that_we_ship_is_fresh(page: str) -> None:
-    assert (ROOT / "docs" / "policy.md").read_text() == page, "stale; remedy: make docs"
+    assert (ROOT / "docs" / "policy.md").read_text(encoding="utf-8") == page, "stale; remedy: make docs"
 
 
 def test_every_key_has_a_meaning_and_a_row(page: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from controller.errors import PolicyErrors
 from controller.policy.parse import parse_policy, read_policy
 
-LINES = (Path(__file__).parents[2] / "policies" / "demo.yaml").read_text().splitlines()
+LINES = (Path(__file__).parents[2] / "policies" / "demo.yaml").read_text(encoding="utf-8").splitlines()
 _SCALARS = st.one_of(
     st.text(max_size=20),
     st.sampled_from(

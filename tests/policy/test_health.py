@@ -7,7 +7,7 @@ from controller.policy.model import HealthSource, HttpProbe, Pool, PoolHealth, T
 from controller.policy.parse import parse_policy
 from tests.world import POLICIES
 
-MINIMAL = (POLICIES / "minimal.yaml").read_text()
+MINIMAL = (POLICIES / "minimal.yaml").read_text(encoding="utf-8")
 
 
 def scanners(keys: str) -> Pool:

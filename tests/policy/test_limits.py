@@ -8,7 +8,7 @@ from controller.errors import MOST_ERRORS, PolicyError, PolicyErrors
 from controller.policy.nodes import MAX_BYTES
 from controller.policy.parse import parse_policy, read_policy
 
-MINIMAL = (Path(__file__).parents[2] / "policies" / "minimal.yaml").read_text()
+MINIMAL = (Path(__file__).parents[2] / "policies" / "minimal.yaml").read_text(encoding="utf-8")
 
 
 def refusal(text: str) -> tuple[PolicyError, ...]:

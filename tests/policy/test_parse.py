@@ -56,7 +56,11 @@ def test_the_model_cannot_be_changed(demo: Policy) -> None:
 
 
 def test_links_are_the_same_from_either_end() -> None:
-    switches = (POLICIES / "minimal.yaml").read_text().replace("{dpid: 1}", "{dpid: 1}\n  s2: {dpid: 2}")
+    switches = (
+        (POLICIES / "minimal.yaml")
+        .read_text(encoding="utf-8")
+        .replace("{dpid: 1}", "{dpid: 1}\n  s2: {dpid: 2}")
+    )
     policies = [
         parse_policy(switches + f"links: [{links}]\n", "p.yaml")
         for links in (
@@ -72,7 +76,7 @@ def test_links_are_the_same_from_either_end() -> None:
 
 def test_conditions_of_a_scan_rule_become_typed() -> None:
     rule = "{if: {sender: ['*@News.example'], larger_than: 10 MiB, tls: false}, then: skip}"
-    demo = DEMO.read_text().replace("- {then: scan}", f"- {rule}\n        - {{then: scan}}")
+    demo = DEMO.read_text(encoding="utf-8").replace("- {then: scan}", f"- {rule}\n        - {{then: scan}}")
     mail = parse_policy(demo, "p.yaml").tenants[0].mail
     assert mail is not None
     assert mail.scan[1] == ScanRule(
@@ -83,12 +87,16 @@ def test_conditions_of_a_scan_rule_become_typed() -> None:
 def test_a_bad_certificate_is_not_also_called_missing() -> None:
     tls = "tls: {certificate: acme.pem, key: /etc/acme.key}"
     with pytest.raises(PolicyErrors) as caught:
-        parse_policy(DEMO.read_text().replace("tls: {clients: offer, server: may}", tls), "p.yaml")
+        parse_policy(
+            DEMO.read_text(encoding="utf-8").replace("tls: {clients: offer, server: may}", tls), "p.yaml"
+        )
     assert [error.key for error in caught.value.errors] == ["tenants.acme.mail.tls.certificate"]
 
 
 def test_a_member_without_a_limit_has_its_pools() -> None:
-    text = DEMO.read_text().replace("    kind: mail-proxy\n", "    kind: mail-proxy\n    limit: 50\n")
+    text = DEMO.read_text(encoding="utf-8").replace(
+        "    kind: mail-proxy\n", "    kind: mail-proxy\n    limit: 50\n"
+    )
     pools = parse_policy(text.replace("proxy2: {at: s1:5,", "proxy2: {limit: 7, at: s1:5,"), "p.yaml").pools
     limits = {member.name: member.limit for pool in pools for member in pool.members}
     assert {name: limit for name, limit in limits.items() if limit} == {"proxy1": 50, "proxy2": 7}
@@ -105,7 +113,7 @@ def _shuffled(data: Any, draw: Any) -> Any:
 @hypothesis.given(st.data())
 @hypothesis.settings(max_examples=15, deadline=None)
 def test_the_order_of_keys_means_nothing(data: st.DataObject) -> None:
-    plain = yaml.safe_load(DEMO.read_text())
+    plain = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
     text = yaml.safe_dump(_shuffled(plain, data.draw), sort_keys=False)
     straight = parse_policy(yaml.safe_dump(plain, sort_keys=False), "p.yaml")
     shuffled = parse_policy(text, "p.yaml")

@@ -22,7 +22,7 @@ def complaints(data: Any) -> list[str]:
 def test_the_schema_that_we_ship_is_fresh(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    shipped = json.loads((POLICIES / "postern.schema.json").read_text())
+    shipped = json.loads((POLICIES / "postern.schema.json").read_text(encoding="utf-8"))
     assert printed == shipped, "stale; remedy: postern schema > policies/postern.schema.json"
 
 
@@ -32,7 +32,7 @@ def test_the_schema_is_a_schema() -> None:
 
 @pytest.mark.parametrize("file", sorted(POLICIES.glob("*.yaml")), ids=lambda file: file.stem)
 def test_a_good_policy_fits_the_schema(file: Path) -> None:
-    assert complaints(yaml.safe_load(file.read_text())) == []
+    assert complaints(yaml.safe_load(file.read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_a_good_policy_fits_the_schema(file: Path) -> None:
     ],
 )
 def test_what_the_checker_refuses_the_schema_refuses(name: str) -> None:
-    assert complaints(yaml.safe_load((POLICIES / "invalid" / f"{name}.yaml").read_text()))
+    assert complaints(yaml.safe_load((POLICIES / "invalid" / f"{name}.yaml").read_text(encoding="utf-8")))

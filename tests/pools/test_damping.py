@@ -116,7 +116,7 @@ def test_an_edit_of_the_policy_does_not_end_a_hold(roster: Roster) -> None:
 
 def test_holding_down_can_be_turned_off() -> None:
     roster = Roster()
-    text = DEMO.read_text().replace("health: agent", "health: {hold_down: 0s}", 1)
+    text = DEMO.read_text(encoding="utf-8").replace("health: agent", "health: {hold_down: 0s}", 1)
     roster.on_policy(parse_policy(text, "p.yaml"), (), newcomer=trusted(0.0))
     flap(roster, 9)
     assert roster.find("proxy1").state is MemberState.UP

@@ -47,7 +47,7 @@ def test_a_member_that_was_down_comes_back_after_two_good_reports(roster: Roster
 
 
 def test_a_new_member_gets_no_traffic_before_its_first_good_report(roster: Roster) -> None:
-    text = DEMO.read_text().replace(
+    text = DEMO.read_text(encoding="utf-8").replace(
         "  scanners:\n    kind",
         "      proxy3: {at: s1:19, mac: 02:cc:00:00:00:03, addresses: [192.0.2.13]}\n  scanners:\n    kind",
     )
@@ -88,7 +88,9 @@ def test_the_last_one_standing_is_not_dropped_for_silence(roster: Roster) -> Non
 
 def test_without_an_agent_reports_mean_nothing() -> None:
     roster = Roster()
-    roster.on_policy(parse_policy(DEMO.read_text().replace("    health: agent\n", ""), "p.yaml"), ())
+    roster.on_policy(
+        parse_policy(DEMO.read_text(encoding="utf-8").replace("    health: agent\n", ""), "p.yaml"), ()
+    )
     assert roster.on_report(1.0, PROXY1, Report(False, "")) == ()
     assert roster.on_report(1.3, PROXY1, Report(False, "")) == ()
     assert roster.find("proxy1").state is MemberState.UP

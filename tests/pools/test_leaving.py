@@ -13,7 +13,7 @@ PROXY2 = "pools.proxies.members.proxy2"
 
 
 def edited(old: str, new: str) -> Policy:
-    text = DEMO.read_text()
+    text = DEMO.read_text(encoding="utf-8")
     assert old in text
     return parse_policy(text.replace(old, new), "p.yaml")
 
@@ -25,7 +25,7 @@ def before() -> Policy:
 
 @pytest.fixture
 def after() -> Policy:
-    lines = [line for line in DEMO.read_text().splitlines() if "proxy2:" not in line]
+    lines = [line for line in DEMO.read_text(encoding="utf-8").splitlines() if "proxy2:" not in line]
     return parse_policy("\n".join(lines), "p.yaml")
 
 
@@ -62,7 +62,7 @@ def test_a_member_whose_place_is_taken_ends(before: Policy, old: str, new: str) 
 
 def test_a_pool_that_is_gone_takes_its_members_with_it(before: Policy) -> None:
     text = (
-        DEMO.read_text()
+        DEMO.read_text(encoding="utf-8")
         .replace("proxies: proxies", "proxies: others")
         .replace("  proxies:\n    kind", "  others:\n    kind")
     )

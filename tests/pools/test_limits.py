@@ -9,7 +9,7 @@ from controller.pools.health import Report, trusted
 from controller.pools.members import MemberState
 from controller.pools.roster import Roster
 
-DEMO = (Path(__file__).parents[2] / "policies" / "demo.yaml").read_text()
+DEMO = (Path(__file__).parents[2] / "policies" / "demo.yaml").read_text(encoding="utf-8")
 PROXY1, PROXY2 = "pools.proxies.members.proxy1", "pools.proxies.members.proxy2"
 MAC1, MAC2 = "02:cc:00:00:00:01", "02:cc:00:00:00:02"
 

@@ -70,7 +70,7 @@ def test_a_policy_keeps_what_is_known_of_members_that_stay(roster: Roster, polic
 
 
 def test_a_removed_member_is_forgotten(roster: Roster) -> None:
-    text = DEMO.read_text()
+    text = DEMO.read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if "proxy2:" not in line]
     roster.on_policy(parse_policy("\n".join(lines), "p.yaml"), ())
     with pytest.raises(UnknownMember, match="no pool has a member proxy2"):
@@ -78,7 +78,7 @@ def test_a_removed_member_is_forgotten(roster: Roster) -> None:
 
 
 def test_a_name_that_several_pools_use_must_say_which(roster: Roster) -> None:
-    text = DEMO.read_text().replace("scanner1:", "proxy1:")
+    text = DEMO.read_text(encoding="utf-8").replace("scanner1:", "proxy1:")
     roster.on_policy(parse_policy(text, "p.yaml"), ())
     with pytest.raises(
         UnknownMember, match=r"several pools; remedy: use one of proxies\.proxy1, scanners\.proxy1"

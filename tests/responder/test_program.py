@@ -49,13 +49,13 @@ class Running:
 
     def write(self, text: str) -> None:
         draft = self.file.with_suffix(".draft")
-        draft.write_text(text)
+        draft.write_text(text, encoding="utf-8")
         draft.replace(self.file)
 
     def wait_for(self, name: str, count: int = 1) -> dict[str, Any]:
         found: list[dict[str, Any]] = []
         for _ in range(400):
-            lines = self.log.read_text().splitlines() if self.log.exists() else []
+            lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
             found = [event for event in map(json.loads, lines) if event["event"] == name]
             if len(found) >= count:
                 return found[-1]
@@ -73,7 +73,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def begin(*flags: str) -> Running:
         port = free_port()
         file, log = tmp_path / "responders.json", tmp_path / "log"
-        file.write_text(json.dumps(settings(port)))
+        file.write_text(json.dumps(settings(port)), encoding="utf-8")
         command = [
             sys.executable,
             "-m",
@@ -107,7 +107,7 @@ def responder(start: Start) -> Running:
 def test_a_real_client_is_refused_as_the_tenant_of_that_server_wants(
     responder: Running, server: str, code: int
 ) -> None:
-    with smtplib.SMTP(server, responder.port, timeout=15) as client:
+    with smtplib.SMTP(server, responder.port, local_hostname="client.example", timeout=15) as client:
         with pytest.raises(smtplib.SMTPSenderRefused) as refused:
             client.sendmail("a@b.example", ["c@acme.example"], "Subject: x\r\n\r\ny\r\n")
         assert refused.value.smtp_code == code
@@ -123,7 +123,7 @@ def test_a_session_is_noted_once_with_tenant_answer_and_sender(responder: Runnin
     assert (event["tenant"], event["answer"], event["server"]) == ("globex", "reject", GLOBEX)
     assert (event["commands"], event["why"]) == (3, "done")
     assert event["mail"] == "MAIL FROM:<a\x1b[31m@b.example>"
-    assert "\x1b" not in responder.log.read_text()
+    assert "\x1b" not in responder.log.read_text(encoding="utf-8")
 
 
 def test_a_server_that_nobody_has_is_answered_by_421(responder: Running) -> None:
@@ -135,7 +135,7 @@ def test_an_agent_on_the_same_host_is_greeted_and_noted_nowhere(responder: Runni
     agent.hello()
     assert agent.ask(b"QUIT")[:3] == "221"
     responder.client().hello()
-    assert "127.0.0.1" not in responder.log.read_text()
+    assert "127.0.0.1" not in responder.log.read_text(encoding="utf-8")
 
 
 def test_a_new_settings_file_is_taken_up_at_once_and_a_bad_one_changes_nothing(responder: Running) -> None:
@@ -223,14 +223,16 @@ def test_a_file_that_is_no_settings_is_refused_by_key(text: str, why: str) -> No
 def begun(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "services.responder.main", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=30
+    )
 
 
 def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
     bad, good = tmp_path / "bad.json", tmp_path / "good.json"
-    bad.write_text("{")
+    bad.write_text("{", encoding="utf-8")
     with socket.create_server(("0.0.0.0", 0)) as taken:
-        good.write_text(json.dumps(settings(taken.getsockname()[1])))
+        good.write_text(json.dumps(settings(taken.getsockname()[1])), encoding="utf-8")
         without_a_port = begun("--settings", str(good))
     for done, why in (
         (begun("--settings", str(bad)), f"postern-responder: {bad}: not JSON"),

@@ -18,10 +18,10 @@ def test_a_pool_that_is_no_more_loses_its_file(tmp_path: Path) -> None:
     publish({"a": {"revision": 1}, "b": {"revision": 1}})
     publish({"b": {"revision": 2}})
     assert [file.name for file in tmp_path.iterdir()] == ["b.json"]
-    assert json.loads((tmp_path / "b.json").read_text()) == {"revision": 2}
+    assert json.loads((tmp_path / "b.json").read_text(encoding="utf-8")) == {"revision": 2}
 
 
 def test_what_a_killed_controller_left_half_written_is_in_nobodys_way(tmp_path: Path) -> None:
-    (tmp_path / "a.draft").write_text('{"revi')
+    (tmp_path / "a.draft").write_text('{"revi', encoding="utf-8")
     Publisher(tmp_path)({"a": {"revision": 1}})
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]

@@ -3,13 +3,14 @@
 import json
 import os
 import signal
+import socketserver
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class Program:
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
 
     def hang_up(self) -> None:
@@ -79,7 +80,7 @@ class Program:
         return self._process.returncode
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
     def wait(self, name: str, number: int = 1, patience_s: float = 20.0) -> dict[str, Any]:
@@ -89,7 +90,7 @@ class Program:
             if len(found := self.events(name)) >= number:
                 return found[number - 1]
             time.sleep(0.02)
-        journal = self.log.read_text() if self.log.exists() else "no journal"
+        journal = self.log.read_text(encoding="utf-8") if self.log.exists() else "no journal"
         raise AssertionError(f"no {name} number {number} in: {journal}")
 
 
@@ -109,6 +110,13 @@ def sensors(home: Path) -> Iterator[Callable[[str], Program]]:
 
 
 Page = Callable[[BaseHTTPRequestHandler], None]
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    """The library's own HTTP server asks the name service who we are, which takes long where none answers."""
+
+    allow_reuse_address = True
+    daemon_threads = True
 
 
 class Web:
@@ -133,8 +141,7 @@ class Web:
             def log_message(self, *_: Any) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 

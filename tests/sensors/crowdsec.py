@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -72,11 +71,11 @@ class RealCrowdSec:
             shutil.copy(f"/etc/crowdsec/{name}", etc / name)
         self._lay_out_acquisition(etc)
         config = _CONFIG.format(home=self.home, hub=HUB, port=self.url.rpartition(":")[2])
-        (self.home / "config.yaml").write_text(config)
+        (self.home / "config.yaml").write_text(config, encoding="utf-8")
 
     def _lay_out_acquisition(self, etc: Path) -> None:
         """Ours, with the logs of this test in the places of the operator's."""
-        text = (OURS / "acquis.d" / "postern.yaml").read_text()
+        text = (OURS / "acquis.d" / "postern.yaml").read_text(encoding="utf-8")
         for theirs, ours in (
             ("/var/lib/postern/cowrie/*/cowrie.json", self.cowrie_log),
             ("/var/log/postern/decoy*.log", self.decoy_log),
@@ -85,11 +84,11 @@ class RealCrowdSec:
             assert theirs in text
             text = text.replace(theirs, str(ours))
             ours.touch()
-        (etc / "acquis.yaml").write_text(text)
+        (etc / "acquis.yaml").write_text(text, encoding="utf-8")
 
     def cscli(self, *arguments: str) -> str:
         command = ["cscli", "-c", str(self.home / "config.yaml"), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -100,7 +99,7 @@ class RealCrowdSec:
         self.cscli(
             "machines", "add", "tester", "--password", secrets.token_hex(8), "-f", credentials, "-u", self.url
         )
-        self.key_file.write_text(self.cscli("bouncers", "add", "postern").strip() + "\n")
+        self.key_file.write_text(self.cscli("bouncers", "add", "postern").strip() + "\n", encoding="utf-8")
 
     def begin(self) -> None:
         with self.log.open("ab") as log:
@@ -121,7 +120,9 @@ class RealCrowdSec:
     def _wait_until_ready(self) -> None:
         begun = time.monotonic()
         while time.monotonic() - begun < 60:
-            assert self._process is not None and self._process.poll() is None, self.log.read_text()
+            assert self._process is not None and self._process.poll() is None, self.log.read_text(
+                encoding="utf-8"
+            )
             try:
                 self.ask("/v1/decisions")
                 if b"Adding file" in self.log.read_bytes():
@@ -129,12 +130,12 @@ class RealCrowdSec:
             except OSError:
                 pass
             time.sleep(0.1)
-        raise AssertionError(self.log.read_text())
+        raise AssertionError(self.log.read_text(encoding="utf-8"))
 
     def ask(self, path: str) -> Any:
         """Ask the API as another bouncer would."""
         request = urllib.request.Request(
-            self.url + path, headers={"X-Api-Key": self.key_file.read_text().strip()}
+            self.url + path, headers={"X-Api-Key": self.key_file.read_text(encoding="utf-8").strip()}
         )
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)

@@ -45,9 +45,9 @@ class Fail2ban:
         for directory in ("action.d", "filter.d"):
             (self.config / directory).mkdir(parents=True)
         (self.config / "action.d" / "postern.conf").symlink_to(ACTION)
-        (self.config / "filter.d" / "doors.conf").write_text(_FILTER)
-        (self.config / "fail2ban.conf").write_text(_MAIN.format(home=home))
-        (self.config / "jail.conf").write_text(_JAIL.format(home=home, bantime=bantime))
+        (self.config / "filter.d" / "doors.conf").write_text(_FILTER, encoding="utf-8")
+        (self.config / "fail2ban.conf").write_text(_MAIN.format(home=home), encoding="utf-8")
+        (self.config / "jail.conf").write_text(_JAIL.format(home=home, bantime=bantime), encoding="utf-8")
         self.doors.touch()
         self._process = subprocess.Popen(
             ["fail2ban-server", "-c", str(self.config), "-f", "start"],
@@ -61,7 +61,7 @@ class Fail2ban:
             raise
 
     def knock(self, source: str, times: int) -> None:
-        with self.doors.open("a") as file:
+        with self.doors.open("a", encoding="utf-8") as file:
             for _ in range(times):
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} wrong password from {source}\n")
 
@@ -72,10 +72,10 @@ class Fail2ban:
     def wait(self, text: str) -> None:
         begun = time.monotonic()
         while time.monotonic() - begun < 30:
-            if self.log.exists() and text in self.log.read_text():
+            if self.log.exists() and text in self.log.read_text(encoding="utf-8"):
                 return
             time.sleep(0.05)
-        raise AssertionError(self.log.read_text() if self.log.exists() else "no log")
+        raise AssertionError(self.log.read_text(encoding="utf-8") if self.log.exists() else "no log")
 
     def end(self) -> None:
         self._process.terminate()

@@ -50,10 +50,10 @@ def test_a_drop_list_becomes_decisions_that_say_why(web: Web, controller: StandI
 
 def test_a_changed_file_is_taken_up_at_a_hang_up(home: Path, controller: StandIn, sensors: Start) -> None:
     source = home / "list.txt"
-    source.write_text("192.0.2.1 # somebody\n192.0.2.2\n")
+    source.write_text("192.0.2.1 # somebody\n192.0.2.2\n", encoding="utf-8")
     program = sensors(one_feed(source))
     controller.wait_for_origin("feed:bad", {"192.0.2.1", "192.0.2.2"})
-    source.write_text("192.0.2.1\n192.0.2.3\n")
+    source.write_text("192.0.2.1\n192.0.2.3\n", encoding="utf-8")
     program.hang_up()
     controller.wait_for_origin("feed:bad", {"192.0.2.1", "192.0.2.3"})
 
@@ -77,11 +77,11 @@ def test_an_emptied_feed_leaves_its_last_good_copy_in_force(
     home: Path, controller: StandIn, sensors: Start
 ) -> None:
     source = home / "list.txt"
-    source.write_text("192.0.2.1\n")
+    source.write_text("192.0.2.1\n", encoding="utf-8")
     program = sensors(one_feed(source))
     program.wait("FeedAccepted")
     program.wait("OriginReplaced")
-    source.write_text("# nothing today\n")
+    source.write_text("# nothing today\n", encoding="utf-8")
     program.hang_up()
     refused = program.wait("FeedRefused")
     assert refused["why"] == "is empty"
@@ -95,10 +95,10 @@ def test_a_shrunk_feed_is_taken_once_its_copy_is_removed(
     home: Path, controller: StandIn, sensors: Start
 ) -> None:
     source = home / "list.txt"
-    source.write_text("".join(f"192.0.2.{n}\n" for n in range(1, 11)))
+    source.write_text("".join(f"192.0.2.{n}\n" for n in range(1, 11)), encoding="utf-8")
     program = sensors(one_feed(source))
     program.wait("FeedAccepted")
-    source.write_text("192.0.2.1\n")
+    source.write_text("192.0.2.1\n", encoding="utf-8")
     program.hang_up()
     refused = program.wait("FeedRefused")
     assert refused["why"] == "shrank from 10 to 1 entries"
@@ -128,10 +128,10 @@ def test_a_controller_that_was_away_gets_the_newest_list_when_it_is_back(
 ) -> None:
     controller.end()
     source = home / "list.txt"
-    source.write_text("192.0.2.1\n")
+    source.write_text("192.0.2.1\n", encoding="utf-8")
     program = sensors(one_feed(source))
     program.wait("ControllerAway")
-    source.write_text("192.0.2.2\n")
+    source.write_text("192.0.2.2\n", encoding="utf-8")
     program.hang_up()
     program.wait("FeedAccepted", 2)
     controller.begin()
@@ -143,7 +143,7 @@ def test_a_feed_that_leaves_the_settings_takes_its_decisions_along(
     home: Path, controller: StandIn, sensors: Start
 ) -> None:
     source = home / "list.txt"
-    source.write_text("192.0.2.1\n")
+    source.write_text("192.0.2.1\n", encoding="utf-8")
     program = sensors(one_feed(source))
     program.wait("OriginReplaced")
     program.write("postern-sensors: 1\n")
@@ -155,7 +155,7 @@ def test_a_feed_that_leaves_the_settings_takes_its_decisions_along(
 
 def test_bad_settings_at_a_hang_up_change_nothing(home: Path, controller: StandIn, sensors: Start) -> None:
     source = home / "list.txt"
-    source.write_text("192.0.2.1\n")
+    source.write_text("192.0.2.1\n", encoding="utf-8")
     program = sensors(one_feed(source))
     program.wait("OriginReplaced")
     program.write("postern-sensors: 1\nfeedz: {}\n")
@@ -170,7 +170,7 @@ def test_a_disk_that_refuses_costs_the_copy_and_not_the_feed(
     home: Path, controller: StandIn, sensors: Start
 ) -> None:
     source = home / "list.txt"
-    source.write_text("192.0.2.1\n")
+    source.write_text("192.0.2.1\n", encoding="utf-8")
     in_the_way = home / "state" / "feeds" / "bad.json"
     (in_the_way / "something").mkdir(parents=True)
     program = sensors(one_feed(source))
@@ -183,7 +183,10 @@ def test_a_feed_of_a_hundred_thousand_is_there_in_seconds(
     home: Path, controller: StandIn, sensors: Start
 ) -> None:
     source = home / "list.txt"
-    source.write_text("".join(f"198.{18 + n // 65_536}.{n // 256 % 256}.{n % 256}\n" for n in range(100_000)))
+    source.write_text(
+        "".join(f"198.{18 + n // 65_536}.{n // 256 % 256}.{n % 256}\n" for n in range(100_000)),
+        encoding="utf-8",
+    )
     begun = time.monotonic()
     sensors(one_feed(source))
     request = controller.wait(lambda request: request.method == "PUT", 60.0)
@@ -252,12 +255,12 @@ def test_a_copy_on_disk_that_is_rubbish_is_said_and_replaced(
     home: Path, controller: StandIn, sensors: Start
 ) -> None:
     source = home / "list.txt"
-    source.write_text("192.0.2.1\n")
+    source.write_text("192.0.2.1\n", encoding="utf-8")
     copies = home / "state" / "feeds"
     copies.mkdir(parents=True)
-    (copies / "bad.json").write_text('{"format": 1, "entries": [[')
+    (copies / "bad.json").write_text('{"format": 1, "entries": [[', encoding="utf-8")
     program = sensors(one_feed(source))
     program.wait("FeedCopyUnusable")
     controller.wait_for_origin("feed:bad", {"192.0.2.1"})
     program.wait("OriginReplaced")
-    assert json.loads((copies / "bad.json").read_text())["entries"] == [["192.0.2.1/32", ""]]
+    assert json.loads((copies / "bad.json").read_text(encoding="utf-8"))["entries"] == [["192.0.2.1/32", ""]]

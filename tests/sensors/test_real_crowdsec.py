@@ -42,7 +42,7 @@ def decision(standin: StandIn, value: str) -> dict[str, object]:
 
 
 def append(path: Path, *lines: str) -> None:
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)
 
 
@@ -151,5 +151,5 @@ def test_a_controller_that_was_away_hears_everything(
 
 
 def test_a_wrong_key_is_said(crowdsec: RealCrowdSec, controller: StandIn, sensors: Start) -> None:
-    crowdsec.key_file.write_text("wrong\n")
+    crowdsec.key_file.write_text("wrong\n", encoding="utf-8")
     assert sensors(bouncer_of(crowdsec)).wait("CrowdSecAway")["why"] == "the server says 403"

@@ -293,7 +293,7 @@ def test_alerts_in_a_log_become_evidence_and_garbage_is_counted(
     program.wait("SuricataUnreadable")  # not there yet
     log.touch()
     program.wait("SuricataFollowed")
-    with log.open("a") as file:
+    with log.open("a", encoding="utf-8") as file:
         file.write(f"garbage\n{json.dumps(alert())}\n{json.dumps(reply(alert()))}\n")
     found = controller.wait(lambda request: request.path == "/v1/evidence").media["evidence"][0]
     assert (found["kind"], found["source"], found["count"]) == ("ids-alert", OUTSIDE, 2)
@@ -340,13 +340,13 @@ def test_tenants_are_read_from_the_controllers_file_and_again_when_it_changes(
 ) -> None:
     tenants, log = home / "decoys.json", home / "eve.json"
     log.touch()
-    tenants.write_text('{"format": 1, "revision": 1, "tenants": []}')
+    tenants.write_text('{"format": 1, "revision": 1, "tenants": []}', encoding="utf-8")
     program = sensors(f"postern-sensors: 1\ntenants: {tenants}\nsuricata: {{main: {{file: {log}}}}}\n")
     program.wait("TenantsLoaded")
     media = {"format": 1, "revision": 2, "tenants": [{"name": "acme", "prefixes": ["203.0.113.0/26"]}]}
-    tenants.write_text(json.dumps(media))
+    tenants.write_text(json.dumps(media), encoding="utf-8")
     program.wait("TenantsLoaded", 2)
-    with log.open("a") as file:
+    with log.open("a", encoding="utf-8") as file:
         file.write(f"{json.dumps(alert())}\n")
     assert (
         controller.wait(lambda request: request.path == "/v1/evidence").media["evidence"][0]["tenant"]

@@ -32,7 +32,7 @@ class Clamd:
             self._process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._answers():
-            said = (self._home / "out").read_text(errors="replace")
+            said = (self._home / "out").read_text(errors="replace", encoding="utf-8")
             assert self._process.poll() is None, said
             assert time.monotonic() < deadline, said
             time.sleep(0.05)

@@ -71,7 +71,7 @@ def bomb() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for number in range(5):
-            with archive.open(f"{number}.bin", "w") as member:
+            with archive.open(f"{number}.bin", "w", encoding="utf-8") as member:
                 for _ in range(90):
                     member.write(bytes([number]) * 1_000_000)
     return buffer.getvalue()
@@ -108,8 +108,8 @@ def test_hitting_a_limit_is_a_finding_and_not_ok(clamd: Clamd, bomb: bytes) -> N
 
 def test_signatures_in_the_tree_are_what_their_maker_makes(tmp_path: Path) -> None:
     MAKER["write"](tmp_path)
-    made = {file.name: file.read_text() for file in tmp_path.iterdir()}
-    assert made == {file.name: file.read_text() for file in SIGNATURES.iterdir()}
+    made = {file.name: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
+    assert made == {file.name: file.read_text(encoding="utf-8") for file in SIGNATURES.iterdir()}
 
 
 def test_no_file_of_the_tree_looks_like_malware_to_others() -> None:

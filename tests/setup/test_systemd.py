@@ -24,13 +24,17 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def options(unit: Path, section: str, key: str) -> list[str]:
     """Return all values of an option that may come several times."""
-    lines = unit.read_text().partition(f"[{section}]\n")[2].partition("\n[")[0].splitlines()
+    lines = unit.read_text(encoding="utf-8").partition(f"[{section}]\n")[2].partition("\n[")[0].splitlines()
     return [line.partition("=")[2] for line in lines if line.startswith(f"{key}=")]
 
 
 def environment(unit: Path) -> dict[str, str]:
     lines = options(unit, "Service", "Environment")
-    told = [line for line in (UNITS / "member.env").read_text().splitlines() if line and line[0] != "#"]
+    told = [
+        line
+        for line in (UNITS / "member.env").read_text(encoding="utf-8").splitlines()
+        if line and line[0] != "#"
+    ]
     pairs = [line.partition("=") for line in (*told, *lines)]
     return {name: value for name, _, value in pairs} | _ELSEWHERE
 
@@ -53,7 +57,7 @@ def module_of(program: str) -> str | None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_unit_leaves_nothing_to_be_filled_in(installed: Path, name: str) -> None:
-    text = (installed / name).read_text()
+    text = (installed / name).read_text(encoding="utf-8")
     assert "@" not in text.replace("@%i", "")
     assert not [word for word in command(installed / name) if set(word) & set("$# ")]
     for documentation in options(installed / name, "Unit", "Documentation"):
@@ -79,7 +83,7 @@ def test_systemd_finds_nothing_wrong_with_a_unit(installed: Path, name: str) -> 
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", installed / instance],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=30,
         check=False,
         env={**os.environ, "SYSTEMD_UNIT_PATH": f"{installed}:"},
@@ -103,7 +107,11 @@ def test_a_host_answers_for_every_address_after_anyip_up_and_for_none_after_down
         {UNITS}/anyip up eth7 || echo refused
     """
     done = subprocess.run(
-        ["unshare", "--net", "bash", "-c", script], capture_output=True, text=True, timeout=60, check=False
+        ["unshare", "--net", "bash", "-c", script],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
     )
     lines = done.stdout.split("\n")
     assert lines[0] == "1", done

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.antivirus.builder.store import Store
-from tests.antivirus.conftest import Server, await_that
+from tests.antivirus.conftest import Server, await_that, open_to_others
 from tests.decoy import running as decoys
 from tests.decoy.cowrie import conftest as cowries
 from tests.mail.conftest import free_port, stop, wait_for_port
@@ -41,7 +41,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Wheel:
 @pytest.fixture(scope="module")
 def installed(wheel: Wheel, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     root = tmp_path_factory.mktemp("environment")
-    cowries.reachable(root)
     return install(wheel, root)
 
 
@@ -76,7 +75,7 @@ def test_scripts_of_the_wheel_can_be_executed(installed: Environment) -> None:
 def test_programs_of_the_wheel_run_its_own_code(installed: Environment, tmp_path: Path) -> None:
     """And neither that of the checkout nor what lies where they are started."""
     (tmp_path / "services").mkdir()
-    (tmp_path / "services/__init__.py").write_text("raise SystemExit('not this one')")
+    (tmp_path / "services/__init__.py").write_text("raise SystemExit('not this one')", encoding="utf-8")
     code = f"import {', '.join(_OURS)}; print(*(list(each.__path__)[0] for each in ({', '.join(_OURS)})))"
     done = installed.run(installed.python, "-P", "-c", code, cwd=tmp_path)
     assert done.stdout.split() == [str(installed.code / name) for name in _OURS], done
@@ -128,7 +127,7 @@ def test_the_gateway_of_the_wheel_relays_mail(installed: Environment, tmp_path: 
     settings = {"format": 1, "revision": 1, "role": "proxy", "pool": "p", "port": port, "transparent": False}
     settings |= {"hostname": "edge.example", "state_dir": str(tmp_path / "state")}
     tenant |= {"message_limit_bytes": 100_000}
-    (tmp_path / "settings.json").write_text(json.dumps(settings | {"tenants": [tenant]}))
+    (tmp_path / "settings.json").write_text(json.dumps(settings | {"tenants": [tenant]}), encoding="utf-8")
     command = [
         *installed.program("postern-mail"),
         "--settings",
@@ -162,7 +161,6 @@ def test_the_decoy_of_the_wheel_answers_as_its_persona(installed: Environment, t
 
 @pytest.mark.cowrie
 def test_the_cowrie_of_the_wheel_lets_an_attacker_in(installed: Environment, tmp_path: Path) -> None:
-    cowries.reachable(tmp_path)
     environment = os.environ.get("POSTERN_COWRIE_VENV", str(REPOSITORY / ".venv-cowrie"))
     variables = {**installed.variables, "POSTERN_COWRIE_VENV": environment}
     program = installed.program("postern-cowrie")
@@ -187,7 +185,7 @@ def test_a_missing_cowrie_is_named_with_the_script_that_makes_it(
 def test_the_antivirus_server_of_the_wheel_serves_what_its_builder_publishes(
     installed: Environment, tmp_path: Path
 ) -> None:
-    cowries.reachable(tmp_path)  # nginx's workers are somebody else
+    open_to_others(tmp_path)
     store = Store(tmp_path / "store")
     words = ["--store", str(store.root), "publish", "--at-once", "--reason", "the first"]
     done = installed.run(*installed.program("postern-av"), *words, cwd=tmp_path)
@@ -209,7 +207,7 @@ def test_the_units_of_the_wheel_start_programs_of_its_environment(
 ) -> None:
     done = installed.run(installed.code / "deploy/systemd/install", tmp_path / "units", cwd=tmp_path)
     assert done.returncode == 0, done
-    text = "".join(unit.read_text() for unit in (tmp_path / "units").glob("*.service"))
+    text = "".join(unit.read_text(encoding="utf-8") for unit in (tmp_path / "units").glob("*.service"))
     assert f"ExecStart={installed.root}/bin/postern-controller\n" in text
     paths = re.findall(r"(?:^Exec\w+=|file:)(/\S+)", text, re.MULTILINE)
     assert [path for path in paths if not path.startswith((f"{installed.root}/", "/bin/kill"))] == []

@@ -27,7 +27,7 @@ def files_of_the_repository() -> list[str]:
         "--others",
         "--exclude-standard",
     ]
-    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, encoding="utf-8", check=True).stdout
     return sorted(name for name in listed.split("\0") if name and (REPOSITORY / name).exists())
 
 
@@ -73,7 +73,13 @@ class Environment:
 
     def run(self, *command: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            command, cwd=cwd, env=self.variables, capture_output=True, text=True, timeout=60, check=False
+            command,
+            cwd=cwd,
+            env=self.variables,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
         )
 
 
@@ -98,12 +104,14 @@ def install(wheel: Wheel, root: Path) -> Environment:
     # A directory that a .pth file names is searched, but its own .pth files are not read (site(7)): neither
     # this checkout nor the hook that was written for it gets in.
     places = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    (environment.code / "dependencies.pth").write_text("\n".join(places) + "\n")
+    (environment.code / "dependencies.pth").write_text("\n".join(places) + "\n", encoding="utf-8")
     return environment
 
 
 def _pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
     environment = {**os.environ, "PIP_CONFIG_FILE": os.devnull}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, check=False)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", env=environment, timeout=100, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -104,7 +104,7 @@ def test_a_database_with_damaged_pages_is_said_to_be_damaged(path: Path) -> None
 
 
 def test_a_directory_that_cannot_be_made_is_named_with_a_remedy(tmp_path: Path) -> None:
-    (tmp_path / "state").write_text("a file where a directory should be")
+    (tmp_path / "state").write_text("a file where a directory should be", encoding="utf-8")
     with pytest.raises(StoreError, match="name another state directory"):
         SqliteStore(tmp_path / "state" / "postern.db")
 

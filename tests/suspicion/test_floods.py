@@ -45,7 +45,7 @@ def test_who_has_no_limit_any_more_is_forgotten() -> None:
     floods = Floods()
     floods.on_packets(0.0, "acme", 100, 0)
     floods.on_packets(1.0, "acme", 100, 900)
-    policy: Policy = parse_policy(DEMO.read_text(), "demo.yaml")
+    policy: Policy = parse_policy(DEMO.read_text(encoding="utf-8"), "demo.yaml")
     floods.on_policy(policy)
     assert floods.flooded == {}
 

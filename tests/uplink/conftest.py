@@ -74,9 +74,9 @@ class Controller:
 
     def edit(self, old: str, new: str) -> int:
         """Have the policy edited, as by `postern apply`; return its revision."""
-        text = (self.home / "policy.yaml").read_text()
+        text = (self.home / "policy.yaml").read_text(encoding="utf-8")
         assert old in text
-        (self.home / "policy.yaml").write_text(text.replace(old, new))
+        (self.home / "policy.yaml").write_text(text.replace(old, new), encoding="utf-8")
         posted = {"file": "policy.yaml", "text": text.replace(old, new)}
         revision: int = self.api.post("/v1/policy", posted)["revision"]
         return revision
@@ -103,7 +103,7 @@ class Uplink:
     def hand_over(self, token: str) -> None:
         draft = self.token.with_suffix(".draft")
         draft.touch(0o600)
-        draft.write_text(token + "\n")
+        draft.write_text(token + "\n", encoding="utf-8")
         draft.replace(self.token)
 
     def command(self, *flags: str) -> list[str]:
@@ -117,7 +117,7 @@ class Uplink:
         self.wait_for("UplinkStarted", self.count("UplinkStarted") + 1)
 
     def events(self) -> list[dict[str, Any]]:
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
         return [json.loads(line) for line in lines]
 
     def count(self, event: str) -> int:
@@ -129,10 +129,13 @@ class Uplink:
 
     def wait_for_revision(self, revision: int) -> dict[str, Any]:
         def has_it() -> bool:
-            return self.settings.exists() and json.loads(self.settings.read_text())["revision"] == revision
+            return (
+                self.settings.exists()
+                and json.loads(self.settings.read_text(encoding="utf-8"))["revision"] == revision
+            )
 
         eventually(has_it, self.events)
-        found: dict[str, Any] = json.loads(self.settings.read_text())
+        found: dict[str, Any] = json.loads(self.settings.read_text(encoding="utf-8"))
         return found
 
 

@@ -12,7 +12,7 @@ from services.uplink.main import build_parser
 def token(tmp_path: Path) -> Path:
     file = tmp_path / "token"
     file.touch(0o600)
-    file.write_text("a-token\n")
+    file.write_text("a-token\n", encoding="utf-8")
     return file
 
 

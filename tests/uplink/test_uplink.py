@@ -30,7 +30,7 @@ def test_settings_arrive_and_follow_every_edit(uplink: Uplink) -> None:
     uplink.start()
     settings = uplink.wait_for_revision(1)
     beside = uplink.controller.home / "state" / "gateways" / "decoys.json"
-    assert settings == json.loads(beside.read_text())
+    assert settings == json.loads(beside.read_text(encoding="utf-8"))
     assert uplink.settings.stat().st_mode & 0o777 == 0o600  # it holds the pool's secret
     assert uplink.controller.edit("ports: [80]", "ports: [8080]") == 2
     uplink.wait_for_revision(2)
@@ -146,7 +146,7 @@ def test_who_speaks_no_tls_or_hangs_up_disturbs_nobody_and_fills_no_log(
     for each in mute:
         each.close()
     time.sleep(0.2)
-    assert "Traceback" not in controller.log.read_text()[log:]
+    assert "Traceback" not in controller.log.read_text(encoding="utf-8")[log:]
 
 
 def test_a_killed_one_leaves_nothing_in_the_way_of_the_next(uplink: Uplink) -> None:
@@ -161,7 +161,7 @@ def test_a_killed_one_leaves_nothing_in_the_way_of_the_next(uplink: Uplink) -> N
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 def test_a_token_that_others_may_read_is_not_used(uplink: Uplink, mode: int) -> None:
     uplink.token.chmod(mode)
-    done = subprocess.run(uplink.command(), cwd=ROOT, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(uplink.command(), cwd=ROOT, capture_output=True, encoding="utf-8", timeout=20)
     assert done.returncode == 1
     assert f"chmod 600 {uplink.token}" in done.stderr
 
@@ -171,7 +171,7 @@ def break_key(place: Path) -> None:
 
 
 def forge_certificate(place: Path) -> None:
-    (place / "certificate.pem").write_text("no certificate\n")
+    (place / "certificate.pem").write_text("no certificate\n", encoding="utf-8")
 
 
 def lock_key(place: Path) -> None:
@@ -190,8 +190,10 @@ def test_a_pair_that_cannot_be_used_is_named_and_the_edge_works_on(
     place = controller.certificate.parent
     spoil(place)
     controller.start(over_tcp=False)
-    eventually(lambda: "ApiNotServed" in controller.log.read_text(), controller.log.read_text)
-    (told,) = [line for line in controller.log.read_text().splitlines() if "ApiNotServed" in line]
+    eventually(lambda: "ApiNotServed" in controller.log.read_text(encoding="utf-8"), controller.log.read_text)
+    (told,) = [
+        line for line in controller.log.read_text(encoding="utf-8").splitlines() if "ApiNotServed" in line
+    ]
     assert f"{place}/certificate.pem and {place}/key.pem: no pair to serve with" in told
     assert controller.api.get("/v1/status")["revision"] == 1
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from common import entry
 from services.antivirus.agent.fetching import Fetcher, NotFetched
 from services.antivirus.agent.proving import Clamd, engine_version
 from services.antivirus.agent.updating import NotUpdated, Places, State, load_state, update
@@ -164,5 +165,10 @@ class Agent:
             return
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run(_PROGRAM, main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

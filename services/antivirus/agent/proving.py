@@ -35,7 +35,7 @@ def prove_files(database: Path, marker: str, generation: int) -> None:
             done = subprocess.run(
                 ["clamscan", "--no-summary", "--stdout", f"--database={database}", file.name],
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 errors="replace",
                 timeout=_SCANS_WITHIN_S,
                 check=False,
@@ -70,7 +70,7 @@ class Clamd:
         clamd would be killed, or go without signatures, in the middle of its work.
         """
         try:
-            available = _AVAILABLE.search(memory.read_text())
+            available = _AVAILABLE.search(memory.read_text(encoding="utf-8"))
         except OSError:
             return
         used = _POOLS.search(self._ask(b"zSTATS\0"))
@@ -123,7 +123,8 @@ def engine_version(clamd: Clamd | None) -> str:
             done = subprocess.run(
                 ["clamscan", "--version"],
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=_ANSWERS_WITHIN_S,
                 check=False,
             )

@@ -184,7 +184,7 @@ def _fetch_official(manifest: Manifest, places: Places) -> None:
         done = subprocess.run(
             ["freshclam", "--quiet", f"--config-file={places.freshclam}", f"--datadir={places.database}"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             timeout=_FRESHCLAM_WITHIN_S,
             check=False,

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from common import entry
 from services import program
 from services.antivirus.builder import commands
 from services.antivirus.builder.corpus import CLEAN, Corpus
@@ -134,5 +135,10 @@ def _add_catching(add: Callable[[str, Run, str], argparse.ArgumentParser]) -> No
         )
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run("postern-av", main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

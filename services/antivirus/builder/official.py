@@ -39,7 +39,8 @@ def fetch(directory: Path) -> None:
         try:
             done = subprocess.run(
                 [program, *arguments, "--config", str(configuration)],
-                capture_output=True, text=True, errors="replace", timeout=_FETCHES_WITHIN_S, check=False,
+                capture_output=True, encoding="utf-8", errors="replace",
+                timeout=_FETCHES_WITHIN_S, check=False,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
             raise NotMirrored(f"cvd {arguments[0]}: {error}") from error
@@ -114,7 +115,8 @@ def _version_of(path: Path) -> int:
     try:
         done = subprocess.run(
             ["sigtool", f"--info={path}"],
-            capture_output=True, text=True, errors="replace", timeout=_VERIFIES_WITHIN_S, check=False,
+            capture_output=True, encoding="utf-8", errors="replace",
+            timeout=_VERIFIES_WITHIN_S, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotMirrored(f"sigtool cannot be run: {error}; remedy: apt-get install clamav") from error

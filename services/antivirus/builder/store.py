@@ -93,7 +93,7 @@ class Store:
     def locked(self) -> Iterator[None]:
         """Be the only one who changes the store; what a killed one left unfinished is removed first."""
         self.prepare()
-        with (self.root / "lock").open("a+") as lock:
+        with (self.root / "lock").open("a+", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from common import entry
 from services import program
 from services.antivirus.server.copying import Copy
 from services.antivirus.server.daemon import Event, Place, Server
@@ -62,5 +63,10 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
         await server.stop()
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run(_PROGRAM, main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

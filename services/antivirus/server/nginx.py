@@ -77,7 +77,7 @@ class Nginx:
     def _end_leftovers(self) -> None:
         """End the workers of a master that was killed: they hold our ports, and answer by old settings."""
         with contextlib.suppress(OSError, ValueError):
-            group = int((self._home / "run" / "nginx.pid").read_text())
+            group = int((self._home / "run" / "nginx.pid").read_text(encoding="utf-8"))
             for pid in _nginxes_of(group):
                 os.kill(pid, signal.SIGKILL)
 
@@ -116,6 +116,8 @@ def _nginxes_of(group: int) -> Iterator[int]:
     """Yield the processes of a group, if they are nginx still: numbers of processes are used again."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError):
-            name, _, rest = path.read_text(errors="replace").partition("(")[2].rpartition(")")
+            name, _, rest = (
+                path.read_text(errors="replace", encoding="utf-8").partition("(")[2].rpartition(")")
+            )
             if name == "nginx" and int(rest.split()[2]) == group:  # proc(5): state, parent, group
                 yield int(path.parent.name)

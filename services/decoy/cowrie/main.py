@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from common import entry
 from services import program
 from services.decoy.admission import Caps
 from services.decoy.cowrie.process import CowrieMissing, Installed, find_installed
@@ -90,5 +91,10 @@ async def _run(options: Options, installed: Installed, journal: DecoyJournal) ->
         await service.stop()
 
 
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run(_PROGRAM, main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

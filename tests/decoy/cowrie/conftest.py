@@ -63,7 +63,7 @@ class Decoy:
         return self.home / "journal"
 
     def events(self, name: str = "", **facts: Any) -> list[dict[str, Any]]:
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
         found = [event for event in map(json.loads, lines) if not name or event["event"] == name]
         return [event for event in found if facts.items() <= event.items()]
 
@@ -86,7 +86,7 @@ class Decoy:
     ) -> Any:
         """Run a real OpenSSH client; return what became of it."""
         ask = self.home / "askpass"
-        ask.write_text('#!/bin/sh\nprintf "%s\\n" "$POSTERN_PASSWORD"\n')
+        ask.write_text('#!/bin/sh\nprintf "%s\\n" "$POSTERN_PASSWORD"\n', encoding="utf-8")
         ask.chmod(0o700)
         port = self.dark_port if to == DARK else self.ssh_port
         known = ["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
@@ -108,7 +108,7 @@ class Decoy:
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=within_s,
         )
 
@@ -121,7 +121,7 @@ class Decoy:
 
     def write_persona(self, text: str) -> None:
         draft = self.home / "personas" / "draft"
-        draft.write_text(text)
+        draft.write_text(text, encoding="utf-8")
         draft.replace(self.home / "personas" / "acme.yaml")
 
     def persona(self, **changes: Any) -> str:
@@ -142,7 +142,7 @@ def begin(home: Path, *flags: str, **program: Any) -> Decoy:
         "since": 1_700_000_000,
         "tenants": [{"name": "acme", "prefixes": ["127.9.0.0/24", "::1/128"]}],
     }
-    (home / "settings.json").write_text(json.dumps(settings))
+    (home / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
     ports = free_ports(3)
     decoy = Decoy(None, home, *ports, **program)  # type: ignore[arg-type]
     decoy.write_persona(decoy.persona())

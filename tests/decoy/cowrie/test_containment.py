@@ -70,15 +70,15 @@ def test_wget_fails_as_on_a_server_that_may_not_call_out(decoy: Decoy) -> None:
 
 
 def test_its_network_has_nothing_but_a_loopback_that_is_down(decoy: Decoy) -> None:
-    interfaces = Path(f"/proc/{decoy.pid()}/net/dev").read_text().splitlines()[2:]
+    interfaces = Path(f"/proc/{decoy.pid()}/net/dev").read_text(encoding="utf-8").splitlines()[2:]
     assert [line.split(":")[0].strip() for line in interfaces] == ["lo"]
-    routes = Path(f"/proc/{decoy.pid()}/net/route").read_text().splitlines()[1:]
+    routes = Path(f"/proc/{decoy.pid()}/net/route").read_text(encoding="utf-8").splitlines()[1:]
     assert routes == []
     assert os.readlink(f"/proc/{decoy.pid()}/ns/net") != os.readlink("/proc/self/ns/net")
 
 
 def test_it_has_no_rights_and_no_way_to_any(decoy: Decoy) -> None:
-    lines = Path(f"/proc/{decoy.pid()}/status").read_text().splitlines()
+    lines = Path(f"/proc/{decoy.pid()}/status").read_text(encoding="utf-8").splitlines()
     status = dict(line.split(":\t", 1) for line in lines)
     assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
     assert status["NoNewPrivs"] == "1"
@@ -89,5 +89,5 @@ def test_it_has_no_rights_and_no_way_to_any(decoy: Decoy) -> None:
 
 def test_it_listens_nowhere_itself(decoy: Decoy) -> None:
     for table in ("tcp", "tcp6"):
-        rows = Path(f"/proc/{decoy.pid()}/net/{table}").read_text().splitlines()[1:]
+        rows = Path(f"/proc/{decoy.pid()}/net/{table}").read_text(encoding="utf-8").splitlines()[1:]
         assert rows == [], MX

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.decoy.cowrie.conftest import DARK, MX, Decoy, begin, reachable
+from tests.decoy.cowrie.conftest import DARK, MX, Decoy, begin
 from tests.mail.conftest import stop
 
 pytestmark = pytest.mark.cowrie
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.cowrie
 
 def typed(decoy: Decoy, session: str) -> tuple[bytes, bytes]:
     """Return what went over a recorded terminal: from the attacker, and to him."""
-    head, *lines = (decoy.home / "spool/sessions" / session).read_text().splitlines()
+    head, *lines = (decoy.home / "spool/sessions" / session).read_text(encoding="utf-8").splitlines()
     assert json.loads(head)["session"] == session
     pieces = [line.split() for line in lines]
     times = [float(seconds) for _, seconds, _ in pieces]
@@ -154,7 +154,7 @@ def upload(decoy: Decoy, way: str, file: Path, content: bytes) -> None:
     environment |= {"POSTERN_PASSWORD": "toor", "PATH": "/usr/bin:/bin"}
     if way == "sftp":  # a batch asks for no password
         command.insert(1, "-oBatchMode=no")
-    subprocess.run(command, env=environment, input=batch, text=True, capture_output=True, timeout=60)
+    subprocess.run(command, env=environment, input=batch, encoding="utf-8", capture_output=True, timeout=60)
 
 
 def test_events_arrive_within_fifty_milliseconds(decoy: Decoy) -> None:
@@ -213,7 +213,6 @@ def controller(tmp_path: Path) -> Iterator[_Controller]:
 
 
 def test_the_controller_hears_of_everything_that_is_evidence(controller: _Controller, tmp_path: Path) -> None:
-    reachable(tmp_path)
     decoy = begin(tmp_path / "decoy", "--controller", str(tmp_path / "api.sock"))
     try:
         decoy.ssh("echo payload > /tmp/x; echo \x1b[2J")

@@ -47,7 +47,7 @@ def host_keys(decoy: Decoy) -> dict[str, str]:
     scanned = subprocess.run(
         ["ssh-keyscan", "-t", "rsa,ecdsa,ed25519", "-p", str(decoy.ssh_port), MX],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=30,
     )
     rows = [line.split() for line in scanned.stdout.splitlines() if not line.startswith("#")]
@@ -96,7 +96,7 @@ def test_cowries_do_not_outlive_a_killed_program(own_decoy: Decoy) -> None:
 
 
 def uptime_s(decoy: Decoy) -> int:
-    configuration = next(decoy.home.glob("spool/cowrie/acme/mx/etc/cowrie.cfg")).read_text()
+    configuration = next(decoy.home.glob("spool/cowrie/acme/mx/etc/cowrie.cfg")).read_text(encoding="utf-8")
     return int(configuration.partition("boot_offset = ")[2].partition("\n")[0])
 
 
@@ -114,8 +114,10 @@ def test_keys_and_uptime_outlast_a_new_start_even_without_what_was_kept(own_deco
 def test_another_secret_is_another_hosts_keys(own_decoy: Decoy) -> None:
     before = host_keys(own_decoy)
     stop(own_decoy.process)
-    settings = json.loads((own_decoy.home / "settings.json").read_text())
-    (own_decoy.home / "settings.json").write_text(json.dumps({**settings, "secret": "08" * 32}))
+    settings = json.loads((own_decoy.home / "settings.json").read_text(encoding="utf-8"))
+    (own_decoy.home / "settings.json").write_text(
+        json.dumps({**settings, "secret": "08" * 32}), encoding="utf-8"
+    )
     start(own_decoy)
     assert not set(before.values()) & set(host_keys(own_decoy).values())
 
@@ -177,7 +179,7 @@ def test_a_host_without_cowrie_is_told_the_remedy(own_decoy: Decoy) -> None:
         ],
         env={**os.environ, "PYTHONPATH": str(ROOT), "POSTERN_COWRIE_VENV": "/nowhere"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
     )
     assert done.returncode == 1

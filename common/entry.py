@@ -1,0 +1,155 @@
+"""How every program begins, and what an operator sees when it meets an error that nobody expected.
+
+`run` settles the environment, calls the program, and turns what it did not foresee into
+one line on standard error and a report in a file. Exit codes are those of sysexits.h
+where a program has none of its own.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from common import reports
+from common.environment import settle
+from common.output import Output
+
+EX_SOFTWARE = 70
+_INTERRUPTED = 130
+_TRACEBACK = "Traceback (most recent call last)"
+_MOST_PLACES = 100  # of errors that are told once each: what repeats must not fill a disk
+_REMEDY = (
+    "run `postern doctor`; if it finds nothing wrong, report this error with that file (see SECURITY.md)"
+)
+
+
+def run(program: str, main: Callable[[], int | None]) -> int:
+    """Return the exit code of a program whose `main` may fail in any way. `SystemExit` passes."""
+    settle()
+    output = Output()
+    watch(program)
+    try:
+        code = main() or 0
+    except SystemExit:
+        if (code := _finish(program, output)) != 0:
+            return code
+        raise
+    except KeyboardInterrupt:
+        say("")
+        code = _INTERRUPTED
+    except OSError as error:
+        code = 0 if output.caused(error) else fail(program, error)
+    except BaseException as error:
+        code = fail(program, error)
+    return _finish(program, output) or code
+
+
+def watch(program: str) -> None:
+    """Report also what goes wrong in threads, in callbacks of a loop, in destructors, and what is logged."""
+    seen = _Watch(program)
+    sys.excepthook = lambda _, error, __: seen.tell(error)
+    threading.excepthook = lambda given: seen.tell(
+        given.exc_value, f"in thread {given.thread.name if given.thread else 'unknown'}"
+    )
+    sys.unraisablehook = lambda given: seen.tell(given.exc_value, given.err_msg or "in a destructor")
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if type(each) in (logging.StreamHandler, _Handler)]:
+        root.removeHandler(handler)  # to the terminal, a framework's or ours; files that were asked for stay
+    root.addHandler(_Handler(seen))
+
+
+@contextmanager
+def guarded(program: str) -> Iterator[None]:
+    """End a program that somebody else's framework runs, as `run` ends ours."""
+    try:
+        yield
+    except Exception as error:
+        raise SystemExit(fail(program, error)) from None
+
+
+def fail(program: str, error: BaseException, where: str = "") -> int:
+    """Write a report, say in one line where it is and what to do, and return the exit code."""
+    brief = f" ({reports.one_line(where)})" if where else ""
+    said = f"{program}: unexpected error{brief}: {describe(error)}"
+    text = ""
+    try:
+        text = reports.build_report(program, error, where)
+        file = reports.save(program, text)
+    except Exception as trouble:  # a full disk, no memory: whatever it is, the first error comes first
+        say(f"{said}; no report could be written ({describe(trouble)}), it follows; remedy: {_REMEDY}")
+        say(text)
+    else:
+        say(f"{said}; report: {file}; remedy: {_REMEDY}")
+    return EX_SOFTWARE
+
+
+def describe(error: BaseException) -> str:
+    """Return kind, text and notes of an error in one line, fit for any terminal."""
+    text = reports.one_line("; ".join([str(error), *getattr(error, "__notes__", ())]).strip("; "))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def say(text: str) -> None:
+    """Print to standard error; if nobody can read that, go on."""
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
+
+
+class _Watch:
+    """Tells an error from each place once: most of them come again and again."""
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+        self._places: set[tuple[str, str, int]] = set()
+
+    def tell(self, error: BaseException | None, where: str = "") -> None:
+        if isinstance(error, KeyboardInterrupt):
+            say("")
+        if error is None or isinstance(error, KeyboardInterrupt | SystemExit):
+            return
+        place = (type(error).__name__, *_place(error))
+        if place in self._places or len(self._places) >= _MOST_PLACES:
+            return
+        self._places.add(place)
+        fail(self.program, error, where)
+
+
+def _place(error: BaseException) -> tuple[str, int]:
+    """Return the file and line that raised an error."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else ("", 0)
+
+
+class _Handler(logging.Handler):
+    """Takes what libraries log. asyncio logs there what its callbacks and forgotten tasks raise."""
+
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None and _TRACEBACK in message:
+            error = sys.exc_info()[1]  # frameworks format what they have just caught
+            message = message.partition(_TRACEBACK)[0]
+        if error is not None:
+            self._watch.tell(error, message)
+        else:
+            prefix = f"{self._watch.program}: " if record.levelno >= logging.WARNING else ""
+            say(f"{prefix}{reports.one_line(message)}")
+
+
+def _finish(program: str, output: Output) -> int:
+    """Return 1 if what was printed cannot be written; a reader that is gone has seen enough."""
+    error = output.finish()
+    if error is None or isinstance(error, BrokenPipeError):
+        return 0
+    say(
+        f"{program}: standard output cannot be written: {error.strerror or error}; "
+        "remedy: make room there, or send the output elsewhere"
+    )
+    return 1
