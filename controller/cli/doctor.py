@@ -44,8 +44,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "doctor",
         help="look for known traps on this machine, and print the remedy for each",
-        description="Look at Python, Ryu, the kernel, names, disks, Open vSwitch and its bridges, ports and "
-        "clamd on this machine, and change nothing. On a host of a pool, say what it is.",
+        description="Look at Python, Ryu, the kernel, names, disks, Open vSwitch and its bridges, ports\n"
+        "and clamd on this machine, and change nothing. On a host of a pool, say what it is.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -59,7 +59,9 @@ def _judge_own(facts: NameFacts) -> Finding:
         "own name",
         f"{facts.own_name} {verb}; the answer came {took}",
         f"echo {line} | sudo tee -a /etc/hosts",
-        "time: sudo, swaks, Postfix and others ask for this name, and wait for the answer",
+        "time: sudo, swaks, Postfix and others ask for this name, and wait for the answer"
+        if facts.own.seconds > _SLOW_S
+        else "a warning with each sudo; and time, once the resolver answers late",
     )
 
 

@@ -40,7 +40,9 @@ def look() -> NeighbourFacts:
         checkout=str(_REPOSITORY),
         listeners=tuple(each for each in found if each is not None),
         private=tuple(
-            str(each) for each in (*reversed(_REPOSITORY.parents), _REPOSITORY) if _is_private(each)
+            str(each)
+            for each in (*reversed(_REPOSITORY.parents), _REPOSITORY)
+            if is_private((facts := each.stat()).st_mode, facts.st_uid)
         ),
     )
 
@@ -61,9 +63,9 @@ def _listener(port: int) -> Listener | None:
     return Listener(port, int(found[1]), command, directory)
 
 
-def _is_private(directory: Path) -> bool:
-    facts = directory.stat()
-    return facts.st_uid != 0 and not facts.st_mode & stat.S_IXOTH
+def is_private(mode: int, owner: int) -> bool:
+    """Say whether a directory is closed to root, too, once systemd has taken its capabilities away."""
+    return owner != 0 and not mode & stat.S_IXOTH
 
 
 def judge(facts: NeighbourFacts) -> Iterator[Finding]:
