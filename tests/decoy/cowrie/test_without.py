@@ -1,0 +1,31 @@
+"""Cowrie on a machine that lacks something: SSH at IPv4 goes on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.decoy.cowrie.conftest import IDENTIFICATION, Decoy, begin, reachable
+from tests.mail.conftest import stop
+from tests.without import start_programs_without
+
+pytestmark = pytest.mark.cowrie
+
+
+@pytest.fixture(params=["ipv6", "bpf"])
+def lacking(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, Decoy]]:
+    start_programs_without(request.param, tmp_path, monkeypatch)
+    reachable(tmp_path)
+    running = begin(tmp_path / "decoy")
+    yield request.param, running
+    stop(running.process)
+
+
+def test_ssh_is_answered_at_ipv4_without_a_feature(lacking: tuple[str, Decoy]) -> None:
+    feature, decoy = lacking
+    with decoy.connect() as connection:
+        assert connection.recv(100).startswith(IDENTIFICATION.encode())
+    assert len(decoy.events("Ipv6Missing")) == (feature == "ipv6")
+    assert not decoy.events("ListenFailed")
