@@ -56,14 +56,9 @@ class Controller:
             "POSTERN_LISTEN": self.url,
             "POSTERN_SWITCH_CONTROL": f"{self.home}/nobody.ctl",
         }
-<<<<<<< HEAD
         command = [*self._program, "--ofp-listen-host", "127.0.0.1"]
-        command += ["--ofp-tcp-listen-port", str(self._switches)]
+        command += ["--ofp-tcp-listen-port", str(self.switch_port)]
         environment = {**self._environment, **settings}
-=======
-        command = [str(Path(sys.executable).parent / "ryu-manager"), "--ofp-listen-host", "127.0.0.1"]
-        command += ["--ofp-tcp-listen-port", str(self.switch_port), str(ROOT / "apps" / "edge.py")]
->>>>>>> 49586e8 (tests: Programs started without IPv6, bpf(2), Landlock and namespaces)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, cwd=self.home, stdout=log, stderr=log)
         eventually(lambda: self._answers(over_tcp), self.log.read_text)
