@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.without import WITHOUT
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 UNITS = REPOSITORY / "deploy" / "systemd"
 NAMES = sorted(file.name for file in UNITS.glob("*.service"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.decoy.cowrie.conftest import IDENTIFICATION, Decoy, begin, reachable
+from tests.decoy.cowrie.conftest import IDENTIFICATION, Decoy, begin
 from tests.mail.conftest import stop
 from tests.without import start_programs_without
 
@@ -17,7 +17,6 @@ def lacking(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[str, Decoy]]:
     start_programs_without(request.param, tmp_path, monkeypatch)
-    reachable(tmp_path)
     running = begin(tmp_path / "decoy")
     yield request.param, running
     stop(running.process)
