@@ -2,12 +2,17 @@
 
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 WITHOUT = ROOT / "tests" / "fresh" / "without"
+
+
+def without(feature: str, program: Iterable[str]) -> tuple[str, ...]:
+    return (str(WITHOUT), feature, *program)
 
 
 def start_programs_without(feature: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ each line is one thing that was looked at:
 exit codes: 0 good, or only losses; 1 something is WRONG; 2 wrong usage
 --json: a list of {"level", "subject", "fact", "remedy", "lost"}; level is good, lost or wrong
 
-Much is hidden from an ordinary user: sudo .venv/bin/postern doctor sees more.
+Much is hidden from an ordinary user: as root it sees more.
 In the lab: postern lab exec proxy1 -- postern doctor --member
 """
 

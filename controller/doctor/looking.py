@@ -2,11 +2,12 @@
 
 import os
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-AS_ROOT = "sudo .venv/bin/postern doctor"
+AS_ROOT = f"sudo {Path(sys.executable).parent / 'postern'} doctor"
 _TIMEOUT_S = 10.0
 # An ordinary user's PATH has no sbin on Debian; what is read must be in no language but English.
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))

@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from controller.doctor.looking import AS_ROOT, content_of, output_of
 
 _REPOSITORY = Path(__file__).parents[2]
 _OPENFLOW_PORT, _API_PORT = 6653, 9057
-_CONTROLLER = "apps/edge.py"
+_CONTROLLER = re.compile(r"apps/edge\.py|/postern-controller\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class NeighbourFacts:
-    checkout: str
+    homes: tuple[str, ...]  # this checkout, and its environment of Python
     listeners: tuple[Listener, ...]
     private: tuple[
         str, ...
@@ -37,7 +38,7 @@ class NeighbourFacts:
 def look() -> NeighbourFacts:
     found = (_listener(port) for port in (_OPENFLOW_PORT, _API_PORT))
     return NeighbourFacts(
-        checkout=str(_REPOSITORY),
+        homes=(str(_REPOSITORY), sys.prefix),
         listeners=tuple(each for each in found if each is not None),
         private=tuple(
             str(each)
@@ -71,19 +72,19 @@ def is_private(mode: int, owner: int) -> bool:
 def judge(facts: NeighbourFacts) -> Iterator[Finding]:
     by_port = {each.port: each for each in facts.listeners}
     for port in (_OPENFLOW_PORT, _API_PORT):
-        yield _judge_port(port, by_port.get(port), facts.checkout)
+        yield _judge_port(port, by_port.get(port), facts.homes)
     yield _judge_checkout(facts)
 
 
-def _judge_port(port: int, listener: Listener | None, checkout: str) -> Finding:
+def _judge_port(port: int, listener: Listener | None, homes: tuple[str, ...]) -> Finding:
     subject = f"port {port}"
     if listener is None:
         return Finding(subject, "is free")
     if not listener.pid:
         return Finding(subject, f"is taken; only root can see by whom: {AS_ROOT}")
-    if _CONTROLLER not in listener.command:
+    if not _CONTROLLER.search(listener.command):
         return _judge_stranger(port, f"process {listener.pid}, {listener.command:.60}")
-    if listener.directory == checkout or f"{checkout}/{_CONTROLLER}" in listener.command:
+    if listener.directory in homes or any(f"{home}/" in listener.command for home in homes):
         return Finding(subject, "this checkout's controller has it")
     return Finding(
         subject,

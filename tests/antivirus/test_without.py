@@ -9,7 +9,7 @@ from services.antivirus.builder.publishing import Publisher
 from services.antivirus.server.nginx import configuration
 from services.antivirus.settings import parse_settings
 from tests.antivirus.conftest import Server, await_that, put_settings
-from tests.without import start_programs_without
+from tests.without import without
 
 POOL = ["192.0.2.90", "2001:db8:e::90"]
 
@@ -26,10 +26,10 @@ def test_an_address_that_the_host_cannot_have_is_left_out(tmp_path: Path) -> Non
 
 @pytest.mark.programs
 def test_without_ipv6_signatures_are_served_over_ipv4(
-    server: Server, publisher: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.stop()
-    start_programs_without("ipv6", tmp_path, monkeypatch)
+    server.program = without("ipv6", server.program)
     monkeypatch.setattr(server, "configure", lambda: None)
     settings = server.home.with_suffix(".json")
     facts = json.loads(settings.read_text())

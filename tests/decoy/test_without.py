@@ -1,14 +1,29 @@
 """The decoy on a machine that lacks something: it answers as before, and its journal says what is lost."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from services.decoy.syslog import Syslog, SyslogError
 from tests.decoy.conftest import Begin
-from tests.decoy.running import DARK, HELLO, MX
+from tests.decoy.running import DARK, HELLO, MX, Running
 from tests.decoy.test_doors import FIREWALLED, WITH_FIREWALL, knock
-from tests.without import start_programs_without
+from tests.without import without
+
+
+@pytest.fixture
+def begin_without(tmp_path: Path) -> Iterator[Begin]:
+    started: list[Running] = []
+
+    def start(feature: str) -> Running:
+        started.append(Running(tmp_path, program=without(feature, Running.program)))
+        started[-1].begin()
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.close()
 
 
 @pytest.mark.programs
@@ -21,10 +36,9 @@ from tests.without import start_programs_without
     ],
 )
 def test_a_decoy_answers_without_a_feature_and_notes_once_what_is_lost(
-    feature: str, told: tuple[str, str], begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    feature: str, told: tuple[str, str], begin_without: Begin
 ) -> None:
-    start_programs_without(feature, tmp_path, monkeypatch)
-    decoy = begin()
+    decoy = begin_without(feature)
     assert decoy.client(MX, HELLO).hear() == b"named\r\n"
     assert decoy.client(DARK, HELLO).hear() == b"dark\r\n"
     decoy.end()
@@ -35,11 +49,8 @@ def test_a_decoy_answers_without_a_feature_and_notes_once_what_is_lost(
 
 
 @pytest.mark.lab  # for the right to use bpf(2)
-def test_without_ipv6_closed_ports_of_ipv4_stay_closed(
-    begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start_programs_without("ipv6", tmp_path, monkeypatch)
-    decoy = begin()
+def test_without_ipv6_closed_ports_of_ipv4_stay_closed(begin_without: Begin) -> None:
+    decoy = begin_without("ipv6")
     decoy.write_persona(WITH_FIREWALL)
     decoy.wait_for("SettingsLoaded", 2)
     assert [knock(FIREWALLED, HELLO), knock(MX, 18_999), knock(MX, HELLO)] == ["silence", "refused", "open"]

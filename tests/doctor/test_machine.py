@@ -31,10 +31,11 @@ KERNEL = KernelFacts(True, Ipv6.HERE, Bpf.HERE, 7, True, True, True)
 NAMES = NameFacts("host", Timed(0.01, True), Timed(0.01, False))
 DISK = Disk(("/var", "/tmp"), 5_000, 700, 90_000, False)
 ROOM = RoomFacts((DISK,), 4_000, NOW_S, MADE_S)
-NEIGHBOURS = NeighbourFacts("/opt/postern", (), ())
+NEIGHBOURS = NeighbourFacts(("/opt/postern", "/opt/postern/.venv"), (), ())
 FAUCET = Listener(6653, 77, "/usr/bin/faucet --verbose", "/")
 OWN = Listener(6653, 78, "python ryu-manager apps/edge.py", "/opt/postern")
 UNIT = Listener(6653, 79, "python ryu-manager /opt/postern/apps/edge.py", "/")
+WHEEL = Listener(6653, 81, "/opt/postern/.venv/bin/python /opt/postern/.venv/bin/postern-controller", "/")
 OTHER = Listener(6653, 80, "python ryu-manager apps/edge.py", "/home/b/postern")
 
 
@@ -152,7 +153,7 @@ def test_a_stranger_at_the_apis_port_costs_bearers_only() -> None:
     assert (finding.level, "its unix socket works" in finding.lost) == (Level.LOST, True)
 
 
-@pytest.mark.parametrize("listener", [OWN, UNIT, Listener(6653)])
+@pytest.mark.parametrize("listener", [OWN, UNIT, WHEEL, Listener(6653)])
 def test_our_own_controller_or_one_that_only_root_sees_is_no_trouble(listener: Listener) -> None:
     assert not not_good(neighbours.judge(replace(NEIGHBOURS, listeners=(listener,))))
 
