@@ -7,17 +7,14 @@ import pytest
 
 from tests.decoy.cowrie.conftest import IDENTIFICATION, Decoy, begin
 from tests.mail.conftest import stop
-from tests.without import start_programs_without
+from tests.without import without
 
 pytestmark = pytest.mark.cowrie
 
 
 @pytest.fixture(params=["ipv6", "bpf"])
-def lacking(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[str, Decoy]]:
-    start_programs_without(request.param, tmp_path, monkeypatch)
-    running = begin(tmp_path / "decoy")
+def lacking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Decoy]]:
+    running = begin(tmp_path / "decoy", program=without(request.param, Decoy.program))
     yield request.param, running
     stop(running.process)
 
