@@ -16,13 +16,8 @@ def without(feature: str, program: Iterable[str]) -> tuple[str, ...]:
 
 
 def start_programs_without(feature: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have what tests start by `sys.executable`, and from beside it, lack a feature of the kernel."""
-    home = Path(sys.executable).parent
-    beside = directory / f"without-{feature}"
-    beside.mkdir()
-    for name in (Path(sys.executable).name, "ryu-manager"):
-        program = beside / name
-        words = shlex.join((str(WITHOUT), feature, str(home / name)))
-        program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
-        program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(beside / Path(sys.executable).name))
+    """Have what tests start by `sys.executable` lack a feature of the kernel."""
+    program = directory / f"python-without-{feature}"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(without(feature, (sys.executable,)))} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
