@@ -1,19 +1,18 @@
 """A decoy's host: whether it answers for tenants' addresses, and what its kernel does for it."""
 
-import ctypes
 import os
 import pwd
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.doctor import member
+from controller.doctor import kernel, member
 from controller.doctor.finding import Finding
+from controller.doctor.kernel import Bpf
 from controller.doctor.looking import output_of
 from controller.doctor.member import MemberFacts, capabilities
 
 _CAP_BPF, _CAP_NET_ADMIN = 1 << 39, 1 << 12  # linux/capability.h
-_LANDLOCK_VERSION, _LANDLOCK_FOR_TCP = 444, 4  # the system call; the first ABI that knows of TCP, Linux 6.7
 _REPOSITORY = Path(__file__).parents[2]
 _SET_UP = _REPOSITORY / "deploy" / "setup" / "cowrie-environment"
 _USER = "postern-cowrie"
@@ -24,7 +23,9 @@ class DecoyFacts:
     host: MemberFacts
     has_local_prefixes: bool  # a route takes tenants' prefixes for its own
     landlock: int  # the kernel's ABI; 0: it has none
-    may_shut_ports: bool
+    bpf: Bpf
+    may_shut_ports: bool  # as far as capabilities go
+    may_isolate: bool  # Cowrie gets a network of its own, without interfaces
     cowrie_python: str
     has_cowrie: bool
     has_user: bool
@@ -36,8 +37,10 @@ def look() -> DecoyFacts:
     return DecoyFacts(
         host=member.look(),
         has_local_prefixes=_has_local_prefixes(),
-        landlock=_landlock_abi(),
+        landlock=kernel.landlock_abi(),
+        bpf=kernel.find_bpf(),
         may_shut_ports=capabilities() & needed == needed,
+        may_isolate=kernel.may_unshare("--net", "--ipc"),
         cowrie_python=str(python),
         has_cowrie=output_of(str(python), "-c", "import cowrie") is not None,
         has_user=_has_user(),
@@ -55,11 +58,6 @@ def _has_local_prefixes() -> bool:
     return any("/" in prefix and not prefix.startswith("127.") for prefix in found)
 
 
-def _landlock_abi() -> int:
-    libc = ctypes.CDLL(None)
-    return max(0, int(libc.syscall(_LANDLOCK_VERSION, None, ctypes.c_size_t(0), ctypes.c_uint(1))))
-
-
 def _has_user() -> bool:
     try:
         pwd.getpwnam(_USER)
@@ -74,20 +72,15 @@ def judge(facts: DecoyFacts) -> Iterator[Finding]:
         yield Finding("addresses", "tenants' prefixes are local here")
     elif facts.host.interface:
         yield from member.judge_addresses(facts.host)
-    yield Finding(
-        "containment",
-        "the kernel lets decoys connect to nobody"
-        if facts.landlock >= _LANDLOCK_FOR_TCP
-        else "the kernel holds no decoy back that was taken over: the switch alone does",
-        "" if facts.landlock >= _LANDLOCK_FOR_TCP else "boot Linux 6.7 or later, with landlock in lsm=",
-    )
-    yield Finding(
-        "ports",
-        "may be shut as the real hosts' are"
-        if facts.may_shut_ports
-        else "that a host has not will open and be reset at once: attackers can tell",
-        "" if facts.may_shut_ports else "run as root, or with AmbientCapabilities=CAP_BPF CAP_NET_ADMIN",
-    )
+    yield kernel.judge_landlock(facts.landlock)
+    yield _judge_ports(facts)
+    if not facts.may_isolate:
+        yield Finding(
+            "namespaces",
+            "no network namespace may be made here",
+            "run as root, outside of a container",
+            "SSH and Telnet: Cowrie runs only in a network without interfaces; the other decoys work",
+        )
     yield Finding(
         "Cowrie",
         f"{facts.cowrie_python} has it"
@@ -99,4 +92,15 @@ def judge(facts: DecoyFacts) -> Iterator[Finding]:
         f"user {_USER}",
         "is there" if facts.has_user else "is missing",
         "" if facts.has_user else str(_SET_UP),
+    )
+
+
+def _judge_ports(facts: DecoyFacts) -> Finding:
+    if facts.may_shut_ports or facts.bpf is Bpf.ABSENT:
+        return kernel.judge_bpf(facts.bpf, is_root=True)
+    return Finding(
+        "bpf(2)",
+        "is not for this process",
+        "run as root, or with AmbientCapabilities=CAP_BPF CAP_NET_ADMIN",
+        kernel.LOST_WITHOUT_BPF,
     )

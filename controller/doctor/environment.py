@@ -1,5 +1,6 @@
 """Python and Ryu: traps of building and importing a controller framework from before Python 3.10."""
 
+import re
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -8,10 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from controller.doctor.finding import Finding
-from controller.doctor.looking import output_of
+from controller.doctor.looking import content_of, output_of
 
 _RYU, _EVENTLET = "4.34", "0.41.3"
 _OLDEST, _NEWEST = (3, 11), (3, 13)
+_TRIED_ON = ("debian 12", "debian 13")
 _MEND = "postern-ryu.pth"
 _SET_UP = "make setup"
 
@@ -26,9 +28,12 @@ class EnvironmentFacts:
     has_mend: bool
     ryu_manager: str  # what `ryu-manager --version` prints
     has_mininet: bool  # in the system's own Python
+    system: str  # as /etc/os-release names it
+    release: str  # its ID and VERSION_ID
 
 
 def look() -> EnvironmentFacts:
+    system = dict(re.findall(r'^(\w+)="?(.*?)"?$', content_of("/etc/os-release") or "", re.MULTILINE))
     programs = Path(sys.executable).parent
     return EnvironmentFacts(
         python=(sys.version_info.major, sys.version_info.minor),
@@ -37,6 +42,8 @@ def look() -> EnvironmentFacts:
         has_mend=(Path(sysconfig.get_path("purelib")) / _MEND).exists(),
         ryu_manager=(output_of(str(programs / "ryu-manager"), "--version") or "").strip(),
         has_mininet=output_of("/usr/bin/python3", "-c", "import mininet.net") is not None,
+        system=system.get("PRETTY_NAME", "unknown"),
+        release=f"{system.get('ID', '')} {system.get('VERSION_ID', '')}".strip(),
     )
 
 
@@ -48,6 +55,11 @@ def _version(package: str) -> str:
 
 
 def judge(facts: EnvironmentFacts) -> Iterator[Finding]:
+    if facts.release in _TRIED_ON:
+        yield Finding("system", facts.system)
+    else:
+        remedy = f"use one of those where something does not work: {', '.join(_TRIED_ON)}"
+        yield Finding("system", f"{facts.system}, where nobody has tried this", remedy, "certainty")
     python = ".".join(map(str, facts.python))
     is_tried = _OLDEST <= facts.python <= _NEWEST
     yield Finding(
@@ -73,8 +85,8 @@ def judge(facts: EnvironmentFacts) -> Iterator[Finding]:
         facts.ryu_manager or "does not start",
         "" if facts.ryu_manager else f"run it by hand to see why; then make clean; {_SET_UP}",
     )
-    yield Finding(
-        "Mininet",
-        "in the system's Python" if facts.has_mininet else "/usr/bin/python3 has no Mininet",
-        "" if facts.has_mininet else f"apt-get install mininet, or {_SET_UP}",
-    )
+    if facts.has_mininet:
+        yield Finding("Mininet", "in the system's Python")
+    else:
+        remedy = f"apt-get install mininet, or {_SET_UP}"
+        yield Finding("Mininet", "/usr/bin/python3 has none", remedy, "the lab and the demo")

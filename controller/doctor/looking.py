@@ -1,12 +1,28 @@
 """How the doctor looks: runs programs that only read, and takes a missing one for an answer."""
 
+import os
 import subprocess
+import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
-_TIMEOUT_S = 10
+AS_ROOT = f"sudo {Path(sys.executable).parent / 'postern'} doctor"
+_TIMEOUT_S = 10.0
+# An ordinary user's PATH has no sbin on Debian; what is read must be in no language but English.
+_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
+_ENVIRONMENT = {"PATH": _PATH, "LC_ALL": "C.UTF-8"}
 
 
-def output_of(*command: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """How long a program took, and whether it did what it was asked for."""
+
+    seconds: float
+    has_succeeded: bool
+
+
+def output_of(*command: str, within_s: float = _TIMEOUT_S) -> str | None:
     """Return what a program printed; None if it is not there, fails or hangs."""
     try:
         done = subprocess.run(
@@ -14,12 +30,19 @@ def output_of(*command: str) -> str | None:
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            timeout=_TIMEOUT_S,
+            timeout=within_s,
             stdin=subprocess.DEVNULL,
+            env={**os.environ, **_ENVIRONMENT},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def timed(*command: str, within_s: float) -> Timed:
+    began = time.monotonic()
+    output = output_of(*command, within_s=within_s)
+    return Timed(time.monotonic() - began, output is not None)
 
 
 def content_of(path: str | Path) -> str | None:

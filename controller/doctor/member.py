@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.doctor import kernel
 from controller.doctor.finding import Finding
+from controller.doctor.kernel import Ipv6
 from controller.doctor.looking import content_of, output_of
 
 _TABLE = "100"
@@ -16,6 +18,7 @@ _CAP_NET_ADMIN, _CAP_NET_RAW = 1 << 12, 1 << 13  # linux/capability.h
 @dataclass(frozen=True, slots=True)
 class MemberFacts:
     interface: str  # the one that leads to the edge; empty: none
+    ipv6: Ipv6
     reverse_path_filter: int  # the strictest value that applies to it; 0 is off
     families_without_rule: tuple[int, ...]
     families_without_route: tuple[int, ...]
@@ -25,9 +28,11 @@ class MemberFacts:
 
 def look() -> MemberFacts:
     interface = _interface()
-    families = (4, 6)
+    ipv6 = kernel.find_ipv6()
+    families = (4, 6) if ipv6 is Ipv6.HERE else (4,)
     return MemberFacts(
         interface=interface,
+        ipv6=ipv6,
         reverse_path_filter=max(_number(f"net/ipv4/conf/{name}/rp_filter") for name in ("all", interface)),
         families_without_rule=tuple(family for family in families if not _has_rule(family, interface)),
         families_without_route=tuple(family for family in families if not _has_route(family)),
@@ -109,6 +114,9 @@ def judge_addresses(facts: MemberFacts) -> Iterator[Finding]:
     """Say whether the host answers for whatever it is sent."""
     everything = {4: "0.0.0.0/0", 6: "::/0"}
     for family in (4, 6):
+        if family == 6 and facts.ipv6 is not Ipv6.HERE:
+            yield kernel.judge_ipv6(facts.ipv6)
+            continue
         remedies = []
         if family in facts.families_without_rule:
             remedies.append(f"ip -{family} rule add iif {facts.interface} lookup {_TABLE}")

@@ -1,6 +1,7 @@
 """Open vSwitch: whether it runs, and whether the bridges of this edge are set up so that flows last."""
 
 import json
+import os
 import re
 import socket
 import time
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from controller.doctor.finding import Finding
-from controller.doctor.looking import content_of, output_of
+from controller.doctor.looking import AS_ROOT, content_of, output_of
 from controller.ids import COOKIE_OWNER
 
 _OLDEST = (2, 17)
 _OPENFLOW = "OpenFlow14"
 _REFRESH_S = 6  # ovs-vswitchd writes the state of its connections every 5 s
+_LABS_NAME = re.compile(r"s[1-9]\d*")
+_PID_FILE = "/run/openvswitch/ovs-vswitchd.pid"
 _DEFAULT_CONTROLLER = ("127.0.0.1", 6653)
 
 
@@ -34,7 +37,8 @@ class BridgeFacts:
 
 @dataclass(frozen=True, slots=True)
 class SwitchFacts:
-    version: str  # empty: it does not run
+    version: str  # empty: it does not run, or does not talk to us
+    needs_root: bool  # it runs, and talks to root alone
     has_kernel_module: bool
     bridges: tuple[BridgeFacts, ...]  # those that Postern has marked or written flows on
     others: tuple[str, ...]
@@ -46,11 +50,18 @@ def look() -> SwitchFacts:
     bridges, others = _bridges() if text is not None else ((), ())
     return SwitchFacts(
         version=(text or "").strip().strip('"'),
+        needs_root=text is None and os.geteuid() != 0 and _runs(),
         has_kernel_module=Path("/sys/module/openvswitch").exists(),
         bridges=bridges,
         others=others,
         controller_listens=_listens(),
     )
+
+
+def _runs() -> bool:
+    """Say whether the daemon lives. Anybody may look at that, and only root may ask the daemon."""
+    pid = (content_of(_PID_FILE) or "").strip()
+    return bool(pid) and Path("/proc", pid).exists()
 
 
 def _listens() -> bool:
@@ -129,6 +140,9 @@ def _offloads(port: str) -> bool:
 
 
 def judge(facts: SwitchFacts) -> Iterator[Finding]:
+    if facts.needs_root:
+        yield Finding("Open vSwitch", f"runs; only root may ask it more: {AS_ROOT}")
+        return
     if not facts.version:
         yield Finding("Open vSwitch", "does not run", "make setup, or: systemctl start openvswitch-switch")
         return
@@ -140,7 +154,7 @@ def judge(facts: SwitchFacts) -> Iterator[Finding]:
     if not facts.bridges:
         yield Finding("bridges", "none of this edge's stands here; postern lab up demo makes one")
     if facts.others:
-        yield Finding("other bridges", f"{' '.join(facts.others)}: not ours, never touched")
+        yield _judge_others(facts.others)
     if any(bridge.has_controller for bridge in facts.bridges) and not facts.controller_listens:
         where = "{}:{}".format(*_DEFAULT_CONTROLLER)
         yield Finding(
@@ -148,6 +162,15 @@ def judge(facts: SwitchFacts) -> Iterator[Finding]:
             f"nothing listens at {where}; flows stay as they are",
             "POSTERN_POLICY=policies/demo.yaml ryu-manager apps/edge.py",
         )
+
+
+def _judge_others(names: tuple[str, ...]) -> Finding:
+    """Say whose bridges stand here beside ours; topologies of the lab call theirs s1, s2 and so on."""
+    fact = f"{' '.join(names)}: not ours, never touched"
+    if not (taken := [name for name in names if _LABS_NAME.fullmatch(name)]):
+        return Finding("other bridges", fact)
+    remedy = f"if nobody needs it: ovs-vsctl del-br {taken[0]}"
+    return Finding("other bridges", fact, remedy, f"the lab, which wants the name {taken[0]} for its own")
 
 
 def _judge_bridge(bridge: BridgeFacts, has_kernel_module: bool) -> Iterator[Finding]:

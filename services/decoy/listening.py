@@ -5,9 +5,10 @@ window. Dark addresses share a socket at the wildcard. Ports of SSH and Telnet a
 """
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from services import ipv6
 from services.decoy.persona.model import BY_COWRIE, Host, Persona
 
 _IP_FREEBIND, _IPV6_FREEBIND = 15, 78
@@ -38,6 +39,12 @@ def places_of(personas: Mapping[str, Persona]) -> frozenset[Place]:
                         place = Place(family, address, port, host.ttl_at(port), host.window)
                         places.setdefault((address, port), place)
     return frozenset(places.values())
+
+
+def servable(places: Iterable[Place]) -> frozenset[Place]:
+    """Return the places that this kernel can have: those of IPv6 only where it has IPv6."""
+    has_ipv6 = ipv6.has_sockets()
+    return frozenset(place for place in places if has_ipv6 or place.family == socket.AF_INET)
 
 
 def ends_of(host: Host) -> tuple[tuple[int, str], ...]:

@@ -10,13 +10,14 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
+from services import ipv6
 from services.decoy.admission import Admission, Caps
 from services.decoy.dialogues.base import Dialogue
 from services.decoy.dialogues.capture import Budget
 from services.decoy.dialogues.choose import dialogue_for
 from services.decoy.doors.kernel import Doorkeeper
 from services.decoy.journal import DecoyJournal, Event
-from services.decoy.listening import Place, listen, places_of, set_ttl
+from services.decoy.listening import Place, listen, places_of, servable, set_ttl
 from services.decoy.noting import Encounter, Notes, SessionNotes
 from services.decoy.persona.errors import PersonaErrors
 from services.decoy.persona.load import load_personas
@@ -88,6 +89,7 @@ class Decoy:
         await self._take_up(self._tenants)
         self._chores = [self._loop.create_task(self._watch()), self._loop.create_task(self._post.run())]
         self._journal.write(Event.DECOY_STARTED, listening=len(self._servers), failed=len(self._failed))
+        ipv6.tell_if_missing(self._journal, "decoys at tenants' IPv6 addresses")
 
     def stop(self) -> None:
         for chore in self._chores:
@@ -140,7 +142,7 @@ class Decoy:
         self._journal.write(Event.SETTINGS_LOADED, revision=settings.revision, tenants=len(settings.tenants))
 
     async def _listen(self, wanted: Iterable[Place]) -> None:
-        places = frozenset(wanted)
+        places = servable(wanted)
         for place in self._servers.keys() - places:
             self._servers.pop(place).close()
         failed = set()

@@ -22,7 +22,10 @@ class Syslog:
     def __init__(self, place: str, name: str) -> None:
         self._family, self._to = _parse(place)
         self._head = f"{_plain(socket.gethostname())} postern-decoy {_plain(name)} - -"
-        self._socket = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            self._socket = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        except OSError as error:  # no IPv6 on this host
+            raise SyslogError(f"{place}: {error}; remedy: --syslog with an IPv4 address") from error
         self.lost = 0
 
     def ship(self, lines: list[str]) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from services import ipv6
 from services.mail.journal import About, Journal
 from services.mail.protocol import catalogue
 from services.mail.protocol.catalogue import with_trace
@@ -59,6 +60,7 @@ class Responder:
             self._servers.append(await self.loop.create_server(lambda: _Session(self), sock=sock))
         self._chores = [self.loop.create_task(self._watch())]
         self.journal.write(Event.RESPONDER_STARTED, pool=self._settings.pool, port=self._settings.port)
+        ipv6.tell_if_missing(self.journal, "answers to mail for tenants' IPv6 addresses")
 
     def stop(self) -> None:
         """Listen no more, and end all sessions: they are short, and have nothing to lose."""

@@ -8,21 +8,24 @@ from controller.doctor import antivirus, decoy, environment, member, openvswitch
 from controller.doctor.antivirus import AntivirusFacts
 from controller.doctor.decoy import DecoyFacts
 from controller.doctor.environment import EnvironmentFacts
-from controller.doctor.finding import Finding
+from controller.doctor.finding import Finding, Level
+from controller.doctor.kernel import Bpf, Ipv6
 from controller.doctor.member import MemberFacts
 from controller.doctor.openvswitch import BridgeFacts, SwitchFacts
 from controller.doctor.scanner import ScannerFacts, parse_settings
 
-ENVIRONMENT = EnvironmentFacts((3, 11), "4.34", "0.41.3", True, "ryu-manager 4.34", True)
+ENVIRONMENT = EnvironmentFacts(
+    (3, 11), "4.34", "0.41.3", True, "ryu-manager 4.34", True, "Debian", "debian 12"
+)
 BRIDGE = BridgeFacts("s1", "netdev", "secure", ("OpenFlow14",), True, True, (), False, False)
-SWITCH = SwitchFacts("3.1.0", False, (BRIDGE,), (), True)
-MEMBER = MemberFacts("eth0", 0, (), (), False, True)
-DECOY = DecoyFacts(MEMBER, True, 7, True, "/x/bin/python", True, True)
+SWITCH = SwitchFacts("3.1.0", False, False, (BRIDGE,), (), True)
+MEMBER = MemberFacts("eth0", Ipv6.HERE, 0, (), (), False, True)
+DECOY = DecoyFacts(MEMBER, True, 7, Bpf.HERE, True, True, "/x/bin/python", True, True)
 GOOD_CLAMD = "TCPSocket 3310\nTCPAddr 192.0.2.100\nAlertExceedsMax yes\nStreamMaxLength 128M\n"
 
 
 def remedies(findings: list[Finding]) -> list[str]:
-    return [finding.remedy for finding in findings if not finding.is_good]
+    return [finding.remedy for finding in findings if finding.level is not Level.GOOD]
 
 
 def test_a_good_environment_needs_no_remedy() -> None:
@@ -155,7 +158,9 @@ def test_a_good_pool_member_needs_no_remedy() -> None:
 
 
 def clamd(text: str, version: str = "ClamAV 1.4.6") -> list[str]:
-    return remedies(list(scanner.judge(ScannerFacts(version, {"clamd.conf": parse_settings(text)}))))
+    return remedies(
+        list(scanner.judge(ScannerFacts(version, {"clamd.conf": parse_settings(text)}, frozenset())))
+    )
 
 
 def test_a_good_scanner_needs_no_remedy() -> None:

@@ -20,6 +20,7 @@ from services.mail.settings import SettingsError
 from services.responder.settings import parse_settings
 from tests.mail.conftest import ROOT, free_port, stop
 from tests.mail.scripted import Client
+from tests.without import start_programs_without
 
 pytestmark = pytest.mark.programs
 
@@ -218,6 +219,18 @@ def test_a_hangup_opens_the_log_again(responder: Running) -> None:
 def test_a_file_that_is_no_settings_is_refused_by_key(text: str, why: str) -> None:
     with pytest.raises(SettingsError, match=why):
         parse_settings(text)
+
+
+def test_without_ipv6_clients_of_ipv4_are_answered_and_the_loss_is_noted_once(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_programs_without("ipv6", tmp_path, monkeypatch)
+    responder = start()
+    client = responder.client(GLOBEX)
+    client.hello()
+    assert client.ask(b"MAIL FROM:<>")[:3] == "554"
+    assert responder.wait_for("Ipv6Missing")["lost"] == "answers to mail for tenants' IPv6 addresses"
+    assert responder.log.read_text().count("Ipv6Missing") == 1
 
 
 def begun(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.without import WITHOUT
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 UNITS = REPOSITORY / "deploy" / "systemd"
 NAMES = sorted(file.name for file in UNITS.glob("*.service"))
@@ -117,3 +119,22 @@ def test_a_host_answers_for_every_address_after_anyip_up_and_for_none_after_down
     assert lines[0] == "1", done
     assert lines[1].startswith("local 203.0.113.7")
     assert lines[-4:] == ["ready", "0", "refused", ""], done
+
+
+@pytest.mark.lab
+def test_a_host_without_ipv6_answers_for_ipv4_and_is_ready_for_it() -> None:
+    doctor = f"{REPOSITORY / '.venv/bin/postern'} doctor --member"
+    script = f"""
+        ip link add eth0 type veth peer name far && ip link set eth0 up && ip link set lo up
+        ip route add default dev eth0
+        {UNITS}/anyip up eth0 && {doctor} > /dev/null && echo ready
+    """
+    done = subprocess.run(
+        [WITHOUT, "ipv6-addresses", "bash", "-c", script],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "ready\n", done
+    assert "IPv4 addresses only" in done.stderr

@@ -40,7 +40,7 @@ class Controller:
     ) -> None:
         self.home, self._program, self._environment = home, program, environment
         self.api = ApiClient(f"unix:{home}/api.sock")
-        self.port, self._switches = free_ports(2)
+        self.port, self.switch_port = free_ports(2)
         self.url = f"https://127.0.0.1:{self.port}"
         self.certificate = home / "state" / "api" / "certificate.pem"
         shutil.copy(policy, home / "policy.yaml")
@@ -57,7 +57,7 @@ class Controller:
             "POSTERN_SWITCH_CONTROL": f"{self.home}/nobody.ctl",
         }
         command = [*self._program, "--ofp-listen-host", "127.0.0.1"]
-        command += ["--ofp-tcp-listen-port", str(self._switches)]
+        command += ["--ofp-tcp-listen-port", str(self.switch_port)]
         environment = {**self._environment, **settings}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, cwd=self.home, stdout=log, stderr=log)

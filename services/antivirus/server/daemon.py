@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from services import controller
+from services import controller, ipv6
 from services.antivirus.server.answering import Answering, read_source
 from services.antivirus.server.copying import Copy, NotCopied
 from services.antivirus.server.nginx import Nginx, NginxFailed
@@ -76,6 +76,8 @@ class Server:
         (self._home / "run" / "daemon.sock").chmod(0o666)
         await self._nginx.serve(self._settings)
         self._journal.write(Event.STARTED, revision=self._settings.revision)
+        if any(address.version == 6 for address in self._settings.addresses):
+            ipv6.tell_if_missing(self._journal, "signatures at the pool's IPv6 addresses")
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+from services import ipv6
 from services.antivirus.settings import Settings
 
 _TEMPLATE = Path(__file__).resolve().parents[3] / "deploy" / "antivirus" / "nginx.conf"
@@ -19,13 +20,13 @@ class NginxFailed(Exception):
     """nginx does not take its configuration, or does not start; the text says why."""
 
 
-def configuration(settings: Settings, home: Path, is_root: bool) -> str:
-    """Return what nginx reads."""
+def configuration(settings: Settings, home: Path, is_root: bool, has_ipv6: bool) -> str:
+    """Return what nginx reads. An address that the host cannot have would keep nginx from serving any."""
     own = [f"127.0.0.1:{settings.port}"]
     own += [
         f"[{each}]:{settings.port}" if each.version == 6 else f"{each}:{settings.port}"
         for each in settings.addresses
-        if str(each) != "127.0.0.1"
+        if str(each) != "127.0.0.1" and (each.version == 4 or has_ipv6)
     ]
     rings = [f"        {source} {asker.ring};" for source, asker in settings.asker_by_source.items()]
     words = {
@@ -54,7 +55,8 @@ class Nginx:
         file = self._home / "nginx.conf"
         beside = self._home / "nginx.conf.new"
         (self._home / "run").mkdir(parents=True, exist_ok=True)
-        beside.write_text(configuration(settings, self._home, os.geteuid() == 0), encoding="utf-8")
+        text = configuration(settings, self._home, os.geteuid() == 0, ipv6.has_addresses())
+        beside.write_text(text, encoding="utf-8")
         await self._check(beside)
         beside.replace(file)
         if self._process is not None and self.is_alive:

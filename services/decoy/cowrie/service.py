@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from services import ipv6
 from services.decoy.admission import Admission, Caps
 from services.decoy.cowrie.cowries import Cowries
 from services.decoy.cowrie.directory import Directory
@@ -15,7 +16,7 @@ from services.decoy.cowrie.front import Front
 from services.decoy.cowrie.process import Installed
 from services.decoy.cowrie.reporting import Reporting
 from services.decoy.journal import DecoyJournal, Event
-from services.decoy.listening import set_ttl
+from services.decoy.listening import servable, set_ttl
 from services.decoy.noting import Encounter, Notes
 from services.decoy.persona.errors import PersonaErrors
 from services.decoy.persona.load import load_personas
@@ -68,6 +69,7 @@ class CowrieService:
     def start(self) -> None:
         """Raise `SettingsError`, `PersonaErrors`, `OSError`, `UnicodeDecodeError`."""
         self._follow()
+        ipv6.tell_if_missing(self._journal, "SSH and Telnet at tenants' IPv6 addresses")
 
     async def run(self) -> None:
         posting = asyncio.create_task(self._post.run())
@@ -108,7 +110,7 @@ class CowrieService:
         personas = load_personas(self._options.personas, [tenant.name for tenant in settings.tenants])
         self._directory = Directory(Tenants(settings, personas))
         self._cowries.follow(self._directory, settings.likeness)
-        for place, why in self._front.listen_at(self._directory.places()).items():
+        for place, why in self._front.listen_at(servable(self._directory.places())).items():
             self._tell(Event.LISTEN_FAILED, place=str(place), why=why)
         names = [spec.name for spec in self._directory.specs]
         self._tell(Event.SETTINGS_LOADED, revision=settings.revision, cowries=names)

@@ -10,6 +10,7 @@ import platform
 import socket
 import struct
 
+from services import ipv6
 from services.decoy.doors import assembly
 from services.decoy.doors.table import Doors
 from services.decoy.persona.model import Closed
@@ -72,15 +73,20 @@ class Doorkeeper:
 
 
 def _deaf_socket() -> socket.socket:
-    """Return a listening socket, of both families, whose filter drops every packet: what a firewall does."""
-    sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    """Return a listening socket whose filter drops every packet: what a firewall does.
+
+    It is of both families, or of IPv4 where the kernel has no IPv6.
+    """
+    family = socket.AF_INET6 if ipv6.has_sockets() else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         drop_all = struct.pack("=HBBI", 0x06, 0, 0, 0)  # BPF_RET, 0 bytes of the packet
         instructions = ctypes.create_string_buffer(drop_all, len(drop_all))
         program = struct.pack("=H6xQ", 1, ctypes.addressof(instructions))
         sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
-        sock.bind(("::", 0))
+        sock.bind(("", 0))
         sock.listen(1)
     except OSError:
         sock.close()

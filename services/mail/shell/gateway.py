@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from services import ipv6
 from services.evidence import Evidence
 from services.mail.journal import Event, Journal
 from services.mail.protocol import catalogue
@@ -82,6 +83,9 @@ class Gateway:
             role=self._settings.role.value,
             pool=self._settings.pool,
             port=self._settings.port,
+        )
+        ipv6.tell_if_missing(
+            self._journal, "mail to tenants' IPv6 addresses; senders use IPv4 if there is an A record"
         )
 
     async def stop(self, grace_s: float) -> None:

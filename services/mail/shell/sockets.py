@@ -10,6 +10,7 @@ import socket
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from services import ipv6
 from services.mail.settings import Address
 
 _IP_TRANSPARENT = 19
@@ -22,9 +23,14 @@ _CLASHES = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.ECONNABORTED}
 
 
 def listen(port: int, is_transparent: bool) -> list[socket.socket]:
-    """Return listening sockets for IPv4 and IPv6 on every address, other people's too. Raise `OSError`."""
+    """Return listening sockets for IPv4 and IPv6 on every address, other people's too. Raise `OSError`.
+
+    Where the kernel has no IPv6 there is none for it; `ipv6.tell_if_missing` says so.
+    """
     sockets = []
     for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+        if family == socket.AF_INET6 and not ipv6.has_sockets():
+            continue
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:

@@ -157,8 +157,12 @@ def start(decoy: Decoy, *flags: str, cowries: int = 2) -> None:
     decoy.process = subprocess.Popen(
         [*decoy.program, *named, "--name", "decoy1", *flags], cwd=decoy.home, env=decoy.environment
     )
-    if cowries:
-        decoy.wait_for("CowrieStarted", before + cowries)
+    try:
+        if cowries:
+            decoy.wait_for("CowrieStarted", before + cowries)
+    except BaseException:  # nobody else has it yet
+        stop(decoy.process)
+        raise
 
 
 @pytest.fixture(scope="module")
