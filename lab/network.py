@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import names, namespaces, processes, switches
+from lab import ipv6, names, namespaces, processes, switches
 from lab.errors import LabError
 from lab.places import REPOSITORY, Places
 from lab.processes import OWNER_VARIABLE, Process
@@ -164,7 +164,8 @@ def read(places: Places) -> Network:
 
 def _read_host(facts: dict[str, Any]) -> Host:
     ports = tuple(Port(**port) for port in facts["ports"])
-    return Host(facts["name"], facts["pid"], facts["role"], facts["domain"], tuple(facts["addresses"]), ports)
+    addresses = ipv6.usable(facts["addresses"])
+    return Host(facts["name"], facts["pid"], facts["role"], facts["domain"], addresses, ports)
 
 
 def take_down(places: Places, owner_mark: str, owner: Process | None) -> None:

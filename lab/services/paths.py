@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from lab import probes
+from lab import ipv6, probes
 from lab.errors import LabError
 from lab.part import Part, Scene
 
@@ -22,5 +22,5 @@ def build_parts(scene: Scene) -> list[Part]:
         )
         for tenant in scene.policy.tenants
         if tenant.mail
-        for server in tenant.mail.servers
+        for server in ipv6.usable(tenant.mail.servers)
     ]

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from controller.policy.model import Pool, PoolKind
-from lab import probes
+from lab import ipv6, probes
 from lab.namespaces import entering
 from lab.part import Part, Scene
 from lab.places import REPOSITORY, Places
@@ -36,7 +36,7 @@ def _part(places: Places, pool: Pool, member: str) -> Part:
     name = f"{member}.clamd"
     home = places.home(name)
     pin = places.pin(member)
-    addresses = [_LOOPBACK, *map(str, pool.vip)]
+    addresses = [_LOOPBACK, *map(str, ipv6.usable(pool.vip))]
     return Part(
         name=name,
         host=member,

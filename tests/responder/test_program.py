@@ -230,7 +230,7 @@ def test_without_ipv6_clients_of_ipv4_are_answered_and_the_loss_is_noted_once(
     client.hello()
     assert client.ask(b"MAIL FROM:<>")[:3] == "554"
     assert responder.wait_for("Ipv6Missing")["lost"] == "answers to mail for tenants' IPv6 addresses"
-    assert responder.log.read_text().count("Ipv6Missing") == 1
+    assert responder.log.read_text(encoding="utf-8").count("Ipv6Missing") == 1
 
 
 def begun(*arguments: str) -> subprocess.CompletedProcess[str]:
