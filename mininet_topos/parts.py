@@ -33,6 +33,8 @@ _QUIET = {
     "net.ipv4.conf.{scope}.send_redirects": 0,
     "net.ipv4.conf.{scope}.accept_redirects": 0,
 }
+# A kernel that was started with ipv6.disable=1 has no such file, and no `ip -6`.
+_FAMILIES = (4, 6) if os.path.exists("/proc/net/if_inet6") else (4,)
 _FORWARDING = {"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1}
 
 
@@ -122,7 +124,7 @@ class EdgeHost(Host):
         self.cmd("ip link set lo up")
         for port in self.intfList():
             self.cmd(f"ethtool -K {port} tx off")
-        complaints = [self._batch(family, steps) for family in (4, 6)]
+        complaints = [self._batch(family, steps) for family in _FAMILIES]
         if any(complaints):
             raise RuntimeError(f"{self.name} cannot be wired: {' '.join(complaints)}")
         return result

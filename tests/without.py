@@ -18,6 +18,8 @@ def without(feature: str, program: Iterable[str]) -> tuple[str, ...]:
 def start_programs_without(feature: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have what tests start by `sys.executable` lack a feature of the kernel."""
     program = directory / f"python-without-{feature}"
-    program.write_text(f'#!/bin/sh\nexec {shlex.join(without(feature, (sys.executable,)))} "$@"\n')
+    program.write_text(
+        f'#!/bin/sh\nexec {shlex.join(without(feature, (sys.executable,)))} "$@"\n', encoding="utf-8"
+    )
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))

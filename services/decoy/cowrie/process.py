@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,12 +83,23 @@ def find_installed(environment: Path | None = None) -> Installed:
     if not python.exists():
         raise CowrieMissing(f"{python} is missing; remedy: {_SET_UP}, or set POSTERN_COWRIE_VENV")
     if os.geteuid() != 0:
+        _need_user_namespaces()
         return Installed(named, Account(os.geteuid(), os.getegid()))
     try:
         user = pwd.getpwnam(USER)
     except KeyError as error:
         raise CowrieMissing(f"there is no user {USER}; remedy: {_SET_UP}") from error
     return Installed(named, Account(user.pw_uid, user.pw_gid))
+
+
+def _need_user_namespaces() -> None:
+    """Only root can shut Cowrie in without them. Raise `CowrieMissing` where they are forbidden."""
+    tried = subprocess.run(["unshare", "--user", "--net", "true"], capture_output=True, timeout=10)
+    if tried.returncode != 0:
+        raise CowrieMissing(
+            "this machine forbids user namespaces; remedy: run postern-cowrie as root, "
+            "or sysctl -w user.max_user_namespaces=10000"
+        )
 
 
 class Cowrie:
