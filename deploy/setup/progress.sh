@@ -23,7 +23,7 @@ tick() { # SHELL LABEL PROGRESS LOG
 unknown_progress() { :; }
 
 # Run a command with its output in a file. PROGRESS is a function that reads that file and prints how far it is.
-# Returns the command's exit code; if it is not 0, LOG names the file, and it stays.
+# Returns the command's exit code; if it is not 0, LOG names the file, and it stays, for anybody to read.
 attend() { # LABEL PROGRESS COMMAND...
     local label="$1" progress="$2" begun=$SECONDS code=0 ticker
     shift 2
@@ -38,6 +38,7 @@ attend() { # LABEL PROGRESS COMMAND...
     if is_terminal; then
         printf '\r\033[K'
     fi
+    chmod 644 "$LOG"
     if [ "$code" -eq 0 ]; then
         rm -f "$LOG"
         if is_terminal || [ $((SECONDS - begun)) -ge "$INTERVAL_S" ]; then
@@ -81,9 +82,9 @@ unreachable() { # FILE...
     trouble+='|Network is unreachable|Failed to establish|NameResolutionError|ConnectTimeout|ProxyError|Connection refused'
     trouble+='|Connection failed'
     grep -hE "$trouble" "$@" | sed -nE \
-        -e "s/.*(resolving|resolve|connect to|connection to) '?([][A-Za-z0-9.:-]*[A-Za-z0-9]).*/\2/p" \
-        -e "s/.*host='?([^',]*)'?,.*/\1/p" -e "s/.*Retrying .*/the index of Python packages/p" \
-        -e "s/.*/the network/p" | head -n 1
+        -e "s/.*(resolving|resolve|connect to|connection to) '?([][A-Za-z0-9.:-]*[A-Za-z0-9]).*/\2/; t found" \
+        -e "s/.*host='?([^',]*)'?,.*/\1/; t found" -e "s/.*Retrying .*/the index of Python packages/; t found" \
+        -e "s/.*/the network/" -e ": found" -e "1p"
 }
 
 absent() { # FILE...

@@ -26,17 +26,21 @@ lock_environment() { # DIRECTORY
     fi
 }
 
+need_room() { # DIRECTORY MB
+    local free_mb
+    free_mb="$(df --output=avail -B 1MB "$1" | tail -n 1)"
+    [ "$free_mb" -ge "$2" ] ||
+        fail "$1 has $((free_mb)) MB free, and needs $2; remedy: free some space, or put it elsewhere: docs/install.md"
+}
+
 # Empty the place, but only if what is there is a virtual environment, or was going to be one.
 make_environment() { # DIRECTORY MB
-    local free_mb
     if [ -e "$1" ] && [ -n "$(ls -A "$1")" ] && [ ! -e "$1/pyvenv.cfg" ] && [ ! -e "$1/postern-setup.begun" ]; then
         fail "$1 is there, and is not a virtual environment; remedy: another place, or remove it yourself"
     fi
     { mkdir -p "$1" && find "$1" -mindepth 1 -delete && touch "$1/postern-setup.begun"; } ||
         fail "$1 cannot be made anew, perhaps because it belongs to root; remedy: remove it, then 'make setup' again"
-    free_mb="$(df --output=avail -B 1MB "$1" | tail -n 1)"
-    [ "$free_mb" -ge "$2" ] ||
-        fail "$1 has $((free_mb)) MB free, and needs $2; remedy: free some space, or put it elsewhere: docs/install.md"
+    need_room "$1" "$2"
     attend "making the virtual environment $(short "$1")" unknown_progress "$PYTHON" -m venv "$1" ||
         give_up "the virtual environment could not be made"
 }
@@ -58,10 +62,23 @@ pip_progress() { # LOG
     fi
 }
 
+# Ask the index for the first package of a list, with little patience: pip's own, with retries, is minutes.
+need_index() { # DIRECTORY LIST
+    local trial
+    [ -z "${INDEX_ANSWERS:-}" ] || return 0
+    trial="$(mktemp -d)"
+    awk '/^[^ #]/ && first++ { exit } !/^#/' "$2" >"$trial/first.txt"
+    attend "asking the index of Python packages" unknown_progress pip_of "$1" download --no-deps --require-hashes \
+        --timeout 10 --retries 1 --dest "$trial" -r "$trial/first.txt" || give_up "no Python package can be had"
+    rm -rf "$trial"
+    INDEX_ANSWERS=yes
+}
+
 # The list is whole, so nothing is resolved; no release of tomorrow, of whatever package, can get in the way.
 install_list() { # LABEL DIRECTORY LIST OPTION...
     local label="$1" directory="$2" list="$3"
     shift 3
+    need_index "$directory" "$list"
     TOTAL="$(count "$list")"
     attend "$label" pip_progress pip_of "$directory" install --no-deps --require-hashes --progress-bar off -r "$list" "$@" ||
         give_up "Python packages could not be installed into $(short "$directory")"
