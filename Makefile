@@ -1,84 +1,99 @@
 # Postern: everything a person types. `make` alone says what there is.
 # Works as root, and as anybody with sudo; only the lines that need root take it.
 
-PYTHON := .venv/bin/python
-SUDO   := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=PATH)
-# The lab leaves no files of root's in the tree.
+# Recipes run in surroundings of their own: PATH, locale, umask and the like are not the caller's.
+SHELL  := deploy/setup/shell
+PYTHON := $(or $(POSTERN_VENV),.venv)/bin/python
 PYTEST := $(PYTHON) -m pytest
-AS_LAB := $(SUDO) env PYTHONDONTWRITEBYTECODE=1
+ROOT   := deploy/setup/as-root
+# The lab leaves no files of root's in the tree.
+AS_LAB := $(ROOT) env PYTHONDONTWRITEBYTECODE=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint fast check test cowrie-tests ovs-tests lab-tests demo lab-down golden docs bench bench-mail bench-pools bench-steering bench-decoy bench-antivirus clean
+.NOTPARALLEL:
+.PHONY: help setup setup-test environment tools lock format lint fast check test cowrie-tests ovs-tests lab-tests fresh demo lab-down golden docs bench bench-mail bench-pools bench-steering bench-decoy bench-antivirus clean
 
 help: ## what there is (this list)
 	@echo "Postern: steers tenants' mail through scanners, in Open vSwitch."; echo
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
-	@echo; echo "A first sitting: make setup, make demo KEEP=1, and then what it says."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@echo; echo "A first sitting: make demo KEEP=1, and then what it says."
 
-setup: ## packages, virtual environment, Open vSwitch; instant when nothing is to do
-	@deploy/setup/setup
+setup: ## what Postern and its demo need: packages, virtual environments, Open vSwitch; instant when nothing is to do
+	@deploy/setup/setup demo
 
-lock: ## pin all Python packages anew (the only target that changes versions)
-	@deploy/setup/lock
+setup-test: ## that, and what tests and benchmarks need
+	@deploy/setup/setup test
 
-format: ## let ruff format the code
+environment:
+	@deploy/setup/environment demo
+
+tools:
+	@deploy/setup/environment test
+
+lock: ## pin all Python packages; UPGRADE=1 takes the newest releases (the only target that changes versions)
+	@deploy/setup/lock $(if $(UPGRADE),--upgrade)
+
+format: tools ## let ruff format the code
 	@$(PYTHON) -m ruff format . && $(PYTHON) -m ruff check --fix .
 
-lint: ## format, lint, types, direction of imports
+lint: tools ## format, lint, types, direction of imports
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
-	.venv/bin/lint-imports
+	$(dir $(PYTHON))lint-imports
 
-fast: ## tests that need no root, no switch and no program: under a minute
+fast: tools ## tests that need no root, no switch and no program: under a minute
 	$(PYTEST) -m "not ovs and not lab and not cowrie and not peers and not programs"
 
 check: lint fast ## lint and fast: under a minute, no root, no network
 
 # Both runs happen even if the first one fails, and either failure fails the target.
 # The last line printed is pytest's own.
-test: setup lint ## everything: check, the real switch, the lab (root)
+test: setup-test lint ## everything: check, the real switch, the lab (root)
 	@code=0; \
 	$(PYTEST) -m "not lab" || code=$$?; \
 	$(AS_LAB) $(PYTEST) -p no:cacheprovider -m lab || code=$$?; \
 	exit $$code
 
-cowrie-tests: ## only the tests with real Cowries (root, or user namespaces)
+cowrie-tests: setup-test ## only the tests with real Cowries (root, or user namespaces)
 	$(PYTEST) -m cowrie
 
-ovs-tests: ## only the tests on a real switch (no root)
+ovs-tests: setup-test ## only the tests on a real switch (no root)
 	$(PYTEST) -m ovs
 
-lab-tests: ## only the tests in the lab (root)
+lab-tests: setup-test ## only the tests in the lab (root)
 	$(AS_LAB) $(PYTEST) -p no:cacheprovider -m lab
+
+fresh: ## pristine Debian 12 and 13 roots: the README's first command, then the fast tests (root)
+	@$(ROOT) tests/fresh/fresh
 
 demo: setup ## real mail through the edge; KEEP=1 leaves it up and says what to try
 	@$(AS_LAB) $(PYTHON) -m lab.demo $(if $(KEEP),--keep)
 
-lab-down: ## take down whatever lab is up
-	@$(AS_LAB) .venv/bin/postern lab down
+lab-down: environment ## take down whatever lab is up
+	@$(AS_LAB) $(dir $(PYTHON))postern lab down
 
-golden: ## write the golden files anew; read their diff as code
+golden: tools ## write the golden files anew; read their diff as code
 	POSTERN_WRITE_GOLDEN=1 $(PYTEST) -p no:randomly -m "not lab" -k golden
 
-docs: ## write the pages that are made from the code: the pipeline, the policy's schema
+docs: environment ## write the pages that are made from the code: the pipeline, the policy's schema
 	$(PYTHON) -m controller.cli.docs
 
 bench: bench-steering bench-pools bench-mail bench-decoy bench-antivirus ## ours beside the peers, in one run; ratios, and JSON in build/benchmarks
 
-bench-steering: ## the steering path beside plain L2 on the same switch (root)
+bench-steering: setup-test ## the steering path beside plain L2 on the same switch (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.steering
 
-bench-pools: ## spread over a pool, time to avoid a dead member, a dead trunk, a stopped controller (root)
+bench-pools: setup-test ## spread over a pool, time to avoid a dead member, a dead trunk, a stopped controller (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.pools
 
-bench-mail: ## the mail gateway beside Postfix smtpd_proxy_filter (root)
+bench-mail: setup-test ## the mail gateway beside Postfix smtpd_proxy_filter (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.mail
 
-bench-decoy: ## decisions: API call to first packet at the decoy, import, what 100,000 cost (root)
+bench-decoy: setup-test ## decisions: API call to first packet at the decoy, import, what 100,000 cost (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.decoy
 
-bench-antivirus: ## from a new signature to 100 clients and all scanners using it, its cost, a storm of 1,000 (root)
+bench-antivirus: setup-test ## from a new signature to 100 clients and all scanners using it, its cost, a storm of 1,000 (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.antivirus
 
 clean: ## remove what set-up and tests made (Debian packages stay)

@@ -1,13 +1,16 @@
-# What the set-up scripts share: speaking, failing, root, and keeping long output out of sight.
-# Sourced, never run. Owns no step of the set-up.
+# What the set-up scripts share: places, groups of packages, speaking, failing, root. Sourced, never run.
+# Owns no step of the set-up.
 
-set -euo pipefail
+source "${BASH_SOURCE[0]%/*}/surroundings.sh"
 
-REPOSITORY="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+REPOSITORY="$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)"
 SETUP="$REPOSITORY/deploy/setup"
-ENVIRONMENT="${POSTERN_VENV:-$REPOSITORY/.venv}"
-COWRIE_ENVIRONMENT="${POSTERN_COWRIE_VENV:-$REPOSITORY/.venv-cowrie}"
+ENVIRONMENT="$(realpath -m "${POSTERN_VENV:-$REPOSITORY/.venv}")"
+COWRIE_ENVIRONMENT="$(realpath -m "${POSTERN_COWRIE_VENV:-$REPOSITORY/.venv-cowrie}")"
 COWRIE_USER=postern-cowrie
+cd "$REPOSITORY"
+trap 'exit 130' INT # pip makes its own end of it, and a script would go on
+trap 'exit 143' TERM HUP
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -16,26 +19,36 @@ fail() {
     exit 1
 }
 
-# Run a command as root: directly, or by sudo if this is somebody else.
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        fail "'$1' needs root, and there is no sudo; remedy: run 'make setup' as root"
-    fi
+# The names of the groups that a group consists of: what the tests need is beside what the demo needs.
+groups_in() { # GROUP
+    case "$1" in
+    demo) echo demo ;;
+    test) echo demo test ;;
+    *) fail "there is no group '$1' of packages; remedy: demo or test" ;;
+    esac
 }
 
-# Run a command out of sight. If it fails, show the end of what it said, and fail likewise.
-quietly() {
-    local log code=0
-    log="$(mktemp)"
-    "$@" >"$log" 2>&1 </dev/null || code=$?
-    if [ "$code" -ne 0 ]; then
-        printf 'setup: this failed with exit code %s: %s\n' "$code" "$*" >&2
-        tail -n 40 "$log" >&2
+# A path as people like to read it.
+short() { echo "${1#"$REPOSITORY"/}"; }
+
+# Variables that cross sudo: ours, and how to reach the network.
+crossing() {
+    compgen -e | grep -E '^(POSTERN_.*|PIP_.*|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|APT_CONFIG)$|_proxy$|_PROXY$' |
+        paste -sd, -
+}
+
+need_sudo() {
+    [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
+        fail "this needs root, and there is no sudo; remedy: run it as root, or install sudo"
+}
+
+# Run a command as root: directly, or by sudo, which has ideas of its own about PATH and umask.
+as_root() {
+    need_sudo
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    else
+        # shellcheck disable=SC2016
+        sudo --preserve-env="$(crossing)" "$SETUP/shell" -c 'exec "$0" "$@"' "$@"
     fi
-    rm -f "$log"
-    return "$code"
 }
