@@ -8,6 +8,8 @@ PYTEST := $(PYTHON) -m pytest
 ROOT   := deploy/setup/as-root
 # The lab leaves no files of root's in the tree.
 AS_LAB := $(ROOT) env PYTHONDONTWRITEBYTECODE=1
+# Each half on a machine apart: networks, processes and Open vSwitch of its own.
+LAB_TESTS := $(AS_LAB) tests/lab/run $(PYTEST) -p no:cacheprovider -m lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -52,7 +54,7 @@ check: lint fast ## lint and fast: under a minute, no root, no network
 test: setup-test lint ## everything: check, the real switch, the lab (root)
 	@code=0; \
 	$(PYTEST) -m "not lab" || code=$$?; \
-	$(AS_LAB) $(PYTEST) -p no:cacheprovider -m lab || code=$$?; \
+	$(LAB_TESTS) || code=$$?; \
 	exit $$code
 
 cowrie-tests: setup-test ## only the tests with real Cowries (root, or user namespaces)
@@ -62,7 +64,7 @@ ovs-tests: setup-test ## only the tests on a real switch (no root)
 	$(PYTEST) -m ovs
 
 lab-tests: setup-test ## only the tests in the lab (root)
-	$(AS_LAB) $(PYTEST) -p no:cacheprovider -m lab
+	$(LAB_TESTS)
 
 fresh: ## pristine Debian 12 and 13 roots: the README's first command, then the fast tests (root)
 	@$(ROOT) tests/fresh/fresh

@@ -5,6 +5,11 @@ import shutil
 
 import pytest
 
+from common.environment import settle
+
+settle()  # as every program of ours begins: tests call parts of them, too
+pytest_plugins = ("tests.sharing",)
+
 _PROGRAMS_BY_MARKER = {
     "ovs": ("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl"),
     "lab": ("ovs-vswitchd", "ovs-vsctl", "mnexec", "clamd", "postfix", "swaks", "tcpdump", "ethtool"),

@@ -1,0 +1,62 @@
+"""Several runs of pytest share the same tests: whoever is free takes the next file. `--claims DIR` says where.
+
+Each run stands on a machine apart (tests/apart), so that labs do not meet. A file is taken by making a file of its
+name in DIR, which only one run can do.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+# Those that take longest come first, so that no run is left with one of them at the end.
+_LONGEST = (
+    "test_lifecycle",
+    "test_pool_under_load",
+    "test_reach",
+    "test_sessions_held",
+    "test_many_switches",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--claims", type=Path, metavar="DIR", help="share the tests with other runs of pytest")
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Run what this run gets hold of. As pytest's own loop, which needs to know each test's successor."""
+    claims: Path | None = session.config.getoption("--claims")
+    if claims is None or session.config.option.collectonly or session.testsfailed:
+        return None
+    items = _claimed(session.items, claims)
+    item = next(items, None)
+    while item is not None:
+        successor = next(items, None)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=successor)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        item = successor
+    return True
+
+
+def _claimed(items: list[pytest.Item], claims: Path) -> Iterator[pytest.Item]:
+    by_file = [(path, list(group)) for path, group in groupby(items, key=lambda item: item.path)]
+    by_file.sort(key=lambda each: _rank(each[0]))
+    for path, group in by_file:
+        if _claim(claims / path.name):
+            yield from group
+
+
+def _rank(path: Path) -> int:
+    return _LONGEST.index(path.stem) if path.stem in _LONGEST else len(_LONGEST)
+
+
+def _claim(file: Path) -> bool:
+    try:
+        file.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
