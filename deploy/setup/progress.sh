@@ -73,6 +73,8 @@ explain() { # FILE...
         echo "something on the way altered what was downloaded; remedy: another mirror or proxy, $again"
     elif found="$(absent "$@")" && [ -n "$found" ]; then
         echo "there is no package $found for this machine; remedy: sources that have it, $again"
+    elif found="$(broken "$@")" && [ -n "$found" ]; then
+        echo "dpkg cannot finish $found; remedy: dpkg --configure -a shows why, $again"
     fi
 }
 
@@ -91,3 +93,5 @@ absent() { # FILE...
     sed -nE -e 's/^E: Unable to locate package (.*)/\1/p' -e "s/^E: Package '(.*)' has no installation candidate/\1/p" \
         -e 's/^ERROR: No matching distribution found for ([^ ]*).*/\1/p' "$@" | paste -sd' ' -
 }
+
+broken() { sed -nE '/^Errors were encountered while processing:/,/^[^ E]/ s/^ (.*)/\1/p' "$@" | paste -sd' ' -; } # FILE...

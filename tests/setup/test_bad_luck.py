@@ -24,6 +24,8 @@ _SAID = {
     "E: Package 'swaks' has no installation candidate": "there is no package swaks for this machine",
     "Temporary failure resolving 'mirror.example'\nE: Unable to locate package nmap":
         "mirror.example cannot be reached",
+    "Errors were encountered while processing:\n crowdsec\n mininet\nE: Sub-process returned an error":
+        "dpkg cannot finish crowdsec mininet",
     "E: You don't have enough free space in /var/cache/apt/archives/.": "the disk is full",
     "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device":
         "the disk is full",
