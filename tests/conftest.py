@@ -8,7 +8,6 @@ import pytest
 from common.environment import settle
 
 settle()  # as every program of ours begins: tests call parts of them, too
-pytest_plugins = ("tests.sharing",)
 
 _PROGRAMS_BY_MARKER = {
     "ovs": ("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl"),
