@@ -1,7 +1,7 @@
 """Several runs of pytest share the same tests: a run that is free takes the next file of tests.
 
-Each run stands on a machine apart (tests/apart), so that labs do not meet. It takes a file of tests by creating
-a file of that name in a directory (`--claims DIR`), which only one run can do.
+Each run stands on a machine apart (tests/apart), so that labs do not meet. It takes a file of tests by
+creating a file of that name in a directory (`--claims DIR`), which only one run can do.
 """
 
 from collections.abc import Iterator

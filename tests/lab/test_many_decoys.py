@@ -102,7 +102,7 @@ def test_a_decided_sources_way_to_a_real_server_leads_to_a_decoy_on_another_swit
 ) -> None:
     before = meetings(ring, "decoy")
     api.post("/v1/decisions", {"decisions": [{"value": _ATTACKER, "action": "decoy"}]})
-    # Open vSwitch's caches follow its tables a moment after the barrier; the first connection may be too early.
+    # Open vSwitch's caches follow its tables a moment after the barrier: a first connection may be too early.
     await_that(lambda: greeting(ring, _SERVERS[0], 25) and meetings(ring, "decoy") != before)
     before = meetings(ring, "decoy")
     for server in _SERVERS * 4:
