@@ -21,12 +21,12 @@ lock_holder() {
 wait_for_locks() {
     local deadline=$((SECONDS + LOCK_PATIENCE_S)) holder told=-30
     while holder="$(lock_holder)" && [ -n "$holder" ]; do
-        [ "$SECONDS" -lt "$deadline" ] ||
-            fail "$holder, has not ended within $LOCK_PATIENCE_S s; remedy: end it, then 'make setup' again"
         if [ $((SECONDS - told)) -ge 30 ]; then
             say "waiting for $holder"
             told=$SECONDS
         fi
+        [ "$SECONDS" -lt "$deadline" ] ||
+            fail "$holder, has not ended within $LOCK_PATIENCE_S s; remedy: end it, then 'make setup' again"
         sleep 1
     done
 }

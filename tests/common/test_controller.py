@@ -71,7 +71,7 @@ def last_line(done: "subprocess.CompletedProcess[str]") -> str:
 def test_without_a_policy(start: Start) -> None:
     done = start(POSTERN_POLICY="")
     assert done.returncode == 1
-    assert last_line(done).startswith("postern: no policy named; remedy: ")
+    assert last_line(done).startswith("postern: no policy is named; remedy: ")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def opens_text(call: ast.Call) -> bool:
         return False
     modes = [
         each.value
-        for each in call.args[0 if is_method else 1 :]
+        for each in (call.args[:1] if is_method else call.args[1:])
         if isinstance(each, ast.Constant) and isinstance(each.value, str)
     ]
     return any(set(mode) <= set("rwax+t") for mode in modes[:1]) or (not is_method and len(call.args) == 1)

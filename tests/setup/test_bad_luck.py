@@ -43,7 +43,7 @@ _SAID = {
 
 @pytest.mark.parametrize("said", _SAID)
 def test_what_apt_and_pip_print_becomes_one_sentence_with_a_remedy(said: str, tmp_path: Path) -> None:
-    (tmp_path / "log").write_text(f"Reading package lists...\n{said}\n")
+    (tmp_path / "log").write_text(f"Reading package lists...\n{said}\n", encoding="utf-8")
     explained = call(f"explain '{tmp_path}/log'", "progress.sh")
     assert _SAID[said] in explained and "; remedy: " in explained and explained.count("\n") == 1
 
@@ -53,7 +53,7 @@ def test_a_failure_that_nobody_foresaw_shows_the_end_of_what_was_said(tmp_path: 
     shown = call(script, "progress.sh", environment=CALM | {"TMPDIR": str(tmp_path)})
     assert "strange\nsetup: it failed: see above; remedy: " in shown
     (log,) = tmp_path.glob("postern-setup.*")
-    assert log.read_text() == "strange\n" and log.stat().st_mode & 0o044
+    assert log.read_text(encoding="utf-8") == "strange\n" and log.stat().st_mode & 0o044
 
 
 def test_a_long_step_shows_how_far_it_is_where_nobody_sits_at_a_terminal() -> None:
@@ -81,11 +81,11 @@ def test_a_long_step_has_one_line_at_a_terminal_that_is_rewritten() -> None:
 
 
 def test_a_place_that_is_not_an_environment_is_not_emptied(tmp_path: Path) -> None:
-    (tmp_path / "letters").write_text("precious")
+    (tmp_path / "letters").write_text("precious", encoding="utf-8")
     done = run(SETUP / "environment", environment=CALM | {"POSTERN_VENV": str(tmp_path)})
     assert done.returncode == 1
     assert done.stderr.startswith(f"setup: {tmp_path} is there, and is not a virtual environment; remedy: ")
-    assert (tmp_path / "letters").read_text() == "precious"
+    assert (tmp_path / "letters").read_text(encoding="utf-8") == "precious"
 
 
 def test_an_environment_that_was_half_made_is_made_anew_and_a_disk_without_room_is_named(
@@ -112,7 +112,7 @@ def test_a_python_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_who_holds_the_lock_of_dpkg_is_named_and_not_waited_for_for_ever(tmp_path: Path) -> None:
     lock = tmp_path / "lock-frontend"
-    with lock.open("w") as file:
+    with lock.open("w", encoding="ascii") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         environment = CALM | {"POSTERN_LOCK_PATIENCE_S": "1"}
         shown = call(f"LOCKS=('{lock}'); wait_for_locks", "dpkg-locks.sh", environment=environment)

@@ -71,7 +71,7 @@ def bomb() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for number in range(5):
-            with archive.open(f"{number}.bin", "w", encoding="utf-8") as member:
+            with archive.open(f"{number}.bin", "w") as member:
                 for _ in range(90):
                     member.write(bytes([number]) * 1_000_000)
     return buffer.getvalue()

@@ -13,7 +13,7 @@ _LISTS = ("requirements.txt", "requirements-test.txt", "cowrie-requirements.txt"
 
 def entries(name: str) -> dict[str, str]:
     """Return what stands under each package of a list, first line included."""
-    text = re.sub(r"^ *#.*\n", "", (_SETUP / name).read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^ *#.*\n", "", (_SETUP / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {entry.partition("==")[0]: entry for entry in re.split(r"\n(?=[a-z])", text.strip())}
 
 
@@ -27,8 +27,8 @@ def asked(section: str, key: str) -> set[str]:
 @pytest.mark.parametrize("name", _LISTS)
 def test_every_package_is_pinned_with_a_hash_and_no_list_names_an_index(name: str) -> None:
     assert all("==" in entry and "--hash=sha256:" in entry for entry in entries(name).values())
-    assert "://" not in (_SETUP / name).read_text()
-    assert not re.search(r"^ *-(?!-hash)", (_SETUP / name).read_text(), flags=re.MULTILINE)
+    assert "://" not in (_SETUP / name).read_text(encoding="utf-8")
+    assert not re.search(r"^ *-(?!-hash)", (_SETUP / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def test_what_setup_cfg_asks_for_is_pinned_where_it_is_needed() -> None:

@@ -39,9 +39,9 @@ _WORDS = {"as", "column", "crowdsec", "file", "look", "make", "size", "time", "w
 
 def named(group: str) -> set[str]:
     """Return the packages that a group names."""
-    text = (SETUP / "packages" / "demo.txt").read_text()
+    text = (SETUP / "packages" / "demo.txt").read_text(encoding="utf-8")
     if group == "test":
-        text += (SETUP / "packages" / "test.txt").read_text()
+        text += (SETUP / "packages" / "test.txt").read_text(encoding="utf-8")
     return {line.split()[0] for line in text.splitlines() if line.strip() and not line.startswith("#")}
 
 
@@ -56,7 +56,7 @@ def installed_by(group: str) -> frozenset[str]:
 
 
 def _output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False).stdout
 
 
 def owners(files: Iterable[Path]) -> dict[Path, str]:
@@ -71,7 +71,7 @@ def programs(group: str) -> set[Path]:
     words = set(_ALSO)
     for top in _SOURCES[group]:
         for file in (REPOSITORY / top).rglob("*.py"):
-            words |= {Path(word).name for word in _first_words(ast.parse(file.read_text()))}
+            words |= {Path(word).name for word in _first_words(ast.parse(file.read_text(encoding="utf-8")))}
     found = {shutil.which(word, path=_PATH) for word in words - _WORDS if re.fullmatch(r"[a-z0-9_-]+", word)}
     return {Path(path).resolve() for path in found if path}
 
@@ -104,7 +104,9 @@ def test_swaks_finds_its_modules_for_ipv6_and_tls_in_packages_that_are_named() -
     """swaks only recommends them, and the set-up installs nothing that is only recommended."""
     files = "qw(IO/Socket/INET6.pm Net/SSLeay.pm)"
     show = f'use IO::Socket::INET6; use Net::SSLeay; print "$_\\n" for @INC{{{files}}}'
-    done = subprocess.run(["perl", "-e", show], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        ["perl", "-e", show], capture_output=True, encoding="utf-8", timeout=20, check=False
+    )
     assert done.returncode == 0, f"{done.stderr}; remedy: make setup"
     modules = owners(map(Path, done.stdout.splitlines()))
     assert len(modules) == 2 and set(modules.values()) <= named("demo")
@@ -118,5 +120,5 @@ def test_the_demo_installs_nothing_that_only_tests_need() -> None:
 
 def test_every_package_says_what_it_is_for() -> None:
     for file in ("demo.txt", "test.txt"):
-        for line in (SETUP / "packages" / file).read_text().splitlines():
+        for line in (SETUP / "packages" / file).read_text(encoding="utf-8").splitlines():
             assert not line or line.startswith("#") or len(line.partition("#")[2]) > 10, line

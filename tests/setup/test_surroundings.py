@@ -19,10 +19,10 @@ _SHOW = "umask; pwd; env | grep -vE '^(_|SHLVL|PWD|OLDPWD|BASH_FUNC.*)=' | sort;
 def traps(tmp_path: Path) -> Path:
     """Programs and modules that do harm if they are found."""
     for name in ("sed", "grep", "awk", "ip", "python3"):
-        (tmp_path / name).write_text("#!/bin/sh\necho trapped\n")
+        (tmp_path / name).write_text("#!/bin/sh\necho trapped\n", encoding="utf-8")
         (tmp_path / name).chmod(0o755)
-    (tmp_path / "subprocess.py").write_text("raise SystemExit('trapped')\n")
-    (tmp_path / "bash_env").write_text("echo trapped; grep() { echo trapped; }\n")
+    (tmp_path / "subprocess.py").write_text("raise SystemExit('trapped')\n", encoding="utf-8")
+    (tmp_path / "bash_env").write_text("echo trapped; grep() { echo trapped; }\n", encoding="utf-8")
     return tmp_path
 
 
@@ -78,7 +78,10 @@ def test_make_works_from_elsewhere_whatever_the_caller_has_set(which: str, traps
 
 def test_a_umask_of_077_does_not_keep_others_from_what_root_installs() -> None:
     command = ["/bin/sh", "-c", f"umask 077; exec '{SETUP}/shell' -c umask"]
-    assert subprocess.run(command, env=CALM, capture_output=True, text=True, timeout=20).stdout == "0022\n"
+    assert (
+        subprocess.run(command, env=CALM, capture_output=True, encoding="utf-8", timeout=20).stdout
+        == "0022\n"
+    )
 
 
 def test_a_caller_without_a_home_gets_the_one_in_the_password_file() -> None:
@@ -111,7 +114,7 @@ def test_all_scripts_of_the_set_up_ignore_what_a_caller_gives_to_bash() -> None:
     scripts = [file for file in SETUP.iterdir() if os.access(file, os.X_OK) and file.is_file()]
     assert len(scripts) >= 8
     for script in scripts:
-        first, *lines = script.read_text().splitlines()
+        first, *lines = script.read_text(encoding="utf-8").splitlines()
         assert first == "#!/bin/bash -p", script
         begin = next(line for line in lines if not line.startswith("#"))
         assert begin.startswith('source "${BASH_SOURCE[0]%/*}/'), script
