@@ -102,7 +102,8 @@ def test_every_program_that_is_started_comes_with_a_package_that_is_named(group:
 
 def test_swaks_finds_its_modules_for_ipv6_and_tls_in_packages_that_are_named() -> None:
     """swaks only recommends them, and the set-up installs nothing that is only recommended."""
-    show = 'use IO::Socket::INET6; use Net::SSLeay; print "$_\\n" for @INC{"IO/Socket/INET6.pm", "Net/SSLeay.pm"}'
+    files = '"IO/Socket/INET6.pm", "Net/SSLeay.pm"'
+    show = rf'require $_ for {files}; print "$INC{{$_}}\n" for {files}'
     done = subprocess.run(["perl", "-e", show], capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 0, f"{done.stderr}; remedy: make setup"
     modules = owners(map(Path, done.stdout.splitlines()))
