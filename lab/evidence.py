@@ -7,7 +7,7 @@ about the message sent since.
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from lab.services import gateways, mailservers, scanners
 _PATIENCE_S = 5.0
 _STEP_S = 0.05
 _QUEUED = re.compile(r": ([0-9A-F]{6,}|[0-9A-Za-z]{10,}): client=\S*\[([^]]+)\]")
+_CLIENT = re.compile(r"(?:client=|(?<!dis)connect from )\S*?\[([^]]+)\]")
 _OF_AGENT = "instream(127.0.0.2@"  # the health agent's, see docs/pools.md
 _FINAL = ("MessageDelivered", "MessageRejected", "MessageDeferred", "DeliveryInDoubt")
 
@@ -92,11 +93,16 @@ class Reader:
         )
         lines = tuple(_lines(self._server_logs[server], since))
         queued = next(filter(None, map(_QUEUED.search, lines)), None)
-        saw = re.search(r"(?:client=|connect from )\S*?\[([^]]+)\]", "\n".join(lines))
         is_delivered = queued is not None and any(
             queued[1] in line and "status=sent" in line for line in lines
         )
-        return Found(events, scans, lines, saw[1] if saw else "", is_delivered)
+        return Found(events, scans, lines, client_in(lines), is_delivered)
+
+
+def client_in(lines: Iterable[str]) -> str:
+    """Return the first client in a mail server's log. One that leaves is an earlier message's."""
+    found = next(filter(None, map(_CLIENT.search, lines)), None)
+    return found[1] if found else ""
 
 
 def _of_new_sessions(events: list[tuple[str, Event]]) -> tuple[tuple[str, Event], ...]:

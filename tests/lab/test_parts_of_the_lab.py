@@ -12,7 +12,7 @@ from lab import agreement, processes, record
 from lab.demo.cases import CASES
 from lab.demo.judging import complaints
 from lab.errors import LabError
-from lab.evidence import Found
+from lab.evidence import Found, client_in
 from lab.frames import Segment
 from lab.mailing import Told, final_reply
 from lab.messages import EICAR, Content, build
@@ -151,6 +151,14 @@ def test_malware_that_was_delivered_draws_a_complaint() -> None:
     case = next(case for case in CASES if case.content is Content.EICAR)
     found = _found(server_saw=case.client)
     assert f"{case.mail_host} delivered it" in complaints(case, Told("550 5.7.1 no", ""), found)
+
+
+def test_a_client_that_leaves_is_an_earlier_messages() -> None:
+    lines = (
+        "mx postfix/smtpd[7]: disconnect from unknown[2001:db8:bb::10] ehlo=1 quit=1",
+        "mx postfix/smtpd[8]: connect from unknown[198.51.100.10]",
+    )
+    assert client_in(lines) == "198.51.100.10"
 
 
 def test_a_segments_checksums_are_right() -> None:
