@@ -38,8 +38,10 @@ crossing() {
 }
 
 need_sudo() {
-    [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
-        fail "this needs root, and there is no sudo; remedy: run it as root, or install sudo"
+    [ "$(id -u)" -ne 0 ] || return 0
+    command -v sudo >/dev/null || fail "this needs root, and there is no sudo; remedy: run it as root, or install sudo"
+    [ -t 0 ] || sudo -n true 2>/dev/null ||
+        fail "this needs root, and sudo wants a password, but there is no terminal; remedy: run it at one, or as root"
 }
 
 # Run a command as root: directly, or by sudo, which has ideas of its own about PATH and umask.

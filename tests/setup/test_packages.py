@@ -52,7 +52,7 @@ def installed_by(group: str) -> frozenset[str]:
     lines = _output(*command).splitlines()
     base = _output("dpkg-query", "-W", "-f", "${Package} ${Essential} ${Priority}\n").splitlines()
     everywhere = {line.split()[0] for line in base if line.endswith((" required", " yes required"))}
-    return frozenset({line.partition(":")[0] for line in lines if line[:1].isalnum()} | everywhere)
+    return frozenset({"apt", *(line.partition(":")[0] for line in lines if line[:1].isalnum()), *everywhere})
 
 
 def _output(*command: str) -> str:
