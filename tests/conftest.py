@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         if missing := [name for name in programs if not shutil.which(name, path=_search_path())]:
             raise pytest.UsageError(
-                f"tests marked {marker!r} need {', '.join(missing)}; remedy: make setup, "
+                f"tests marked {marker!r} need {', '.join(missing)}; remedy: make setup-test, "
                 f"or leave them out: pytest -m 'not {marker}'"
             )
     if os.geteuid() != 0 and any(item.get_closest_marker("lab") for item in items):

@@ -9,7 +9,7 @@ from controller.doctor.finding import Finding
 from controller.doctor.looking import output_of
 
 _NEEDED = {
-    "nginx": "nginx-light",  # serves
+    "nginx": "nginx",  # serves
     "minisign": "minisign",  # signs, verifies
     "clamscan": "clamav",  # tries a generation
     "sigtool": "clamav",  # verifies ClamAV's own

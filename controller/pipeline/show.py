@@ -59,6 +59,12 @@ def mac_text(number: int) -> str:
     return number.to_bytes(6).hex(":")
 
 
+def ipv6_text(number: int) -> str:
+    """Return an address as RFC 5952, 5 wants it; Python does so for IPv4-mapped ones from 3.13 on only."""
+    address = IPv6Address(number)
+    return f"::ffff:{address.ipv4_mapped}" if address.ipv4_mapped else str(address)
+
+
 class Shower:
     """Writes flows and groups with the names of one policy."""
 
@@ -118,7 +124,7 @@ class Shower:
         if name.shown_as == "ipv4":
             return str(IPv4Address(value))
         if name.shown_as == "ipv6":
-            return str(IPv6Address(value))
+            return ipv6_text(value)
         return f"{value:#x}" if name.shown_as == "hex" else str(value)
 
     def _group_name(self, group_id: int) -> str:

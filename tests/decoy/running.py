@@ -78,7 +78,7 @@ class Running:
             self.write_settings(SETTINGS)
         command = [*self.program, "--settings", str(self.home / "settings")]
         command += ["--personas", str(personas), "--spool", str(self.spool), "--log", str(self.log)]
-        if not self.is_privileged:
+        if not self.is_privileged and os.geteuid() == 0:
             command = ["setpriv", "--bounding-set=-bpf,-net_admin,-sys_admin", *command]
         started = self.count("DecoyStarted")
         self.process = subprocess.Popen(

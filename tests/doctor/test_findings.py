@@ -148,7 +148,7 @@ def test_a_good_anti_virus_server_needs_no_remedy(at_port: str) -> None:
 def test_traps_of_an_anti_virus_server_are_found() -> None:
     found = remedies(list(antivirus.judge(AntivirusFacts(("clamscan", "sigtool", "nginx"), "apache2"))))
     assert found == [
-        "apt-get install --no-install-recommends clamav nginx-light",
+        "apt-get install --no-install-recommends clamav nginx",
         "have apache2 listen elsewhere: clients ask there for signatures",
     ]
 

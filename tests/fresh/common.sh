@@ -1,9 +1,9 @@
 # What the scripts for pristine roots share. Sourced, never run.
 
-set -euo pipefail
-
+unset CDPATH # or cd would print where it went
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 REPOSITORY="$(cd "$HERE/../.." && pwd)"
+source "$REPOSITORY/deploy/setup/surroundings.sh"
 ROOTS="${POSTERN_FRESH_DIR:-/var/tmp/postern-fresh}"
 NEWCOMER=newcomer
 

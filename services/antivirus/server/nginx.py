@@ -109,9 +109,7 @@ class Nginx:
                 start_new_session=True,  # a group of its own: see _end_leftovers
             )
         except OSError as error:
-            raise NginxFailed(
-                f"nginx cannot be started: {error}; remedy: apt-get install nginx-light"
-            ) from error
+            raise NginxFailed(f"nginx cannot be started: {error}; remedy: apt-get install nginx") from error
 
 
 def _nginxes_of(group: int) -> Iterator[int]:
