@@ -3,7 +3,14 @@
 import os
 import shutil
 
+import hypothesis
 import pytest
+
+# No example fails because the machine is busy: pytest's own time limit ends what hangs.
+hypothesis.settings.register_profile(
+    "postern", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("postern")
 
 _PROGRAMS_BY_MARKER = {
     "ovs": ("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl"),

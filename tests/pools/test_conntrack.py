@@ -38,6 +38,6 @@ def test_what_is_no_open_session_of_a_pool_does_not_count(not_one: str) -> None:
 
 
 @hypothesis.given(st.lists(st.text(max_size=200)))
-@hypothesis.settings(max_examples=50, deadline=None)
+@hypothesis.settings(max_examples=50)
 def test_any_text_is_survived(lines: list[str]) -> None:
     count_sessions(lines)
