@@ -90,9 +90,9 @@ def _mac(label: int, offset: int) -> int:
 
 
 def count_sessions(lines: Iterable[str]) -> Counter[str]:
-    """Return open TCP sessions by the MAC of their responder."""
+    """Return open TCP sessions by the MAC of their responder, who has answered: a first packet is no session."""
     return Counter(
         connection.responder.to_bytes(6).hex(":")
         for connection in read_connections(lines)
-        if connection.is_open and connection.leg in _COUNTED
+        if connection.is_open and connection.is_answered and connection.leg in _COUNTED
     )
