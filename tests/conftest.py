@@ -3,11 +3,17 @@
 import os
 import shutil
 
+import hypothesis
 import pytest
 
 from common.environment import settle
 
 settle()  # as every program of ours begins: tests call parts of them, too
+# No example fails because the machine is busy: pytest's own time limit ends what hangs.
+hypothesis.settings.register_profile(
+    "postern", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("postern")
 
 _PROGRAMS_BY_MARKER = {
     "ovs": ("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl"),

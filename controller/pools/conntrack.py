@@ -22,6 +22,7 @@ from controller.policy.model import Address
 # On the relay leg the responder is the tenant's server.
 _COUNTED = {Zone.OUTSIDE, Zone.SCAN, Zone.UPDATE, Zone.CLIENT}
 _ENDED = frozenset({"TIME_WAIT", "CLOSING", "CLOSE", "CLOSED", "LAST_ACK", "FIN_WAIT_2"})
+_UNANSWERED = "SYN_SENT"
 _BEGIN = "tcp,orig=(src="
 _ORIGINAL = re.compile(r"^tcp,orig=\(src=([^,]+),dst=([^,]+),sport=(\d+),dport=(\d+)\)")
 _ZONE = re.compile(r"\bzone=(\d+)")
@@ -41,6 +42,7 @@ class Connection:
     initiator: int
     responder: int
     is_open: bool = True
+    is_answered: bool = True  # the responder has been heard
 
     @property
     def leg(self) -> int:
@@ -63,6 +65,7 @@ def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
                 _mac(both, LABEL_INITIATOR),
                 _mac(both, LABEL_RESPONDER),
                 state[1] not in _ENDED,
+                state[1] != _UNANSWERED,
             )
 
 
@@ -87,9 +90,9 @@ def _mac(label: int, offset: int) -> int:
 
 
 def count_sessions(lines: Iterable[str]) -> Counter[str]:
-    """Return open TCP sessions by the MAC of their responder."""
+    """Return open TCP sessions by the MAC of their responder, who has answered: a first packet is no session."""
     return Counter(
         connection.responder.to_bytes(6).hex(":")
         for connection in read_connections(lines)
-        if connection.is_open and connection.leg in _COUNTED
+        if connection.is_open and connection.is_answered and connection.leg in _COUNTED
     )

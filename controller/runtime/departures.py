@@ -46,11 +46,18 @@ class Departures:
             self._journal.write(Event.SESSIONS_FORGOTTEN, switch=record.name, connections=count)
 
     def wake_up(self, policy: Policy, connections: Iterable[Connection]) -> None:
-        """Make initiators of forgotten connections speak, so that they learn whether anybody is there."""
+        """Make initiators of forgotten connections speak, so that they learn whether anybody is there.
+
+        An initiator that has no answer to its first packet repeats it by itself. Woken up, it would send a
+        reset before that (RFC 9293, 3.10.7.3). The switch would begin a connection with the reset, take the
+        repeated packet for an invalid one of this, and count the session as open for a day after its end.
+        """
         place_by_mac = {mac_number(use.mac): use.at for use in ports_of(policy) if use.mac}
         own_mac = {switch.name: mac_number(switch.mac) for switch in policy.switches}
         by_name = self._switches.by_name()
         for connection in connections:
+            if not connection.is_answered:
+                continue
             at = place_by_mac.get(connection.initiator)
             record = by_name.get(at.switch) if at else None
             if at and record and record.channel:

@@ -100,7 +100,7 @@ _JSON = st.recursive(
 
 
 @hypothesis.given(_JSON)
-@hypothesis.settings(max_examples=100, deadline=None)
+@hypothesis.settings(max_examples=100)
 def test_any_answer_is_settings_or_an_error(answer: Any) -> None:
     try:
         parse_settings(answer)

@@ -39,7 +39,9 @@ _EVIDENCE = st.dictionaries(
     st.sampled_from(["kind", "source", "tenant", "port", "count", "detail", "protocol", "trace"]),
     _WORDS | st.sampled_from(["decoy-login", "dark-packet"]) | _JSON,
 )
-_CALM = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_CALM = settings(
+    max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @given(st.lists(_DECISION | _JSON, max_size=4))

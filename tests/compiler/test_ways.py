@@ -137,7 +137,7 @@ _CHOICE = st.sampled_from(CHOICES)
 
 
 @hypothesis.given(_CHOICE, st.sets(st.sampled_from(_MEMBERS)), st.sampled_from(["", "proxies", "scanners"]))
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=60)
 def test_whoever_rests_mail_goes_unscanned_exactly_where_a_tenant_wants_it_and_his_pool_is_empty(
     choice: str, members: set[str], unready: str
 ) -> None:

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.decoy.dialogues.base import Event, Login, Request
@@ -147,7 +147,6 @@ def test_a_banner_is_said_and_lines_are_answered() -> None:
     assert talk.say(b"x\ny\n", 1) == "what?\r\nwhat?\r\n"
 
 
-@settings(deadline=None)
 @pytest.mark.parametrize("service", [HTTP, POP3, IMAP, FTP, BANNER, SMTP])
 @given(st.lists(st.binary(max_size=60) | st.sampled_from([
     b"\r\n", b"\n", b"a LOGIN {3}", b"AUTH PLAIN", b"EHLO x", b"MAIL FROM:<>", b"RCPT TO:<a>", b"DATA\r\n",

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.decoy.persona.default import default_persona
@@ -131,7 +131,6 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert len(errors.value.errors) == 2
 
 
-@settings(deadline=None)
 @given(st.text() | st.binary().map(lambda data: data.decode("latin-1")))
 def test_rubbish_is_refused_and_nothing_else_happens(text: str) -> None:
     assert "remedy" in wrong(text)

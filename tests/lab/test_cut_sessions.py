@@ -6,7 +6,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from tests.lab.test_sessions_held import Session, sessions
 
 pytestmark = pytest.mark.lab
 
+_CONNECTING = 16  # clients, so that about half of them are with either proxy
 _PROMPTLY_S = 5.0  # about 0.2 s alone on two cores
 
 
@@ -39,8 +42,16 @@ def all_members_take_sessions(lab: Lab) -> Iterator[None]:
 
 
 def _states(lab: Lab) -> dict[str, str]:
+    return {member["name"]: member["state"] for member in _members(lab)}
+
+
+def _sessions(lab: Lab) -> dict[str, int | None]:
+    return {member["name"]: member["sessions"] for member in _members(lab)}
+
+
+def _members(lab: Lab) -> list[dict[str, Any]]:
     pools = ApiClient(api_address(lab.places)).get("/v1/pools")
-    return {member["name"]: member["state"] for pool in pools for member in pool["members"]}
+    return [member for pool in pools for member in pool["members"]]
 
 
 def cut_within(opened: list[Session], within_s: float) -> list[Session]:
@@ -92,6 +103,34 @@ def test_clients_of_a_gateway_that_hangs_are_reset(lab: Lab) -> None:
             assert cut_within(opened, _PROMPTLY_S * 2)
         finally:
             os.kill(process.pid, signal.SIGCONT)
+
+
+def test_a_client_that_was_connecting_when_its_proxy_died_is_served_and_counted_until_its_session_ends(
+    lab: Lab,
+) -> None:
+    """A gateway that was killed says nothing to new clients (docs/pools.md)."""
+    lab.stop("proxy1.mail", patience_s=0)
+    try:
+        with ThreadPoolExecutor(_CONNECTING) as pool, ExitStack() as stack:
+            attempts = [
+                pool.submit(Session, lab.places.pin("sender"), "203.0.113.10", "acme")
+                for _ in range(_CONNECTING)
+            ]
+            for attempt in attempts:
+                session = attempt.result()
+                stack.callback(session.close)
+                session.begin()
+                session.finish()
+        _await_no_session(lab, "proxy2")
+    finally:
+        lab.start("proxy1.mail")
+
+
+def _await_no_session(lab: Lab, member: str) -> None:
+    deadline = time.monotonic() + 10
+    while (left := _sessions(lab)[member]) != 0:
+        assert time.monotonic() < deadline, f"{left} sessions of {member} are counted after their end"
+        time.sleep(0.1)
 
 
 def test_a_scanner_whose_clamd_died_keeps_its_sessions(lab: Lab) -> None:

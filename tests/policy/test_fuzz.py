@@ -27,7 +27,7 @@ def is_survived(text: str) -> bool:
 
 
 @hypothesis.given(st.text(max_size=400))
-@hypothesis.settings(max_examples=200, deadline=None)
+@hypothesis.settings(max_examples=200)
 def test_any_text_is_survived(text: str) -> None:
     assert is_survived(text)
 
@@ -35,8 +35,10 @@ def test_any_text_is_survived(text: str) -> None:
 @hypothesis.given(st.binary(max_size=400))
 @hypothesis.settings(
     max_examples=100,
-    deadline=None,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+    suppress_health_check=[
+        hypothesis.HealthCheck.function_scoped_fixture,
+        hypothesis.HealthCheck.too_slow,
+    ],
 )
 def test_any_bytes_in_a_file_are_survived(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "fuzz.yaml"
@@ -47,7 +49,7 @@ def test_any_bytes_in_a_file_are_survived(tmp_path: Path, content: bytes) -> Non
 
 
 @hypothesis.given(st.text(st.characters(categories=["Cs", "Cc", "Zl", "Zp", "Lu"]), max_size=50))
-@hypothesis.settings(max_examples=100, deadline=None)
+@hypothesis.settings(max_examples=100)
 def test_any_text_of_a_json_body_is_survived_and_shown_in_plain_letters(text: str) -> None:
     with pytest.raises(PolicyErrors) as caught:
         parse_policy(f'"{text}": 1\n"{text}": 2', "body.yaml")
@@ -55,7 +57,7 @@ def test_any_text_of_a_json_body_is_survived_and_shown_in_plain_letters(text: st
 
 
 @hypothesis.given(st.text(alphabet="abs1:-[]{}&*!|>%@`\"'#\n\t ,?~<=.0", max_size=200))
-@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.settings(max_examples=300)
 def test_any_heap_of_yamls_own_characters_is_survived(text: str) -> None:
     assert is_survived(text)
 
@@ -80,7 +82,7 @@ def mutilated(draw: st.DrawFn) -> str:
 
 
 @hypothesis.given(mutilated())
-@hypothesis.settings(max_examples=200, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+@hypothesis.settings(max_examples=200)
 def test_a_mutilated_policy_is_survived(text: str) -> None:
     assert is_survived(text)
 

@@ -111,7 +111,7 @@ def _shuffled(data: Any, draw: Any) -> Any:
 
 
 @hypothesis.given(st.data())
-@hypothesis.settings(max_examples=15, deadline=None)
+@hypothesis.settings(max_examples=15)
 def test_the_order_of_keys_means_nothing(data: st.DataObject) -> None:
     plain = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
     text = yaml.safe_dump(_shuffled(plain, data.draw), sort_keys=False)

@@ -64,6 +64,7 @@ def test_a_line_of_the_switch_is_read_in_the_direction_in_which_the_connection_w
             25,
             0x02BB00000002,
             0x02DD00000002,
+            is_answered=False,
         )
     ]
 

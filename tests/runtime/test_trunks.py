@@ -152,6 +152,18 @@ def test_sessions_of_a_member_that_is_gone_are_forgotten_at_their_tenants_home(r
     assert not ring.runtime.departures.is_pending
 
 
+def test_a_client_that_is_still_connecting_is_not_woken_up_because_it_would_answer_with_a_reset(
+    ring: Ring,
+) -> None:
+    proxy2, bbr1 = 0x02_CC_00_00_00_02, 0x02_BB_00_00_00_01
+    client, server = ip_address("198.51.100.10"), ip_address("203.0.113.10")
+    ring.port("s2:1", is_down=True)
+    connecting = Connection(11, client, 4000, server, 25, bbr1, proxy2, is_answered=False)
+    ring.runtime.wake_up(ring.runtime.departures.cut([connecting]))
+    assert ring.channels[1].forgotten == [connecting]
+    assert ring.channels[1].woken == []
+
+
 def test_a_member_that_comes_back_before_its_sessions_were_cut_keeps_them(ring: Ring) -> None:
     ring.port("s2:1", is_down=True)
     ring.port("s2:1", is_down=False)

@@ -139,7 +139,7 @@ _STEPS = st.lists(
 
 
 @given(_STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_happens_the_ledger_agrees_with_a_plain_list(
     guard: Guard, steps: list[tuple[object, ...]]
 ) -> None:

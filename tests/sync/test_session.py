@@ -270,7 +270,7 @@ STEPS = st.one_of(
 
 
 @hypothesis.given(st.lists(STEPS, max_size=25))
-@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.settings(max_examples=300)
 def test_whatever_is_lost_late_or_repeated_the_switch_ends_up_as_desired(steps: list[Step]) -> None:
     world, revision = WorldOfOneSwitch(), 0
     for kind, value in steps:
