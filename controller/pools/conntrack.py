@@ -90,7 +90,7 @@ def _mac(label: int, offset: int) -> int:
 
 
 def count_sessions(lines: Iterable[str]) -> Counter[str]:
-    """Return open TCP sessions by the MAC of their responder. One that has not answered has no session yet."""
+    """Return open TCP sessions by the MAC of their responder; one that has not answered has none yet."""
     return Counter(
         connection.responder.to_bytes(6).hex(":")
         for connection in read_connections(lines)
