@@ -64,6 +64,20 @@ CREATE TABLE IF NOT EXISTS allowances (
 """
 
 
+def _connect(path: Path) -> sqlite3.Connection:
+    """Return a connection to a database that has our tables. Raise `sqlite3.Error`."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        # A crash of the machine may cost the last changes, never the file (SQLite's manual, WAL).
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_SCHEMA)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
 class SqliteStore:
     """Raise `StoreError` when the file cannot be opened or written."""
 
@@ -73,11 +87,7 @@ class SqliteStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)  # pools' secrets are in it; SQLite gives its other files the same mode
             path.chmod(0o600)
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            # A crash of the machine may cost the last changes, never the file (SQLite's manual, WAL).
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(_SCHEMA)
+            self._connection = _connect(path)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"{path}: {error}; remedy: check the disk, or name another state directory"
