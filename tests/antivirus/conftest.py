@@ -114,6 +114,8 @@ class Server:
             received = b""
             while more_bytes := connection.recv(65_536):
                 received += more_bytes
+        if not received:
+            raise ConnectionResetError("the connection was closed without an answer")
         head, _, body = received.partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         pairs = (line.split(": ", 1) for line in lines)
@@ -136,6 +138,7 @@ def free_port() -> int:
 
 def open_to_others(path: Path) -> None:
     """Let nginx's workers, who are another user, into a directory of pytest's."""
+    assert "pytest-of-" in path.parts[-3], path
     for directory in (path, *path.parents[:2]):
         directory.chmod(0o755)
 

@@ -46,7 +46,7 @@ def test_a_temporary_directory_too_long_for_a_socket_is_not_used(tmp_path: Path)
     assert settled({"TMPDIR": str(deep)})["TMPDIR"] == "/tmp"
 
 
-@pytest.mark.parametrize("directory", ["/nonexistent", "/dev/null", ""])
+@pytest.mark.parametrize("directory", ["/proc/no/such/directory", "/dev/null", ""])
 def test_a_temporary_directory_that_is_none_is_replaced(directory: str) -> None:
     assert settled({"TMPDIR": directory, "TEMP": directory}) == {
         "TMPDIR": "/tmp",

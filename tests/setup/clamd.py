@@ -1,6 +1,7 @@
 """A real clamd with the lab's own configuration and signatures, and a client that speaks to it."""
 
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -22,9 +23,10 @@ class Clamd:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        # pytest's directories are closed to others, and clamd leaves root behind.
+        # Temporary directories are closed to others, a checkout may be, and clamd leaves root behind.
         if os.geteuid() == 0:
             self._home.chmod(0o755)
+        shutil.copytree(self._signatures, self._home / "signatures")
         configuration = self._home / "clamd.conf"
         configuration.write_text(self._filled(TEMPLATE.read_text(encoding="utf-8")), encoding="utf-8")
         with (self._home / "out").open("wb") as out:
@@ -75,7 +77,7 @@ class Clamd:
             "@HOME@": str(self._home),
             "@LISTEN@": "TCPAddr 127.0.0.1",
             "@PORT@": str(self.port),
-            "@SIGNATURES@": str(self._signatures),
+            "@SIGNATURES@": str(self._home / "signatures"),
         }
         for word, value in words.items():
             text = text.replace(word, value)

@@ -126,7 +126,8 @@ assert sha256(ours).digest() == secret
 def test_both_sides_of_an_ml_kem_exchange_have_the_same_secret() -> None:
     """The client of Debian 12 does not know it yet."""
     here = Path(process.__file__).parent
-    subprocess.run([find_installed().python, "-I", "-c", _HYBRID_CLIENT, here], check=True, timeout=60)
+    python = find_installed().environment / "bin" / "python"
+    subprocess.run([python, "-I", "-c", _HYBRID_CLIENT, here], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("number", [0, 1])
