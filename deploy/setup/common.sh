@@ -19,6 +19,12 @@ fail() {
     exit 1
 }
 
+# mktemp(1), and one sentence if there is no room for that.
+temporary() { # OPTION...
+    mktemp "$@" 2>/dev/null ||
+        fail "no file can be written in ${TMPDIR:-/tmp}; remedy: free some space there, then 'make setup' again"
+}
+
 # The names of the groups that a group consists of: what the tests need is beside what the demo needs.
 groups_in() { # GROUP
     case "$1" in

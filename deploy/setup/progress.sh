@@ -27,8 +27,7 @@ unknown_progress() { :; }
 attend() { # LABEL PROGRESS COMMAND...
     local label="$1" progress="$2" begun=$SECONDS code=0 ticker
     shift 2
-    LOG="$(mktemp -t postern-setup.XXXXXX)" ||
-        fail "no file can be written in ${TMPDIR:-/tmp}; remedy: free some space there, then 'make setup' again"
+    LOG="$(temporary -t postern-setup.XXXXXX)"
     is_terminal || say "$label"
     tick "$$" "$label" "$progress" "$LOG" &
     ticker=$!
