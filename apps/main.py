@@ -9,7 +9,9 @@ import sys
 from collections.abc import Sequence
 
 from common import entry
+from common.reports import one_line
 
+_PROGRAM = "postern-controller"
 _EDGE = "apps.edge"
 _EPILOG = """\
 settings, from the environment or from the [postern] section of a file given with --config-file:
@@ -33,7 +35,7 @@ example:  POSTERN_POLICY=/etc/postern/policy.yaml postern-controller --ofp-liste
 
 def build_parser() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
-        prog="postern-controller",
+        prog=_PROGRAM,
         usage="%(prog)s [-h] [ARGUMENTS OF RYU]",
         description="Run the controller of an edge: ryu-manager with the application apps/edge.py.",
         epilog=_EPILOG,
@@ -47,15 +49,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from controller.openflow.compat import await_ryu
 
     await_ryu()
+    from oslo_config import cfg
     from ryu.cmd import manager
 
-    manager.main([*of_ryu, _EDGE], "postern-controller")
+    try:
+        manager.main([*of_ryu, _EDGE], _PROGRAM)
+    except cfg.Error as error:
+        return _refuse(str(error))
+    except OSError as error:
+        if error.filename and any(str(error.filename) in each for each in of_ryu):
+            return _refuse(f"{error.filename}: {error.strerror}")
+        raise
     return 0
+
+
+def _refuse(why: str) -> int:
+    entry.say(f"{_PROGRAM}: {one_line(why)}; remedy: name another file in the arguments")
+    return 1
 
 
 def run() -> int:
     """Be the program: `main`, whatever happens."""
-    return entry.run("postern-controller", main)
+    return entry.run(_PROGRAM, main)
 
 
 if __name__ == "__main__":

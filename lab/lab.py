@@ -6,6 +6,7 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +43,8 @@ from lab.waiting import Watch, await_all, complaint, find_death
 _CONTROLLER = "127.0.0.1:6653"
 _UP_TIMEOUT_S = 60.0
 _LOCK_PATIENCE_S = 1.0
+_LONGEST_ROOT_BYTES = 60  # sockets are made below it, whose paths hold 107 at most (unix(7))
+_ELSEWHERE = "remedy: set POSTERN_LAB_DIR to another directory, or unset it"
 _OVS_START = REPOSITORY / "deploy" / "setup" / "ovs-start"
 
 
@@ -65,8 +68,10 @@ class Lab:
 
     def up(self, topology: str, policy_file: Path, tell: Tell = lambda _: None) -> None:
         """Bring a lab up; return when all of it is healthy. Failure and Ctrl-C undo what was begun."""
-        policy = _read_policy(policy_file)
         network.topology_file(topology)
+        policy = _read_policy(policy_file)
+        _need_root()
+        _need_usable_place(self.places)
         with _locked(self.places):
             self._make_room(tuple(switch.name for switch in policy.switches), tell)
             owner = secrets.token_hex(8)
@@ -167,7 +172,6 @@ class Lab:
         return programs[name]
 
     def _make_room(self, switch_names: tuple[str, ...], tell: Tell) -> None:
-        _need_root()
         _need_open_vswitch()
         if last := record.load(self.places.record):
             if last.is_in_use:
@@ -275,11 +279,14 @@ def _locked(places: Places) -> Iterator[None]:
     """One at a time. Raise `LabError` while another command is at work on this lab."""
     try:
         places.lock.parent.mkdir(parents=True, exist_ok=True)
-        with places.lock.open("w", encoding="utf-8") as file:
-            _take(file)
-            yield
+        file = places.lock.open("w", encoding="utf-8")
     except PermissionError as error:
         raise LabError(f"the lab needs root ({error}); remedy: sudo postern lab ...") from error
+    except OSError as error:
+        raise LabError(f"there can be no lab in {places.root}: {error}; {_ELSEWHERE}") from error
+    with file:
+        _take(file)
+        yield
 
 
 def _take(lock: IO[str]) -> None:
@@ -324,6 +331,15 @@ def _read_policy(file: Path) -> Policy:
 def _need_root() -> None:
     if os.geteuid() != 0:
         raise LabError("the lab makes network namespaces, which needs root; remedy: sudo postern lab ...")
+
+
+def _need_usable_place(places: Places) -> None:
+    """Sockets are made there, and servers that are not root (Postfix, clamd, nginx) read and write there."""
+    if len(os.fsencode(places.root)) > _LONGEST_ROOT_BYTES:
+        raise LabError(f"{places.root} is longer than {_LONGEST_ROOT_BYTES} bytes; {_ELSEWHERE}")
+    for directory in places.root.parents:
+        if directory.exists() and not directory.stat().st_mode & stat.S_IXOTH:
+            raise LabError(f"only its owner may enter {directory}, not the lab's servers; {_ELSEWHERE}")
 
 
 def _need_open_vswitch() -> None:

@@ -19,6 +19,7 @@ from lab.processes import OWNER_VARIABLE, Process
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's, where Mininet lives
 _BUILD_TIMEOUT_S = 40
 _POLL_S = 0.03
+_NO_TOPOLOGIES = ("__init__", "parts", "plan")  # what the topologies are made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def topology_file(name: str) -> Path:
     """Return the file of a topology. Raise `LabError` naming those there are."""
     directory = REPOSITORY / "mininet_topos"
     file = directory / f"{name}.py"
-    known = sorted(path.stem for path in directory.glob("*.py") if path.stem not in ("__init__", "parts"))
+    known = sorted(path.stem for path in directory.glob("*.py") if path.stem not in _NO_TOPOLOGIES)
     if name not in known:
         raise LabError(f"there is no topology {name!r}; topologies: {' '.join(known)}")
     return file

@@ -37,7 +37,10 @@ class Controller(RemoteController):
 
 
 def build(topology_file, name, controller):
-    topologies = runpy.run_path(topology_file)["topos"]
+    try:
+        topologies = runpy.run_path(topology_file)["topos"]
+    except Exception as error:  # whoever wrote it may have made any mistake
+        sys.exit(f"{topology_file} cannot be loaded: {entry.describe(error)}; remedy: docs/topologies.md")
     if name not in topologies:
         sys.exit(f"{topology_file} has no topology {name!r}; it has: {', '.join(topologies)}")
     network = Mininet(topo=topologies[name](), controller=None, build=False, listenPort=None)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import resource
 import signal
 import sys
@@ -14,7 +15,13 @@ from services.mail.journal import Journal
 from services.mail.settings import SettingsError
 
 J = TypeVar("J", bound=Journal)
-_CANNOT_START = "run as root, or free the port"
+_REMEDIES = {
+    errno.EADDRINUSE: "end the program that has this port",
+    errno.EADDRNOTAVAIL: "give this host the address",
+    errno.EACCES: "run as root",
+    errno.EPERM: "run as root",
+    errno.ENOSPC: "free some space",
+}
 
 
 def build_parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
@@ -51,8 +58,14 @@ def run(
     except (SettingsError, UnicodeDecodeError) as error:
         return fail(program, f"{parsed.settings}: {error}")
     except OSError as error:
-        return fail(program, f"cannot start: {error}; remedy: {_CANNOT_START}")
+        return fail(program, f"cannot start: {error}; remedy: {_remedy(error)}")
     return 0
+
+
+def _remedy(error: OSError) -> str:
+    missing = "name a file or directory that is there, and that this user may use"
+    otherwise = missing if error.filename else "`postern doctor` looks at this host"
+    return _REMEDIES.get(error.errno or 0, otherwise)
 
 
 def fail(program: str, why: str) -> int:

@@ -5,7 +5,6 @@ creating a file of that name in a directory (`--claims DIR`), which only one run
 """
 
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -43,15 +42,17 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 def _claimed(items: list[pytest.Item], claims: Path) -> Iterator[pytest.Item]:
-    by_file = [(path, list(group)) for path, group in groupby(items, key=lambda item: item.path)]
-    by_file.sort(key=lambda each: _rank(each[0]))
-    for path, group in by_file:
-        if _claim(claims / path.name):
-            yield from group
+    by_file: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        by_file.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    for file in sorted(by_file, key=_rank):
+        if _claim(claims / file.replace("/", "%")):  # two directories may have files of one name
+            yield from by_file[file]
 
 
-def _rank(path: Path) -> int:
-    return _LONGEST.index(path.stem) if path.stem in _LONGEST else len(_LONGEST)
+def _rank(file: str) -> int:
+    name = Path(file).stem
+    return _LONGEST.index(name) if name in _LONGEST else len(_LONGEST)
 
 
 def _claim(file: Path) -> bool:

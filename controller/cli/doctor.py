@@ -102,9 +102,9 @@ def _print(findings: list[Finding]) -> None:
 def _in_one_sentence(count: Counter[Level]) -> str:
     wrong, lost = count[Level.WRONG], count[Level.LOST]
     if wrong:
-        return f"{wrong} of {count.total()} must be mended first."
+        return f"{wrong} of {count.total()} lines must be fixed first."
     return (
-        f"This is ready, without what {lost} of {count.total()} lines call lost."
+        f"This machine is ready, except for what is lost ({lost} of {count.total()} lines)."
         if lost
-        else "This is ready."
+        else "This machine is ready."
     )

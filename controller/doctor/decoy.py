@@ -100,7 +100,7 @@ def _judge_ports(facts: DecoyFacts) -> Finding:
         return kernel.judge_bpf(facts.bpf, is_root=True)
     return Finding(
         "bpf(2)",
-        "is not for this process",
+        "is not allowed to this process",
         "run as root, or with AmbientCapabilities=CAP_BPF CAP_NET_ADMIN",
         kernel.LOST_WITHOUT_BPF,
     )

@@ -58,8 +58,10 @@ def judge(facts: EnvironmentFacts) -> Iterator[Finding]:
     if facts.release in _TRIED_ON:
         yield Finding("system", facts.system)
     else:
-        remedy = f"use one of those where something does not work: {', '.join(_TRIED_ON)}"
-        yield Finding("system", f"{facts.system}, where nobody has tried this", remedy, "certainty")
+        remedy = f"if something does not work, use {' or '.join(_TRIED_ON)}"
+        yield Finding(
+            "system", f"{facts.system}, on which Postern is not tested", remedy, "nothing that is known"
+        )
     python = ".".join(map(str, facts.python))
     is_tried = _OLDEST <= facts.python <= _NEWEST
     yield Finding(
@@ -76,7 +78,7 @@ def judge(facts: EnvironmentFacts) -> Iterator[Finding]:
         "" if facts.eventlet == _EVENTLET else f"Ryu works with {_EVENTLET} here: {_SET_UP}",
     )
     yield Finding(
-        "Ryu's mend",
+        "Ryu's start-up hook",
         "in place" if facts.has_mend else f"{_MEND} is missing: eventlet lacks a name that Ryu imports",
         "" if facts.has_mend else f"{_SET_UP}, or: python -m controller.openflow.compat",
     )

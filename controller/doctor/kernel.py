@@ -136,10 +136,10 @@ def judge_bpf(bpf: Bpf, is_root: bool) -> Finding:
 
 def judge_landlock(abi: int) -> Finding:
     if abi >= _LANDLOCK_FOR_TCP:
-        return Finding("Landlock", "the kernel lets decoys connect to nobody")
+        return Finding("Landlock", "the kernel keeps decoys from opening connections")
     return Finding(
         "Landlock",
-        f"ABI {abi} knows nothing of TCP" if abi else "the kernel has none",
+        f"ABI {abi} has no rules for TCP" if abi else "the kernel has none",
         "boot Linux 6.7 or later, with landlock in lsm=",
         "the kernel's hold on a decoy that was taken over; the switch still lets it reach nobody",
     )

@@ -39,11 +39,11 @@ def judge(facts: NameFacts) -> Iterator[Finding]:
     yield _judge_own(facts)
     took = _in_words(facts.nobodys)
     if facts.nobodys.seconds <= _SLOW_S:
-        yield Finding("resolver", f"answers {took}")
+        yield Finding("resolver", took)
         return
     yield Finding(
         "resolver",
-        f"answers {took}, asked for a name that does not exist",
+        f"{took} when asked for a name that does not exist",
         "name a server that answers in /etc/resolv.conf",
         "time: packages, feeds and ClamAV's own signatures are fetched by name; the edge asks for none",
     )
@@ -52,12 +52,12 @@ def judge(facts: NameFacts) -> Iterator[Finding]:
 def _judge_own(facts: NameFacts) -> Finding:
     took = _in_words(facts.own)
     if facts.own.has_succeeded and facts.own.seconds <= _SLOW_S:
-        return Finding("own name", f"{facts.own_name} resolves {took}")
+        return Finding("own name", f"{facts.own_name} resolves; the resolver {took}")
     verb = "resolves" if facts.own.has_succeeded else "does not resolve"
     line = shlex.quote(f"127.0.1.1 {facts.own_name}")
     return Finding(
         "own name",
-        f"{facts.own_name} {verb}; the answer came {took}",
+        f"{facts.own_name} {verb}; the resolver {took}",
         f"echo {line} | sudo tee -a /etc/hosts",
         "time: sudo, swaks, Postfix and others ask for this name, and wait for the answer"
         if facts.own.seconds > _SLOW_S
@@ -67,5 +67,5 @@ def _judge_own(facts: NameFacts) -> Finding:
 
 def _in_words(asked: Timed) -> str:
     if asked.seconds >= _WITHIN_S:
-        return f"not within {_WITHIN_S:.0f} s"
-    return f"within {asked.seconds:.1f} s" if asked.seconds > 0.1 else "at once"
+        return f"gives no answer within {_WITHIN_S:.0f} s"
+    return f"answers within {asked.seconds:.1f} s" if asked.seconds > 0.1 else "answers at once"

@@ -106,7 +106,7 @@ def _judge_stranger(port: int, who: str) -> Finding:
 
 def _judge_checkout(facts: NeighbourFacts) -> Finding:
     if not facts.private:
-        return Finding("checkout", "whoever has to read it may")
+        return Finding("checkout", "can be read by all users that need it")
     return Finding(
         "checkout",
         f"only its owner may enter {', '.join(facts.private)}",

@@ -152,7 +152,7 @@ def judge(facts: SwitchFacts) -> Iterator[Finding]:
     for bridge in facts.bridges:
         yield from _judge_bridge(bridge, facts.has_kernel_module)
     if not facts.bridges:
-        yield Finding("bridges", "none of this edge's stands here; postern lab up demo makes one")
+        yield Finding("bridges", "none of this edge is here; `postern lab up demo` makes one")
     if facts.others:
         yield _judge_others(facts.others)
     if any(bridge.has_controller for bridge in facts.bridges) and not facts.controller_listens:

@@ -103,19 +103,17 @@ def _judge_settings(file: str, settings: dict[str, str], release: tuple[int, int
         ),
         (
             "TCPSocket" in settings and "TCPAddr" not in settings,
-            "listens at every address of its host, and asks nobody who he is",
+            "listens at every address of its host, without authentication",
             "TCPAddr, with the pool's virtual address alone",
         ),
         (
             has_commands and "TCPSocket" in settings and settings.get("EnableShutdownCommand", "yes") != "no",
-            "lets whoever reaches it shut it down",
+            "can be shut down by any client",
             "EnableShutdownCommand no, EnableReloadCommand no",
         ),
     ]
     found = [Finding(_SUBJECT, f"{file} {fact}", remedy) for is_wrong, fact, remedy in complaints if is_wrong]
-    yield from found or [
-        Finding(_SUBJECT, f"{file} treats limits as findings, and serves nobody but the proxies")
-    ]
+    yield from found or [Finding(_SUBJECT, f"{file} treats limits as findings, and serves only the proxies")]
 
 
 def _bytes(text: str) -> int:

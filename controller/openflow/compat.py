@@ -1,7 +1,8 @@
 """Makes Ryu 4.34 and today's eventlet agree, in whatever program imports Ryu first.
 
-Owns the one name that Ryu misses, and the start-up hook that puts it in place: a wheel
-brings the hook (`setup.py`), and for a checkout `deploy/setup/environment` writes it.
+Owns the one name that Ryu misses, and the environment's start-up hook, which puts it in place and
+keeps Ctrl-C quiet: a wheel brings the hook (`setup.py`), and `deploy/setup/environment` writes it for a
+checkout.
 Knows nothing of OpenFlow. Imported at the start of every program of the virtual
 environment, so it imports nothing that is not already there.
 
@@ -21,8 +22,10 @@ _HOOK_FILE = "postern-ryu.pth"
 # One line, as site(7) demands. Silent where Postern cannot be imported: an interpreter
 # must not complain at every start because a directory was moved.
 _HOOK = (
-    "import sys; exec('try:\\n import controller.openflow.compat as c\\n"
-    "except ImportError: pass\\nelse: c.await_ryu()')\n"
+    "import sys; exec('try:\\n"
+    " from controller.openflow.compat import await_ryu\\n await_ryu()\\n"
+    " from common.interrupt import quiet\\n quiet()\\n"
+    "except ImportError: pass')\n"
 )
 
 

@@ -19,6 +19,12 @@ fail() {
     exit 1
 }
 
+# mktemp(1), and one sentence if there is no room for that.
+temporary() { # OPTION...
+    mktemp "$@" 2>/dev/null ||
+        fail "no file can be written in ${TMPDIR:-/tmp}; remedy: free some space there, then 'make setup' again"
+}
+
 # The names of the groups that a group consists of: what the tests need is beside what the demo needs.
 groups_in() { # GROUP
     case "$1" in
@@ -41,7 +47,7 @@ need_sudo() {
     [ "$(id -u)" -ne 0 ] || return 0
     command -v sudo >/dev/null || fail "this needs root, and there is no sudo; remedy: run it as root, or install sudo"
     [ -t 0 ] || sudo -n true 2>/dev/null ||
-        fail "this needs root, and sudo wants a password, but there is no terminal; remedy: run it at one, or as root"
+        fail "this needs root, and sudo cannot ask for a password without a terminal; remedy: run it in a terminal, or as root"
 }
 
 # Run a command as root: directly, or by sudo, which has ideas of its own about PATH and umask.

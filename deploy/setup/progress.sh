@@ -27,8 +27,7 @@ unknown_progress() { :; }
 attend() { # LABEL PROGRESS COMMAND...
     local label="$1" progress="$2" begun=$SECONDS code=0 ticker
     shift 2
-    LOG="$(mktemp -t postern-setup.XXXXXX)" ||
-        fail "no file can be written in ${TMPDIR:-/tmp}; remedy: free some space there, then 'make setup' again"
+    LOG="$(temporary -t postern-setup.XXXXXX)"
     is_terminal || say "$label"
     tick "$$" "$label" "$progress" "$LOG" &
     ticker=$!
@@ -54,9 +53,9 @@ give_up() { # WHAT
     why="$(explain "$LOG")"
     if [ -z "$why" ]; then
         tail -n 15 "$LOG" >&2
-        why="see above; remedy: mend that, then 'make setup' again"
+        why="see above; remedy: fix that, then 'make setup' again"
     fi
-    fail "$1: $why (all that was said: $LOG)"
+    fail "$1: $why (full output: $LOG)"
 }
 
 # One sentence with a remedy for what apt-get and pip print when they fail; nothing if it is something else.
@@ -66,7 +65,7 @@ explain() { # FILE...
     if grep -qE 'No space left on device|enough free space|Disk quota exceeded' "$@"; then
         echo "the disk is full; remedy: free some space (df -h shows where), $again"
     elif found="$(unreachable "$@")" && [ -n "$found" ]; then
-        echo "$found cannot be reached; remedy: see to the network, or to its proxy (http_proxy, https_proxy), $again"
+        echo "$found cannot be reached; remedy: check the network and the proxy settings (http_proxy, https_proxy), $again"
     elif grep -qE 'CERTIFICATE_VERIFY_FAILED|certificate verification failed|certificate is NOT trusted' "$@"; then
         echo "a certificate on the way is not trusted; remedy: PIP_CERT=its authority's file, $again"
     elif grep -qE 'DO NOT MATCH THE HASHES|Hash Sum mismatch' "$@"; then

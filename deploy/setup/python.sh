@@ -66,10 +66,10 @@ pip_progress() { # LOG
 need_index() { # DIRECTORY LIST
     local trial
     [ -z "${INDEX_ANSWERS:-}" ] || return 0
-    trial="$(mktemp -d)"
+    trial="$(temporary -d)"
     awk '/^[^ #]/ && first++ { exit } !/^#/' "$2" >"$trial/first.txt"
     attend "asking the index of Python packages" unknown_progress pip_of "$1" download --no-deps --require-hashes \
-        --timeout 10 --retries 1 --dest "$trial" -r "$trial/first.txt" || give_up "no Python package can be had"
+        --timeout 10 --retries 1 --dest "$trial" -r "$trial/first.txt" || give_up "no Python packages can be downloaded"
     rm -rf "$trial"
     INDEX_ANSWERS=yes
 }

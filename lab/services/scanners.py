@@ -54,6 +54,9 @@ def _first_problem(pin: Path, addresses: list[str], port: int) -> str:
 def _prepare(home: Path, addresses: list[str], port: int) -> None:
     listening = "\n".join(f"TCPAddr {address}" for address in addresses)
     own = home / "signatures"
-    shutil.copytree(_SIGNATURES, own, dirs_exist_ok=True)
+    # By content alone: after `umask 077; git clone` only its owner may read ours, and clamd is not root.
+    own.mkdir(parents=True, exist_ok=True)
+    for file in _SIGNATURES.iterdir():
+        shutil.copyfile(file, own / file.name)
     words = {"HOME": str(home), "LISTEN": listening, "PORT": str(port), "SIGNATURES": str(own)}
     templates.write(home / "clamd.conf", templates.fill("clamav/clamd.conf", words))

@@ -160,6 +160,18 @@ def _nginx(server: Server) -> int:
     return int((server.home / "run" / "nginx.pid").read_text(encoding="utf-8"))
 
 
+@pytest.mark.lab  # for nginx's workers to be another user
+def test_a_home_that_nginxs_workers_may_not_enter_is_named(server: Server, tmp_path: Path) -> None:
+    server.stop()
+    tmp_path.chmod(0o700)
+    command = [*server.program, "--settings", server.home.with_suffix(".json"), "--source", server.store.root]
+    command += ["--home", server.home, "--public-key", server.store.public_key, "--log", tmp_path / "log"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=30)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert f"user www-data, as which nginx serves, may not enter {server.home}; remedy: " in line
+
+
 def test_a_tenant_that_comes_to_another_ring_is_served_from_it_at_once(
     server: Server, publisher: Publisher
 ) -> None:

@@ -135,6 +135,24 @@ def test_with_a_port_for_switches_that_is_taken(start: Start, port: int) -> None
     assert "; remedy: end the other controller" in last_line(done)
 
 
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ("/nowhere/edge.conf", "/nowhere/edge.conf"),
+        ("/tmp", "Is a directory"),
+        ("MISTAKE", "assignment: 'a b'"),
+    ],
+)
+def test_with_settings_that_cannot_be_read(start: Start, tmp_path: Path, file: str, why: str) -> None:
+    (tmp_path / "MISTAKE").write_text("a b", encoding="utf-8")
+    program = [str(Path(sys.executable).with_name("postern-controller"))]
+    done = start(program=[*program, "--config-file", str(tmp_path / file)])
+    assert done.returncode == 1
+    assert last_line(done).startswith("postern-controller: ")
+    assert why in last_line(done)
+    assert last_line(done).endswith("; remedy: name another file in the arguments")
+
+
 def test_with_a_mistake_of_ours_inside(start: Start, tmp_path: Path) -> None:
     done = start(program=[sys.executable, "-c", _WRONG])
     assert done.returncode == 70

@@ -193,6 +193,13 @@ def test_a_keyboard_interrupt_is_no_error(start: Start) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "\n")
 
 
+def test_an_interrupt_while_a_program_still_imports_shows_no_traceback(start: Start) -> None:
+    for told, is_shown in (("os.kill(os.getpid(), 2); time.sleep(5)", False), ("1 / 0", True)):
+        done = start(sys.executable, "-c", f"import os, time; {told}")
+        assert ("Traceback" in done.stderr) == is_shown
+        assert done.returncode == (1 if is_shown else -2)
+
+
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     for unbuffered in ("", "1"):
         done = subprocess.run(

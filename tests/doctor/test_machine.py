@@ -85,9 +85,9 @@ def test_an_ordinary_user_is_not_told_that_root_may_not_either() -> None:
 @pytest.mark.parametrize(
     ("own", "fact"),
     [
-        (Timed(10.0, False), "does not resolve; the answer came not within 10 s"),
-        (Timed(0.0, False), "does not resolve; the answer came at once"),
-        (Timed(5.2, True), "resolves; the answer came within 5.2 s"),
+        (Timed(10.0, False), "does not resolve; the resolver gives no answer within 10 s"),
+        (Timed(0.0, False), "does not resolve; the resolver answers at once"),
+        (Timed(5.2, True), "resolves; the resolver answers within 5.2 s"),
     ],
 )
 def test_a_host_name_that_nobody_knows_is_found_with_the_line_for_etc_hosts(own: Timed, fact: str) -> None:
@@ -99,7 +99,7 @@ def test_a_host_name_that_nobody_knows_is_found_with_the_line_for_etc_hosts(own:
 
 def test_a_resolver_that_hears_nothing_is_found() -> None:
     finding = the_one(names.judge(replace(NAMES, nobodys=Timed(10.0, False))))
-    assert "not within 10 s" in finding.fact
+    assert "no answer within 10 s" in finding.fact
     assert "/etc/resolv.conf" in finding.remedy
 
 

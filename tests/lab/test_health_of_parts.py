@@ -13,6 +13,7 @@ from lab.errors import LabError
 from lab.part import Part
 from lab.places import REPOSITORY
 from lab.processes import Process
+from lab.services import scanners
 from lab.services.doors import doors
 from lab.services.members import deaths_in
 from lab.waiting import Watch, await_all, find_death
@@ -71,6 +72,21 @@ def test_every_service_of_every_persona_is_asked_and_dark_space_too() -> None:
         ("203.0.113.62", 23, "telnet"),
         ("203.0.113.74", 25, "smtp"),
     } <= asked
+
+
+def test_a_scanner_can_read_its_signatures_if_only_their_owner_can_read_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After `umask 077; git clone`: clamd loads them as another user."""
+    ours = tmp_path / "ours"
+    ours.mkdir(mode=0o700)
+    (ours / "test.ndb").write_text("signature", encoding="utf-8")
+    (ours / "test.ndb").chmod(0o600)
+    monkeypatch.setattr(scanners, "_SIGNATURES", ours)
+    scanners._prepare(tmp_path / "home", ["127.0.0.1"], 3310)
+    copied = tmp_path / "home" / "signatures"
+    assert (copied / "test.ndb").read_text(encoding="utf-8") == "signature"
+    assert [each.stat().st_mode & 0o055 for each in (copied, copied / "test.ndb")] == [0o055, 0o044]
 
 
 def test_a_persona_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from lab.demo.judging import complaints
 from lab.errors import LabError
 from lab.evidence import Found, client_in
 from lab.frames import Segment
+from lab.lab import Lab
 from lab.mailing import Told, final_reply
 from lab.messages import EICAR, Content, build
-from lab.network import Host, Network, Port, Switch, topology_file
+from lab.network import SYSTEM_PYTHON, Host, Network, Port, Switch, topology_file
 from lab.places import REPOSITORY, Places
 from lab.processes import Process
 from lab.record import Record, Stage
@@ -210,8 +212,44 @@ def test_an_empty_mark_belongs_to_no_process() -> None:
 
 
 def test_an_unknown_topology_is_refused_with_those_there_are() -> None:
-    with pytest.raises(LabError, match=r"topologies: .*demo"):
+    with pytest.raises(LabError, match=r"topologies: demo leafspine minimal ring$"):
         topology_file("dmeo")
+    with pytest.raises(LabError, match=r"there is no topology 'dmeo'"):
+        Lab().up("dmeo", REPOSITORY / "policies" / "dmeo.yaml")
+
+
+@pytest.mark.programs
+def test_a_topology_that_cannot_be_loaded_is_one_line_with_the_mistake(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def broken(:\n", encoding="utf-8")
+    owner = [SYSTEM_PYTHON, str(REPOSITORY / "lab" / "network_owner.py")]
+    done = subprocess.run(
+        [*owner, str(tmp_path / "mine.py"), "mine", str(tmp_path / "network.json"), "-"],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert f"{tmp_path}/mine.py cannot be loaded: SyntaxError: invalid syntax" in line
+
+
+@pytest.mark.parametrize(
+    ("root", "why"),
+    [
+        ("/proc/lab", "there can be no lab in /proc/lab: "),
+        (f"/tmp/{'x' * 60}", "is longer than 60 bytes"),
+        ("PRIVATE/lab", "only its owner may enter "),
+    ],
+)
+def test_a_lab_that_cannot_stand_where_it_is_told_to_is_one_sentence(
+    root: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.lab._need_root", lambda: None)
+    monkeypatch.setattr("lab.lab._LONGEST_ROOT_BYTES", 60 if "xxx" in root else 1_000)
+    tmp_path.chmod(0o700)
+    with pytest.raises(LabError, match=why) as caught:
+        Lab(Places(Path(root.replace("PRIVATE", str(tmp_path))))).up("demo", _DEMO)
+    assert "; remedy: set POSTERN_LAB_DIR" in str(caught.value)
 
 
 def test_the_lab_stands_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,7 +249,8 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         without_a_port = begun("--settings", str(good))
     for done, why in (
         (begun("--settings", str(bad)), f"postern-responder: {bad}: not JSON"),
-        (without_a_port, "remedy: run as root, or free the port"),
+        (without_a_port, "remedy: end the program that has this port"),
+        (begun("--settings", str(tmp_path / "none")), "remedy: name a file or directory that is there"),
         (begun("--settings", str(good), "--log", "/proc/none/log"), "remedy: name a log that can be written"),
     ):
         assert done.returncode == 1

@@ -100,6 +100,17 @@ def test_an_environment_that_was_half_made_is_made_anew_and_a_disk_without_room_
     assert [file.name for file in place.iterdir()] == ["postern-setup.begun"]
 
 
+def test_a_place_for_temporary_files_that_is_full_is_named(tmp_path: Path) -> None:
+    """Here it is one that takes no file from anybody."""
+    environment = CALM | {"POSTERN_VENV": str(tmp_path / "venv")}
+    for script in ("attend label unknown_progress true", "need_index x x", "temporary -d"):
+        shown = call(f"export TMPDIR=/proc; {script}; echo went on", "python.sh", environment=environment)
+        assert (
+            shown == "setup: no file can be written in /proc; remedy: free some space there, "
+            "then 'make setup' again\n"
+        )
+
+
 def test_a_python_that_is_not_there_is_named(tmp_path: Path) -> None:
     environment = CALM | {
         "POSTERN_VENV": str(tmp_path / "venv"),

@@ -4,6 +4,7 @@ import configparser
 import importlib
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -92,6 +93,32 @@ def test_systemd_finds_nothing_wrong_with_a_unit(installed: Path, name: str) -> 
     )
     ours = [line for line in done.stderr.splitlines() if "postern" in line]
     assert not ours
+
+
+@pytest.mark.lab
+def test_programs_that_units_may_not_read_are_named(tmp_path: Path) -> None:
+    """Units are root without its right to enter a home directory of mode 0700."""
+    home = tmp_path / "home"
+    shutil.copytree(UNITS, home / "deploy" / "systemd")
+    program = home / ".venv" / "bin" / "postern"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    (home / "setup.cfg").touch()
+    said = [_install(home, tmp_path / "units")]
+    home.chmod(0o700)
+    os.chown(home, 65_534, 65_534)
+    said.append(_install(home, tmp_path / "units"))
+    assert said[0] == ""
+    assert "they cannot start it" in said[1] and "; remedy: " in said[1]
+
+
+def _install(checkout: Path, directory: Path) -> str:
+    command = [checkout / "deploy" / "systemd" / "install", directory]
+    environment = {"PATH": os.defpath}
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=20)
+    assert done.returncode == 0
+    return done.stderr
 
 
 @pytest.mark.lab

@@ -12,6 +12,7 @@ from services.antivirus.settings import Settings
 
 _TEMPLATE = Path(__file__).resolve().parents[3] / "deploy" / "antivirus" / "nginx.conf"
 _PROGRAMS = ("/usr/sbin/nginx", "nginx")
+_WORKERS = "www-data"  # Debian's user for web servers
 _ENDS_WITHIN_S = 5.0
 _CHECKS_WITHIN_S = 10.0
 
@@ -31,7 +32,7 @@ def configuration(settings: Settings, home: Path, is_root: bool, has_ipv6: bool)
     rings = [f"        {source} {asker.ring};" for source, asker in settings.asker_by_source.items()]
     words = {
         "HOME": str(home),
-        "USER": "user www-data;" if is_root else "",
+        "USER": f"user {_WORKERS};" if is_root else "",
         "LISTEN": "\n".join(f"        listen {address};" for address in own),
         "RINGS": "\n".join(rings),
     }
@@ -55,6 +56,8 @@ class Nginx:
         file = self._home / "nginx.conf"
         beside = self._home / "nginx.conf.new"
         (self._home / "run").mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            await self._check_way()
         text = configuration(settings, self._home, os.geteuid() == 0, ipv6.has_addresses())
         beside.write_text(text, encoding="utf-8")
         await self._check(beside)
@@ -82,6 +85,16 @@ class Nginx:
             group = int((self._home / "run" / "nginx.pid").read_text(encoding="utf-8"))
             for pid in _nginxes_of(group):
                 os.kill(pid, signal.SIGKILL)
+
+    async def _check_way(self) -> None:
+        """nginx starts also where its workers may read nothing, and then answers 403 to every client."""
+        who = (f"--reuid={_WORKERS}", f"--regid={_WORKERS}", "--clear-groups")
+        process = await asyncio.create_subprocess_exec("setpriv", *who, "test", "-x", str(self._home / "run"))
+        if await process.wait():
+            raise NginxFailed(
+                f"user {_WORKERS}, as which nginx serves, may not enter {self._home}; "
+                "remedy: chmod o+x for each directory above it, or another --home"
+            )
 
     async def _check(self, file: Path) -> None:
         process = await self._start("-t", "-q", "-c", str(file))
