@@ -23,6 +23,10 @@ from controller.policy.model import Address
 _COUNTED = {Zone.OUTSIDE, Zone.SCAN, Zone.UPDATE, Zone.CLIENT}
 _ENDED = frozenset({"TIME_WAIT", "CLOSING", "CLOSE", "CLOSED", "LAST_ACK", "FIN_WAIT_2"})
 _UNANSWERED = "SYN_SENT"
+_REMEMBERED = "state=TIME_WAIT"  # of most lines that are no open connection
+LOOK_S = 1.0
+# Twenty times what they take: the switch waits while it lists a line, and we read what is still open.
+_LOOK_S_A_LINE, _LOOK_S_A_SESSION = 0.0001, 0.0003
 _BEGIN = "tcp,orig=(src="
 _ORIGINAL = re.compile(r"^tcp,orig=\(src=([^,]+),dst=([^,]+),sport=(\d+),dport=(\d+)\)")
 _ZONE = re.compile(r"\bzone=(\d+)")
@@ -69,6 +73,16 @@ def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
             )
 
 
+def without_ended(lines: Iterable[str]) -> list[str]:
+    """Return the lines without those of connections that conntrack only remembers, which may be very many."""
+    return [line for line in lines if _REMEMBERED not in line]
+
+
+def pause_after(listed: int, still_open: int) -> float:
+    """Return in how many seconds to look again after so many lines, of which so many were read."""
+    return max(LOOK_S, _LOOK_S_A_LINE * listed + _LOOK_S_A_SESSION * still_open)
+
+
 def open_by_source(lines: Sequence[str], least: int) -> dict[Address, int]:
     """Return how many open TCP connections from outside each source has, of those with so many or more.
 
@@ -90,7 +104,7 @@ def _mac(label: int, offset: int) -> int:
 
 
 def count_sessions(lines: Iterable[str]) -> Counter[str]:
-    """Return open TCP sessions by the MAC of their responder, who has answered: a first packet is no session."""
+    """Return open TCP sessions by the MAC of their responder. A first packet without an answer is none."""
     return Counter(
         connection.responder.to_bytes(6).hex(":")
         for connection in read_connections(lines)
