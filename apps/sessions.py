@@ -13,15 +13,20 @@ from ryu.lib import hub
 
 from apps.conntrack import ConntrackError, dump_connections
 from controller.policy.model import Address
-from controller.pools.conntrack import count_sessions, open_by_source, read_connections
+from controller.pools.conntrack import (
+    LOOK_S,
+    count_sessions,
+    open_by_source,
+    pause_after,
+    read_connections,
+    without_ended,
+)
 from controller.pools.cutting import lost
 from controller.pools.members import MemberState
 from controller.runtime import Channel, Runtime
 from controller.suspicion.floods import AT_ONCE
 from controller.telemetry.journal import Event, Journal
 
-_LOOK_S = 1.0
-_LOOK_S_A_SESSION = 0.0003  # the switch waits while it lists them: about a hundredth of this for each
 _CUT_S = 0.05
 _PATIENCE = 20  # steps of `_CUT_S`
 _WAKE_UP_AT_ONCE = 200
@@ -54,13 +59,14 @@ class SessionWatch:
 
     def look(self) -> None:
         """Remember sessions, lest a switch forgets; count them where somebody may be empty now, or full."""
-        pause_s = _LOOK_S
+        pause_s = LOOK_S
         while True:
             hub.sleep(pause_s)
-            lines = self._list()
-            if lines is None:
+            listed = self._list()
+            if listed is None:
                 continue
-            pause_s = max(_LOOK_S, _LOOK_S_A_SESSION * len(lines))
+            lines = without_ended(listed)
+            pause_s = pause_after(len(listed), len(lines))
             self._last_seen = lines
             if many := open_by_source(lines, AT_ONCE):
                 self._ask(partial(_note_many, many=many))
@@ -79,7 +85,7 @@ class SessionWatch:
             if not departures.is_pending:
                 continue
             if (lines := self._list()) is None:
-                hub.sleep(_LOOK_S)
+                hub.sleep(LOOK_S)
                 continue
             known = list(read_connections(lines))
             told = self._ask(lambda runtime, known=known: runtime.departures.cut(known))
@@ -94,7 +100,7 @@ class SessionWatch:
             if not suspicion.to_cut or not switches.is_settled:
                 continue
             if (lines := self._list()) is None:
-                hub.sleep(_LOOK_S)
+                hub.sleep(LOOK_S)
                 continue
             known = list(read_connections(lines))
             cut = self._ask(lambda runtime, known=known: runtime.suspicion.cut(known))

@@ -23,6 +23,10 @@ from controller.policy.model import Address
 _COUNTED = {Zone.OUTSIDE, Zone.SCAN, Zone.UPDATE, Zone.CLIENT}
 _ENDED = frozenset({"TIME_WAIT", "CLOSING", "CLOSE", "CLOSED", "LAST_ACK", "FIN_WAIT_2"})
 _UNANSWERED = "SYN_SENT"
+_REMEMBERED = "state=TIME_WAIT"  # of most lines that are no open connection
+LOOK_S = 1.0
+# Twenty times what they take: the switch waits while it lists a line, and we read what is still open.
+_LOOK_S_A_LINE, _LOOK_S_A_SESSION = 0.0001, 0.0003
 _BEGIN = "tcp,orig=(src="
 _ORIGINAL = re.compile(r"^tcp,orig=\(src=([^,]+),dst=([^,]+),sport=(\d+),dport=(\d+)\)")
 _ZONE = re.compile(r"\bzone=(\d+)")
@@ -67,6 +71,16 @@ def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
                 state[1] not in _ENDED,
                 state[1] != _UNANSWERED,
             )
+
+
+def without_ended(lines: Iterable[str]) -> list[str]:
+    """Return the lines without those of connections that conntrack only remembers, which may be very many."""
+    return [line for line in lines if _REMEMBERED not in line]
+
+
+def pause_after(listed: int, still_open: int) -> float:
+    """Return in how many seconds to look again after so many lines, of which so many were read."""
+    return max(LOOK_S, _LOOK_S_A_LINE * listed + _LOOK_S_A_SESSION * still_open)
 
 
 def open_by_source(lines: Sequence[str], least: int) -> dict[Address, int]:
