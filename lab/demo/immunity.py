@@ -44,7 +44,7 @@ def story(lab: Lab) -> list[Outcome]:
 
 def _passes(lab: Lab, sample: bytes) -> Iterator[Outcome]:
     for recipient in _SERVERS:
-        told = _send(lab, sample, recipient)
+        told = _send_until_judged(lab, sample, recipient)
         paper.fact("mails", f"unknown malware to {recipient}: {told}")
         yield Outcome("malware that no signature knows passes as clean", told[:26], told.startswith("250"))
 
@@ -118,6 +118,14 @@ def _published(lab: Lab) -> int:
         command, capture_output=True, encoding="utf-8", errors="replace", timeout=60, check=True
     )
     return int(json.loads(done.stdout)["rings"]["all"]["generation"])
+
+
+def _send_until_judged(lab: Lab, sample: bytes, recipient: str) -> str:
+    """Send again while the edge asks for that, as a real sender does: on a busy machine scanners may be late."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while (told := _send(lab, sample, recipient)).startswith("4") and time.monotonic() < deadline:
+        time.sleep(1)
+    return told
 
 
 def _send(lab: Lab, sample: bytes, recipient: str) -> str:

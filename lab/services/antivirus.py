@@ -14,7 +14,7 @@ from lab.namespaces import entering
 from lab.part import Part, Scene
 from lab.places import Places
 from lab.services import decoys, scanners
-from lab.services.members import Program
+from lab.services.members import Program, deaths_in
 
 _SERVER = Program(
     "antivirus",
@@ -23,6 +23,7 @@ _SERVER = Program(
 )
 _BUILDER = "services.antivirus.builder.main"
 _PUBLISHES_WITHIN_S = 60.0
+_MOST_DEATHS = 2  # of nginx, before the lab waits for it no longer
 
 
 def build_parts(scene: Scene) -> list[Part]:
@@ -104,7 +105,11 @@ def _server(places: Places, pool: Pool, name: str) -> Part:
         *("--source", str(store(places)), "--home", str(home)),
         *("--public-key", str(_key(places)), "--controller", str(places.api)),
     )
-    return replace(part, is_due=lambda: part.is_due() and (store(places) / "rings" / "all").exists())
+    return replace(
+        part,
+        is_due=lambda: part.is_due() and (store(places) / "rings" / "all").exists(),
+        find_crashes=lambda: deaths_in(_SERVER.journal(places, name), "NginxDied", _MOST_DEATHS),
+    )
 
 
 def _agents(scene: Scene, pool: Pool) -> Iterator[Part]:
