@@ -121,7 +121,7 @@ def _published(lab: Lab) -> int:
 
 
 def _send_until_judged(lab: Lab, sample: bytes, recipient: str) -> str:
-    """Send again while the edge asks for that, as a real sender does: on a busy machine scanners may be late."""
+    """Send again while the edge asks for that, as a sender does: on a busy machine a scanner may be late."""
     deadline = time.monotonic() + _PATIENCE_S
     while (told := _send(lab, sample, recipient)).startswith("4") and time.monotonic() < deadline:
         time.sleep(1)
