@@ -13,7 +13,7 @@ from enum import StrEnum
 from lab.places import REPOSITORY
 
 # The industry's own test file: harmless, and known to every scanner (eicar.org).
-EICAR = ("X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTI" + "VIRUS-TEST-FILE!$H+H*").encode()
+EICAR = "".join(("X5O!P%@AP[4\\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTI", "VIRUS-TEST-FILE!$H+H*")).encode()
 
 
 class Content(StrEnum):

@@ -37,6 +37,7 @@ class _RyuWatch:
     ) -> ModuleSpec | None:
         if name == "ryu":
             sys.meta_path.remove(self)
+            mend_distutils()
             mend_eventlet()
         return None
 
@@ -45,6 +46,16 @@ def await_ryu() -> None:
     """Mend eventlet as soon as anything imports Ryu, and not before. May be called more than once."""
     if "ryu" not in sys.modules and not any(isinstance(finder, _RyuWatch) for finder in sys.meta_path):
         sys.meta_path.insert(0, _RyuWatch())
+
+
+def mend_distutils() -> None:
+    """Give Python the package that Ryu imports, and that Python 3.12 took away: setuptools has it."""
+    from contextlib import suppress
+    from importlib.util import find_spec
+
+    if find_spec("distutils") is None:
+        with suppress(ImportError):
+            import setuptools  # noqa: F401 - puts it in place
 
 
 def mend_eventlet() -> None:

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 # The industry's own test file: harmless, and known to every scanner (eicar.org).
-EICAR = ("X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTI" + "VIRUS-TEST-FILE!$H+H*").encode()
+EICAR = "".join(("X5O!P%@AP[4\\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTI", "VIRUS-TEST-FILE!$H+H*")).encode()
 # Ours: text that nobody writes by chance, and that no other scanner knows.
 OWN_SAMPLE = ("POSTERN-HARMLESS" + "-TEST-SAMPLE" + "-0d5f1b7a94e24c6c").encode()
 

@@ -183,8 +183,13 @@ def test_an_error_in_a_destructor_is_one_line_and_a_report(start: Start, tmp_pat
     assert "KeyError" in report_of(tmp_path)
 
 
+# Whoever is started in the background by a shell inherits that SIGINT is ignored.
+_HEEDING_INTERRUPTS = ("env", "--default-signal=INT")
+
+
 def test_a_keyboard_interrupt_is_no_error(start: Start) -> None:
     done = start(
+        *_HEEDING_INTERRUPTS,
         sys.executable,
         "-c",
         WITHIN + "def main():\n os.kill(os.getpid(), 2); time.sleep(5)\n"
@@ -195,7 +200,7 @@ def test_a_keyboard_interrupt_is_no_error(start: Start) -> None:
 
 def test_an_interrupt_while_a_program_still_imports_shows_no_traceback(start: Start) -> None:
     for told, is_shown in (("os.kill(os.getpid(), 2); time.sleep(5)", False), ("1 / 0", True)):
-        done = start(sys.executable, "-c", f"import os, time; {told}")
+        done = start(*_HEEDING_INTERRUPTS, sys.executable, "-c", f"import os, time; {told}")
         assert ("Traceback" in done.stderr) == is_shown
         assert done.returncode == (1 if is_shown else -2)
 

@@ -19,7 +19,7 @@ from tests.mail.scripted import Client, ScriptedServer
 
 ROOT = Path(__file__).parents[2]
 # EICAR's harmless test string, in two parts so that no scanner takes this file for it.
-EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + rb"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+EICAR = b"".join((rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$", rb"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"))
 
 
 def free_ports(count: int) -> list[int]:

@@ -8,16 +8,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from controller.api.client import ApiClient, ApiError
-from controller.pools.conntrack import count_sessions
+from controller.pools.conntrack import count_sessions, read_connections
 from tests.ovs.dummy import DummyOvs
-from tests.ovs.packets import SYN, tcp_frame
+from tests.ovs.packets import ACK, SYN, tcp_frame
 
 pytestmark = pytest.mark.ovs
 
@@ -210,10 +210,20 @@ def test_a_missing_port_is_reported_by_name(controller: Controller) -> None:
     assert any("proxy1" in problem and "4" in problem for problem in row["problems"])
 
 
-def _syn(controller: Controller, source_port: int) -> None:
-    macs = ("02:bb:00:00:00:01", "02:50:00:00:00:01")
-    frame = tcp_frame(macs, ("198.51.100.10", source_port), ("203.0.113.10", 25), SYN)
-    controller.ovs.appctl("netdev-dummy/receive", "s1p1", frame.hex())
+_PORT_BY_MEMBER = {"02:cc:00:00:00:01": "s1p4", "02:cc:00:00:00:02": "s1p5"}
+
+
+def _begin_sessions(controller: Controller, source_ports: Iterable[int]) -> None:
+    """Send SYNs from the backbone, and from each member the answer to those that it was sent."""
+    client, server, edge = "198.51.100.10", ("203.0.113.10", 25), "02:50:00:00:00:01"
+    for port in source_ports:
+        frame = tcp_frame(("02:bb:00:00:00:01", edge), (client, port), server, SYN)
+        controller.ovs.appctl("netdev-dummy/receive", "s1p1", frame.hex())
+    for each in read_connections(controller.ovs.appctl("dpctl/dump-conntrack").splitlines()):
+        member = each.responder.to_bytes(6).hex(":")
+        if not each.is_answered and member in _PORT_BY_MEMBER:
+            frame = tcp_frame((member, edge), server, (client, each.source_port), SYN | ACK)
+            controller.ovs.appctl("netdev-dummy/receive", _PORT_BY_MEMBER[member], frame.hex())
 
 
 def _members(controller: Controller) -> dict[str, dict[str, Any]]:
@@ -227,14 +237,12 @@ def _sessions(controller: Controller) -> tuple[int, int]:
 
 
 def test_a_drained_member_keeps_its_sessions_and_gets_no_new_ones(controller: Controller) -> None:
-    for port in range(40_000, 40_030):
-        _syn(controller, port)
+    _begin_sessions(controller, range(40_000, 40_030))
     first, second = _sessions(controller)
     assert first + second == 30 and first and second
     assert controller.api.post("/v1/members/proxy1", {"drained": True})["state"] == "draining"
     controller.wait_for(1)
-    for port in range(41_000, 41_020):
-        _syn(controller, port)
+    _begin_sessions(controller, range(41_000, 41_020))
     assert _sessions(controller) == (first, second + 20)
 
 
@@ -272,8 +280,7 @@ def test_a_member_at_its_limit_is_found_out_and_gets_no_new_sessions(controller:
     controller.edit("proxy1: {at: s1:4,", "proxy1: {limit: 5, at: s1:4,")
     controller.hang_up()
     controller.wait_for(2)
-    for port in range(40_000, 40_030):
-        _syn(controller, port)
+    _begin_sessions(controller, range(40_000, 40_030))
     deadline = time.monotonic() + 15  # nobody asks: the controller counts by itself
     while '"state": "full"' not in controller.log.read_text(encoding="utf-8"):
         assert time.monotonic() < deadline
@@ -281,8 +288,7 @@ def test_a_member_at_its_limit_is_found_out_and_gets_no_new_sessions(controller:
     controller.wait_for(2)
     first, second = _sessions(controller)
     assert first >= 5
-    for port in range(41_000, 41_020):
-        _syn(controller, port)
+    _begin_sessions(controller, range(41_000, 41_020))
     assert _sessions(controller) == (first, second + 20)
 
 
@@ -305,8 +311,7 @@ def test_with_the_controller_stopped_a_member_whose_port_is_down_gets_no_new_ses
 ) -> None:
     controller.stop()
     controller.ovs.appctl("netdev-dummy/set-admin-state", "s1p4", "down")
-    for port in range(42_000, 42_020):
-        _syn(controller, port)
+    _begin_sessions(controller, range(42_000, 42_020))
     counts = count_sessions(controller.ovs.appctl("dpctl/dump-conntrack").splitlines())
     assert counts == {"02:cc:00:00:00:02": 20}
 

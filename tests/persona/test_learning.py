@@ -17,7 +17,7 @@ from services.persona.main import main
 from tests.mail.conftest import stop, wait_for_port
 from tests.persona.servers import DECOY, DOMAIN, REAL, start_nginx, start_postfix, start_sshd
 
-pytestmark = pytest.mark.peers
+pytestmark = pytest.mark.lab  # a real Postfix needs root
 PAUSE = ("--pause", "0.01")
 
 
