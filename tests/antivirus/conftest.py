@@ -17,8 +17,9 @@ from services.antivirus.builder.publishing import Publisher
 from services.antivirus.builder.store import Store
 from services.antivirus.formats import Ring, encode, ring_comment
 from services.antivirus.signing import sign
+from tests.mail.conftest import free_port
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 CANARY_TENANT, OTHER_TENANT, STRANGER = "127.0.0.1", "127.0.0.7", "127.0.0.8"
 
 
@@ -94,6 +95,7 @@ class Server:
 
     @property
     def is_up(self) -> bool:
+        assert self.process and self.process.poll() is None, "the server has ended"
         try:
             return self.get("/healthz").status in (200, 503)
         except OSError:
@@ -115,6 +117,8 @@ class Server:
             while more_bytes := connection.recv(65_536):
                 received += more_bytes
         head, _, body = received.partition(b"\r\n\r\n")
+        if not head:
+            raise ConnectionError("closed without an answer")
         first, *lines = head.decode().split("\r\n")
         pairs = (line.split(": ", 1) for line in lines)
         return Answer(int(first.split()[1]), {name.lower(): value for name, value in pairs}, body)
@@ -128,15 +132,9 @@ class Server:
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 def open_to_others(path: Path) -> None:
-    """Let nginx's workers, who are another user, into a directory of pytest's."""
-    for directory in (path, *path.parents[:2]):
+    """Let nginx's workers, who are another user, into a directory of this run's (`tests.conftest`)."""
+    for directory in (path, path.parent):
         directory.chmod(0o755)
 
 
