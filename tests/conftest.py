@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -9,16 +11,43 @@ import pytest
 from common.environment import settle
 
 settle()  # as every program of ours begins: tests call parts of them, too
+from services.files import remove_tree
+
 # No example fails because the machine is busy: pytest's own time limit ends what hangs.
 hypothesis.settings.register_profile(
     "postern", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("postern")
 
+_temporary = pytest.StashKey[Path]()
+
 _PROGRAMS_BY_MARKER = {
     "ovs": ("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl"),
     "lab": ("ovs-vswitchd", "ovs-vsctl", "mnexec", "clamd", "postfix", "swaks", "tcpdump", "ethtool"),
 }
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this run a temporary directory of its own.
+
+    Runs of one user share /tmp/pytest-of-USER, and each closes it to other users when it begins: nginx's
+    workers and Postfix, in the middle of a test of another run, cannot reach their files any more.
+    """
+    if not config.option.basetemp:
+        config.stash[_temporary] = Path(tempfile.mkdtemp(prefix="postern-tests-"))
+        config.option.basetemp = str(config.stash[_temporary])
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    """Remove the temporary directory, unless somebody will want to look into it."""
+    if directory := config.stash.get(_temporary, None):
+        if exitstatus == pytest.ExitCode.TESTS_FAILED:
+            terminalreporter.write_line(f"temporary files of this run: {directory}")
+        else:
+            remove_tree(directory)
 
 
 @pytest.hookimpl(trylast=True)  # after -m and -k have taken out what nobody asked for

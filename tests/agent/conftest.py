@@ -79,7 +79,7 @@ class Watched:
     def health(self, member: str) -> Health:
         return self._northbound.world.runtime.roster.find(member).health
 
-    def wait(self, member: str, is_so: Callable[[Health], bool], patience_s: float = 20.0) -> float:
+    def wait(self, member: str, is_so: Callable[[Health], bool], patience_s: float = 60.0) -> float:
         """Return after how many seconds a member's health was as wanted."""
         begun = time.monotonic()
         while not is_so(self.health(member)):

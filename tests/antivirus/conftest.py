@@ -17,8 +17,9 @@ from services.antivirus.builder.publishing import Publisher
 from services.antivirus.builder.store import Store
 from services.antivirus.formats import Ring, encode, ring_comment
 from services.antivirus.signing import sign
+from tests.mail.conftest import free_port
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 CANARY_TENANT, OTHER_TENANT, STRANGER = "127.0.0.1", "127.0.0.7", "127.0.0.8"
 
 
@@ -94,6 +95,7 @@ class Server:
 
     @property
     def is_up(self) -> bool:
+        assert self.process and self.process.poll() is None, "the server has ended"
         try:
             return self.get("/healthz").status in (200, 503)
         except OSError:
@@ -114,9 +116,9 @@ class Server:
             received = b""
             while more_bytes := connection.recv(65_536):
                 received += more_bytes
-        if not received:
-            raise ConnectionResetError("the connection was closed without an answer")
         head, _, body = received.partition(b"\r\n\r\n")
+        if not head:
+            raise ConnectionError("closed without an answer")
         first, *lines = head.decode().split("\r\n")
         pairs = (line.split(": ", 1) for line in lines)
         return Answer(int(first.split()[1]), {name.lower(): value for name, value in pairs}, body)
@@ -130,16 +132,10 @@ class Server:
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 def open_to_others(path: Path) -> None:
-    """Let nginx's workers, who are another user, into a directory of pytest's."""
-    assert "pytest-of-" in path.parts[-3], path
-    for directory in (path, *path.parents[:2]):
+    """Let nginx's workers, who are another user, into a directory of this run's (`tests.conftest`)."""
+    assert path.parent != Path("/tmp"), "that one has rights of its own"
+    for directory in (path, path.parent):
         directory.chmod(0o755)
 
 

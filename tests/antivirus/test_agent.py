@@ -29,9 +29,9 @@ from tests.antivirus.conftest import (
     Server,
     await_that,
     forge_ring,
-    free_port,
     tamper,
 )
+from tests.mail.conftest import free_port
 
 pytestmark = pytest.mark.programs
 

@@ -106,7 +106,7 @@ class Running:
         return len(self.events(name))
 
     def wait_for(self, name: str, count: int = 1) -> dict[str, Any]:
-        for _ in range(600):
+        for _ in range(2_400):
             found = self.events(name)
             if len(found) >= count:
                 return found[-1]

@@ -166,7 +166,7 @@ def test_a_full_disk_stops_nothing_and_is_told_when_there_is_room(small_disk: Pa
     assert decoy.wait_for("SpoolFailed")["count"] > 0
     session = decoy.wait_for("command")["session"]
     client.close()
-    for _ in range(200):
+    for _ in range(2_400):
         if [event for event in decoy.events("closed") if event["session"] == session]:
             break
         time.sleep(0.025)

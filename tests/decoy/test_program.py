@@ -166,7 +166,7 @@ def test_after_a_kill_it_comes_back_and_what_was_recorded_is_there(decoy: Runnin
     decoy.wait_for("command")
     session = decoy.events("command")[0]["session"]
     recording = decoy.spool / "sessions" / session
-    for _ in range(200):
+    for _ in range(2_400):
         if recording.exists() and "> " in recording.read_text(encoding="utf-8"):
             break
         time.sleep(0.025)

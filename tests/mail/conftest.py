@@ -1,4 +1,3 @@
-import contextlib
 import json
 import os
 import random
@@ -8,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,25 +22,39 @@ ROOT = Path(__file__).parents[2]
 EICAR = b"".join((rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$", rb"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"))
 
 
+_MOST_KEPT = 100
+_kept: deque[socket.socket] = deque()
+
+
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens at, below those of outgoing connections (ip_local_port_range)."""
-    found: list[int] = []
-    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("0.0.0.0", port))
-            found.append(port)
-            if len(found) == count:
-                return found
-    raise AssertionError("no ports are free")
+    """Return ports that nobody has, below those of outgoing connections (ip_local_port_range).
+
+    A port of those may be taken by any connection. A test that asks there whether its server is up yet may
+    even connect to itself; then the server cannot have the port for a minute.
+    """
+    return [free_port() for _ in range(count)]
 
 
 def free_port() -> int:
-    return free_ports(1)[0]
+    """Return such a port, and keep it: nobody else is given it before a program listens there."""
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        keeper = socket.socket()
+        try:
+            keeper.bind(("0.0.0.0", port))
+        except OSError:
+            keeper.close()
+            continue
+        # Set only now: who looks for a free port does not get it, who means this one may listen at it.
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _kept.append(keeper)
+        if len(_kept) > _MOST_KEPT:
+            _kept.popleft().close()
+        return port
+    raise AssertionError("no ports are free")
 
 
 def wait_for_port(address: str, port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(400):
+    for _ in range(2_400):
         assert process.poll() is None, f"{process.args} ended with {process.returncode}"
         with socket.socket() as probe:
             if probe.connect_ex((address, port)) == 0:
@@ -79,7 +93,7 @@ class RunningGateway:
         return [event for event in events if name in ("", event["event"])]
 
     def wait_for(self, name: str, count: int = 1) -> dict[str, Any]:
-        for _ in range(400):
+        for _ in range(2_400):
             if len(found := self.events(name)) >= count:
                 return found[-1]
             time.sleep(0.025)

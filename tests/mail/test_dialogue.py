@@ -570,7 +570,7 @@ def test_a_client_that_is_gone_when_the_server_has_the_message_is_noted(
     client.envelope()
     client.ask(b"DATA")
     client.send(b"Subject: s\r\n\r\nb\r\n.\r\n")
-    for _ in range(400):
+    for _ in range(2_400):
         if server.messages:
             break
         time.sleep(0.025)

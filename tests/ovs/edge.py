@@ -89,7 +89,7 @@ class EdgeUnderTest:
         """Ask the edge for its own address, behind the frame: once that is answered, the frame is through."""
         question = arp_request(MAC_BY_PORT[port], _MARKER_SOURCE, EDGE_ADDRESS_BY_PORT[port])
         self.ovs.appctl("netdev-dummy/receive", f"s1p{port}", question.hex())
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while not any(map(_is_marker, self._new_frames(port))):
             assert time.monotonic() < deadline, (
                 f"port {port} does not answer for {EDGE_ADDRESS_BY_PORT[port]}"

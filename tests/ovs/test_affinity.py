@@ -197,7 +197,7 @@ def test_clients_of_the_others_are_not_forgotten_with_a_member(edge: EdgeUnderTe
 def test_a_member_whose_port_is_down_is_left_by_the_switch_alone(edge: EdgeUnderTest, family: int) -> None:
     (member,) = connect_often(edge, family)
     edge.ovs.appctl("netdev-dummy/set-admin-state", f"s1p{member}", "down")
-    deadline = time.monotonic() + 10  # the switch hears of its own port a moment later
+    deadline = time.monotonic() + 60  # the switch hears of its own port a moment later
     while connect(edge, family, 39_999) == member:
         assert time.monotonic() < deadline
     assert connect_often(edge, family, 40_000) == {other(member)}
@@ -224,7 +224,7 @@ def test_a_client_that_stays_away_is_forgotten(edge: EdgeUnderTest) -> None:
     edge.apply(sticky(read_policy(DEMO), seconds=1))
     connect(edge, 4, 20_000)
     assert len(learned(edge)) == 1
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while learned(edge):
         assert time.monotonic() < deadline
         time.sleep(0.2)

@@ -81,7 +81,7 @@ class Controller:
         return found
 
     def wait(self, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not is_so(status := self.status()):
             assert time.monotonic() < deadline, f"{status}\n{self.log.read_text(encoding='utf-8')[-3000:]}"
             time.sleep(0.05)
@@ -127,7 +127,7 @@ def test_a_bad_file_changes_nothing_and_the_journal_says_why(controller: Control
     before = controller.flows()
     controller.edit("mode: direct", "mode: dirct")
     controller.hang_up()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while "did you mean direct?" not in controller.log.read_text(encoding="utf-8"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -281,7 +281,7 @@ def test_a_member_at_its_limit_is_found_out_and_gets_no_new_sessions(controller:
     controller.hang_up()
     controller.wait_for(2)
     _begin_sessions(controller, range(40_000, 40_030))
-    deadline = time.monotonic() + 15  # nobody asks: the controller counts by itself
+    deadline = time.monotonic() + 60  # nobody asks: the controller counts by itself
     while '"state": "full"' not in controller.log.read_text(encoding="utf-8"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -327,7 +327,7 @@ def knock(controller: Controller, source: str, server: str, port: int) -> None:
 
 
 def explained(controller: Controller, source: str, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not is_so(known := controller.api.get(f"/v1/sources/{source}")):
         assert time.monotonic() < deadline, known
         time.sleep(0.05)
@@ -372,7 +372,7 @@ def test_a_decision_that_ended_while_the_controller_was_away_is_taken_off_the_sw
     time.sleep(1.1)
     controller.start()
     controller.wait_for(1)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while "nw_src=9.9.9.9" in controller.flows():
         assert time.monotonic() < deadline
         time.sleep(0.05)

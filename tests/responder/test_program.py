@@ -55,7 +55,7 @@ class Running:
 
     def wait_for(self, name: str, count: int = 1) -> dict[str, Any]:
         found: list[dict[str, Any]] = []
-        for _ in range(400):
+        for _ in range(2_400):
             lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
             found = [event for event in map(json.loads, lines) if event["event"] == name]
             if len(found) >= count:

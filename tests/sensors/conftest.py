@@ -83,7 +83,7 @@ class Program:
         lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
-    def wait(self, name: str, number: int = 1, patience_s: float = 20.0) -> dict[str, Any]:
+    def wait(self, name: str, number: int = 1, patience_s: float = 60.0) -> dict[str, Any]:
         """Return the journal's nth event of a name, as soon as it is there."""
         begun = time.monotonic()
         while time.monotonic() - begun < patience_s:

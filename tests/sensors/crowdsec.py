@@ -4,12 +4,13 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from tests.mail.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
 HUB = Path("/usr/share/crowdsec/hub")
@@ -51,7 +52,7 @@ class RealCrowdSec:
         self.cowrie_log, self.mail_log = home / "cowrie.json", home / "mail.log"
         self.decoy_log = home / "decoy.log"
         self.key_file = home / "bouncer.key"
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
         self._lay_out()
 
@@ -139,9 +140,3 @@ class RealCrowdSec:
         )
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

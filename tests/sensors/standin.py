@@ -91,7 +91,7 @@ class StandIn:
                 refusals = [{"index": 0, "error": self.refusal}] if self.refusal else []
                 return {"accepted": [], "refused": refusals}
 
-    def wait(self, is_wanted: Callable[[Request], bool], patience_s: float = 20.0) -> Request:
+    def wait(self, is_wanted: Callable[[Request], bool], patience_s: float = 60.0) -> Request:
         """Return the newest request that is wanted, as soon as there is one."""
         begun = time.monotonic()
         while time.monotonic() - begun < patience_s:
@@ -101,7 +101,7 @@ class StandIn:
             time.sleep(0.02)
         raise AssertionError(f"no such request, only {self.requests}")
 
-    def wait_for_origin(self, origin: str, values: set[str], patience_s: float = 20.0) -> Request:
+    def wait_for_origin(self, origin: str, values: set[str], patience_s: float = 60.0) -> Request:
         """Return the request that made an origin hold exactly these values."""
 
         def is_wanted(request: Request) -> bool:

@@ -321,7 +321,7 @@ def test_alerts_over_a_socket_become_evidence(
 
 def write_to(path: Path, kind: str) -> None:
     """Write an alert as Suricata does, as soon as somebody listens."""
-    for _ in range(500):
+    for _ in range(3_000):
         with socket.socket(
             socket.AF_UNIX, socket.SOCK_STREAM if kind == "stream" else socket.SOCK_DGRAM
         ) as writer:

@@ -20,7 +20,7 @@ MEMBER = "decoys.decoy1"
 
 
 def eventually(is_so: Callable[[], bool], otherwise: Callable[[], object]) -> None:
-    for _ in range(400):
+    for _ in range(2_400):
         if is_so():
             return
         time.sleep(0.025)

@@ -68,7 +68,7 @@ class Decoy:
         return [event for event in found if facts.items() <= event.items()]
 
     def wait_for(self, name: str, count: int = 1, **facts: Any) -> dict[str, Any]:
-        for _ in range(1_200):
+        for _ in range(2_400):
             found = self.events(name, **facts)
             if len(found) >= count:
                 return found[count - 1]

@@ -34,7 +34,7 @@ def cowries_of(decoy: Decoy) -> list[int]:
     return found
 
 
-def wait_until(is_so: object, seconds: float = 20.0) -> None:
+def wait_until(is_so: object, seconds: float = 60.0) -> None:
     assert callable(is_so)
     deadline = time.monotonic() + seconds
     while not is_so():
