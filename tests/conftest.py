@@ -9,10 +9,9 @@ import hypothesis
 import pytest
 
 from common.environment import settle
-
-settle()  # as every program of ours begins: tests call parts of them, too
 from services.files import remove_tree
 
+settle()  # as every program of ours begins: tests call parts of them, too
 # No example fails because the machine is busy: pytest's own time limit ends what hangs.
 hypothesis.settings.register_profile(
     "postern", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
