@@ -15,6 +15,7 @@ from pathlib import Path
 
 OWNER_VARIABLE = "POSTERN_LAB_OWNER"
 _POLL_S = 0.02
+_DEAD_WITHIN_S = 4.0  # a killed process lives on for a moment, and may still take a connection
 # What programs of the lab find, whoever started it; of the caller's own variables just these.
 _PASSED_ON = ("POSTERN_COWRIE_VENV",)
 _ENVIRONMENT = {
@@ -122,7 +123,7 @@ def end(processes: Iterable[Process], patience_s: float = 4.0) -> None:
     left = _signal([*leaders, *descendants(leaders)], signal.SIGTERM)
     left = _await(left, patience_s)
     left = _signal(left, signal.SIGKILL)
-    _await(left, patience_s)
+    _await(left, _DEAD_WITHIN_S)
 
 
 def descendants(leaders: Sequence[Process]) -> list[Process]:
