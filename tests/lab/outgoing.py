@@ -70,7 +70,7 @@ class OutgoingPostfix:
         """Queue a message; return the queue's name of it."""
         message = build(Content.CLEAN, "someone@sender.example", recipient)
         letter = Letter("someone@sender.example", recipient, "127.0.0.1", message)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (told := send(self._pin, letter)).code != 250:
             assert time.monotonic() < deadline, told.transcript
             time.sleep(0.1)
@@ -82,7 +82,7 @@ class OutgoingPostfix:
 
     def await_status(self, message: str, status: str, times: int = 1) -> str:
         """Return why a message got a status, as soon as it has; `times`: the second time, perhaps."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             found = [
                 each

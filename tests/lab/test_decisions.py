@@ -35,7 +35,7 @@ def api(lab: Lab) -> Iterator[ApiClient]:
 
 
 def await_in_step(api: ApiClient) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while any(row["phase"] != "in step" for row in api.get("/v1/status")["switches"]):
         assert time.monotonic() < deadline, api.get("/v1/status")
         time.sleep(0.02)
@@ -122,7 +122,7 @@ def test_a_source_that_completes_a_handshake_nowhere_is_never_decided_about(lab:
         for n in range(400)
     ]
     frames.send(lab.places.pin("bbr"), "bbr-eth0", [each.to_frame() for each in forged])
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (known := api.get(f"/v1/sources/{victim}"))["unproven"]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -140,7 +140,7 @@ def test_far_too_many_connections_of_one_source_are_told_and_decide_nothing(lab:
 def test_a_flood_to_a_tenant_with_a_limit_is_told_while_others_mail_goes_on(lab: Lab, api: ApiClient) -> None:
     apply(api, edited("  acme:\n", "  acme:\n    limit_per_second: 20\n"))
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         number = 0
         while not (floods := api.get("/v1/status")["floods"]):
             assert time.monotonic() < deadline
@@ -164,7 +164,7 @@ def flood(lab: Lab, sources: list[str]) -> None:
 
 
 def awaited(ask: Callable[[], Any], is_so: Callable[[Any], bool]) -> Any:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not is_so(answer := ask()):
         assert time.monotonic() < deadline, answer
         time.sleep(0.2)

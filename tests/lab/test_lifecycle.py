@@ -88,7 +88,7 @@ def _run(lab: Lab, *words: str) -> tuple[int, str]:
 
 
 def _await_bridge() -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while "s1" not in _vsctl("list-br").split() and time.monotonic() < deadline:
         time.sleep(0.02)
 

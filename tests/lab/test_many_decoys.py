@@ -54,7 +54,7 @@ def meetings(lab: Lab, kind: str) -> dict[str, int]:
 
 
 def await_that(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (found := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.1)

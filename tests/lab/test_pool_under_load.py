@@ -52,7 +52,7 @@ def await_states(api: ApiClient, wanted: set[str], members: tuple[str, ...] = ()
     """Return after how many seconds these members, or all, had one of some states."""
     begun = time.monotonic()
     while not all(state in wanted for name, state in states(api).items() if name in (members or (name,))):
-        assert time.monotonic() - begun < 20, states(api)
+        assert time.monotonic() - begun < 60, states(api)
         time.sleep(0.02)
     return time.monotonic() - begun
 
@@ -168,7 +168,7 @@ def restart_the_switch_process(lab: Lab) -> float:
     begun = time.monotonic()
     with subprocess.Popen([str(_OVS_START)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         while flow_count() < flows:
-            assert time.monotonic() - begun < 20, f"{flow_count()} of {flows} flows are back"
+            assert time.monotonic() - begun < 60, f"{flow_count()} of {flows} flows are back"
             time.sleep(0.02)
         return time.monotonic() - begun
 

@@ -104,7 +104,7 @@ def api(lab: Lab) -> Iterator[ApiClient]:
 
 def apply(api: ApiClient, text: str) -> None:
     revision = api.post("/v1/policy", {"file": str(POLICY), "text": text})["revision"]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (status := api.get("/v1/status"))["state"] != "confirmed" or status["revision"] != revision:
         assert time.monotonic() < deadline, status
         time.sleep(0.05)
@@ -283,7 +283,7 @@ def _await_state(api: ApiClient, member: str, state: str) -> float:
     """Return after how many seconds a member had a state."""
     begun = time.monotonic()
     while _states(api)[member] != state:
-        assert time.monotonic() - begun < 10, _states(api)
+        assert time.monotonic() - begun < 60, _states(api)
         time.sleep(0.02)
     return time.monotonic() - begun
 

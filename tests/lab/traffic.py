@@ -183,7 +183,7 @@ class Traffic:
 
     def _await_arrivals(self) -> Counter[str]:
         """Return how often each message is in a mailbox; a server may take a moment to put it there."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while any(not (arrived := self._arrivals())[message] for message in self.accepted):
             if time.monotonic() > deadline:
                 break
