@@ -20,22 +20,26 @@ def found_of(scanner: Clamd, max_age_s: float = 7 * DAY_S, canary_interval_s: fl
     return asyncio.run(look(check, "127.0.0.1", time.time()))
 
 
+@pytest.mark.programs
 def test_a_scanner_that_finds_the_canary_and_nothing_else_is_well(start_clamd: StartClamd) -> None:
     assert found_of(start_clamd()) == Found()
 
 
+@pytest.mark.programs
 def test_a_scanner_without_the_signature_is_ill_and_told_what_to_do(start_clamd: StartClamd) -> None:
     scanner = start_clamd(has_canary=False, other_ndb=b"Other:0:*:414243444546\n")
     assert "does not find the canary; remedy: install deploy/clamav" in found_of(scanner).problem
     assert found_of(scanner, canary_interval_s=0.0).problem == ""
 
 
+@pytest.mark.programs
 def test_a_scanner_that_finds_malware_everywhere_is_ill(start_clamd: StartClamd) -> None:
     scanner = start_clamd(zealous_ndb=b"Zealous:0:*:" + b"scanner".hex().encode() + b"\n")
     assert "calls harmless text malware (infected Zealous.UNOFFICIAL)" in found_of(scanner).problem
 
 
 @pytest.mark.parametrize(("age_days", "is_stale"), [(1, False), (6.9, False), (7.1, True), (400, True)])
+@pytest.mark.programs
 def test_a_scanner_with_old_signatures_is_stale_and_well(
     start_clamd: StartClamd, age_days: float, is_stale: bool
 ) -> None:
@@ -44,6 +48,7 @@ def test_a_scanner_with_old_signatures_is_stale_and_well(
     assert ("days old, more than 7 days" in found.stale) is is_stale
 
 
+@pytest.mark.programs
 def test_a_scanner_that_tells_no_age_is_not_called_stale(start_clamd: StartClamd) -> None:
     assert found_of(start_clamd(), max_age_s=60.0).stale == ""
 

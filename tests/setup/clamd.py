@@ -26,7 +26,7 @@ class Clamd:
         # Temporary directories are closed to others, a checkout may be, and clamd leaves root behind.
         if os.geteuid() == 0:
             self._home.chmod(0o755)
-        shutil.copytree(self._signatures, self._home / "signatures")
+        shutil.copytree(self._signatures, self._home / "database", dirs_exist_ok=True)
         configuration = self._home / "clamd.conf"
         configuration.write_text(self._filled(TEMPLATE.read_text(encoding="utf-8")), encoding="utf-8")
         with (self._home / "out").open("wb") as out:
@@ -77,7 +77,7 @@ class Clamd:
             "@HOME@": str(self._home),
             "@LISTEN@": "TCPAddr 127.0.0.1",
             "@PORT@": str(self.port),
-            "@SIGNATURES@": str(self._home / "signatures"),
+            "@SIGNATURES@": str(self._home / "database"),
         }
         for word, value in words.items():
             text = text.replace(word, value)
