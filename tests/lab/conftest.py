@@ -68,5 +68,13 @@ def lab(house: House) -> Lab:
 
 
 @pytest.fixture
+def bare(house: House) -> Iterator[Lab]:
+    """A lab that is down, and is down again afterwards."""
+    house.close()
+    yield house.lab
+    house.close()
+
+
+@pytest.fixture
 def reader(lab: Lab) -> Reader:
     return Reader(lab.scene())

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,9 @@ from lab.errors import LabError
 from lab.lab import Lab
 from lab.mailing import Letter, send
 from lab.messages import Content, build
-from tests.lab.conftest import POLICY, House
+from tests.lab.conftest import POLICY
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-def bare(house: House) -> Iterator[Lab]:
-    """A lab that is down, and is down again afterwards."""
-    house.close()
-    yield house.lab
-    house.close()
 
 
 def _said_in(lab: Lab, host: str, *command: str) -> str:

@@ -16,17 +16,9 @@ from lab import namespaces, processes
 from lab.errors import LabError
 from lab.lab import Lab
 from lab.places import REPOSITORY, Places
-from tests.lab.conftest import POLICY, House
+from tests.lab.conftest import POLICY
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-def bare(house: House) -> Iterator[Lab]:
-    """A lab that is down, and is down again afterwards."""
-    house.close()
-    yield house.lab
-    house.close()
 
 
 @pytest.fixture
