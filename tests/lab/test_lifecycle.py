@@ -94,13 +94,7 @@ def test_down_leaves_nothing(bare: Lab) -> None:
     assert not bare.down()
 
 
-def test_up_takes_less_than_a_quarter_of_the_time_allowed(bare: Lab) -> None:
-    begun = time.monotonic()
-    bare.up("demo", POLICY)
-    assert time.monotonic() - begun < 15
-
-
-def test_every_part_is_well_after_up(bare: Lab) -> None:
+def test_every_part_is_healthy_after_up(bare: Lab) -> None:
     bare.up("demo", POLICY)
     found = bare.status()
     assert {row.part.name: row.problem for row in found if row.problem} == {}
