@@ -21,7 +21,7 @@ from tests.lab.conftest import POLICY, House
 from tests.lab.outgoing import OutgoingPostfix
 from tests.lab.test_sessions_held import Session, apply
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.lab
 
 _PATIENCE_S = 60.0
 _STEP_S = 0.05  # each question is a session that the switch remembers for 45 s, and lists again and again
