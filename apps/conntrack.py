@@ -1,4 +1,4 @@
-"""The connections that the switches of this machine know: what `ovs-appctl dpctl/dump-conntrack` prints.
+"""The connections that the switches of this machine know: what `ovs-appctl dpctl/dump-conntrack -m` prints.
 
 OpenFlow has no message that lists connections, so a switch on another machine cannot be asked.
 """
@@ -15,7 +15,9 @@ class ConntrackError(Exception):
 def dump_connections(control: str) -> list[str]:
     """Return a line for each connection. `control` is ovs-vswitchd's control socket; empty: its default."""
     datapaths = _ask(control, "dpctl/dump-dps").split()
-    return [line for name in datapaths for line in _ask(control, "dpctl/dump-conntrack", name).splitlines()]
+    return [
+        line for name in datapaths for line in _ask(control, "dpctl/dump-conntrack", "-m", name).splitlines()
+    ]
 
 
 def _ask(control: str, *words: str) -> str:

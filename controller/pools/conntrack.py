@@ -1,7 +1,10 @@
-"""Connections that switches know, from what `ovs-appctl dpctl/dump-conntrack` prints. Pure.
+"""Connections that switches know, from what `ovs-appctl dpctl/dump-conntrack -m` prints. Pure.
 
 The label of a connection names both ends (`pipeline.fields`). Connections whose end
 has come, and which conntrack only remembers for a while, are not open.
+
+With `-m`, Open vSwitch prints a state for each end. Without, it prints only the greater one, and so calls a
+connection ESTABLISHED whose initiator never confirmed it; anybody can begin those in another one's name.
 """
 
 import re
@@ -21,9 +24,13 @@ from controller.policy.model import Address
 
 # On the relay leg the responder is the tenant's server.
 _COUNTED = {Zone.OUTSIDE, Zone.SCAN, Zone.UPDATE, Zone.CLIENT}
-_ENDED = frozenset({"TIME_WAIT", "CLOSING", "CLOSE", "CLOSED", "LAST_ACK", "FIN_WAIT_2"})
-_UNANSWERED = "SYN_SENT"
-_REMEMBERED = "state=TIME_WAIT"  # of most lines that are no open connection
+# States of an end (Open vSwitch's ct_dpif_tcp_state). Its own conntrack calls an end CLOSED until heard.
+# The kernel's keeps one state for both ends: SYN_SENT before any answer, CLOSED after a reset.
+_ENDED = frozenset({"CLOSING", "LAST_ACK", "FIN_WAIT_2", "TIME_WAIT"})
+_OPENING = frozenset({"CLOSED", "LISTEN", "SYN_SENT", "SYN_RECV"})
+_RESET = ("CLOSED", "CLOSED")
+_UNANSWERED = (("SYN_SENT", "CLOSED"), ("SYN_SENT", "SYN_SENT"))
+_REMEMBERED = "=TIME_WAIT"  # in most lines of connections that have ended
 LOOK_S = 1.0
 # Twenty times what they take: the switch waits while it lists a line, and we read what is still open.
 _LOOK_S_A_LINE, _LOOK_S_A_SESSION = 0.0001, 0.0003
@@ -31,7 +38,7 @@ _BEGIN = "tcp,orig=(src="
 _ORIGINAL = re.compile(r"^tcp,orig=\(src=([^,]+),dst=([^,]+),sport=(\d+),dport=(\d+)\)")
 _ZONE = re.compile(r"\bzone=(\d+)")
 _LABEL = re.compile(r"\blabels=0x([0-9a-f]{1,32})\b")
-_STATE = re.compile(r"\bstate=([A-Z0-9_]+)")
+_STATES = re.compile(r"\bstate_orig=([A-Z0-9_]+),state_reply=([A-Z0-9_]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Connection:
     responder: int
     is_open: bool = True
     is_answered: bool = True  # the responder has been heard
+    is_established: bool = True  # each end has confirmed the other's SYN (RFC 9293, 3.5)
 
     @property
     def leg(self) -> int:
@@ -57,9 +65,10 @@ class Connection:
 def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
     """Yield the TCP connections that carry a label; other lines are nobody's."""
     for line in lines:
-        ends, zone, label, state = (pattern.search(line) for pattern in (_ORIGINAL, _ZONE, _LABEL, _STATE))
-        if ends and zone and label and state:
+        ends, zone, label, states = (pattern.search(line) for pattern in (_ORIGINAL, _ZONE, _LABEL, _STATES))
+        if ends and zone and label and states:
             both = int(label[1], 16)
+            of_ends = (states[1], states[2])
             yield Connection(
                 int(zone[1]),
                 ip_address(ends[1]),
@@ -68,8 +77,9 @@ def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
                 int(ends[4]),
                 _mac(both, LABEL_INITIATOR),
                 _mac(both, LABEL_RESPONDER),
-                state[1] not in _ENDED,
-                state[1] != _UNANSWERED,
+                is_open=of_ends != _RESET and _ENDED.isdisjoint(of_ends),
+                is_answered=of_ends not in _UNANSWERED,
+                is_established=_OPENING.isdisjoint(of_ends),
             )
 
 
@@ -104,9 +114,9 @@ def _mac(label: int, offset: int) -> int:
 
 
 def count_sessions(lines: Iterable[str]) -> Counter[str]:
-    """Return open TCP sessions by the MAC of their responder; one that has not answered has none yet."""
+    """Return open TCP sessions by the MAC of their responder; a half-open connection is none yet."""
     return Counter(
         connection.responder.to_bytes(6).hex(":")
         for connection in read_connections(lines)
-        if connection.is_open and connection.is_answered and connection.leg in _COUNTED
+        if connection.is_open and connection.is_established and connection.leg in _COUNTED
     )

@@ -17,7 +17,7 @@ from lab.mailing import Letter, Told, send
 from lab.messages import Content, build
 from lab.services import gateways, responders
 from lab.services.controllers import api_address
-from tests.lab.conftest import POLICY, House
+from tests.lab.conftest import POLICY
 from tests.lab.outgoing import OutgoingPostfix
 from tests.lab.test_sessions_held import Session, apply
 
@@ -54,12 +54,6 @@ def choose(lab: Lab, api: ApiClient, on_empty: str, limit: int = 0) -> None:
         ):
             assert time.monotonic() < deadline, f"{name} does not know revision {revision}"
             time.sleep(0.05)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def without_earlier_sessions(house: House) -> None:
-    """Begin with a new switch: half-open connections of earlier tests count as sessions there."""
-    house.close()
 
 
 def _troubles(api: ApiClient) -> list[str]:

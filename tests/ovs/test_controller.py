@@ -210,20 +210,37 @@ def test_a_missing_port_is_reported_by_name(controller: Controller) -> None:
     assert any("proxy1" in problem and "4" in problem for problem in row["problems"])
 
 
+_CLIENT, _SERVER, _EDGE = "198.51.100.10", ("203.0.113.10", 25), "02:50:00:00:00:01"
 _PORT_BY_MEMBER = {"02:cc:00:00:00:01": "s1p4", "02:cc:00:00:00:02": "s1p5"}
 
 
 def _begin_sessions(controller: Controller, source_ports: Iterable[int]) -> None:
-    """Send SYNs from the backbone, and from each member the answer to those that it was sent."""
-    client, server, edge = "198.51.100.10", ("203.0.113.10", 25), "02:50:00:00:00:01"
+    """Complete a handshake from each source port, with the member that the switch chose."""
+    for port in _half_open(controller, source_ports):
+        _send_from_client(controller, port, ACK)
+
+
+def _half_open(controller: Controller, source_ports: Iterable[int]) -> list[int]:
+    """Send SYNs from the backbone, and from members the answers; return the source ports that got one."""
     for port in source_ports:
-        frame = tcp_frame(("02:bb:00:00:00:01", edge), (client, port), server, SYN)
-        controller.ovs.appctl("netdev-dummy/receive", "s1p1", frame.hex())
-    for each in read_connections(controller.ovs.appctl("dpctl/dump-conntrack").splitlines()):
+        _send_from_client(controller, port, SYN)
+    answered = []
+    for each in read_connections(_connections(controller)):
         member = each.responder.to_bytes(6).hex(":")
         if not each.is_answered and member in _PORT_BY_MEMBER:
-            frame = tcp_frame((member, edge), server, (client, each.source_port), SYN | ACK)
+            frame = tcp_frame((member, _EDGE), _SERVER, (_CLIENT, each.source_port), SYN | ACK)
             controller.ovs.appctl("netdev-dummy/receive", _PORT_BY_MEMBER[member], frame.hex())
+            answered.append(each.source_port)
+    return answered
+
+
+def _send_from_client(controller: Controller, port: int, flags: int) -> None:
+    frame = tcp_frame(("02:bb:00:00:00:01", _EDGE), (_CLIENT, port), _SERVER, flags)
+    controller.ovs.appctl("netdev-dummy/receive", "s1p1", frame.hex())
+
+
+def _connections(controller: Controller) -> list[str]:
+    return controller.ovs.appctl("dpctl/dump-conntrack", "-m").splitlines()
 
 
 def _members(controller: Controller) -> dict[str, dict[str, Any]]:
@@ -244,6 +261,21 @@ def test_a_drained_member_keeps_its_sessions_and_gets_no_new_ones(controller: Co
     controller.wait_for(1)
     _begin_sessions(controller, range(41_000, 41_020))
     assert _sessions(controller) == (first, second + 20)
+
+
+def test_half_open_connections_neither_fill_a_member_nor_keep_it_from_being_empty(
+    controller: Controller,
+) -> None:
+    """A stranger sends SYNs in other people's names; the answers go there, and nothing comes back."""
+    controller.edit("proxy1: {at: s1:4,", "proxy1: {limit: 1, at: s1:4,")
+    controller.hang_up()
+    controller.wait_for(2)
+    assert len(_half_open(controller, range(40_000, 40_030))) == 30
+    assert _sessions(controller) == (0, 0)
+    controller.api.post("/v1/members/proxy2", {"drained": True})
+    assert _members(controller)["proxy2"]["state"] == "empty"
+    _begin_sessions(controller, [41_000])
+    assert _sessions(controller) == (1, 0)
 
 
 def test_a_drained_member_without_sessions_is_empty(controller: Controller) -> None:
@@ -312,7 +344,7 @@ def test_with_the_controller_stopped_a_member_whose_port_is_down_gets_no_new_ses
     controller.stop()
     controller.ovs.appctl("netdev-dummy/set-admin-state", "s1p4", "down")
     _begin_sessions(controller, range(42_000, 42_020))
-    counts = count_sessions(controller.ovs.appctl("dpctl/dump-conntrack").splitlines())
+    counts = count_sessions(_connections(controller))
     assert counts == {"02:cc:00:00:00:02": 20}
 
 

@@ -53,7 +53,8 @@ def test_a_line_of_the_switch_is_read_in_the_direction_in_which_the_connection_w
     line = (
         "tcp,orig=(src=2001:db8:bb::66,dst=2001:db8:b::10,sport=42036,dport=25),"
         "reply=(src=2001:db8:b::10,dst=2001:db8:bb::66,sport=25,dport=42036),"
-        "zone=41,labels=0x2bb0000000202dd00000002,protoinfo=(state=SYN_SENT)"
+        "zone=41,labels=0x2bb0000000202dd00000002,protoinfo=(state_orig=SYN_SENT,state_reply=CLOSED,"
+        "flags_orig=0,flags_reply=0)"
     )
     assert list(read_connections([line, "udp,orig=()", "rubbish", ""])) == [
         Connection(
@@ -65,6 +66,7 @@ def test_a_line_of_the_switch_is_read_in_the_direction_in_which_the_connection_w
             0x02BB00000002,
             0x02DD00000002,
             is_answered=False,
+            is_established=False,
         )
     ]
 

@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.mail.conftest import free_port
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATE = REPOSITORY / "deploy" / "clamav" / "clamd.conf"
 SIGNATURES = REPOSITORY / "deploy" / "clamav" / "signatures"
@@ -19,7 +21,7 @@ class Clamd:
 
     def __init__(self, home: Path, signatures: Path = SIGNATURES) -> None:
         self._home, self._signatures = home, signatures
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -89,10 +91,3 @@ def _read_all(connection: socket.socket) -> str:
     while chunk := connection.recv(4096):
         received += chunk
     return received.rstrip(b"\0").decode()
-
-
-def _free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port: int = trial.getsockname()[1]
-        return port

@@ -53,7 +53,8 @@ def test_who_has_no_limit_any_more_is_forgotten() -> None:
 def test_only_open_connections_from_outside_are_counted_by_source() -> None:
     def line(state: str, zone: int, source: str = "198.51.100.66") -> str:
         ends = f"src={source},dst=203.0.113.10,sport=1,dport=25"
-        return f"tcp,orig=({ends}),reply=(),zone={zone},labels=0x1,protoinfo=(state={state})"
+        info = f"protoinfo=(state_orig={state},state_reply={state})"
+        return f"tcp,orig=({ends}),reply=(),zone={zone},labels=0x1,{info}"
 
     lines = [line("ESTABLISHED", 1)] * 3 + [
         line("TIME_WAIT", 1),
