@@ -2,14 +2,13 @@
 
 import json
 import os
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from controller.api.client import ApiClient
-from lab.demo import paper
+from lab.demo import paper, tools
 from lab.demo.attempts import Outcome
 from lab.lab import Lab
 from lab.mailing import Letter, send
@@ -52,9 +51,7 @@ def _passes(lab: Lab, sample: bytes) -> Iterator[Outcome]:
 def _mark(lab: Lab, message: Path) -> Outcome:
     """An operator marks the message: its attachment becomes a signature, tried by the canary first."""
     command = antivirus.builder_command(lab.places, "immunize", str(message))
-    done = subprocess.run(
-        command, capture_output=True, encoding="utf-8", errors="replace", timeout=60, check=False
-    )
+    done = tools.run(command)
     paper.fact("marks", "postern av immunize message.eml")
     paper.fact("canary", done.stderr.strip().splitlines()[-1] if done.stderr else "")
     last = done.stdout.strip().splitlines()[-1] if done.stdout else "nothing"
@@ -80,14 +77,7 @@ def _clients_find(lab: Lab, file: Path, begun: float) -> Iterator[Outcome]:
         command = ["clamscan", "--no-summary", f"--database={database}", str(file)]
         said = ""
         while "FOUND" not in said and time.monotonic() - begun < _PATIENCE_S:
-            done = subprocess.run(
-                lab.command_in(host, command),
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=60,
-                check=False,
-            )
+            done = tools.run(lab.command_in(host, command))
             said = done.stdout.strip().rpartition("/")[2]
         paper.fact(host, f"clamscan: {said}")
         yield Outcome(
@@ -114,9 +104,7 @@ def _fleet(lab: Lab) -> Outcome:
 
 def _published(lab: Lab) -> int:
     command = antivirus.builder_command(lab.places, "status", "--json")
-    done = subprocess.run(
-        command, capture_output=True, encoding="utf-8", errors="replace", timeout=60, check=True
-    )
+    done = tools.run(command, must_succeed=True)
     return int(json.loads(done.stdout)["rings"]["all"]["generation"])
 
 

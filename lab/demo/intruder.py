@@ -5,7 +5,6 @@ Meanwhile a legitimate sender's mail goes its way. At the end an operator takes 
 
 import json
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,7 +15,7 @@ from typing import Any
 
 from controller.api.client import ApiClient
 from lab import probes
-from lab.demo import paper
+from lab.demo import paper, tools
 from lab.demo.attempts import Outcome
 from lab.lab import Lab
 from lab.mailing import Letter, send
@@ -77,14 +76,7 @@ def _log_in(lab: Lab) -> Outcome:
         client = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
         client += ["-o", "LogLevel=ERROR", f"{_USER}@{_SERVER}", _COMMANDS]
         asked = ["env", f"SSH_ASKPASS={answer}", "SSH_ASKPASS_REQUIRE=force", "DISPLAY=:0", *client]
-        done = subprocess.run(
-            lab.command_in(_INTRUDER, asked),
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=60,
-            check=False,
-        )
+        done = tools.run(lab.command_in(_INTRUDER, asked))
     paper.fact("logs in", f"ssh {_USER}@{_SERVER} '{_COMMANDS}'")
     paper.fact("sees", done.stdout + done.stderr)
     is_good = "uid=0(root)" in done.stdout
@@ -150,10 +142,8 @@ def _compared(api: ApiClient) -> Outcome:
     """An attacker's whole tool box, nmap included, at acme's real server and at its decoy: the same eyes."""
     command = ["persona", "compare", "acme", "--from", _WATCHER, "--address", _SERVER]
     command += ["--domain", "acme.example", "--pause", "0.02"]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "controller.cli.main", *command, "--api", api.address],
-        capture_output=True, encoding="utf-8", errors="replace", timeout=120, check=False,
-    )  # fmt: skip
+    typed = [sys.executable, "-P", "-m", "controller.cli.main", *command, "--api", api.address]
+    done = tools.run(typed, patience_s=120)
     paper.fact("compares", f"postern {' '.join(command)}")
     paper.fact("sees", (done.stdout + done.stderr).strip())
     last = (done.stdout.strip().splitlines() or ["nothing"])[-1]

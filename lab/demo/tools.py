@@ -1,0 +1,24 @@
+"""Runs a tool that the demo shows, and takes down what it says."""
+
+import subprocess
+from collections.abc import Sequence
+
+_PATIENCE_S = 60.0
+
+
+def run(
+    command: Sequence[str], patience_s: float = _PATIENCE_S, must_succeed: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end.
+
+    Raise `subprocess.TimeoutExpired` after `patience_s` seconds, and `subprocess.CalledProcessError` if it
+    fails and must not.
+    """
+    return subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=patience_s,
+        check=must_succeed,
+    )
