@@ -6,6 +6,7 @@ a stricter umask than 022 set it themselves, later.
 
 import locale
 import os
+import resource
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,12 +18,14 @@ _LOCALE = "C.UTF-8"  # we read what other programs print
 _UMASK = 0o022
 _TEMPORARY = "/tmp"
 _LONGEST_TEMPORARY = 50  # bytes: sockets are made below it, whose paths hold 107 at most (unix(7))
+_MOST_FILES = 1 << 20  # what systemd allows; where there is no limit, some programs would look at each number
 _NOWHERE = ("/proc", "/")  # nothing can be written to the first one by mistake
 
 
 def settle() -> None:
-    """Make this process independent of its caller's PATH, umask, locale, TMPDIR and working directory."""
+    """Make this process independent of its caller's PATH, umask, locale, TMPDIR, directory and file limit."""
     _open_standard_descriptors()
+    _allow_many_files()
     os.umask(_UMASK)
     wanted = settled(os.environ)
     for name in set(os.environ) - set(wanted):
@@ -74,6 +77,14 @@ def _open_standard_descriptors() -> None:
             stream = os.fdopen(number, "w", encoding="utf-8", closefd=False)
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
+
+
+def _allow_many_files() -> None:
+    """Take as many descriptors as we may: a session takes one or two, and a login shell allows 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(hard, _MOST_FILES)  # Linux knows no "unlimited" here: fs.nr_open bounds it
+    if soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _leave_removed_directory() -> None:

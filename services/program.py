@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import errno
-import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -52,7 +51,6 @@ def run(
         journal = open_journal(parsed.log, parsed.name)
     except OSError as error:
         return fail(program, f"{parsed.log}: {error}; remedy: name a log that can be written")
-    _raise_file_limit()
     try:
         begin(journal)
     except (SettingsError, UnicodeDecodeError) as error:
@@ -89,9 +87,3 @@ async def until_stopped(journal: Journal, refused: StrEnum, reload: Callable[[],
     loop.add_signal_handler(signal.SIGINT, stop.set)
     loop.add_signal_handler(signal.SIGHUP, on_hangup)
     await stop.wait()
-
-
-def _raise_file_limit() -> None:
-    """A socket for each session, or two: take as many descriptors as we may."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

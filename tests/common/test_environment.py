@@ -1,11 +1,13 @@
 """What a program makes of the environment that somebody started it in."""
 
 import os
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from common.environment import complete_path, settled
+from common.environment import complete_path, settle, settled
 
 ROOTS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -54,6 +56,20 @@ def test_a_temporary_directory_that_is_none_is_replaced(directory: str) -> None:
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
     }
+
+
+@pytest.fixture
+def file_limit() -> Iterator[int]:
+    """Lower the limit of open files, as a login shell does; return how far it may be raised."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1_024, hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_login_shells_limit_of_1024_open_files_does_not_bind_a_program(file_limit: int) -> None:
+    settle()
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(file_limit, 1 << 20), file_limit)
 
 
 def test_what_was_not_named_is_not_named_afterwards() -> None:

@@ -132,15 +132,6 @@ def test_a_new_persona_is_taken_up_and_a_bad_one_changes_nothing(decoy: Running)
     assert decoy.client(MX, HELLO).hear() == b"renamed\r\n"
 
 
-def test_a_new_tenant_is_taken_up_with_the_default_persona(decoy: Running) -> None:
-    tenants = [*SETTINGS["tenants"], {"name": "new", "prefixes": ["127.32.0.0/24"]}]  # type: ignore[misc]
-    decoy.write_settings({"revision": 2, "tenants": tenants})
-    assert decoy.wait_for("SettingsLoaded", 2)["tenants"] == 2
-    client = decoy.client(NOBODY, 80)
-    client.say(b"GET / HTTP/1.0\r\n\r\n")
-    assert b"Welcome to nginx!" in client.hear_all()
-
-
 def test_a_session_is_replayed_with_all_that_was_said(decoy: Running) -> None:
     client = decoy.client(DARK, FTP)
     client.hear()
