@@ -18,7 +18,7 @@ import pytest
 
 from controller.pools.health import Health, Opinion
 from tests.api.conftest import Northbound
-from tests.setup.clamd import SIGNATURES, Clamd
+from tests.setup.clamd import SIGNATURES, Clamd, copy_signatures
 from tests.world import UTC
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +125,7 @@ def start_clamd() -> Iterator[StartClamd]:
     def start(has_canary: bool = True, **content_by_name: bytes) -> Clamd:
         home = Path(tempfile.mkdtemp(prefix="postern-clamd-"))
         signatures = home / "signatures"
-        shutil.copytree(SIGNATURES, signatures) if has_canary else signatures.mkdir()
+        copy_signatures(SIGNATURES, signatures) if has_canary else signatures.mkdir()
         for name, content in content_by_name.items():
             (signatures / name.replace("_", ".")).write_bytes(content)
         scanner = Clamd(home, signatures)

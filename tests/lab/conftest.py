@@ -1,10 +1,14 @@
 """One lab for all tests that want one. A test that took it down costs the next one a few seconds."""
 
+import os
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from controller.api.client import ApiClient
 from lab.evidence import Reader
 from lab.lab import Lab
 from lab.places import REPOSITORY, Places
@@ -20,14 +24,28 @@ def _calmed() -> Path:
     directory = REPOSITORY / "build" / "lab-policies"
     directory.mkdir(parents=True, exist_ok=True)
     for file in (REPOSITORY / "policies").glob("*.yaml"):
-        (directory / file.name).write_text(
+        draft = directory / f".{file.name}.{os.getpid()}"  # two runs may share this directory
+        draft.write_text(
             file.read_text(encoding="utf-8").replace("health: agent", _CALM) + UNSUSPICIOUS, encoding="utf-8"
         )
+        draft.replace(directory / file.name)
     return directory
 
 
 POLICIES = _calmed()
 POLICY = POLICIES / "demo.yaml"
+
+
+def await_switches(api: ApiClient) -> None:
+    """Return when the switches do what they were told.
+
+    What Open vSwitch has cached follows its tables only a moment after the barrier.
+    """
+    deadline = time.monotonic() + 60
+    while late := [row for row in api.get("/v1/status")["switches"] if row["phase"] != "in step"]:
+        assert time.monotonic() < deadline, late
+        time.sleep(0.02)
+    subprocess.run(["ovs-appctl", "--timeout=10", "revalidator/wait"], capture_output=True)
 
 
 class House:

@@ -12,6 +12,7 @@ from lab import frames, probes
 from lab.frames import Segment
 from lab.lab import Lab
 from lab.services.controllers import api_address
+from tests.lab.conftest import await_switches
 from tests.lab.test_cut_sessions import cut_within
 from tests.lab.test_sessions_held import POLICY, apply, edited, sessions
 
@@ -19,7 +20,6 @@ pytestmark = pytest.mark.lab
 
 _PROMPTLY_S = 5.0
 _WEB = ("203.0.113.10", 80)
-_CACHES_S = 0.2  # what a switch has cached follows its tables a moment later
 _ATTACKER = {4: "198.51.100.66", 6: "2001:db8:bb:6::66"}
 families = pytest.mark.parametrize("family", [4, 6])
 
@@ -34,18 +34,11 @@ def api(lab: Lab) -> Iterator[ApiClient]:
         api.delete(f"/v1/allow/{allowance['id']}")
 
 
-def await_in_step(api: ApiClient) -> None:
-    deadline = time.monotonic() + 60
-    while any(row["phase"] != "in step" for row in api.get("/v1/status")["switches"]):
-        assert time.monotonic() < deadline, api.get("/v1/status")
-        time.sleep(0.02)
-
-
 def decide(api: ApiClient, value: str, action: str = "decoy", **more: Any) -> int:
     """Return the number of a new decision, once the switches carry it out."""
     answer = api.post("/v1/decisions", {"decisions": [{"value": value, "action": action, **more}]})
     assert answer["refused"] == []
-    await_in_step(api)
+    await_switches(api)
     number: int = answer["accepted"][0]["id"]
     return number
 
@@ -107,7 +100,6 @@ def test_an_allowed_source_works_on_whatever_is_decided(lab: Lab, api: ApiClient
 def test_an_end_of_a_decision_is_felt_at_once(lab: Lab, api: ApiClient) -> None:
     pin = lab.places.pin("attacker")
     number = decide(api, _ATTACKER[4], "drop")
-    time.sleep(_CACHES_S)
     with pytest.raises(TimeoutError):
         probes.connect(pin, "203.0.113.10", 25, 0.5).close()
     assert api.delete(f"/v1/decisions/{number}")["is_confirmed"]

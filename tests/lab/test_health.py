@@ -24,6 +24,7 @@ from lab.places import REPOSITORY
 from lab.services.controllers import api_address
 from tests.lab.conftest import POLICY, UNSUSPICIOUS
 from tests.lab.test_sessions_held import Load, Session, apply
+from tests.setup.clamd import SIGNATURES, copy_signatures
 from tests.setup.dated import daily_cud
 
 pytestmark = pytest.mark.lab
@@ -164,7 +165,7 @@ def old_signatures(lab: Lab, scanner: str, age_s: float) -> Iterator[None]:
     """The scanner's clamd with a database of a certain age, in place of its own."""
     home = lab.places.home(f"{scanner}.clamd")
     signatures = home / "old"
-    shutil.copytree(REPOSITORY / "deploy" / "clamav" / "signatures", signatures)
+    copy_signatures(SIGNATURES, signatures)
     (signatures / "daily.cud").write_bytes(daily_cud(time.time() - age_s))
     ours = (home / "clamd.conf").read_text(encoding="utf-8")
     theirs = ours.replace(f"DatabaseDirectory {home}/signatures", f"DatabaseDirectory {signatures}")

@@ -13,6 +13,7 @@ from lab import probes
 from lab.lab import Lab
 from lab.services import decoys
 from lab.services.controllers import api_address
+from tests.lab.conftest import await_switches
 from tests.lab.test_many_switches import down
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
@@ -102,9 +103,7 @@ def test_a_decided_sources_way_to_a_real_server_leads_to_a_decoy_on_another_swit
 ) -> None:
     before = meetings(ring, "decoy")
     api.post("/v1/decisions", {"decisions": [{"value": _ATTACKER, "action": "decoy"}]})
-    # Open vSwitch's caches follow its tables a moment after the barrier: a first connection may be too early.
-    await_that(lambda: greeting(ring, _SERVERS[0], 25) and meetings(ring, "decoy") != before)
-    before = meetings(ring, "decoy")
+    await_switches(api)
     for server in _SERVERS * 4:
         assert greeting(ring, server, 25).startswith(b"220 ")
     assert new_meetings(ring, "decoy", before, 8)

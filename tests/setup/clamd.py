@@ -16,6 +16,13 @@ SIGNATURES = REPOSITORY / "deploy" / "clamav" / "signatures"
 _START_TIMEOUT_S = 30.0
 
 
+def copy_signatures(source: Path, to: Path) -> None:
+    """Copy their content alone: a checkout's files may be for its owner only, and clamd is somebody else."""
+    to.mkdir(parents=True, exist_ok=True)
+    for file in source.iterdir():
+        shutil.copyfile(file, to / file.name)
+
+
 class Clamd:
     """One clamd on a loopback port of its own. `start` raises `AssertionError` with its words."""
 
@@ -25,10 +32,10 @@ class Clamd:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        # Temporary directories are closed to others, a checkout may be, and clamd leaves root behind.
+        # Temporary directories are closed to others, and clamd leaves root behind.
         if os.geteuid() == 0:
             self._home.chmod(0o755)
-        shutil.copytree(self._signatures, self._home / "database", dirs_exist_ok=True)
+        copy_signatures(self._signatures, self._home / "database")
         configuration = self._home / "clamd.conf"
         configuration.write_text(self._filled(TEMPLATE.read_text(encoding="utf-8")), encoding="utf-8")
         with (self._home / "out").open("wb") as out:
