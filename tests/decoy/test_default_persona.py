@@ -14,14 +14,17 @@ import pytest
 from tests.decoy.running import NOBODY, SETTINGS, Running
 
 pytestmark = pytest.mark.programs
-_NAMESPACES = ("--net",) if os.geteuid() == 0 else ("--user", "--net")
-_AS_ROOT_THERE = () if os.geteuid() == 0 else ("--map-root-user",)
+_IS_ROOT = os.geteuid() == 0
+_OWN_NETWORK = ("unshare", "--net") if _IS_ROOT else ("unshare", "--net", "--user", "--map-root-user")
+_OTHERS_NETWORK = (
+    ("nsenter", "--net") if _IS_ROOT else ("nsenter", "--net", "--user", "--preserve-credentials")
+)
 
 
 @pytest.fixture
 def decoy(tmp_path: Path) -> Iterator[Running]:
     inside = ("sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, "-m", "services.decoy.main")
-    running = Running(tmp_path, program=("unshare", *_NAMESPACES, *_AS_ROOT_THERE, *inside))
+    running = Running(tmp_path, program=(*_OWN_NETWORK, *inside))
     running.begin()
     yield running
     running.close()
@@ -29,7 +32,7 @@ def decoy(tmp_path: Path) -> Iterator[Running]:
 
 def page(decoy: Running, address: str) -> str:
     """Return what a real client in the decoy's network is given."""
-    there = ["nsenter", f"--target={decoy.process.pid}", *_NAMESPACES, "--"]
+    there = [*_OTHERS_NETWORK, f"--target={decoy.process.pid}", "--"]
     command = [*there, "curl", "--silent", "--noproxy", "*", "--max-time", "30", f"http://{address}/"]
     return subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", timeout=60).stdout
 
