@@ -198,8 +198,7 @@ class Lab:
         start = replace(
             watch, start=lambda part: brain if part.name == controller.name else watch.start(part)
         )
-        await_all(_programs(scene), start)
-        await_all(paths.build_parts(scene), start)
+        await_all(paths.build_parts(scene), start, beside=await_all(_programs(scene), start))
         self._save(replace(self._record(), stage=Stage.UP))
         tell(f"everything is healthy after {time.monotonic() - begun:.1f} s")
 
@@ -223,6 +222,8 @@ class Lab:
             process = processes.start(part.command, self.places.log(part.name), environment, REPOSITORY)
         except OSError as error:
             raise LabError(f"{part.name} cannot be started: {error}") from error
+        except subprocess.SubprocessError as error:
+            raise LabError(f"{part.name} cannot be started: {error}{_last_words(error)}") from error
         self._save(self._record().with_process(part.name, process))
         return process
 
@@ -234,6 +235,13 @@ class Lab:
 
     def _save(self, known: Record) -> None:
         record.save(known, self.places.record)
+
+
+def _last_words(error: subprocess.SubprocessError) -> str:
+    """Return what a program said that failed or took too long, for the end of a message."""
+    said = getattr(error, "stderr", None) or getattr(error, "stdout", None) or b""
+    text = said if isinstance(said, str) else said.decode(errors="replace")
+    return f"\n{text.strip()}" if text.strip() else ""
 
 
 @contextmanager

@@ -8,8 +8,10 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.messages import Message
 from lab.namespaces import entering
+from lab.processes import surroundings
 
 _TIMEOUT_S = 60
+_NOBODYS_HOME = "/nonexistent"  # swaks reads .swaksrc in a home, and SWAKS_OPT_* (swaks(1), "CONFIGURATION")
 _REPLY = re.compile(r"^<(?:-|~|\*\*|~\*) +(\d{3}[ -].*)$")
 _LACKING = re.compile(r"^\*\*\* (.* not available: .*)$", re.MULTILINE)  # a Perl module
 _COMMAND = re.compile(r"^ (?:-|~)> ?(.*)$")
@@ -55,7 +57,11 @@ def send(pin: Path, letter: Letter) -> Told:
     command += ["-6"] if ":" in letter.server else ["-4"]
     command += ["--tls-optional"] if letter.tls else []
     done = subprocess.run(
-        entering(pin, command), input=letter.message.data, capture_output=True, timeout=_TIMEOUT_S
+        entering(pin, command),
+        input=letter.message.data,
+        capture_output=True,
+        timeout=_TIMEOUT_S,
+        env={**surroundings(), "HOME": _NOBODYS_HOME},
     )
     transcript = (done.stdout + done.stderr).decode(errors="replace")
     if lacking := _LACKING.search(transcript):

@@ -76,7 +76,7 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str], dir
             stdout=out,
             stderr=subprocess.STDOUT,
             cwd=directory,
-            env={**_ENVIRONMENT, **_passed_on(), **environment},
+            env={**surroundings(), **environment},
             umask=_UMASK,
             start_new_session=True,
         )
@@ -84,8 +84,9 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str], dir
     return identify(child.pid)
 
 
-def _passed_on() -> dict[str, str]:
-    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+def surroundings() -> dict[str, str]:
+    """Return the environment of whatever the lab starts: nothing of the caller's own changes what it does."""
+    return _ENVIRONMENT | {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 
 _children: dict[int, subprocess.Popen[bytes]] = {}  # kept so that ended children of this process are reaped

@@ -5,6 +5,7 @@ import os
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from lab.processes import Process
 
@@ -45,11 +46,17 @@ def save(record: Record, file: Path) -> None:
 
 
 def load(file: Path) -> Record | None:
-    """Return what the last lab wrote, or None if there is nothing to go by."""
+    """Return what the last lab wrote, or None if there is nothing to go by.
+
+    Another checkout, of another version, may have written it.
+    """
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return _read(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
+
+
+def _read(facts: dict[str, Any]) -> Record:
     network, attendant = facts.pop("network"), facts.pop("attendant")
     processes = {name: Process(**each) for name, each in facts.pop("processes").items()}
     facts["stage"] = Stage(facts["stage"])

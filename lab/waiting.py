@@ -12,6 +12,7 @@ from lab.part import Part
 from lab.processes import Process
 
 _STEP_S = 0.03
+_ROUND_S = 0.5  # between two looks at all that runs, healthy or not
 _CHECKS_AT_ONCE = 16
 
 
@@ -24,16 +25,27 @@ class Watch:
     tell: Callable[[Part], None]
 
 
-def await_all(parts: Iterable[Part], watch: Watch) -> None:
-    """Start `parts`, return when all are healthy. Raise `LabError` if one dies, crashes or time runs out."""
+def await_all(
+    parts: Iterable[Part], watch: Watch, beside: Iterable[tuple[Part, Process]] = ()
+) -> list[tuple[Part, Process]]:
+    """Start `parts`, and return what runs as soon as all are healthy at once.
+
+    Raise `LabError` if time runs out, or if one of them, or one `beside` them, dies or keeps crashing.
+    """
+    known = {part.name: part for part, _ in beside}
+    running = {part.name: process for part, process in beside}
     waiting = {part.name: part for part in parts}
-    running: dict[str, Process] = {}
+    known |= waiting
     problems: dict[str, str] = {name: "not started yet" for name in waiting}
     asking: dict[str, Future[str]] = {}  # each part at its own pace: a slow answer holds up no other part
+    looked_at = time.monotonic()
     with ThreadPoolExecutor(_CHECKS_AT_ONCE) as pool:
         while waiting:
             ready = [part for part in waiting.values() if _is_started(part, running, watch)]
             _refuse_broken(ready, running)
+            if time.monotonic() - looked_at > _ROUND_S:
+                looked_at = time.monotonic()
+                _refuse_broken([known[name] for name in running], running)
             for part in ready:
                 if part.name not in asking:
                     asking[part.name] = pool.submit(part.check)
@@ -44,6 +56,8 @@ def await_all(parts: Iterable[Part], watch: Watch) -> None:
             if waiting and time.monotonic() > watch.deadline:
                 raise LabError("\n".join(complaint(part, problems[name]) for name, part in waiting.items()))
             time.sleep(_STEP_S if waiting else 0)
+    _refuse_broken([known[name] for name in running], running)
+    return [(known[name], process) for name, process in running.items()]
 
 
 def _is_started(part: Part, running: dict[str, Process], watch: Watch) -> bool:

@@ -67,6 +67,10 @@ def _guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Nam
             return run(arguments)
         except LabError as error:
             print(f"postern lab: {error}", file=sys.stderr)
+            kept = Lab().places.kept_logs
+            if "remedy:" not in str(error):
+                logs = f"; all logs are in {kept}" if kept.exists() else ""
+                print(f"Next: `postern doctor` checks this machine{logs}.", file=sys.stderr)
             return 1
 
     return guarded

@@ -15,6 +15,7 @@ from controller.doctor.member import MemberFacts, capabilities
 _CAP_BPF, _CAP_NET_ADMIN = 1 << 39, 1 << 12  # linux/capability.h
 _REPOSITORY = Path(__file__).parents[2]
 _SET_UP = _REPOSITORY / "deploy" / "setup" / "cowrie-environment"
+_MAKES_USER = _REPOSITORY / "deploy" / "setup" / "system"
 _USER = "postern-cowrie"
 
 
@@ -91,7 +92,7 @@ def judge(facts: DecoyFacts) -> Iterator[Finding]:
     yield Finding(
         f"user {_USER}",
         "is there" if facts.has_user else "is missing",
-        "" if facts.has_user else str(_SET_UP),
+        "" if facts.has_user else str(_MAKES_USER),
     )
 
 

@@ -97,7 +97,8 @@ def _judge_port(port: int, listener: Listener | None, homes: tuple[str, ...]) ->
 def _judge_stranger(port: int, who: str) -> Finding:
     subject, fact = f"port {port}", f"is taken by {who}"
     if port == _OPENFLOW_PORT:
-        remedy = f"stop it, or: ryu-manager --ofp-tcp-listen-port {port + 1} apps/edge.py"
+        options = f"--ofp-listen-host 127.0.0.1 --ofp-tcp-listen-port {port + 1}"
+        remedy = f"stop it, or: ryu-manager {options} apps/edge.py"
         return Finding(subject, f"{fact}: no lab and no controller can start", remedy)
     remedy = f"POSTERN_LISTEN=127.0.0.1:{port + 1}, or POSTERN_LISTEN=off"
     lost = "the API over TCP: bouncers, and members on other hosts; its unix socket works"

@@ -160,7 +160,7 @@ def judge(facts: SwitchFacts) -> Iterator[Finding]:
         yield Finding(
             "controller",
             f"nothing listens at {where}; flows stay as they are",
-            "POSTERN_POLICY=policies/demo.yaml ryu-manager apps/edge.py",
+            "POSTERN_POLICY=policies/demo.yaml ryu-manager --ofp-listen-host 127.0.0.1 apps/edge.py",
         )
 
 

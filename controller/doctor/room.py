@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,7 +59,9 @@ def _made_s(file: str) -> float:
 
 def _disks() -> Iterator[Disk]:
     """Yield each file system once: state and logs, sockets and labs, the checkout, temporary files."""
-    wanted = (("/var", 500), ("/run", 50), (str(_REPOSITORY), 200), (tempfile.gettempdir(), 200))
+    # Not tempfile.gettempdir(): it writes a file, and fails where every disk is full.
+    temporary = os.environ.get("TMPDIR", "/tmp")
+    wanted = (("/var", 500), ("/run", 50), (str(_REPOSITORY), 200), (temporary, 200))
     places_by_device: dict[int, list[tuple[str, int]]] = {}
     for place, needed_mib in wanted:
         places_by_device.setdefault(os.stat(place).st_dev, []).append((place, needed_mib))

@@ -73,7 +73,9 @@ def _log_in(lab: Lab) -> Outcome:
         answer = Path(directory) / "password"
         answer.write_text(f"#!/bin/sh\necho {_PASSWORD}\n", encoding="utf-8")
         answer.chmod(0o700)
-        client = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+        # Nothing of the user's own: no configuration, no keys, no agent that offers too many.
+        client = ["ssh", "-F", "none", "-o", "PreferredAuthentications=password"]
+        client += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
         client += ["-o", "LogLevel=ERROR", f"{_USER}@{_SERVER}", _COMMANDS]
         asked = ["env", f"SSH_ASKPASS={answer}", "SSH_ASKPASS_REQUIRE=force", "DISPLAY=:0", *client]
         done = tools.run(lab.command_in(_INTRUDER, asked))

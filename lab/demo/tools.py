@@ -3,6 +3,8 @@
 import subprocess
 from collections.abc import Sequence
 
+from lab.processes import surroundings
+
 _PATIENCE_S = 60.0
 
 
@@ -20,5 +22,6 @@ def run(
         encoding="utf-8",
         errors="replace",
         timeout=patience_s,
+        env=surroundings(),
         check=must_succeed,
     )

@@ -1,12 +1,16 @@
 """Anti-virus: the builder beside the controller, servers, and an agent on each client and scanner."""
 
 import json
+import math
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from controller.api.client import ApiClient, ApiError
 from controller.policy.model import Pool, PoolKind
 from lab import probes
 from lab.errors import LabError
@@ -14,6 +18,7 @@ from lab.namespaces import entering
 from lab.part import Part, Scene
 from lab.places import Places
 from lab.services import decoys, scanners
+from lab.services.controllers import api_address
 from lab.services.members import Program, deaths_in
 
 _SERVER = Program(
@@ -23,6 +28,7 @@ _SERVER = Program(
 )
 _BUILDER = "services.antivirus.builder.main"
 _PUBLISHES_WITHIN_S = 60.0
+_WATCHES = "watching"  # how the builder begins the line that says so
 _MOST_DEATHS = 2  # of nginx, before the lab waits for it no longer
 
 
@@ -66,15 +72,39 @@ def _builder(scene: Scene, own: Pool) -> Part:
         for member in pool.members
         for kind in decoys.KINDS
     ]
-    settings = places.gateway_settings(own.name)
+    settings, log = places.gateway_settings(own.name), places.log("antivirus.builder")
+    begun = Words(log)
+
+    def prepare() -> None:
+        begun.begin_anew()
+        _publish(places)
+
     captures = [argument for each in uploads for argument in ("--captures", str(each))]
     return Part(
         name="antivirus.builder",
         command=tuple(builder_command(places, "watch", "--settings", str(settings), *captures)),
-        log=places.log("antivirus.builder"),
-        prepare=lambda: _publish(places),
-        check=lambda: "" if _key(places).exists() else "nothing is published",
+        log=log,
+        prepare=prepare,
+        check=lambda: "" if _WATCHES in begun.said() else "it does not watch what decoys catch yet",
     )
+
+
+class Words:
+    """What a program has said since it was started, or ever if that was an earlier command."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._begins_at = 0
+
+    def begin_anew(self) -> None:
+        with suppress(FileNotFoundError):
+            self._begins_at = self._log.stat().st_size
+
+    def said(self) -> str:
+        with suppress(FileNotFoundError), self._log.open("rb") as file:
+            file.seek(self._begins_at)
+            return file.read().decode(errors="replace")
+        return ""
 
 
 def _publish(places: Places) -> None:
@@ -125,6 +155,7 @@ def _agents(scene: Scene, pool: Pool) -> Iterator[Part]:
 def _agent(places: Places, pool: Pool, host: str, directory: Path, *more: str) -> Part:
     name = f"{host}.av-agent"
     state = places.home(name)
+    heard = _Heard(places, host, state)
     command = [sys.executable, "-P", "-m", "services.antivirus.agent.main", "--name", host]
     command += ["--server", f"http://{pool.vip[0]}:{pool.port}", "--database", str(directory)]
     command += ["--state", str(state), "--public-key", str(_key(places)), *more]
@@ -133,15 +164,36 @@ def _agent(places: Places, pool: Pool, host: str, directory: Path, *more: str) -
         host=host,
         command=tuple(entering(places.pin(host), command)),
         log=places.log(name),
-        prepare=lambda: _make(directory, state),
+        prepare=lambda: heard.prepare(directory),
         is_due=_key(places).exists,
-        check=lambda: "" if _generation(state) else "it has no signatures yet",
+        check=heard.check,
     )
 
 
-def _make(*directories: Path) -> None:
-    for directory in directories:
-        directory.mkdir(parents=True, exist_ok=True)
+class _Heard:
+    """Whether the controller has heard from an agent, through a server, what the agent itself knows."""
+
+    def __init__(self, places: Places, host: str, state: Path) -> None:
+        self._places, self._host, self._state = places, host, state
+        self._started_at = -math.inf  # monotonic; by an earlier command
+
+    def prepare(self, database: Path) -> None:
+        database.mkdir(parents=True, exist_ok=True)
+        self._state.mkdir(parents=True, exist_ok=True)
+        self._started_at = time.monotonic()
+
+    def check(self) -> str:
+        if not (generation := _generation(self._state)):
+            return "it has no signatures yet"
+        try:
+            clients = ApiClient(api_address(self._places)).get("/v1/antivirus/fleet")["clients"]
+        except (ApiError, OSError) as error:
+            return f"the controller does not say which agents it has heard from: {error}"
+        rows = [row for row in clients if row["host"] == self._host]
+        running_s = time.monotonic() - self._started_at
+        if not any(row["generation"] == generation and row["heard_s"] < running_s for row in rows):
+            return f"the controller has not heard yet that it uses generation {generation}"
+        return ""
 
 
 def _generation(state: Path) -> int:

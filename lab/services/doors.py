@@ -32,14 +32,20 @@ class Door:
                 return probes.greeting(pin, self.address, self.port)
 
 
+# What decoys show for a tenant that has no persona (services/decoy/persona/default.py).
+DEFAULT = {22: "ssh", 80: "http"}
+
+
 def doors(policy: Policy, personas: Path) -> tuple[Door, ...]:
-    """Return those of all tenants that have a persona. Raise `LabError`."""
+    """Return those of all tenants. Raise `LabError`."""
     return tuple(itertools.chain.from_iterable(_of_tenant(tenant, personas) for tenant in policy.tenants))
 
 
 def _of_tenant(tenant: Tenant, personas: Path) -> Iterator[Door]:
     file = personas / f"{tenant.name}.yaml"
     if not file.exists():
+        address = _address(tenant, "dark")
+        yield from (Door(address, port, protocol) for port, protocol in DEFAULT.items())
         return
     try:
         hosts = yaml.safe_load(file.read_text(encoding="utf-8"))["hosts"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from common.apparmor import unconfined
 from controller.cli.main import main
 from services.antivirus.builder import immunity
 from services.antivirus.builder.publishing import Publisher
@@ -34,7 +35,7 @@ def configuration(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def freshclam(configuration: Path) -> str:
     command = ["freshclam", f"--config-file={configuration}", "--stdout"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    done = subprocess.run(unconfined(command), capture_output=True, encoding="utf-8", timeout=60, check=False)
     return done.stdout + done.stderr
 
 

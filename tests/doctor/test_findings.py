@@ -83,7 +83,7 @@ def test_the_kernels_datapath_is_good_where_the_kernel_has_it() -> None:
 
 def test_a_controller_that_does_not_listen_is_named_with_the_command_that_starts_one() -> None:
     (found,) = remedies(list(openvswitch.judge(replace(SWITCH, controller_listens=False))))
-    assert "ryu-manager apps/edge.py" in found
+    assert "ryu-manager --ofp-listen-host 127.0.0.1 apps/edge.py" in found
 
 
 def test_bridges_of_others_are_named_and_need_no_remedy() -> None:
@@ -127,7 +127,7 @@ def test_a_decoy_may_answer_for_everything_as_a_proxy_does() -> None:
         ({"landlock": 3}, "Linux 6.7"),
         ({"may_shut_ports": False}, "CAP_BPF"),
         ({"has_cowrie": False}, "deploy/setup/cowrie-environment"),
-        ({"has_user": False}, "deploy/setup/cowrie-environment"),
+        ({"has_user": False}, "deploy/setup/system"),
         ({"host": replace(MEMBER, reverse_path_filter=2)}, "rp_filter=0"),
         (
             {"has_local_prefixes": False, "host": replace(MEMBER, families_without_rule=(6,))},

@@ -1,5 +1,7 @@
 """What a machine lacks is named with what is lost by it; only what must be done makes the exit code 1."""
 
+import errno
+import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -47,6 +49,14 @@ def the_one(findings: Iterable[Finding]) -> Finding:
     (finding,) = not_good(findings)
     assert finding.remedy
     return finding
+
+
+def test_the_doctor_looks_at_a_machine_whose_disks_are_all_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+    assert room.look().disks
 
 
 def test_a_machine_that_has_everything_loses_nothing() -> None:

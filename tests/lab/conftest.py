@@ -1,7 +1,8 @@
 """One lab for all tests that want one. A test that took it down costs the next one a few seconds."""
 
-import os
+import atexit
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from lab.evidence import Reader
 from lab.lab import Lab
 from lab.places import REPOSITORY, Places
 from lab.processes import Process
+from services.files import remove_tree
 
 _CALM = "health: {slow_start: 0s, hold_down: 0s}"
 # Tests knock at every door; what would be decided about them must not change what the next one meets.
@@ -21,14 +23,12 @@ UNSUSPICIOUS = "\nsuspicion: {simulate: true}\n"
 
 def _calmed() -> Path:
     """Write our policies so that members are taken back at once: tests kill them again and again."""
-    directory = REPOSITORY / "build" / "lab-policies"
-    directory.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="postern-lab-policies-"))
+    atexit.register(remove_tree, directory)
     for file in (REPOSITORY / "policies").glob("*.yaml"):
-        draft = directory / f".{file.name}.{os.getpid()}"  # two runs may share this directory
-        draft.write_text(
+        (directory / file.name).write_text(
             file.read_text(encoding="utf-8").replace("health: agent", _CALM) + UNSUSPICIOUS, encoding="utf-8"
         )
-        draft.replace(directory / file.name)
     return directory
 
 

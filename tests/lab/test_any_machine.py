@@ -52,6 +52,17 @@ def test_a_message_takes_no_time_for_names(lab: Lab) -> None:
     assert time.monotonic() - begun < 5  # a resolver that is not there costs 10 s
 
 
+def test_what_the_user_has_settled_for_swaks_changes_no_message(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".swaksrc").write_text("--quit-after CONNECT\n", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SWAKS_OPT_quit_after", "CONNECT")
+    message = build(Content.CLEAN, "someone@sender.example", "alice@acme.example")
+    letter = Letter("someone@sender.example", "alice@acme.example", "203.0.113.10", message)
+    assert send(lab.places.pin("sender"), letter).code == 250
+
+
 def test_a_decoy_proves_its_host_key_at_each_personas_address(lab: Lab) -> None:
     pin = lab.places.pin("decoy1")
     for address in ("203.0.113.10", "203.0.113.62", "203.0.113.74", "203.0.113.126"):

@@ -88,7 +88,8 @@ def shell(lab: Lab, address: str, command: str, tmp_path: Path) -> str:
     answer = tmp_path / "password"
     answer.write_text("#!/bin/sh\necho toor\n", encoding="utf-8")
     answer.chmod(0o700)
-    client = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+    client = ["ssh", "-F", "none", "-o", "PreferredAuthentications=password"]
+    client += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
     client += ["-o", "LogLevel=ERROR", f"root@{address}", command]
     asked = ["env", f"SSH_ASKPASS={answer}", "SSH_ASKPASS_REQUIRE=force", "DISPLAY=:0", *client]
     done = subprocess.run(

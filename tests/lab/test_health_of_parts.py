@@ -14,9 +14,11 @@ from lab.part import Part
 from lab.places import REPOSITORY
 from lab.processes import Process
 from lab.services import scanners
+from lab.services.antivirus import Words
 from lab.services.doors import doors
 from lab.services.members import deaths_in
 from lab.waiting import Watch, await_all, find_death
+from services.decoy.persona.default import default_persona
 
 _HERE = processes.identify(os.getpid())
 
@@ -42,6 +44,30 @@ def test_a_program_that_ended_is_named_at_once() -> None:
     gone.wait()
     with pytest.raises(LabError, match=r"decoy1\.cowrie is unhealthy: it ended by itself"):
         await_all([_part()], _watch(Process(gone.pid, 1)))
+
+
+@pytest.mark.programs
+def test_a_program_that_ends_after_it_was_healthy_is_named_while_others_are_waited_for() -> None:
+    with subprocess.Popen(["sleep", "60"]) as short:
+        process, told = processes.identify(short.pid), list[str]()
+
+        def tell(part: Part) -> None:
+            told.append(part.name)
+            short.kill()
+
+        watch = Watch(float("inf"), lambda part: process if part.name == "builder" else _HERE, tell)
+        with pytest.raises(LabError, match=r"^builder is unhealthy: it ended by itself"):
+            await_all([_part("builder", problem=""), _part("mail")], watch)
+    assert told == ["builder"]
+
+
+@pytest.mark.programs
+def test_a_program_that_ended_is_named_while_paths_through_the_edge_are_tried() -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    path = Part("mail to acme", (), Path("/nonexistent"), lambda: "no answer")
+    with pytest.raises(LabError, match=r"^builder is unhealthy: it ended by itself"):
+        await_all([path], _watch(_HERE), beside=[(_part("builder"), Process(gone.pid, 1))])
 
 
 def test_a_path_without_a_program_cannot_die() -> None:
@@ -72,6 +98,26 @@ def test_every_service_of_every_persona_is_asked_and_dark_space_too() -> None:
         ("203.0.113.62", 23, "telnet"),
         ("203.0.113.74", 25, "smtp"),
     } <= asked
+
+
+def test_a_tenant_without_a_persona_has_the_default_ones_doors(tmp_path: Path) -> None:
+    policy = parse_policy((REPOSITORY / "policies" / "demo.yaml").read_text(encoding="utf-8"), "demo.yaml")
+    found = {(door.address, door.port, door.protocol) for door in doors(policy, tmp_path)}
+    (host,) = default_persona("acme").hosts
+    shown = {(port, str(service.protocol)) for port, service in host.services.items()}
+    dark = {str(tenant.prefixes[0][-2]) for tenant in policy.tenants}
+    assert found == {(address, *service) for address in dark for service in shown}
+
+
+def test_what_a_program_said_before_it_was_started_again_is_no_answer(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    words = Words(log)
+    words.begin_anew()
+    assert words.said() == ""
+    log.write_text("watching", encoding="utf-8")
+    assert words.said() == "watching"
+    words.begin_anew()
+    assert words.said() == ""
 
 
 def test_a_scanner_can_read_its_signatures_if_only_their_owner_can_read_ours(

@@ -7,7 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,10 @@ from lab import namespaces, processes
 from lab.errors import LabError
 from lab.lab import Lab
 from lab.places import REPOSITORY, Places
+from lab.services import mailservers
+from tests.antivirus.conftest import open_to_others
 from tests.lab.conftest import POLICY
+from tests.setup.clamd import Clamd
 
 pytestmark = pytest.mark.lab
 
@@ -223,6 +228,52 @@ def test_a_foreign_interface_is_named_and_left_alone(bare: Lab) -> None:
         assert "s1-eth1" in _interfaces()
     finally:
         subprocess.run(["ip", "link", "del", "s1-eth1"], check=True)
+
+
+@pytest.fixture
+def others_services(tmp_path: Path) -> Iterator[Callable[[], list[str]]]:
+    """A real nginx, clamd and Postfix of somebody else at their usual ports; yield what asks each of them."""
+    open_to_others(tmp_path)
+    web, mail = tmp_path / "nginx.conf", tmp_path / "postfix"
+    web.write_text(
+        f"pid {tmp_path}/nginx.pid; error_log {tmp_path}/nginx.log; events {{}}\n"
+        "http { access_log off; server { listen 80; return 200 theirs; } }\n",
+        encoding="utf-8",
+    )
+    mailservers._prepare(mail, "theirs.example")
+    (tmp_path / "clamd").mkdir()
+    clamd = Clamd(tmp_path / "clamd")
+    clamd.port = 3310
+
+    def ask() -> list[str]:
+        with socket.create_connection(("127.0.0.1", 25), 10) as connection:
+            greeting = connection.makefile("rb").readline().decode().strip()
+        with urllib.request.urlopen("http://127.0.0.1/", timeout=10) as page:
+            return [greeting, page.read().decode(), clamd.command("PING")]
+
+    def run(*command: str) -> None:
+        subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+    with ExitStack() as stack:
+        clamd.start()
+        stack.callback(clamd.stop)
+        run("nginx", "-c", str(web))
+        stack.callback(run, "nginx", "-c", str(web), "-s", "stop")
+        run("postfix", "-c", str(mail / "etc"), "start")
+        stack.callback(run, "postfix", "-c", str(mail / "etc"), "stop")
+        yield ask
+
+
+def test_services_of_somebody_else_at_the_same_ports_stay_up_and_disturb_nothing(
+    bare: Lab, others_services: Callable[[], list[str]]
+) -> None:
+    theirs = others_services()
+    assert theirs[0].startswith("220 mx.theirs.example") and theirs[1:] == ["theirs", "PONG"]
+    bare.up("demo", POLICY)
+    assert others_services() == theirs
+    assert [row.problem for row in bare.status() if row.problem] == []
+    bare.down()
+    assert others_services() == theirs
 
 
 def test_a_taken_openflow_port_is_named(bare: Lab) -> None:

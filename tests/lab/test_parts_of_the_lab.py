@@ -196,8 +196,20 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert written.with_process("controller", None).processes == {}
 
 
-def test_a_broken_record_is_no_record(tmp_path: Path) -> None:
-    (tmp_path / "lab.json").write_text('{"owner": "x", ', encoding="utf-8")
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"owner": "x", ',
+        "[]",
+        '{"owner": "x"}',
+        '{"owner": "x", "topology": "demo", "policy": "p", "controller": "c", "stage": "half up", '
+        '"attendant": null, "network": null, "processes": {}}',
+        '{"network": null, "attendant": null, "processes": {}, "stage": "up", "colour": "blue"}',
+    ],
+    ids=["torn", "no record", "too little", "a stage of another version", "more than we know"],
+)
+def test_a_record_that_cannot_be_read_is_no_record(tmp_path: Path, text: str) -> None:
+    (tmp_path / "lab.json").write_text(text, encoding="utf-8")
     assert record.load(tmp_path / "lab.json") is None
 
 

@@ -3,18 +3,22 @@
 import configparser
 import importlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.without import WITHOUT
 
+pytestmark = pytest.mark.programs
 REPOSITORY = Path(__file__).resolve().parents[2]
 UNITS = REPOSITORY / "deploy" / "systemd"
 NAMES = sorted(file.name for file in UNITS.glob("*.service"))
+_POSTERN = shlex.quote(str(Path(sys.executable).parent / "postern"))
 _ELSEWHERE = {"POSTERN_SERVER": "http://192.0.2.120"}  # what only the operator can know
 
 
@@ -77,7 +81,16 @@ def test_a_unit_starts_a_program_that_there_is_with_arguments_that_it_takes(
     if module is None:
         assert Path(program).name == "anyip"
     else:
-        importlib.import_module(module).build_parser().parse_args(arguments)
+        _, others = importlib.import_module(module).build_parser().parse_known_args(arguments)
+        assert all(option in _options_of_ryu() for option in others if option.startswith("-"))
+        assert module == "apps.main" or not others
+
+
+def _options_of_ryu() -> list[str]:
+    """Return the options of `ryu-manager`, which `postern-controller` hands on."""
+    manager = Path(sys.executable).parent / "ryu-manager"
+    done = subprocess.run([manager, "--help"], capture_output=True, encoding="utf-8", timeout=60, check=True)
+    return re.findall(r"--[a-z-]+", done.stdout)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -124,7 +137,7 @@ def _install(checkout: Path, directory: Path) -> str:
 @pytest.mark.lab
 def test_a_host_answers_for_every_address_after_anyip_up_and_for_none_after_down() -> None:
     """In a network of its own, twice up, as after a unit that was killed."""
-    doctor = f"{REPOSITORY / '.venv/bin/postern'} doctor --member --json"
+    doctor = f"{_POSTERN} doctor --member --json"
     script = f"""
         ip link add eth0 type veth peer name far && ip link set eth0 up && ip link set lo up
         ip route add default dev eth0
@@ -150,7 +163,7 @@ def test_a_host_answers_for_every_address_after_anyip_up_and_for_none_after_down
 
 @pytest.mark.lab
 def test_a_host_without_ipv6_answers_for_ipv4_and_is_ready_for_it() -> None:
-    doctor = f"{REPOSITORY / '.venv/bin/postern'} doctor --member"
+    doctor = f"{_POSTERN} doctor --member"
     script = f"""
         ip link add eth0 type veth peer name far && ip link set eth0 up && ip link set lo up
         ip route add default dev eth0

@@ -84,7 +84,7 @@ class Agent:
         self._error, self._is_to_be_tried_again = "", False
         self._reported_at = -_HEARTBEAT_S
         self._engine = ""
-        self._is_unreported = False  # something has happened that nobody was told
+        self._is_unreported = self._state.serial > 0  # also that we have been started again
 
     def once(self) -> int:
         """Update now; return an exit code."""

@@ -10,6 +10,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from common.apparmor import unconfined
 from services.antivirus.agent.fetching import Conversation, Fetcher, NotFetched
 from services.antivirus.agent.proving import Clamd, NotProven, prove_files
 from services.antivirus.formats import (
@@ -181,8 +182,10 @@ def _fetch_official(manifest: Manifest, places: Places) -> None:
     if places.freshclam is None or all(_is_there(file, places.database) for file in wanted):
         return
     try:
+        command = ["freshclam", "--quiet"]
+        command += [f"--config-file={places.freshclam}", f"--datadir={places.database}"]
         done = subprocess.run(
-            ["freshclam", "--quiet", f"--config-file={places.freshclam}", f"--datadir={places.database}"],
+            unconfined(command),
             capture_output=True,
             encoding="utf-8",
             errors="replace",

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.apparmor import unconfined
 from services.antivirus.builder.corpus import Corpus
 from services.antivirus.formats import marker_name
 
@@ -79,11 +80,12 @@ def _clamd(database: Path) -> "Iterator[tuple[subprocess.Popen[bytes], Path]]":
         home = Path(directory)
         configuration = home / "clamd.conf"
         configuration.write_text(_CONFIGURATION.format(home=home, database=database), encoding="utf-8")
+        command = ["clamd", f"--config-file={configuration}"]
         with (home / "log").open("wb") as log:
             try:
                 process = subprocess.Popen(
                     # Dies with us, whatever kills us.
-                    ["setpriv", "--pdeathsig=KILL", "clamd", f"--config-file={configuration}"],
+                    ["setpriv", "--pdeathsig=KILL", *unconfined(command)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

@@ -18,6 +18,7 @@ USER = "postern-cowrie"
 _PLUGIN = Path(__file__).resolve().parent / "inside"
 _REPOSITORY = _PLUGIN.parents[3]
 _SET_UP = _REPOSITORY / "deploy" / "setup" / "cowrie-environment"
+_MAKES_USER = _REPOSITORY / "deploy" / "setup" / "system"
 # Only the plugin's own directory is put where Cowrie's Python looks: nothing else of ours meets its packages.
 _LAUNCH = (
     "import runpy, sys; sys.path.append(sys.argv.pop(1)); sys.argv[0] = 'inside'; "
@@ -88,7 +89,7 @@ def find_installed(environment: Path | None = None) -> Installed:
     try:
         user = pwd.getpwnam(USER)
     except KeyError as error:
-        raise CowrieMissing(f"there is no user {USER}; remedy: {_SET_UP}") from error
+        raise CowrieMissing(f"there is no user {USER}; remedy: {_MAKES_USER}, as root") from error
     return Installed(named, Account(user.pw_uid, user.pw_gid))
 
 
