@@ -15,6 +15,7 @@ from apps.conntrack import ConntrackError, dump_connections
 from controller.policy.model import Address
 from controller.pools.conntrack import (
     LOOK_S,
+    Counts,
     count_sessions,
     open_by_source,
     pause_after,
@@ -47,8 +48,8 @@ class SessionWatch:
         self._last_seen: list[str] = []  # sessions, as the switches told
         self._before: dict[int, list[str]] = {}  # what was known of them when a switch went away, by dpid
 
-    def count(self) -> Mapping[str, int] | None:
-        """Return open sessions by the MAC of a pool's member; None if the switches do not tell."""
+    def count(self) -> Counts | None:
+        """Return what members of pools have; None if the switches do not tell."""
         lines = self._list()
         return None if lines is None else count_sessions(lines)
 
@@ -72,7 +73,7 @@ class SessionWatch:
                 self._ask(partial(_note_many, many=many))
             if any(each.limit or each.state in _FINISHING for each in self._runtime.roster.members):
                 counts = count_sessions(lines)
-                self._ask(partial(Runtime.on_counts, now=time.monotonic(), sessions_by_mac=counts))
+                self._ask(partial(Runtime.on_counts, now=time.monotonic(), counts=counts))
 
     def cut_departed(self) -> None:
         """Cut the sessions of members that are gone, once the switches choose others for new ones."""

@@ -84,7 +84,8 @@ def _allow_many_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = min(hard, _MOST_FILES)  # Linux knows no "unlimited" here: fs.nr_open bounds it
     if soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        with suppress(ValueError, OSError):  # the kernel's own bound may have been lowered since
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _leave_removed_directory() -> None:

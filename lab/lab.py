@@ -20,7 +20,7 @@ from controller.pipeline.tables import Table
 from controller.policy.model import Policy
 from controller.policy.parse import parse_policy
 from lab import agreement, namespaces, network, processes, record, switches
-from lab.errors import LabError, NotUpError
+from lab.errors import LabError, NotUpError, UnhealthyError
 from lab.network import Network, Wanted
 from lab.part import Part, Scene
 from lab.places import REPOSITORY, Places
@@ -126,7 +126,7 @@ class Lab:
         known = self._record()
         for part in _programs(self.scene()):
             if death := find_death(part, known.processes.get(part.name)):
-                raise LabError(complaint(part, death))
+                raise UnhealthyError(complaint(part, death))
 
     def scene(self) -> Scene:
         """Return what stands here. Raise `NotUpError` if nothing does."""

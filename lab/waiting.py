@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lab import processes
-from lab.errors import LabError
+from lab.errors import UnhealthyError
 from lab.network import tail
 from lab.part import Part
 from lab.processes import Process
@@ -28,9 +28,9 @@ class Watch:
 def await_all(
     parts: Iterable[Part], watch: Watch, beside: Iterable[tuple[Part, Process]] = ()
 ) -> list[tuple[Part, Process]]:
-    """Start `parts`, and return what runs as soon as all are healthy at once.
+    """Start `parts`; return what runs, once each has been healthy and all are alive.
 
-    Raise `LabError` if time runs out, or if one of them, or one `beside` them, dies or keeps crashing.
+    Raise `UnhealthyError` if time runs out, or if one of them, or one `beside` them, dies or keeps crashing.
     """
     known = {part.name: part for part, _ in beside}
     running = {part.name: process for part, process in beside}
@@ -54,7 +54,9 @@ def await_all(
                     if not problem:
                         watch.tell(waiting.pop(part.name))
             if waiting and time.monotonic() > watch.deadline:
-                raise LabError("\n".join(complaint(part, problems[name]) for name, part in waiting.items()))
+                raise UnhealthyError(
+                    "\n".join(complaint(part, problems[name]) for name, part in waiting.items())
+                )
             time.sleep(_STEP_S if waiting else 0)
     _refuse_broken([known[name] for name in running], running)
     return [(known[name], process) for name, process in running.items()]
@@ -73,7 +75,7 @@ def _refuse_broken(parts: list[Part], running: dict[str, Process]) -> None:
     deaths = [(part, find_death(part, running.get(part.name))) for part in parts]
     broken = [complaint(part, death) for part, death in deaths if death]
     if broken:
-        raise LabError("\n".join(broken))
+        raise UnhealthyError("\n".join(broken))
 
 
 def find_death(part: Part, process: Process | None) -> str:

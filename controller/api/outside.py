@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from controller.pools.conntrack import Counts
 from controller.runtime import Runtime
 
 T = TypeVar("T")
@@ -14,6 +15,6 @@ Ask = Callable[[Callable[[Runtime], T]], T]
 class Outside:
     now: Callable[[], float]
     packet_ins: Mapping[int, int]
-    count_sessions: Callable[[], Mapping[str, int] | None]  # by member's MAC; None: cannot be counted here
+    count_sessions: Callable[[], Counts | None]  # None: cannot be counted here
     utc: Callable[[], float]
     sleep: Callable[[float], None]  # lets others work meanwhile

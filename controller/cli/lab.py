@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from lab.errors import LabError
+from lab.errors import LabError, UnhealthyError
 from lab.lab import Lab, PartStatus
 from lab.places import REPOSITORY
 
@@ -67,8 +67,8 @@ def _guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Nam
             return run(arguments)
         except LabError as error:
             print(f"postern lab: {error}", file=sys.stderr)
-            kept = Lab().places.kept_logs
-            if "remedy:" not in str(error):
+            if isinstance(error, UnhealthyError):
+                kept = Lab().places.kept_logs
                 logs = f"; all logs are in {kept}" if kept.exists() else ""
                 print(f"Next: `postern doctor` checks this machine{logs}.", file=sys.stderr)
             return 1

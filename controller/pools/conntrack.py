@@ -3,14 +3,14 @@
 The label of a connection names both ends (`pipeline.fields`). Connections whose end
 has come, and which conntrack only remembers for a while, are not open.
 
-With `-m`, Open vSwitch prints a state for each end. Without, it prints only the greater one, and so calls a
-connection ESTABLISHED whose initiator never confirmed it; anybody can begin those in another one's name.
+With `-m`, Open vSwitch prints the state of each end. Without, it prints the greater one, coarsened: it calls
+a connection ESTABLISHED whose initiator never confirmed it, and anybody can begin those in another's name.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from controller.pipeline.fields import (
@@ -24,13 +24,12 @@ from controller.policy.model import Address
 
 # On the relay leg the responder is the tenant's server.
 _COUNTED = {Zone.OUTSIDE, Zone.SCAN, Zone.UPDATE, Zone.CLIENT}
-# States of an end (Open vSwitch's ct_dpif_tcp_state). Its own conntrack calls an end CLOSED until heard.
-# The kernel's keeps one state for both ends: SYN_SENT before any answer, CLOSED after a reset.
+# States of an end (Open vSwitch's ct_dpif_tcp_state). Its own conntrack calls an end CLOSED until heard;
+# both are FIN_WAIT_2 after a normal end, and TIME_WAIT after a reset. The kernel's keeps one for both.
 _ENDED = frozenset({"CLOSING", "LAST_ACK", "FIN_WAIT_2", "TIME_WAIT"})
 _OPENING = frozenset({"CLOSED", "LISTEN", "SYN_SENT", "SYN_RECV"})
-_RESET = ("CLOSED", "CLOSED")
 _UNANSWERED = (("SYN_SENT", "CLOSED"), ("SYN_SENT", "SYN_SENT"))
-_REMEMBERED = "=TIME_WAIT"  # in most lines of connections that have ended
+_REMEMBERED = ("state_reply=TIME_WAIT", "state_reply=FIN_WAIT_2")  # of most connections that have ended
 LOOK_S = 1.0
 # Twenty times what they take: the switch waits while it lists a line, and we read what is still open.
 _LOOK_S_A_LINE, _LOOK_S_A_SESSION = 0.0001, 0.0003
@@ -62,6 +61,14 @@ class Connection:
         return leg_number(self.zone)
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Open sessions, and handshakes that wait for their initiator's last word, by the MAC of a member."""
+
+    sessions: Mapping[str, int]
+    handshakes: Mapping[str, int] = field(default_factory=dict)
+
+
 def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
     """Yield the TCP connections that carry a label; other lines are nobody's."""
     for line in lines:
@@ -77,7 +84,7 @@ def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
                 int(ends[4]),
                 _mac(both, LABEL_INITIATOR),
                 _mac(both, LABEL_RESPONDER),
-                is_open=of_ends != _RESET and _ENDED.isdisjoint(of_ends),
+                is_open=_ENDED.isdisjoint(of_ends),
                 is_answered=of_ends not in _UNANSWERED,
                 is_established=_OPENING.isdisjoint(of_ends),
             )
@@ -85,7 +92,7 @@ def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
 
 def without_ended(lines: Iterable[str]) -> list[str]:
     """Return the lines without those of connections that conntrack only remembers, which may be very many."""
-    return [line for line in lines if _REMEMBERED not in line]
+    return [line for line in lines if not any(state in line for state in _REMEMBERED)]
 
 
 def pause_after(listed: int, still_open: int) -> float:
@@ -113,10 +120,14 @@ def _mac(label: int, offset: int) -> int:
     return (label >> offset) & ((1 << MAC_BITS) - 1)
 
 
-def count_sessions(lines: Iterable[str]) -> Counter[str]:
-    """Return open TCP sessions by the MAC of their responder; a half-open connection is none yet."""
-    return Counter(
-        connection.responder.to_bytes(6).hex(":")
-        for connection in read_connections(lines)
-        if connection.is_open and connection.is_established and connection.leg in _COUNTED
-    )
+def count_sessions(lines: Iterable[str]) -> Counts:
+    """Return what members have, by their MACs: they are the responders.
+
+    A half-open connection is no session, so that nobody fills a member in other people's names.
+    """
+    sessions, handshakes = Counter[str](), Counter[str]()
+    for connection in read_connections(lines):
+        if connection.is_open and connection.is_answered and connection.leg in _COUNTED:
+            kind = sessions if connection.is_established else handshakes
+            kind[connection.responder.to_bytes(6).hex(":")] += 1
+    return Counts(sessions, handshakes)

@@ -36,6 +36,7 @@ class Member:
     is_leaving: bool = False  # the policy no longer names it
     has_port: bool = True
     sessions: int | None = None
+    handshakes: int = 0  # begun, and not completed: sessions soon, or nothing
     is_full: bool = False
     is_probed: bool = False  # an agent reports on it
     health: Health = field(default_factory=Health)
@@ -54,7 +55,7 @@ class Member:
         if self.is_leaving:
             return MemberState.LEAVING
         if self.is_drained:
-            return MemberState.EMPTY if self.sessions == 0 else MemberState.DRAINING
+            return MemberState.DRAINING if self._may_have_any else MemberState.EMPTY
         if self.is_probed and self.health.opinion is Opinion.UNKNOWN:
             return MemberState.JOINING
         if self.is_held:
@@ -81,12 +82,18 @@ class Member:
 
     @property
     def may_have_sessions(self) -> bool:
-        return self.has_port and self.sessions != 0
+        return self.has_port and self._may_have_any
 
-    def on_count(self, sessions: int) -> "Member":
+    @property
+    def _may_have_any(self) -> bool:
+        """A real client may be about to complete a handshake; a forged one ends within two minutes."""
+        return self.sessions != 0 or self.handshakes > 0
+
+    def on_count(self, sessions: int, handshakes: int = 0) -> "Member":
         """Take a count in. Who is full stays so until there is room worth talking about."""
         enough = self.limit * _ROOM_AGAIN if self.is_full else self.limit
-        return replace(self, sessions=sessions, is_full=self.limit > 0 and sessions >= enough)
+        is_full = self.limit > 0 and sessions >= enough
+        return replace(self, sessions=sessions, handshakes=handshakes, is_full=is_full)
 
 
 @dataclass(frozen=True, slots=True)

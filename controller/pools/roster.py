@@ -1,10 +1,11 @@
 """All members of all pools, and what changed with each fact. The single place that knows their states."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from controller.policy.model import HealthSource, Policy, PortRef
+from controller.pools.conntrack import Counts
 from controller.pools.damping import Damping
 from controller.pools.health import Health, Report
 from controller.pools.members import BY_RANK, Member, MemberState, StateChanged
@@ -147,8 +148,11 @@ class Roster:
 
         return self._change(now, listen)
 
-    def on_counts(self, now: float, sessions_by_mac: Mapping[str, int]) -> tuple[StateChanged, ...]:
-        return self._change(now, lambda member: member.on_count(sessions_by_mac.get(member.mac, 0)))
+    def on_counts(self, now: float, counts: Counts) -> tuple[StateChanged, ...]:
+        def count(member: Member) -> Member:
+            return member.on_count(counts.sessions.get(member.mac, 0), counts.handshakes.get(member.mac, 0))
+
+        return self._change(now, count)
 
     def _change(self, now: float, change: Callable[[Member], Member]) -> tuple[StateChanged, ...]:
         changes = []

@@ -14,7 +14,7 @@ from controller.errors import PolicyErrors
 from controller.pipeline.flows import SwitchState
 from controller.policy.model import Policy, PortRef
 from controller.policy.parse import parse_policy
-from controller.pools.conntrack import Connection
+from controller.pools.conntrack import Connection, Counts
 from controller.pools.health import Report, trusted
 from controller.pools.leaving import member_paths, with_leaving, without_members
 from controller.pools.members import Member, StateChanged
@@ -118,9 +118,9 @@ class Runtime:
         self._on_members(now, self.roster.on_report(now, member.path, report))
         return self.roster.find(member.path)
 
-    def on_counts(self, now: float, sessions_by_mac: Mapping[str, int]) -> None:
+    def on_counts(self, now: float, counts: Counts) -> None:
         """Open sessions by the MAC of a pool's member, as the switches' conntrack has them."""
-        self._on_members(now, self.roster.on_counts(now, sessions_by_mac))
+        self._on_members(now, self.roster.on_counts(now, counts))
         gone = {each.path for each in self.roster.members if each.is_leaving and not each.may_have_sessions}
         if gone and self.accepted is not None:
             self._let_go(now, self.accepted, gone)

@@ -8,8 +8,8 @@ need_python() {
     local found
     [ -x "$(command -v "$PYTHON")" ] || fail "$PYTHON is missing; remedy: make setup, or POSTERN_PYTHON=another one"
     found="$("$PYTHON" -c 'import sys; print(*sys.version_info[:2], sep=".")')" || fail "$PYTHON does not run"
-    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-        fail "Python 3.11 or later is needed, and $PYTHON is $found; remedy: POSTERN_PYTHON=another one"
+    "$PYTHON" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' ||
+        fail "Python 3.11, 3.12 or 3.13 is needed, and $PYTHON is $found; remedy: POSTERN_PYTHON=another one"
     "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "$PYTHON cannot make virtual environments; remedy: make setup, or apt-get install python$found-venv"
 }

@@ -28,7 +28,7 @@ _SERVER = Program(
 )
 _BUILDER = "services.antivirus.builder.main"
 _PUBLISHES_WITHIN_S = 60.0
-_WATCHES = "watching"  # how the builder begins the line that says so
+_WATCHES = "watching what decoys catch: "  # how the builder begins the line that says so
 _MOST_DEATHS = 2  # of nginx, before the lab waits for it no longer
 
 
@@ -85,7 +85,9 @@ def _builder(scene: Scene, own: Pool) -> Part:
         command=tuple(builder_command(places, "watch", "--settings", str(settings), *captures)),
         log=log,
         prepare=prepare,
-        check=lambda: "" if _WATCHES in begun.said() else "it does not watch what decoys catch yet",
+        check=lambda: (
+            "" if f"\n{_WATCHES}" in f"\n{begun.said()}" else "it is not watching the decoys' captures yet"
+        ),
     )
 
 
@@ -188,11 +190,12 @@ class _Heard:
         try:
             clients = ApiClient(api_address(self._places)).get("/v1/antivirus/fleet")["clients"]
         except (ApiError, OSError) as error:
-            return f"the controller does not say which agents it has heard from: {error}"
+            return f"the controller cannot be asked about agents: {error}"
         rows = [row for row in clients if row["host"] == self._host]
         running_s = time.monotonic() - self._started_at
-        if not any(row["generation"] == generation and row["heard_s"] < running_s for row in rows):
-            return f"the controller has not heard yet that it uses generation {generation}"
+        current = [row for row in rows if row["generation"] == generation and not row["stale"]]
+        if not any(row["heard_s"] < running_s for row in current):
+            return f"the controller has no report of generation {generation} from it yet"
         return ""
 
 

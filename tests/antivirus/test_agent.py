@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from common.apparmor import unconfined
 from services.antivirus.agent.proving import Clamd, NotProven
 from services.antivirus.builder import immunity
 from services.antivirus.builder.publishing import Publisher
@@ -286,7 +287,8 @@ def clamd(client: Client) -> Iterator[int]:
         encoding="utf-8",
     )
     with (client.home / "clamd.log").open("wb") as log:
-        process = subprocess.Popen(["clamd", f"--config-file={configuration}"], stdout=log, stderr=log)
+        command = unconfined(["clamd", f"--config-file={configuration}"])
+        process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         await_that(lambda: _ask(port, b"zPING\0") == "PONG", "clamd answers")
         yield port

@@ -284,6 +284,7 @@ def test_the_policy_says_what_becomes_of_what_decoys_catch(
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as process:
         try:
             assert process.stderr
+            assert "watching what decoys catch: simulate" in process.stderr.readline()
             assert "would make Postern.Caught." in process.stderr.readline()
             put_settings(settings, immunity="rubbish")
             assert "we go on with simulate" in process.stderr.readline()

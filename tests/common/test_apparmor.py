@@ -1,30 +1,34 @@
 """Programs that Debian confines to its own directories are run without that, where it is possible."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from common import apparmor
 from common.apparmor import unconfined
 
-_CLAMD = ["clamd", "--foreground"]
+pytestmark = pytest.mark.programs
 
 
-def test_where_apparmor_is_on_clamd_leaves_its_profile(tmp_path: Path) -> None:
-    current = tmp_path / "current"
-    current.write_text("unconfined\n", encoding="ascii")
-    assert unconfined(_CLAMD, [current]) == ["setpriv", "--apparmor-profile=unconfined", "--", *_CLAMD]
-
-
-@pytest.mark.parametrize(
-    "label", ["docker-default (enforce)\n", "unconfined_u:unconfined_r:unconfined_t:s0\0", ""]
-)
-def test_where_we_are_confined_ourselves_or_by_something_else_nothing_is_tried(
-    tmp_path: Path, label: str
+def test_the_shell_asks_the_kernel_before_it_becomes_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    current = tmp_path / "current"
-    current.write_text(label, encoding="ascii")
-    assert unconfined(_CLAMD, [current]) == _CLAMD
+    """The kernel of this machine may have no AppArmor, so a file stands for its own."""
+    asked = tmp_path / "exec"
+    script = apparmor.LEAVE_PROFILE.replace("/proc/self/attr/apparmor/exec", str(asked))
+    assert script != apparmor.LEAVE_PROFILE
+    monkeypatch.setattr(apparmor, "LEAVE_PROFILE", script)
+    with subprocess.Popen(unconfined(["/bin/sh", "-c", "echo $$"]), stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert int(process.stdout.read()) == process.pid
+    assert asked.read_text(encoding="ascii") == "exec unconfined\n"
 
 
-def test_where_there_is_no_apparmor_the_command_stays_as_it_is(tmp_path: Path) -> None:
-    assert unconfined(_CLAMD, [tmp_path / "nothing", Path("/proc/self/mem")]) == _CLAMD
+@pytest.mark.parametrize("words", [["a b", "$HOME", "*"], [""]])
+def test_whatever_the_kernel_says_the_program_gets_its_words_and_its_exit_code_is_returned(
+    words: list[str],
+) -> None:
+    command = ["/bin/sh", "-c", 'printf "%s\\n" "$@"; exit 7', "sh", *words]
+    done = subprocess.run(unconfined(command), capture_output=True, encoding="utf-8", timeout=20)
+    assert (done.returncode, done.stdout.split("\n")[:-1], done.stderr) == (7, words, "")

@@ -36,7 +36,7 @@ POLICIES = _calmed()
 POLICY = POLICIES / "demo.yaml"
 
 
-def await_switches(api: ApiClient) -> None:
+def await_in_step(api: ApiClient) -> None:
     """Return when the switches do what they were told.
 
     What Open vSwitch has cached follows its tables only a moment after the barrier.

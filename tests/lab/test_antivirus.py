@@ -148,6 +148,18 @@ def test_a_client_whose_agent_is_dead_is_named_and_scans_on(lab: Lab, api: ApiCl
     await_that(lambda: used(api)["globex-pc"] == pointed_at(lab), "it is current again")
 
 
+def test_an_agent_that_is_started_again_is_healthy_once_its_report_has_arrived(
+    lab: Lab, api: ApiClient
+) -> None:
+    lab.stop("acme-pc.av-agent")
+    begun = time.monotonic()
+    lab.start("acme-pc.av-agent")
+    (heard_s,) = (
+        row["heard_s"] for row in api.get("/v1/antivirus/fleet")["clients"] if row["host"] == "acme-pc"
+    )
+    assert heard_s < time.monotonic() - begun
+
+
 def test_without_the_controller_signatures_go_their_way(lab: Lab, sample: Path) -> None:
     lab.stop("controller")
     try:

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lab.lab import Lab
 from lab.mailing import Letter, send
 from lab.messages import Content, build
 from tests.lab.conftest import POLICY
+from tests.without import ROOT, without
 
 pytestmark = pytest.mark.lab
 
@@ -90,6 +92,21 @@ _SILENT = (
     "import socket, time\n"
     "with socket.create_server(('127.0.0.1', 2222)):\n    print('here', flush=True)\n    time.sleep(60)"
 )
+
+
+@pytest.mark.timeout(300)
+def test_every_step_of_the_demo_works_over_ipv4_where_the_kernel_lacks_what_can_be_done_without(
+    bare: Lab,
+) -> None:
+    command: tuple[str, ...] = (sys.executable, "-m", "lab.demo")
+    for feature in ("ipv6", "bpf", "landlock"):
+        command = without(feature, command)
+    environment = {**os.environ, "POSTERN_LAB_DIR": str(bare.places.root)}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=280
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "This machine has no IPv6" in done.stdout
 
 
 def test_a_cowrie_that_cannot_start_ends_up_at_once_named_with_its_last_words(

@@ -12,7 +12,7 @@ from lab import frames, probes
 from lab.frames import Segment
 from lab.lab import Lab
 from lab.services.controllers import api_address
-from tests.lab.conftest import await_switches
+from tests.lab.conftest import await_in_step
 from tests.lab.test_cut_sessions import cut_within
 from tests.lab.test_sessions_held import POLICY, apply, edited, sessions
 
@@ -38,7 +38,7 @@ def decide(api: ApiClient, value: str, action: str = "decoy", **more: Any) -> in
     """Return the number of a new decision, once the switches carry it out."""
     answer = api.post("/v1/decisions", {"decisions": [{"value": value, "action": action, **more}]})
     assert answer["refused"] == []
-    await_switches(api)
+    await_in_step(api)
     number: int = answer["accepted"][0]["id"]
     return number
 

@@ -20,7 +20,7 @@ from lab.mailing import send as send_mail
 from lab.messages import Content, build
 from lab.services import decoys
 from lab.services.controllers import api_address
-from tests.lab.conftest import POLICIES, UNSUSPICIOUS, await_switches
+from tests.lab.conftest import POLICIES, UNSUSPICIOUS, await_in_step
 
 pytestmark = pytest.mark.lab
 
@@ -117,7 +117,7 @@ def test_three_doors_are_a_decision_and_then_the_real_servers_address_is_a_decoy
     while not api.get(f"/v1/sources/{_INTRUDER[family]}")["decisions"]:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    await_switches(api)
+    await_in_step(api)
     assert greeting(lab, "attacker", _SERVER[family], 22).startswith(b"SSH-2.0-OpenSSH")
     assert logged(lab, "cowrie", event="connection", destination=_SERVER[family], port=22)
 

@@ -13,7 +13,7 @@ from lab import probes
 from lab.lab import Lab
 from lab.services import decoys
 from lab.services.controllers import api_address
-from tests.lab.conftest import await_switches
+from tests.lab.conftest import await_in_step
 from tests.lab.test_many_switches import down
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
@@ -103,7 +103,7 @@ def test_a_decided_sources_way_to_a_real_server_leads_to_a_decoy_on_another_swit
 ) -> None:
     before = meetings(ring, "decoy")
     api.post("/v1/decisions", {"decisions": [{"value": _ATTACKER, "action": "decoy"}]})
-    await_switches(api)
+    await_in_step(api)
     for server in _SERVERS * 4:
         assert greeting(ring, server, 25).startswith(b"220 ")
     assert new_meetings(ring, "decoy", before, 8)

@@ -204,7 +204,8 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
         '{"owner": "x"}',
         '{"owner": "x", "topology": "demo", "policy": "p", "controller": "c", "stage": "half up", '
         '"attendant": null, "network": null, "processes": {}}',
-        '{"network": null, "attendant": null, "processes": {}, "stage": "up", "colour": "blue"}',
+        '{"owner": "x", "topology": "demo", "policy": "p", "controller": "c", "stage": "up", '
+        '"attendant": null, "network": null, "processes": {}, "colour": "blue"}',
     ],
     ids=["torn", "no record", "too little", "a stage of another version", "more than we know"],
 )

@@ -13,7 +13,7 @@ from controller.api.client import ApiClient
 from lab import probes
 from lab.lab import Lab
 from lab.services.controllers import api_address
-from tests.lab.conftest import UNSUSPICIOUS, await_switches
+from tests.lab.conftest import UNSUSPICIOUS, await_in_step
 from tests.lab.test_sessions_held import POLICY, apply, sessions
 from tests.sensors.conftest import Program, home  # noqa: F401 - a fixture
 from tests.sensors.crowdsec import RealCrowdSec
@@ -113,11 +113,11 @@ def test_what_a_real_crowdsec_decides_steers_packets_until_it_takes_it_back(
     with crowdsec.cowrie_log.open("a", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in cowries_log())
     wait(lambda: bool(decided(api, "crowdsec")), "CrowdSec's decision never came")
-    await_switches(api)
+    await_in_step(api)
     assert not takes_mail(lab)
     crowdsec.cscli("decisions", "delete", "--all")
     wait(lambda: not decided(api, "crowdsec"), "what CrowdSec took back still holds")
-    await_switches(api)
+    await_in_step(api)
     assert takes_mail(lab)
 
 
@@ -128,11 +128,11 @@ def test_who_is_in_a_feed_is_dropped_as_long_as_he_is_in_it(
     feed.write_text(f"# bad people\n{_INTRUDER}\n203.0.113.10\n9.9.9.9\n9.9.9.8\n9.9.9.7\n", encoding="utf-8")
     running = sensors(f"postern-sensors: 1\nfeeds:\n  bad: {{source: {feed}, action: drop}}\n")
     wait(lambda: bool(decided(api, "feed:bad")), "the feed never came", 20)
-    await_switches(api)
+    await_in_step(api)
     with pytest.raises(TimeoutError):
         probes.connect(lab.places.pin("attacker"), _SERVER, 25, 0.7)
     feed.write_text("9.9.9.9\n9.9.9.8\n9.9.9.7\n", encoding="utf-8")
     running.hang_up()
     wait(lambda: not decided(api, "feed:bad"), "who left the feed is still decided about", 20)
-    await_switches(api)
+    await_in_step(api)
     probes.connect(lab.places.pin("attacker"), _SERVER, 25, 2.0).close()

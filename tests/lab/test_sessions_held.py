@@ -20,7 +20,7 @@ from controller.policy.model import PoolHealth
 from lab import namespaces
 from lab.lab import Lab
 from lab.services.controllers import api_address
-from tests.lab.conftest import POLICY, House, await_switches
+from tests.lab.conftest import POLICY, House, await_in_step
 
 pytestmark = pytest.mark.lab
 
@@ -108,7 +108,7 @@ def apply(api: ApiClient, text: str) -> None:
     while (status := api.get("/v1/status"))["state"] != "confirmed" or status["revision"] != revision:
         assert time.monotonic() < deadline, status
         time.sleep(0.05)
-    await_switches(api)
+    await_in_step(api)
 
 
 def edited(old: str, new: str) -> str:

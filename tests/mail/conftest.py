@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from common.apparmor import unconfined
 from tests.mail.scripted import Client, ScriptedServer
 
 ROOT = Path(__file__).parents[2]
@@ -184,7 +185,9 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         f"AlertExceedsMax yes\nAlertEncrypted yes\nMaxFiles 20\nLogFile {directory}/log\n",
         encoding="utf-8",
     )
-    process = subprocess.Popen([binary, "-c", f"{directory}/clamd.conf"], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        unconfined([binary, "-c", f"{directory}/clamd.conf"]), stdout=subprocess.DEVNULL
+    )
     try:
         wait_for_port("127.0.0.1", port, process)
         yield {"host": "127.0.0.1", "port": port}

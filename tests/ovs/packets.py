@@ -6,7 +6,7 @@ from pathlib import Path
 from ryu.lib import pcaplib
 from ryu.lib.packet import arp, ethernet, icmpv6, ipv4, ipv6, packet, tcp
 
-SYN, ACK, RST = tcp.TCP_SYN, tcp.TCP_ACK, tcp.TCP_RST
+SYN, ACK, RST, FIN = tcp.TCP_SYN, tcp.TCP_ACK, tcp.TCP_RST, tcp.TCP_FIN
 _IPV4, _ARP, _IPV6 = 0x0800, 0x0806, 0x86DD
 _TCP, _ICMPV6 = 6, 58
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from controller.api.client import ApiClient, ApiError
-from controller.pools.conntrack import count_sessions, read_connections
+from controller.pools.conntrack import Counts, count_sessions, read_connections, without_ended
 from tests.ovs.dummy import DummyOvs
-from tests.ovs.packets import ACK, SYN, tcp_frame
+from tests.ovs.packets import ACK, FIN, RST, SYN, tcp_frame
 
 pytestmark = pytest.mark.ovs
 
@@ -263,7 +263,7 @@ def test_a_drained_member_keeps_its_sessions_and_gets_no_new_ones(controller: Co
     assert _sessions(controller) == (first, second + 20)
 
 
-def test_half_open_connections_neither_fill_a_member_nor_keep_it_from_being_empty(
+def test_half_open_connections_do_not_fill_a_member_but_it_is_not_empty_before_they_end(
     controller: Controller,
 ) -> None:
     """A stranger sends SYNs in other people's names; the answers go there, and nothing comes back."""
@@ -273,9 +273,24 @@ def test_half_open_connections_neither_fill_a_member_nor_keep_it_from_being_empt
     assert len(_half_open(controller, range(40_000, 40_030))) == 30
     assert _sessions(controller) == (0, 0)
     controller.api.post("/v1/members/proxy2", {"drained": True})
-    assert _members(controller)["proxy2"]["state"] == "empty"
+    assert _members(controller)["proxy2"]["state"] == "draining"
     _begin_sessions(controller, [41_000])
     assert _sessions(controller) == (1, 0)
+
+
+def test_what_has_ended_is_neither_counted_nor_kept_in_mind(controller: Controller) -> None:
+    """As it really ends: each end sends a FIN, or one a reset."""
+    _begin_sessions(controller, [40_000, 41_000])
+    by_port = {each.source_port: each for each in read_connections(_connections(controller))}
+    for port, last in ((40_000, FIN | ACK), (41_000, RST | ACK)):
+        member = by_port[port].responder.to_bytes(6).hex(":")
+        _send_from_client(controller, port, last)
+        frame = tcp_frame((member, _EDGE), _SERVER, (_CLIENT, port), FIN | ACK, sequence=1)
+        controller.ovs.appctl("netdev-dummy/receive", _PORT_BY_MEMBER[member], frame.hex())
+        _send_from_client(controller, port, ACK)
+    lines = _connections(controller)
+    assert len(lines) == 2 and without_ended(lines) == [], lines
+    assert count_sessions(lines) == Counts({})
 
 
 def test_a_drained_member_without_sessions_is_empty(controller: Controller) -> None:
@@ -344,8 +359,7 @@ def test_with_the_controller_stopped_a_member_whose_port_is_down_gets_no_new_ses
     controller.stop()
     controller.ovs.appctl("netdev-dummy/set-admin-state", "s1p4", "down")
     _begin_sessions(controller, range(42_000, 42_020))
-    counts = count_sessions(_connections(controller))
-    assert counts == {"02:cc:00:00:00:02": 20}
+    assert count_sessions(_connections(controller)).sessions == {"02:cc:00:00:00:02": 20}
 
 
 _BACKBONE_TO_EDGE = ("02:bb:00:00:00:01", "02:50:00:00:00:01")

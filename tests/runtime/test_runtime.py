@@ -8,6 +8,7 @@ from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.openflow import messages
 from controller.pipeline.flows import SwitchState
+from controller.pools.conntrack import Counts
 from controller.store import StoreError
 from controller.sync.outcomes import Port, PortChanged
 from controller.sync.session import REPLY_TIMEOUT_S, RETRY_S, Phase
@@ -364,12 +365,12 @@ def test_load_alone_never_passes_mail_unscanned(world: World) -> None:
     text = DEMO.replace("on_empty: tempfail", "on_empty: bypass")
     text = text.replace("    kind: mail-proxy\n", "    kind: mail-proxy\n    limit: 5\n")
     world.runtime.submit(world.now, "demo.yaml", text)
-    world.runtime.on_counts(world.now, {"02:cc:00:00:00:01": 5, "02:cc:00:00:00:02": 50})
+    world.runtime.on_counts(world.now, Counts({"02:cc:00:00:00:01": 5, "02:cc:00:00:00:02": 50}))
     assert [event["state"] for event in world.events("MemberChanged")] == ["full", "full"]
     (event,) = world.events("PoolBecameEmpty")
     assert event["consequences"][0].startswith("FULL: acme's mail goes to full members")
     assert flows_of(world, "tenants.acme.mail.on_empty") == 0
-    world.runtime.on_counts(world.now, {"02:cc:00:00:00:01": 5, "02:cc:00:00:00:02": 4})
+    world.runtime.on_counts(world.now, Counts({"02:cc:00:00:00:01": 5, "02:cc:00:00:00:02": 4}))
     assert len(world.events("PoolCameBack")) == 1
 
 

@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from common.apparmor import unconfined
 from tests.mail.conftest import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -40,7 +41,9 @@ class Clamd:
         configuration.write_text(self._filled(TEMPLATE.read_text(encoding="utf-8")), encoding="utf-8")
         with (self._home / "out").open("wb") as out:
             command = ["clamd", "--foreground", f"--config-file={configuration}"]
-            self._process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                unconfined(command), stdout=out, stderr=out, stdin=subprocess.DEVNULL
+            )
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._answers():
             said = (self._home / "out").read_text(errors="replace", encoding="utf-8")

@@ -208,7 +208,7 @@ def test_the_units_of_the_wheel_start_programs_of_its_environment(
     done = installed.run(installed.code / "deploy/systemd/install", tmp_path / "units", cwd=tmp_path)
     assert done.returncode == 0, done
     text = "".join(unit.read_text(encoding="utf-8") for unit in (tmp_path / "units").glob("*.service"))
-    assert f"ExecStart={installed.root}/bin/postern-controller\n" in text
+    assert f"ExecStart={installed.root}/bin/postern-controller --ofp-listen-host " in text
     paths = re.findall(r"(?:^Exec\w+=|file:)(/\S+)", text, re.MULTILINE)
     assert [path for path in paths if not path.startswith((f"{installed.root}/", "/bin/kill"))] == []
     assert [path for path in paths if not Path(path).exists()] == []

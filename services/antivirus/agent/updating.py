@@ -185,7 +185,7 @@ def _fetch_official(manifest: Manifest, places: Places) -> None:
         command = ["freshclam", "--quiet"]
         command += [f"--config-file={places.freshclam}", f"--datadir={places.database}"]
         done = subprocess.run(
-            unconfined(command),
+            command if _is_debians(places.freshclam, places.database) else unconfined(command),
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -197,6 +197,11 @@ def _fetch_official(manifest: Manifest, places: Places) -> None:
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise NotFetched(f"freshclam: {said[-1][:200] if said else f'exit code {done.returncode}'}")
+
+
+def _is_debians(configuration: Path, database: Path) -> bool:
+    """Say whether these are the paths that freshclam's own profile of AppArmor allows."""
+    return (str(configuration), str(database)) == ("/etc/clamav/freshclam.conf", "/var/lib/clamav")
 
 
 def _is_there(file: File, database: Path) -> bool:

@@ -179,7 +179,7 @@ def watch(publisher: Publisher, parsed: argparse.Namespace) -> int:
     watch = Watch(publisher, tuple(parsed.captures), parsed.mode, publisher.tell)
     mirrored = 0.0
     policy = WatchedFile(parsed.settings) if parsed.settings else None
-    publisher.tell(f"watching what decoys catch: {len(watch.captures)} directories, {watch.mode}")
+    publisher.tell(f"watching what decoys catch: {watch.mode}")
     while not stop.wait(_LOOK_EVERY_S):
         if policy and policy.has_changed():
             _follow(policy, watch)
