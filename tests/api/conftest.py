@@ -6,6 +6,7 @@ from falcon import testing
 
 from controller.api.app import build_app
 from controller.api.outside import Outside
+from controller.pools.conntrack import Counts
 from controller.runtime import Runtime
 from tests.world import DEMO, UTC, FakeChannel, World
 
@@ -16,12 +17,15 @@ class Northbound:
     def __init__(self) -> None:
         self.world = World()
         self.channel: FakeChannel | None = None
-        self.sessions: dict[str, int] | None = None
+        self.sessions: dict[str, int] | None = None  # by member's MAC
         outside = Outside(
-            lambda: self.world.now, {1: 3}, lambda: self.sessions, lambda: UTC + self.world.now, self._sleep
+            lambda: self.world.now, {1: 3}, self._count, lambda: UTC + self.world.now, self._sleep
         )
         self.app = build_app(self._ask, outside)
         self.http = testing.TestClient(self.app)
+
+    def _count(self) -> Counts | None:
+        return None if self.sessions is None else Counts(self.sessions)
 
     def _sleep(self, seconds: float) -> None:
         self.world.now += seconds
