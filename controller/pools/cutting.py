@@ -6,6 +6,9 @@ once. A sender that only waits sends nothing; he is told something that he must
 answer (RFC 9293, 3.10.7.4: a segment out of the window is answered with the true
 numbers), and that answer meets the living member.
 
+A scanner that is down for its mail may have an anti-virus agent that lives on and waits for signatures. It is
+told, too, or it would wait in vain for an answer that the switch does not let through any more.
+
 The tenant's own server is never told: its answer would have to pass to the client
 past the gateways. Its half of the session ends by its own time-out.
 
@@ -45,7 +48,8 @@ def cut(connections: Iterable[Connection], macs: frozenset[int]) -> Cut:
         is_begun = connection.leg in _BY_MEMBERS and connection.initiator in macs
         if is_answered or is_begun:
             forgotten.append(connection)
-        if is_answered and connection.is_open and connection.initiator not in macs:
+        is_told = is_answered and connection.initiator not in macs
+        if connection.is_open and (is_told or (is_begun and connection.leg == Zone.UPDATE)):
             told.append(connection)
     return Cut(tuple(forgotten), tuple(told))
 

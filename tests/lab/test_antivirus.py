@@ -14,6 +14,7 @@ from controller.api.client import ApiClient
 from lab.lab import Lab
 from lab.mailing import Letter, send
 from lab.messages import carrying
+from lab.network import tail
 from lab.services import antivirus, scanners
 from lab.services.controllers import api_address
 from tests.lab.conftest import House
@@ -62,6 +63,22 @@ def used(api: ApiClient) -> dict[str, int]:
     return {row["host"]: row["generation"] for row in rows}
 
 
+def await_everybody(lab: Lab, api: ApiClient, number: int) -> float:
+    """Return after how many seconds all reported this generation; show the logs of those that do not."""
+    try:
+        return await_that(lambda: set(used(api).values()) == {number}, f"generation {number} for everybody")
+    except AssertionError:
+        late = {
+            host: tail(lab.places.log(f"{host}.av-agent")) for host, has in used(api).items() if has != number
+        }
+        print(
+            api.get("/v1/antivirus/fleet")["servers"],
+            *(f"{host}:\n{end}" for host, end in late.items()),
+            sep="\n",
+        )
+        raise
+
+
 def finds(lab: Lab, host: str, file: Path) -> bool:
     directory = antivirus.database(lab.places, host)
     command = lab.command_in(host, ["clamscan", "--no-summary", f"--database={directory}", str(file)])
@@ -76,7 +93,7 @@ def told(lab: Lab, payload: bytes) -> str:
 def test_a_new_generation_is_everybodys_within_seconds(lab: Lab, api: ApiClient, sample: Path) -> None:
     builder(lab, "immunize", str(sample))
     number = pointed_at(lab)
-    await_that(lambda: set(used(api).values()) == {number}, "all report it")
+    await_everybody(lab, api, number)
     assert {"acme-lap", "globex-lap", "acme-pc", "globex-pc", "scanner1", "scanner2"} <= set(used(api))
     assert all(finds(lab, host, sample) for host in ("acme-lap", "globex-lap"))
 
@@ -90,7 +107,7 @@ def test_ring_canary_is_acme_only_until_it_is_promoted(lab: Lab, api: ApiClient)
     await_that(lambda: used(api)["globex-lap"] == used(api)["scanner1"] == others, "others have theirs")
     assert others < number
     builder(lab, "promote")
-    await_that(lambda: set(used(api).values()) == {number}, "all have it")
+    await_everybody(lab, api, number)
 
 
 def test_no_message_waits_or_passes_unscanned_while_scanners_take_a_new_generation(
@@ -114,7 +131,7 @@ def test_a_dead_server_is_not_noticed_by_clients(lab: Lab, api: ApiClient, sampl
     try:
         builder(lab, "immunize", str(sample))
         number = pointed_at(lab)
-        await_that(lambda: set(used(api).values()) == {number}, "all have it from the other one")
+        await_everybody(lab, api, number)
         assert finds(lab, "globex-lap", sample)
     finally:
         lab.start("av1.antivirus")
@@ -186,7 +203,7 @@ def test_clients_at_one_private_address_are_told_apart_across_switches(ring: Lab
     builder(ring, "immunize", str(sample))
     api = ApiClient(api_address(ring.places))
     number = pointed_at(ring)
-    await_that(lambda: set(used(api).values()) == {number}, "all report it")
+    await_everybody(ring, api, number)
     rows = {row["host"]: row["asker"] for row in api.get("/v1/antivirus/fleet")["clients"]}
     assert (rows["acme-lap"], rows["globex-lap"], rows["scanner2"]) == ("acme", "globex", "scanners")
     assert all(finds(ring, host, sample) for host in ("acme-lap", "globex-lap"))

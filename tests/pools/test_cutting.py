@@ -3,6 +3,8 @@
 from dataclasses import replace
 from ipaddress import ip_address
 
+from controller.pipeline.fields import Zone
+from controller.pipeline.zones import leg_number
 from controller.pools.conntrack import Connection, read_connections
 from controller.pools.cutting import MOST_PER_CUT, cut, lost
 
@@ -28,6 +30,13 @@ def test_a_scan_ends_with_either_end_and_the_proxy_is_told_when_the_scanner_dies
     asked = replace(SCAN, initiator=ALIVE, responder=DEAD)
     found = cut([SCAN, asked], frozenset({DEAD}))
     assert (found.forgotten, found.told) == ((SCAN, asked), (asked,))
+
+
+def test_the_agent_of_a_dead_scanner_is_told_that_its_wait_for_signatures_is_over() -> None:
+    waiting = replace(OUTSIDE, zone=14, initiator=DEAD, responder=ALIVE)
+    assert leg_number(waiting.zone) == Zone.UPDATE
+    found = cut([waiting, replace(waiting, is_open=False)], frozenset({DEAD}))
+    assert len(found.forgotten) == 2 and found.told == (waiting,)
 
 
 def test_sessions_of_living_members_stay() -> None:
