@@ -1,5 +1,7 @@
 """What can go wrong in the lab, said to the person who called it."""
 
+from pathlib import Path
+
 
 class LabError(Exception):
     """The lab cannot do what was asked. The text says what is wrong and what to do about it."""
@@ -11,3 +13,9 @@ class UnhealthyError(LabError):
 
 class NotUpError(LabError):
     """Something was asked of a lab that is not up."""
+
+
+def next_step(kept_logs: Path) -> str:
+    """Say what to do when a part does not work, and where the logs are if they outlast the lab."""
+    kept = f"; all logs are in {kept_logs}" if kept_logs.exists() else ""
+    return f"Next: `postern doctor` checks this machine{kept}."

@@ -220,9 +220,7 @@ class Lab:
             part.prepare()
             environment = {**part.environment, OWNER_VARIABLE: self._record().owner}
             process = processes.start(part.command, self.places.log(part.name), environment, REPOSITORY)
-        except OSError as error:
-            raise LabError(f"{part.name} cannot be started: {error}") from error
-        except subprocess.SubprocessError as error:
+        except (OSError, subprocess.SubprocessError) as error:
             raise LabError(f"{part.name} cannot be started: {error}{_last_words(error)}") from error
         self._save(self._record().with_process(part.name, process))
         return process
@@ -237,7 +235,7 @@ class Lab:
         record.save(known, self.places.record)
 
 
-def _last_words(error: subprocess.SubprocessError) -> str:
+def _last_words(error: Exception) -> str:
     """Return what a program said that failed or took too long, for the end of a message."""
     said = getattr(error, "stderr", None) or getattr(error, "stdout", None) or b""
     text = said if isinstance(said, str) else said.decode(errors="replace")

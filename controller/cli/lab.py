@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from lab.errors import LabError, UnhealthyError
+from lab.errors import LabError, UnhealthyError, next_step
 from lab.lab import Lab, PartStatus
 from lab.places import REPOSITORY
 
@@ -68,9 +68,7 @@ def _guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Nam
         except LabError as error:
             print(f"postern lab: {error}", file=sys.stderr)
             if isinstance(error, UnhealthyError):
-                kept = Lab().places.kept_logs
-                logs = f"; all logs are in {kept}" if kept.exists() else ""
-                print(f"Next: `postern doctor` checks this machine{logs}.", file=sys.stderr)
+                print(next_step(Lab().places.kept_logs), file=sys.stderr)
             return 1
 
     return guarded

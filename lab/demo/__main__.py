@@ -19,7 +19,7 @@ from lab.demo import attempts, immunity, intruder, paper
 from lab.demo.attempts import Outcome
 from lab.demo.cases import CASES, Case
 from lab.demo.judging import complaints
-from lab.errors import LabError
+from lab.errors import LabError, next_step
 from lab.evidence import Found, Reader, final_events
 from lab.lab import Lab
 from lab.mailing import Letter, Told, send
@@ -63,8 +63,7 @@ def main() -> int:
         return _run(lab, arguments.keep)
     except LabError as error:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
-        kept = f"; all logs are in {lab.places.kept_logs}" if lab.places.kept_logs.exists() else ""
-        print(f"Next: `postern doctor` checks this machine{kept}.", file=sys.stderr)
+        print(next_step(lab.places.kept_logs), file=sys.stderr)
         return 1
 
 

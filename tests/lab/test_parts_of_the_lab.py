@@ -15,7 +15,7 @@ from lab.demo.judging import complaints
 from lab.errors import LabError
 from lab.evidence import Found, client_in
 from lab.frames import Segment
-from lab.lab import Lab
+from lab.lab import Lab, _last_words
 from lab.mailing import Told, final_reply
 from lab.messages import EICAR, Content, build
 from lab.network import SYSTEM_PYTHON, Host, Network, Port, Switch, topology_file
@@ -212,6 +212,18 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
 def test_a_record_that_cannot_be_read_is_no_record(tmp_path: Path, text: str) -> None:
     (tmp_path / "lab.json").write_text(text, encoding="utf-8")
     assert record.load(tmp_path / "lab.json") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (subprocess.CalledProcessError(1, "openssl", stderr=b"no space\n"), "\nno space"),
+        (subprocess.TimeoutExpired("postern-av", 60, output=b"loading"), "\nloading"),
+        (OSError(28, "No space left on device"), ""),
+    ],
+)
+def test_what_a_program_said_before_it_failed_is_shown(error: Exception, said: str) -> None:
+    assert _last_words(error) == said
 
 
 def test_a_process_id_that_was_used_again_is_not_our_process() -> None:
