@@ -18,12 +18,15 @@ WITH_FIREWALL = PERSONA + f"  fw: {{addresses: [{FIREWALLED}], closed: silent, s
 
 
 def knock(address: str, port: int) -> str:
+    """Say how the port answers. A reset may come before our kernel has told us that the port opened."""
     with socket.socket() as sock:
         sock.settimeout(1.0)
         try:
             sock.connect((address, port))
         except ConnectionRefusedError:
             return "refused"
+        except ConnectionResetError:
+            return "reset"
         except TimeoutError:
             return "silence"
         try:
