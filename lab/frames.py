@@ -19,7 +19,6 @@ _IPV4, _IPV6 = 0x0800, 0x86DD
 _TCP = 6
 SYN, ACK, FIN, RST = 0x02, 0x10, 0x01, 0x04  # RFC 9293, 3.1
 _EVERYTHING = 0x0003  # ETH_P_ALL, linux/if_ether.h
-_PATIENCE_S = 0.05
 _BURST, _PAUSE_S = 16, 0.002
 _BUFFER_BYTES = 4 * 1024 * 1024
 
@@ -101,7 +100,6 @@ class Eye:
         )
         self._wire.bind((interface, _EVERYTHING))
         self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
-        self._wire.settimeout(_PATIENCE_S)
         self._seen: set[tuple[int, int]] = set()
 
     def __enter__(self) -> "Eye":
@@ -114,22 +112,22 @@ class Eye:
         """Say whether a segment with these ports arrives within a time, or has arrived before."""
         wanted = (segment.source_port, segment.destination_port)
         deadline = time.monotonic() + within_s
-        while wanted not in self._seen and time.monotonic() < deadline:
-            self._look()
+        while wanted not in self._seen and (left_s := deadline - time.monotonic()) > 0:
+            self._look(left_s)
         return wanted in self._seen
 
     def seen(self, quiet_s: float) -> frozenset[tuple[int, int]]:
         """Return (source port, destination port) of all that arrived, once nothing has come for a while."""
-        deadline = time.monotonic() + quiet_s
-        while time.monotonic() < deadline:
-            if self._look():
-                deadline = time.monotonic() + quiet_s
+        while self._look(quiet_s):
+            continue
         return frozenset(self._seen)
 
-    def _look(self) -> bool:
+    def _look(self, patience_s: float) -> bool:
+        """Take the next frame; say whether there was one. With no patience, one that is there already."""
+        self._wire.settimeout(patience_s)
         try:
             frame, origin = self._wire.recvfrom(2048)
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             return False
         if origin[2] != socket.PACKET_OUTGOING and (ports := _ports_unless_reset(frame)):
             self._seen.add(ports)

@@ -90,7 +90,7 @@ def _remedy(error: Exception) -> str:
     match error:
         case PermissionError():
             return "remedy: run this as root, or as a member of the group that owns the socket"
-        case TimeoutError() | ConnectionResetError() | http.client.RemoteDisconnected():
+        case TimeoutError() | ConnectionResetError() | BrokenPipeError():
             return "remedy: see the controller's log for what it is doing, or restart it"
         case OSError():
             return _START

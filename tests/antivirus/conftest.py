@@ -17,6 +17,7 @@ from services.antivirus.builder.publishing import Publisher
 from services.antivirus.builder.store import Store
 from services.antivirus.formats import Ring, encode, ring_comment
 from services.antivirus.signing import sign
+from tests.journals import read_journal
 from tests.mail.conftest import free_port
 
 PATIENCE_S = 60.0
@@ -109,7 +110,7 @@ class Server:
 
     def get(self, path: str, source: str = CANARY_TENANT, method: str = "GET", **headers: str) -> Answer:
         """Ask from an address, without a library that would tidy up."""
-        with socket.create_connection(("127.0.0.1", self.port), 5.0, (source, 0)) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S, (source, 0)) as connection:
             more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
             request = f"{method} {path} HTTP/1.1\r\nHost: av\r\nConnection: close\r\n{more}\r\n"
             connection.sendall(request.encode())
@@ -128,8 +129,7 @@ class Server:
         return int(json.loads(answer.body)["generation"]) if answer.status == 200 else 0
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        lines = self.home.with_suffix(".log").read_text(encoding="utf-8").splitlines()
-        return [event for event in map(json.loads, lines) if event["event"] == name]
+        return read_journal(self.home.with_suffix(".log"), name)
 
 
 def open_to_others(path: Path) -> None:

@@ -1,5 +1,6 @@
 """The update agent with real clamscan and clamd: current soon, and never without working signatures."""
 
+import contextlib
 import hashlib
 import json
 import random
@@ -184,6 +185,7 @@ def _sign_again(server: Server, manifest: bytes, serial: int) -> None:
         )
 
 
+@pytest.mark.timeout(600)
 def test_an_agent_that_is_killed_at_any_moment_leaves_a_database_that_loads(
     server: Server, publisher: Publisher, client: Client, sample: Path, tmp_path: Path
 ) -> None:
@@ -299,7 +301,7 @@ def clamd(client: Client) -> Iterator[int]:
 
 def _ask(port: int, request: bytes) -> str:
     try:
-        with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
             connection.sendall(request)
             return connection.recv(4_096).rstrip(b"\0").decode()
     except OSError:
@@ -385,13 +387,15 @@ def _be_controller(listener: socket.socket, told: list[dict[str, object]]) -> No
             connection, _ = listener.accept()
         except OSError:
             return
-        with connection:
-            received = b""
-            while b"\r\n\r\n" not in received:
-                received += connection.recv(65_536)
-            head, _, body = received.partition(b"\r\n\r\n")
-            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            while len(body) < length:
-                body += connection.recv(65_536)
+        with contextlib.suppress(OSError), connection, connection.makefile("rwb") as stream:
+            head = {}
+            stream.readline()
+            while line := stream.readline().strip():
+                name, _, value = line.lower().partition(b": ")
+                head[name] = value
+            body = stream.read(int(head.get(b"content-length", 0)))
+            if not body:  # the agent was stopped in the middle of it
+                continue
             told.append(json.loads(body))
-            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n{}")
+            stream.write(b"HTTP/1.1 200 OK\r\n\r\n{}")
+            stream.flush()

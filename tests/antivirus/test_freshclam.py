@@ -91,7 +91,7 @@ def test_a_server_that_has_nothing_for_us_sends_no_freshclam_to_sleep(
     server.rings.clear()
     server.configure()
     await_that(lambda: server.get("/ring.json").status == 404, "we are nobody's client")
-    assert "file not found" in freshclam(configuration)
+    await_that(lambda: "file not found" in freshclam(configuration), "it asked, and there was nothing")
     server.rings["127.0.0.1"] = "all"
     server.configure()
     await_that(lambda: freshclam(configuration) and _names(client) == OWN, "it has all, without a sleep")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.mail.conftest import free_port
+
 pytestmark = pytest.mark.programs
 
 ROOT = Path(__file__).parents[2]
@@ -40,8 +42,7 @@ def start(tmp_path: Path) -> Start:
         port: int = 0, program: list[str] = manager, **settings: str
     ) -> "subprocess.CompletedProcess[str]":
         if not port:
-            with socket.create_server(("127.0.0.1", 0)) as probe:
-                port = probe.getsockname()[1]
+            port = free_port()
         environment = {
             "POSTERN_POLICY": str(ROOT / "policies" / "demo.yaml"),
             "POSTERN_STATE_DIR": f"{tmp_path}/state",

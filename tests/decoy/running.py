@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.journals import read_journal
 from tests.mail.conftest import ROOT
 
 MX, DARK, NOBODY = "127.31.0.10", "127.31.0.33", "127.32.0.1"
@@ -98,9 +99,7 @@ class Running:
         draft.replace(path)
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
-        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
-        events = [json.loads(line) for line in lines if line.endswith("}")]  # a full disk tears a line
-        return [event for event in events if not name or event["event"] == name]
+        return read_journal(self.log, name)
 
     def count(self, name: str) -> int:
         return len(self.events(name))

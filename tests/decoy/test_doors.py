@@ -17,7 +17,7 @@ SSH = 18_022
 WITH_FIREWALL = PERSONA + f"  fw: {{addresses: [{FIREWALLED}], closed: silent, services: {{}}}}\n"
 
 
-def knock(address: str, port: int) -> str:
+def knock(address: str, port: int, patience_s: float = 0.3) -> str:
     """Say how the port answers. A reset may come before our kernel has told us that the port opened."""
     with socket.socket() as sock:
         sock.settimeout(1.0)
@@ -30,7 +30,7 @@ def knock(address: str, port: int) -> str:
         except TimeoutError:
             return "silence"
         try:
-            sock.settimeout(0.3)
+            sock.settimeout(patience_s)
             sock.recv(1)
         except TimeoutError:
             return "open"
@@ -96,6 +96,6 @@ def knock_only(address: str, port: int) -> bool:
 def test_without_the_kernels_help_such_a_port_opens_and_is_reset_and_that_is_told(begin: Begin) -> None:
     decoy = begin(is_privileged=False)
     assert "CAP_BPF" in decoy.wait_for("DoorsOpen")["remedy"]
-    assert knock(MX, HTTP) == "reset"
+    assert knock(MX, HTTP, patience_s=10) == "reset"
     assert knock(DARK, HTTP + 1) == "refused"
     assert decoy.count("connection") == 0

@@ -1,6 +1,5 @@
 """A client keeps its gateway, over both families, as long as that gateway takes new sessions."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from controller.api.client import ApiClient
 from lab.lab import Lab
 from lab.services import gateways
 from lab.services.controllers import api_address
+from tests.journals import read_journal
 from tests.lab.conftest import POLICY
 from tests.lab.test_sessions_held import Session, apply
 
@@ -35,13 +35,10 @@ def api(lab: Lab) -> Iterator[ApiClient]:
 
 
 def opened(lab: Lab) -> Counter[str]:
-    """Return how many sessions each proxy has ever had, once its journal says so."""
-    time.sleep(0.3)  # journals are written in batches
-    counts = Counter[str]()
-    for name in _PROXIES:
-        for line in gateways.journal(lab.places, name).read_text(encoding="utf-8").splitlines():
-            counts[name] += json.loads(line)["event"] == "SessionOpened"
-    return counts
+    """Return how many sessions each proxy has ever had, as its journal says."""
+    return Counter(
+        {name: len(read_journal(gateways.journal(lab.places, name), "SessionOpened")) for name in _PROXIES}
+    )
 
 
 def visited(lab: Lab, family: int, count: int = 12) -> set[str]:
@@ -49,7 +46,10 @@ def visited(lab: Lab, family: int, count: int = 12) -> set[str]:
     before = opened(lab)
     for _ in range(count):
         Session(lab.places.pin("sender"), _SERVERS[family], "acme").close()
-    new = opened(lab) - before
+    deadline = time.monotonic() + 30  # journals are written in batches
+    while (new := opened(lab) - before).total() < count:
+        assert time.monotonic() < deadline, new
+        time.sleep(0.05)
     assert new.total() == count
     return set(new)
 

@@ -1,6 +1,5 @@
 """The lab works whatever this machine's name, resolver and mounts are, and says what broke if it does not."""
 
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from lab.errors import LabError
 from lab.lab import Lab
 from lab.mailing import Letter, send
 from lab.messages import Content, build
+from tests.journals import read_journal
 from tests.lab.conftest import POLICY
 from tests.without import ROOT, without
 
@@ -33,7 +33,7 @@ def test_a_host_knows_its_own_name_and_those_of_the_others(lab: Lab) -> None:
 def test_a_name_outside_the_lab_is_refused_without_asking_anybody(lab: Lab) -> None:
     begun = time.monotonic()
     assert _said_in(lab, "sender", "getent", "hosts", "www.example.com") == ""
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 4  # a resolver asks again after 5 s
 
 
 def _own_names() -> tuple[str, bytes, bytes]:
@@ -75,8 +75,7 @@ def test_a_visit_of_the_labs_own_is_not_written_down(lab: Lab) -> None:
     probes.ssh(lab.places.pin("decoy1"), "203.0.113.62")
     time.sleep(0.5)
     journal = lab.places.home("decoy1.cowrie") / "journal.jsonl"
-    lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
-    assert not [line for line in lines if line.get("source") == "203.0.113.62"]
+    assert not read_journal(journal, source="203.0.113.62")
 
 
 def test_a_listener_that_says_nothing_is_no_ssh_server(lab: Lab) -> None:

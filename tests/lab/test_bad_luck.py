@@ -16,6 +16,7 @@ from lab.lab import Lab
 from lab.mailing import Letter, Told, send
 from lab.messages import Content, build
 from lab.services.controllers import api_address
+from tests.lab.conftest import await_in_step
 from tests.lab.test_pool_under_load import BACK, await_states
 
 pytestmark = pytest.mark.lab
@@ -71,7 +72,9 @@ def test_mail_goes_on_while_the_controller_is_dead(lab: Lab, reader: Reader) -> 
 
 
 def test_a_controller_that_comes_back_sends_no_flow_again(lab: Lab) -> None:
-    time.sleep(0.5)
+    api = ApiClient(api_address(lab.places))
+    await_states(api, BACK)  # as it leaves them, they stay
+    await_in_step(api)
     before = _ages(lab)
     with without(lab, "controller", patience_s=0):
         time.sleep(0.5)

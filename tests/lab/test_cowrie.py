@@ -14,6 +14,7 @@ from lab.lab import Lab
 from lab.namespaces import entering
 from lab.services import decoys
 from lab.services.controllers import api_address
+from tests.journals import read_journal
 
 pytestmark = pytest.mark.lab
 
@@ -42,8 +43,7 @@ def ssh(lab: Lab, to: str, command: str, directory: Path) -> subprocess.Complete
 def commands(lab: Lab, text: str) -> list[dict[str, Any]]:
     members = {part.host for part in lab.parts() if part.name.endswith(".cowrie")}
     files = [decoys.journal(lab.places, member, "cowrie") for member in members]
-    lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
-    return [line for line in lines if line["event"] == "command" and line["text"] == text]
+    return [event for file in files for event in read_journal(file, "command", text=text)]
 
 
 @pytest.mark.parametrize(

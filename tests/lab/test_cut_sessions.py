@@ -15,6 +15,7 @@ import pytest
 from controller.api.client import ApiClient
 from lab.lab import Lab
 from lab.services.controllers import api_address
+from tests.lab.conftest import await_in_step
 from tests.lab.test_sessions_held import Session, sessions
 
 pytestmark = pytest.mark.lab
@@ -34,11 +35,17 @@ def unplugged(interface: str) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def all_members_take_sessions(lab: Lab) -> Iterator[None]:
+    _await_all(lab)
     yield
+    _await_all(lab)
+
+
+def _await_all(lab: Lab) -> None:
     deadline = time.monotonic() + 60
     while any(_states(lab)[name] != "up" for name in ("proxy1", "proxy2", "scanner1", "scanner2")):
         assert time.monotonic() < deadline, _states(lab)
         time.sleep(0.1)
+    await_in_step(ApiClient(api_address(lab.places)))
 
 
 def _states(lab: Lab) -> dict[str, str]:
@@ -84,7 +91,7 @@ def test_clients_that_wait_are_reset_when_the_port_of_their_proxy_goes_down(lab:
 
 
 def test_clients_in_the_middle_of_a_message_are_reset_and_may_send_it_again(lab: Lab) -> None:
-    with sessions(lab, 12) as opened:
+    with sessions(lab, 24) as opened:
         for session in opened:
             session.say("DATA", "354")
         with unplugged("s1-eth5"):
@@ -97,7 +104,7 @@ def test_clients_in_the_middle_of_a_message_are_reset_and_may_send_it_again(lab:
 def test_clients_of_a_gateway_that_hangs_are_reset(lab: Lab) -> None:
     process = next(row.process for row in lab.status() if row.part.name == "proxy2.mail")
     assert process is not None
-    with sessions(lab, 12) as opened:
+    with sessions(lab, 24) as opened:
         os.kill(process.pid, signal.SIGSTOP)
         try:
             assert cut_within(opened, _PROMPTLY_S * 2)

@@ -103,7 +103,8 @@ def test_an_end_of_a_decision_is_felt_at_once(lab: Lab, api: ApiClient) -> None:
     with pytest.raises(TimeoutError):
         probes.connect(pin, "203.0.113.10", 25, 0.5).close()
     assert api.delete(f"/v1/decisions/{number}")["is_confirmed"]
-    probes.connect(pin, "203.0.113.10", 25, 2.0).close()
+    await_in_step(api)
+    probes.connect(pin, "203.0.113.10", 25, 5.0).close()
 
 
 def test_a_source_that_completes_a_handshake_nowhere_is_never_decided_about(lab: Lab, api: ApiClient) -> None:

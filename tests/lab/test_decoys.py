@@ -1,6 +1,5 @@
 """Decoys in the lab: at the attacked address, looking like the real server, and dead ends."""
 
-import json
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from lab.mailing import send as send_mail
 from lab.messages import Content, build
 from lab.services import decoys
 from lab.services.controllers import api_address
+from tests.journals import read_journal
 from tests.lab.conftest import POLICIES, UNSUSPICIOUS, await_in_step
 
 pytestmark = pytest.mark.lab
@@ -60,11 +60,11 @@ def _apply(api: ApiClient, text: str) -> None:
 def decide(api: ApiClient, source: str) -> None:
     answer = api.post("/v1/decisions", {"decisions": [{"value": source, "action": "decoy"}]})
     assert answer["is_confirmed"]
+    await_in_step(api)
 
 
 def events(lab: Lab, kind: str) -> list[dict[str, Any]]:
-    text = decoys.journal(lab.places, "decoy1", kind).read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+    return read_journal(decoys.journal(lab.places, "decoy1", kind))
 
 
 def logged(lab: Lab, kind: str, **wanted: Any) -> dict[str, Any]:

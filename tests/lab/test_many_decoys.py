@@ -1,6 +1,5 @@
 """Two decoys on two switches: balanced, alike to the last key, and neither is missed when it is cut off."""
 
-import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +12,9 @@ from lab import probes
 from lab.lab import Lab
 from lab.services import decoys
 from lab.services.controllers import api_address
+from tests.journals import read_journal
 from tests.lab.conftest import await_in_step
-from tests.lab.test_many_switches import down
+from tests.lab.test_many_switches import await_ports, down
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 _DARK = "203.0.113.40"
@@ -48,8 +48,7 @@ def meetings(lab: Lab, kind: str) -> dict[str, int]:
 
     def count(name: str) -> int:
         file = decoys.journal(lab.places, name, kind)
-        events = map(json.loads, file.read_text(encoding="utf-8").splitlines())
-        return sum(event["event"] == "connection" and event["source"] == _ATTACKER for event in events)
+        return len(read_journal(file, "connection", source=_ATTACKER))
 
     return {name: count(name) for name in _NAMES}
 
@@ -112,8 +111,8 @@ def test_a_decided_sources_way_to_a_real_server_leads_to_a_decoy_on_another_swit
 
 
 def test_one_that_is_cut_off_is_not_missed(ring: Lab) -> None:
-    with down("s4-eth3"):
-        time.sleep(0.2)
+    with down(ring, "s4-eth3"):
+        await_ports(ring, 1)
         before = meetings(ring, "decoy")
         for _ in range(12):
             assert greeting(ring, _DARK, _FTP).startswith(b"220 ")

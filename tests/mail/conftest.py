@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from common.apparmor import unconfined
+from tests.journals import read_journal
 from tests.mail.scripted import Client, ScriptedServer
 
 ROOT = Path(__file__).parents[2]
@@ -89,9 +90,7 @@ class RunningGateway:
         return self.clients[-1]
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
-        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
-        events = [json.loads(line) for line in lines]
-        return [event for event in events if name in ("", event["event"])]
+        return read_journal(self.log, name)
 
     def wait_for(self, name: str, count: int = 1) -> dict[str, Any]:
         for _ in range(2_400):

@@ -213,9 +213,15 @@ def test_a_client_that_speaks_before_354_is_out_of_step(client: Client, gateway:
 def test_a_client_that_speaks_before_the_greeting_is_out_of_step(
     gateway: RunningGateway, server: ScriptedServer
 ) -> None:
-    server.script["BANNER"] = lambda connection: (time.sleep(0.3), connection.sendall(b"220 mx\r\n"))[0]
+    has_spoken = threading.Event()
+    server.script["BANNER"] = lambda connection: (
+        has_spoken.wait(30),
+        time.sleep(0.3),
+        connection.sendall(b"220 mx\r\n"),
+    )[-1]
     client = gateway.client()
     client.send(b"EHLO early.example\r\n")
+    has_spoken.set()
     assert client.reply()[:3] == "554"
     assert client.is_closed()
 

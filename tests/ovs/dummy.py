@@ -73,6 +73,27 @@ class DummyOvs:
     def appctl(self, *arguments: str) -> str:
         return self._run("ovs-appctl", "-t", f"{self.directory}/vswitchd.ctl", *arguments)
 
+    def empty_caches(self) -> None:
+        """Empty what the switch has cached, so that packets meet its tables: caches follow a moment late."""
+        self.appctl("revalidator/purge")
+
+    def set_port(self, port: str, state: str) -> None:
+        """Bring a port of the dummy datapath `up` or `down`; return when packets meet it so."""
+        self.appctl("netdev-dummy/set-admin-state", port, state)
+        self.await_port(port, "LINK_DOWN", is_so=state == "down")
+
+    def await_port(self, port: str, state: str, *, is_so: bool) -> None:
+        bridge = port.partition("p")[0]
+        deadline = time.monotonic() + 30
+        while (state in self._port(bridge, port)) is not is_so:
+            assert time.monotonic() < deadline, self._port(bridge, port)
+            time.sleep(0.01)
+        self.empty_caches()
+
+    def _port(self, bridge: str, port: str) -> str:
+        """Return the lines about one port: its name, then its configuration and its state."""
+        return self.ofctl("show", bridge).partition(f"({port})")[2].partition("speed:")[0]
+
     def socket(self, bridge: str) -> str:
         return f"unix:{self.directory}/{bridge}.mgmt"
 

@@ -68,6 +68,7 @@ class EdgeUnderTest:
             if not plan.is_empty:
                 assert isinstance(client.send(plan), PlanConfirmed)
             assert difference(desired, client.read().installed).is_empty
+        self.ovs.empty_caches()
         return plan
 
     def send(self, port: int, frame: bytes) -> dict[int, list[packet.Packet]]:

@@ -79,6 +79,7 @@ def test_new_clients_are_spread_over_the_servers(edge: EdgeUnderTest) -> None:
 
 def test_new_clients_avoid_a_server_whose_port_is_down(edge: EdgeUnderTest) -> None:
     edge.ovs.ofctl("mod-port", "s1", str(AV1), "down")
+    edge.ovs.await_port(f"s1p{AV1}", "PORT_DOWN", is_so=True)
     met = [edge.send_tcp(ACME, ("10.0.0.5", port), VIP, SYN) for port in range(2_000, 2_020)]
     assert set().union(*met) == {AV2}
 

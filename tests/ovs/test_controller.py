@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from controller.api.client import ApiClient, ApiError
 from controller.pools.conntrack import Counts, count_sessions, read_connections, without_ended
+from tests.mail.conftest import free_port
 from tests.ovs.dummy import DummyOvs
 from tests.ovs.packets import ACK, FIN, RST, SYN, tcp_frame
 
@@ -35,8 +35,7 @@ class Controller:
         shutil.copy(POLICIES / "demo.yaml", self.policy)
         self.log = here / "controller.log"
         self.api = ApiClient(f"unix:{here}/api.sock")
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, **settings: str) -> None:
@@ -94,6 +93,11 @@ class Controller:
                 and [row["confirmed_revision"] for row in status["switches"]] == [revision]
             )
         )
+
+    def await_in_step(self) -> None:
+        """Return when the switch does what it was told, caches included; a revision does not say so."""
+        self.wait(lambda status: [row["phase"] for row in status["switches"]] == ["in step"])
+        self.ovs.empty_caches()
 
     def flows(self) -> str:
         """Return what the switch itself says, without counters."""
@@ -258,7 +262,7 @@ def test_a_drained_member_keeps_its_sessions_and_gets_no_new_ones(controller: Co
     first, second = _sessions(controller)
     assert first + second == 30 and first and second
     assert controller.api.post("/v1/members/proxy1", {"drained": True})["state"] == "draining"
-    controller.wait_for(1)
+    controller.await_in_step()
     _begin_sessions(controller, range(41_000, 41_020))
     assert _sessions(controller) == (first, second + 20)
 
@@ -274,6 +278,7 @@ def test_half_open_connections_do_not_fill_a_member_but_it_is_not_empty_before_t
     assert _sessions(controller) == (0, 0)
     controller.api.post("/v1/members/proxy2", {"drained": True})
     assert _members(controller)["proxy2"]["state"] == "draining"
+    controller.await_in_step()
     _begin_sessions(controller, [41_000])
     assert _sessions(controller) == (1, 0)
 
@@ -332,7 +337,7 @@ def test_a_member_at_its_limit_is_found_out_and_gets_no_new_sessions(controller:
     while '"state": "full"' not in controller.log.read_text(encoding="utf-8"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    controller.wait_for(2)
+    controller.await_in_step()
     first, second = _sessions(controller)
     assert first >= 5
     _begin_sessions(controller, range(41_000, 41_020))
@@ -357,7 +362,7 @@ def test_with_the_controller_stopped_a_member_whose_port_is_down_gets_no_new_ses
     controller: Controller,
 ) -> None:
     controller.stop()
-    controller.ovs.appctl("netdev-dummy/set-admin-state", "s1p4", "down")
+    controller.ovs.set_port("s1p4", "down")
     _begin_sessions(controller, range(42_000, 42_020))
     assert count_sessions(_connections(controller)).sessions == {"02:cc:00:00:00:02": 20}
 

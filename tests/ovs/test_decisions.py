@@ -54,6 +54,7 @@ class Deciding:
         )
         with SwitchClient(self._edge.ovs.management_socket("s1")) as client:
             assert isinstance(client.send(plan), PlanConfirmed)
+        self._edge.ovs.empty_caches()
         return plan
 
     def to(self, source: str, server: str, port: int, source_port: int = 40_000) -> set[int]:

@@ -18,6 +18,7 @@ import pytest
 
 from services.mail.settings import SettingsError
 from services.responder.settings import parse_settings
+from tests.journals import read_journal
 from tests.mail.conftest import ROOT, free_port, stop
 from tests.mail.scripted import Client
 from tests.without import start_programs_without
@@ -56,8 +57,7 @@ class Running:
     def wait_for(self, name: str, count: int = 1) -> dict[str, Any]:
         found: list[dict[str, Any]] = []
         for _ in range(2_400):
-            lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
-            found = [event for event in map(json.loads, lines) if event["event"] == name]
+            found = read_journal(self.log, name)
             if len(found) >= count:
                 return found[-1]
             time.sleep(0.025)

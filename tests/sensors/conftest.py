@@ -1,6 +1,5 @@
 """The program `postern-sensors` beside a stand-in of the controller and a web server for feeds."""
 
-import json
 import os
 import signal
 import socketserver
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.journals import read_journal
 from tests.sensors.standin import StandIn
 
 ROOT = Path(__file__).parents[2]
@@ -80,8 +80,7 @@ class Program:
         return self._process.returncode
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
-        return [event for event in map(json.loads, lines) if event["event"] == name]
+        return read_journal(self.log, name)
 
     def wait(self, name: str, number: int = 1, patience_s: float = 60.0) -> dict[str, Any]:
         """Return the journal's nth event of a name, as soon as it is there."""

@@ -82,7 +82,7 @@ class Clamd:
             return False
 
     def _connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=100)  # its own patience: 60 s
 
     def _filled(self, text: str) -> str:
         words = {

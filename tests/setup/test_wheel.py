@@ -19,7 +19,8 @@ from tests.mail.scripted import Client, ScriptedServer
 from tests.setup.wheel import REPOSITORY, Environment, Wheel, build, files_of_the_repository, install
 from tests.uplink.conftest import Controller
 
-pytestmark = pytest.mark.programs
+# Whichever test comes first builds the wheel and installs it.
+pytestmark = [pytest.mark.programs, pytest.mark.timeout(600)]
 
 _OURS = ("apps", "controller", "lab", "mininet_topos", "services", "deploy", "policies")
 _LEFT_OUT = {

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from controller.api.client import ApiClient, ApiError
+from tests.journals import read_journal
 from tests.mail.conftest import ROOT, free_ports, stop
 
 MEMBER = "decoys.decoy1"
@@ -117,8 +118,7 @@ class Uplink:
         self.wait_for("UplinkStarted", self.count("UplinkStarted") + 1)
 
     def events(self) -> list[dict[str, Any]]:
-        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
-        return [json.loads(line) for line in lines]
+        return read_journal(self.log)
 
     def count(self, event: str) -> int:
         return sum(each["event"] == event for each in self.events())

@@ -1,6 +1,7 @@
 """A member's host has the controller's API and settings as if it were beside it, and keeps what it has."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.programs
 
 
 def ask(uplink: Uplink, path: str) -> object:
-    return asyncio.run(request(str(uplink.socket), "GET", path))
+    return asyncio.run(request(str(uplink.socket), "GET", path, within_s=30))
 
 
 def test_settings_arrive_and_follow_every_edit(uplink: Uplink) -> None:
@@ -85,7 +86,7 @@ def test_while_the_controller_is_away_settings_stay_and_everybody_is_told_at_onc
     with pytest.raises(NotHeard) as caught:
         ask(uplink, f"/v1/members/{MEMBER}/health")
     assert not isinstance(caught.value, Refused)  # so evidence waits
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 15  # of 30
     uplink.wait_for("ControllerAway")
     assert uplink.settings.exists()
     uplink.controller.start()
@@ -132,9 +133,10 @@ def test_who_speaks_no_tls_or_hangs_up_disturbs_nobody_and_fills_no_log(
     ):
         with socket.create_connection(("127.0.0.1", controller.port), timeout=5) as connection:
             connection.sendall(garbage)
-            connection.shutdown(socket.SHUT_WR)
-            while connection.recv(1_000):
-                pass
+            with contextlib.suppress(OSError):  # the controller may have reset it already
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1_000):
+                    pass
     context = ssl.create_default_context(cafile=str(controller.certificate))
     with (
         socket.create_connection(("127.0.0.1", controller.port), timeout=5) as plain,

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.journals import read_journal
 from tests.mail.conftest import ROOT, free_ports, stop
 
 MX, DARK, ELSEWHERE = "127.9.0.10", "127.9.0.77", "127.8.0.1"
@@ -63,9 +64,7 @@ class Decoy:
         return self.home / "journal"
 
     def events(self, name: str = "", **facts: Any) -> list[dict[str, Any]]:
-        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
-        found = [event for event in map(json.loads, lines) if not name or event["event"] == name]
-        return [event for event in found if facts.items() <= event.items()]
+        return read_journal(self.log, name, **facts)
 
     def wait_for(self, name: str, count: int = 1, **facts: Any) -> dict[str, Any]:
         for _ in range(2_400):

@@ -45,10 +45,10 @@ def wait_until(is_so: object, seconds: float = 60.0) -> None:
 def host_keys(decoy: Decoy) -> dict[str, str]:
     """Return what ssh-keyscan sees, by kind."""
     scanned = subprocess.run(
-        ["ssh-keyscan", "-t", "rsa,ecdsa,ed25519", "-p", str(decoy.ssh_port), MX],
+        ["ssh-keyscan", "-T", "30", "-t", "rsa,ecdsa,ed25519", "-p", str(decoy.ssh_port), MX],
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
     )
     rows = [line.split() for line in scanned.stdout.splitlines() if not line.startswith("#")]
     return {kind: key for _, kind, key in rows}
@@ -113,6 +113,7 @@ def test_keys_and_uptime_outlast_a_new_start_even_without_what_was_kept(own_deco
 
 def test_another_secret_is_another_hosts_keys(own_decoy: Decoy) -> None:
     before = host_keys(own_decoy)
+    assert len(before) == 3
     stop(own_decoy.process)
     settings = json.loads((own_decoy.home / "settings.json").read_text(encoding="utf-8"))
     (own_decoy.home / "settings.json").write_text(
@@ -188,6 +189,7 @@ def test_a_host_without_cowrie_is_told_the_remedy(own_decoy: Decoy) -> None:
 
 def test_a_cowrie_that_hangs_is_replaced_and_who_waits_is_served(own_decoy: Decoy) -> None:
     os.kill(own_decoy.pid(), signal.SIGSTOP)
+    time.sleep(10)  # it counts as hung after 15 s, and a client waits for 30 s at most
     with own_decoy.connect() as waiting:
         waiting.settimeout(60)
         assert waiting.recv(100).startswith(b"SSH")
