@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Runs of one user share /tmp/pytest-of-USER, and each closes it to other users when it begins: nginx's
     workers and Postfix, in the middle of a test of another run, cannot reach their files any more.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # tests clean up then, as at Ctrl-C
     if not config.option.basetemp:
         config.stash[_temporary] = Path(tempfile.mkdtemp(prefix="postern-tests-"))
         config.option.basetemp = str(config.stash[_temporary])

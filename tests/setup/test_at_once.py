@@ -1,0 +1,65 @@
+"""Two commands at once, as `make test` runs them."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.setup.scripts import CALM, REPOSITORY, run
+
+pytestmark = pytest.mark.programs
+
+_AT_ONCE = REPOSITORY / "tests" / "at-once"
+
+
+def test_what_the_second_said_follows_what_the_first_said() -> None:
+    done = run(_AT_ONCE, "echo", "one", "--and", "sh", "-c", "echo two; echo three >&2")
+    assert (done.stdout, done.returncode) == ("one\ntwo\nthree\n", 0)
+
+
+@pytest.mark.parametrize(("first", "second"), [("false", "true"), ("true", "false")])
+def test_either_failure_is_a_failure_and_the_other_one_goes_on(first: str, second: str) -> None:
+    done = run(
+        _AT_ONCE, "sh", "-c", f"echo one; {first}", "--and", "sh", "-c", f"sleep 0.2; echo two; {second}"
+    )
+    assert (done.stdout, done.returncode) == ("one\ntwo\n", 1)
+
+
+def test_one_command_is_not_two() -> None:
+    assert run(_AT_ONCE, "true").returncode == 2
+
+
+def test_a_run_of_tests_that_is_ended_ends_both_and_tests_clean_up(tmp_path: Path) -> None:
+    (tmp_path / "test_endless.py").write_text(_ENDLESS, encoding="utf-8")
+    tests = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "tests.conftest"]
+    command = [_AT_ONCE, "sleep", "100", "--and", *tests, f"--rootdir={tmp_path}", tmp_path]
+    environment = CALM | {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(command, env=environment, start_new_session=True) as running:
+        _await(tmp_path / "begun")
+        running.send_signal(signal.SIGTERM)
+        subprocess.run(["pkill", "-s", str(running.pid), "sleep"], check=True)  # as Ctrl-C ends the first
+        assert running.wait(30) == 143
+    assert (tmp_path / "cleaned-up").exists()
+
+
+_ENDLESS = """
+import time
+from pathlib import Path
+def test_endless():
+    here = Path(__file__).parent
+    try:
+        (here / "begun").touch()
+        time.sleep(100)
+    finally:
+        (here / "cleaned-up").touch()
+"""
+
+
+def _await(file: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
