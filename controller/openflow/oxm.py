@@ -55,6 +55,7 @@ _MOVE_NUMBERS: dict[Field, int] = {
     f.ETH_SRC: 2,
     f.ETH_TYPE: 3,
     f.IPV4_SRC: 7,
+    f.TCP_SRC: 9,
     f.ARP_SPA: 16,
     f.ARP_TPA: 17,
 }

@@ -39,7 +39,7 @@ FIELDS: dict[Table, frozenset[Field]] = {
         }
     ),
     Table.RECALL: frozenset({f.POOL, f.ETH_TYPE, *_SOURCES}),
-    Table.AFFINITY: frozenset({f.POOL, f.ETH_DST}),
+    Table.AFFINITY: frozenset({f.POOL, f.ETH_DST, f.ETH_TYPE, f.IP_PROTO}),
     Table.REMEMBER: frozenset({f.POOL, f.ETH_DST, f.ETH_TYPE}),
     Table.ROUTE: frozenset({f.ETH_TYPE, *_DESTINATIONS}),
     Table.COMMIT: frozenset({f.ZONE, f.PARTY, f.ETH_TYPE}),

@@ -51,7 +51,8 @@ def test_whom_the_client_had_is_followed_or_else_the_pool_chooses() -> None:
     assert [line.split("  #")[0] for line in lines if line.startswith("affinity")] == [
         "affinity 20000 pool=proxies eth_dst=proxy1 -> to proxy1 of pool proxies",
         "affinity 20000 pool=proxies eth_dst=proxy2 -> to proxy2 of pool proxies",
-        "affinity 10000 pool=proxies -> to pool proxies",
+        "affinity 10000 pool=proxies eth_type=ipv4 ip_proto=tcp -> tcp_src:=tcp_src, to pool proxies",
+        "affinity 10000 pool=proxies eth_type=ipv6 ip_proto=tcp -> tcp_src:=tcp_src, to pool proxies",
     ]
     assert (
         "group proxy1 of pool proxies (first that is up): (go on in commit) while port 4 is up; "

@@ -1,7 +1,6 @@
 """A client keeps its gateway, over both families, as long as that gateway takes new sessions."""
 
 import time
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -34,24 +33,28 @@ def api(lab: Lab) -> Iterator[ApiClient]:
         api.post(f"/v1/members/{name}", {"drained": False})
 
 
-def opened(lab: Lab) -> Counter[str]:
-    """Return how many sessions each proxy has ever had, as its journal says."""
-    return Counter(
-        {name: len(read_journal(gateways.journal(lab.places, name), "SessionOpened")) for name in _PROXIES}
-    )
+def proxy_by_client(lab: Lab) -> dict[str, str]:
+    """Return which proxy had the session of each client, by address and port, as the journals say."""
+    journals = {name: gateways.journal(lab.places, name) for name in _PROXIES}
+    return {
+        event["client"]: name
+        for name, journal in journals.items()
+        for event in read_journal(journal, "SessionOpened")
+    }
 
 
 def visited(lab: Lab, family: int, count: int = 12) -> set[str]:
     """Open some sessions from one client; return the proxies that got them."""
-    before = opened(lab)
+    clients = set()
     for _ in range(count):
-        Session(lab.places.pin("sender"), _SERVERS[family], "acme").close()
+        session = Session(lab.places.pin("sender"), _SERVERS[family], "acme")
+        clients.add(session.client)
+        session.close()
     deadline = time.monotonic() + 30  # journals are written in batches
-    while (new := opened(lab) - before).total() < count:
-        assert time.monotonic() < deadline, new
+    while not clients <= (found := proxy_by_client(lab)).keys():
+        assert time.monotonic() < deadline, clients - found.keys()
         time.sleep(0.05)
-    assert new.total() == count
-    return set(new)
+    return {found[client] for client in clients}
 
 
 @families

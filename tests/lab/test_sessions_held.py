@@ -68,6 +68,12 @@ class Session:
         self.say("QUIT", "221")
 
     @property
+    def client(self) -> str:
+        """Our end, as journals write it."""
+        address, port = self._socket.getsockname()[:2]
+        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+    @property
     def number(self) -> int:
         return self._socket.fileno()
 

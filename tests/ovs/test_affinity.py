@@ -85,6 +85,33 @@ def test_all_sessions_of_a_client_go_to_one_member(edge: EdgeUnderTest, family: 
 
 
 @families
+def test_sessions_that_come_before_the_cache_follows_what_was_learned_go_there_too(
+    edge: EdgeUnderTest, family: int
+) -> None:
+    edge.ovs.appctl("revalidator/pause")
+    try:
+        network = CLIENT[family].rstrip("0123456789")
+        for last in range(20, 30):
+            client = f"{network}{last}"
+            met = {connect(edge, family, port, client) for port in range(20_000, 20_006)}
+            assert len(met) == 1, client
+    finally:
+        edge.ovs.appctl("revalidator/resume")
+
+
+@families
+def test_sessions_of_a_known_client_take_no_cached_flows_of_their_own(
+    edge: EdgeUnderTest, family: int
+) -> None:
+    connect_often(edge, family)
+    edge.ovs.empty_caches()
+    connect_often(edge, family, 30_000)
+    before = len(edge.ovs.appctl("dpctl/dump-flows").splitlines())
+    connect_often(edge, family, 40_000, 50)
+    assert len(edge.ovs.appctl("dpctl/dump-flows").splitlines()) == before
+
+
+@families
 def test_clients_are_spread_over_the_members_all_the_same(edge: EdgeUnderTest, family: int) -> None:
     network = CLIENT[family].rstrip("0123456789")
     first = [connect(edge, family, 20_000, f"{network}{last}") for last in range(20, 60)]

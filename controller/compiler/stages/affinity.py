@@ -17,13 +17,14 @@ from controller.compiler.view import SwitchView
 from controller.ids import cookie_of, group_id, party_id
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
-from controller.pipeline.fields import EthType
+from controller.pipeline.fields import EthType, IpProto
 from controller.pipeline.flows import (
     Bucket,
     Flow,
     Group,
     GroupKind,
     Learn,
+    Move,
     Resubmit,
     SetField,
     ToGroup,
@@ -35,6 +36,9 @@ from controller.topology.ports import mac_number
 
 # A learned flow takes about a kilobyte of the switch's memory. Past this, clients are spread, not kept.
 MOST_CLIENTS_OF_A_MEMBER = 20_000
+# A new client's next session may come some milliseconds before the cache follows what was learned. What is
+# cached of the first one must not take it to another member: reading a field has the cache match it.
+_FOR_THIS_SESSION = Move(f.TCP_SRC, f.TCP_SRC, 16)
 _SOURCES = {EthType.IPV4: f.IPV4_SRC, EthType.IPV6: f.IPV6_SRC}
 
 
@@ -42,7 +46,9 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
     for pool in view.sticky_pools:
         because = f"pools.{pool.name}.affinity"
         to_pool = ToGroup(group_id(pool.name))
-        yield Flow(Table.AFFINITY, priorities.NORMAL, match(_is_for(pool)), (to_pool,), None, because)
+        for eth_type in _SOURCES:
+            wanted = match(_is_for(pool), (f.ETH_TYPE, eth_type), (f.IP_PROTO, IpProto.TCP))
+            yield Flow(Table.AFFINITY, priorities.NORMAL, wanted, (_FOR_THIS_SESSION, to_pool), None, because)
         for member in _takers(view, pool):
             yield _keep(view, pool, member)
             yield from _remember(pool, member)
