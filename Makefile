@@ -54,6 +54,7 @@ check: lint fast ## lint and fast: under a minute, no root, no network
 test: setup-test lint ## everything: check, the real switch, the lab (root)
 	@code=0; \
 	tests/at-once $(PYTEST) -m "not lab and not ovs" --and $(PYTEST) -p no:cacheprovider -m ovs || code=$$?; \
+	[ $$code -lt 128 ] || exit $$code; \
 	$(LAB_TESTS) || code=$$?; \
 	exit $$code
 

@@ -29,15 +29,24 @@ _PROGRAMS_BY_MARKER = {
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses
 def pytest_configure(config: pytest.Config) -> None:
-    """Give this run a temporary directory of its own.
+    """Have tests clean up when the run is ended, and give it a temporary directory of its own.
 
     Runs of one user share /tmp/pytest-of-USER, and each closes it to other users when it begins: nginx's
     workers and Postfix, in the middle of a test of another run, cannot reach their files any more.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # tests clean up then, as at Ctrl-C
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
     if not config.option.basetemp:
         config.stash[_temporary] = Path(tempfile.mkdtemp(prefix="postern-tests-"))
         config.option.basetemp = str(config.stash[_temporary])
+
+
+def _end(_number: int, _frame: object) -> None:
+    """End the run as Ctrl-C does; what is asked again meanwhile does not disturb the cleaning up."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def pytest_terminal_summary(

@@ -1,30 +1,27 @@
 """What a program has written in its journal so far."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 
-def read_journal(log: Path, event: str = "", **facts: Any) -> list[dict[str, Any]]:
-    """Return the events of a name, or all, that have these facts.
+def read_journal(log: Path, event: str = "", *, is_mixed: bool = False, **facts: Any) -> list[dict[str, Any]]:
+    """Return the events of a name, or all, that have these facts. There are none before there is a file.
 
-    A line that is still being written is left out, and so is one that is not JSON: a controller's log has
-    lines of Ryu's too, and a full disk tears a line.
+    A line that is still being written is left out. So are lines that are no events where a log is mixed: a
+    controller's has lines of Ryu's too, and a full disk tears a line. Raise `ValueError` for one elsewhere.
     """
     whole, _, _ = log.read_bytes().rpartition(b"\n") if log.exists() else (b"", b"", b"")
+    lines = [line for line in whole.splitlines() if not is_mixed or _is_event(line)]
     return [
         found
-        for found in _events(whole.splitlines())
-        if event in ("", found.get("event")) and facts.items() <= found.items()
+        for found in map(json.loads, lines)
+        if event in ("", found["event"]) and facts.items() <= found.items()
     ]
 
 
-def _events(lines: Iterable[bytes]) -> Iterable[dict[str, Any]]:
-    for line in lines:
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(found, dict):
-            yield found
+def _is_event(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False

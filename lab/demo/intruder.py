@@ -166,7 +166,8 @@ def _first_line(connection: socket.socket) -> str:
 
 
 def _events(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    whole, _, _ = file.read_bytes().rpartition(b"\n")  # the last line may still be being written
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def _await(ask: Callable[[], Any], is_so: Callable[[Any], bool]) -> Any:

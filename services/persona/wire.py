@@ -53,7 +53,7 @@ async def knock(place: Place, manners: Manners) -> State:
         return State.SILENT
     except ConnectionRefusedError:
         return State.RESET
-    except ConnectionResetError:  # it opened, and was reset before our kernel had told us so
+    except (ConnectionResetError, BrokenPipeError):  # it opened, and ended before our kernel had told us so
         return State.OPEN
     except OSError:
         return State.UNREACHABLE

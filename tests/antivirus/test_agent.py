@@ -393,8 +393,9 @@ def _be_controller(listener: socket.socket, told: list[dict[str, object]]) -> No
             while line := stream.readline().strip():
                 name, _, value = line.lower().partition(b": ")
                 head[name] = value
-            body = stream.read(int(head.get(b"content-length", 0)))
-            if not body:  # the agent was stopped in the middle of it
+            length = int(head.get(b"content-length", 0))
+            body = stream.read(length)
+            if not body or len(body) < length:  # the agent was stopped in the middle of it
                 continue
             told.append(json.loads(body))
             stream.write(b"HTTP/1.1 200 OK\r\n\r\n{}")

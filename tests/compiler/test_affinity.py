@@ -56,7 +56,7 @@ def test_whom_the_client_had_is_followed_or_else_the_pool_chooses() -> None:
     ]
     assert (
         "group proxy1 of pool proxies (first that is up): (go on in commit) while port 4 is up; "
-        "(to pool proxies) while pool proxies is up  # pools.proxies.members.proxy1"
+        "(tcp_src:=tcp_src, to pool proxies) while pool proxies is up  # pools.proxies.members.proxy1"
     ) in lines
 
 

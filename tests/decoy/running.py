@@ -99,7 +99,7 @@ class Running:
         draft.replace(path)
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
-        return read_journal(self.log, name)
+        return read_journal(self.log, name, is_mixed=True)
 
     def count(self, name: str) -> int:
         return len(self.events(name))

@@ -25,7 +25,7 @@ def knock(address: str, port: int, patience_s: float = 0.3) -> str:
             sock.connect((address, port))
         except ConnectionRefusedError:
             return "refused"
-        except ConnectionResetError:
+        except (ConnectionResetError, BrokenPipeError):
             return "reset"
         except TimeoutError:
             return "silence"

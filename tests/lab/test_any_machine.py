@@ -75,6 +75,7 @@ def test_a_visit_of_the_labs_own_is_not_written_down(lab: Lab) -> None:
     probes.ssh(lab.places.pin("decoy1"), "203.0.113.62")
     time.sleep(0.5)
     journal = lab.places.home("decoy1.cowrie") / "journal.jsonl"
+    assert read_journal(journal), "there is nothing to be seen"
     assert not read_journal(journal, source="203.0.113.62")
 
 

@@ -59,7 +59,7 @@ def await_state(api: ApiClient, name: str, *states: str) -> float:
 
 
 def events(lab: Lab, name: str) -> list[dict[str, Any]]:
-    return read_journal(lab.places.log("controller"), name)
+    return read_journal(lab.places.log("controller"), name, is_mixed=True)
 
 
 @dataclass(frozen=True, slots=True)

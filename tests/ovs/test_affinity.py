@@ -108,7 +108,7 @@ def test_sessions_of_a_known_client_take_no_cached_flows_of_their_own(
     connect_often(edge, family, 30_000)
     before = len(edge.ovs.appctl("dpctl/dump-flows").splitlines())
     connect_often(edge, family, 40_000, 50)
-    assert len(edge.ovs.appctl("dpctl/dump-flows").splitlines()) == before
+    assert len(edge.ovs.appctl("dpctl/dump-flows").splitlines()) <= before
 
 
 @families

@@ -22,6 +22,7 @@ def state_of_a_port_that_answers(error: type[OSError], monkeypatch: pytest.Monke
     [
         (ConnectionRefusedError, State.RESET),
         (ConnectionResetError, State.OPEN),
+        (BrokenPipeError, State.OPEN),
         (TimeoutError, State.SILENT),
         (OSError, State.UNREACHABLE),
     ],
@@ -32,7 +33,7 @@ def test_each_failure_to_connect_says_how_the_port_is(
     assert state_of_a_port_that_answers(error, monkeypatch) is state
 
 
-def test_a_port_that_opens_and_closes_at_once_is_open() -> None:
+def test_a_port_where_somebody_listens_is_open() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         place = Place(IPv4Address("127.0.0.1"), listener.getsockname()[1])
         assert asyncio.run(knock(place, Manners())) is State.OPEN

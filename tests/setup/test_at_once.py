@@ -1,5 +1,6 @@
 """Two commands at once, as `make test` runs them."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -32,17 +33,20 @@ def test_one_command_is_not_two() -> None:
     assert run(_AT_ONCE, "true").returncode == 2
 
 
-def test_a_run_of_tests_that_is_ended_ends_both_and_tests_clean_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_of_tests_that_is_ended_ends_both_and_tests_clean_up(
+    tmp_path: Path, number: int, code: int
+) -> None:
     (tmp_path / "test_endless.py").write_text(_ENDLESS, encoding="utf-8")
     tests = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "tests.conftest"]
     command = [_AT_ONCE, "sleep", "100", "--and", *tests, f"--rootdir={tmp_path}", tmp_path]
     environment = CALM | {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(command, env=environment, start_new_session=True) as running:
         _await(tmp_path / "begun")
-        running.send_signal(signal.SIGTERM)
-        subprocess.run(["pkill", "-s", str(running.pid), "sleep"], check=True)  # as Ctrl-C ends the first
-        assert running.wait(30) == 143
+        os.killpg(running.pid, number)
+        assert running.wait(30) == code
     assert (tmp_path / "cleaned-up").exists()
+    assert subprocess.run(["pgrep", "-s", str(running.pid)], stdout=subprocess.DEVNULL).returncode == 1
 
 
 _ENDLESS = """

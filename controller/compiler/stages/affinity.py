@@ -64,7 +64,7 @@ def build_groups(view: SwitchView) -> Iterator[Group]:
         for member in _takers(view, pool):
             if view.is_here(member):
                 itself = Bucket(0, (Resubmit(Table.COMMIT),), watch_port=view.watched_port(member))
-                another = Bucket(0, (ToGroup(whole),), watch_group=whole)
+                another = Bucket(0, (_FOR_THIS_SESSION, ToGroup(whole)), watch_group=whole)
                 number = group_id(member_name(pool, member))
                 yield Group(number, (itself, another), _path(pool, member), GroupKind.FAST_FAILOVER)
 
