@@ -39,7 +39,8 @@ def test_a_run_of_tests_that_is_ended_ends_both_and_tests_clean_up(
 ) -> None:
     (tmp_path / "test_endless.py").write_text(_ENDLESS, encoding="utf-8")
     tests = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "tests.conftest"]
-    command = [_AT_ONCE, "sleep", "100", "--and", *tests, f"--rootdir={tmp_path}", tmp_path]
+    unignored = ["env", "--default-signal"]  # started in the background, we have SIGINT ignored
+    command = [*unignored, _AT_ONCE, "sleep", "100", "--and", *tests, f"--rootdir={tmp_path}", tmp_path]
     environment = CALM | {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(command, env=environment, start_new_session=True) as running:
         _await(tmp_path / "begun")
