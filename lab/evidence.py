@@ -83,15 +83,19 @@ class Reader:
 
     def _read(self, since: Bookmark, server: str) -> Found:
         events = _of_new_sessions(
-            [(name, json.loads(line)) for name, log in self._journals.items() for line in _lines(log, since)]
+            [
+                (name, json.loads(line))
+                for name, log in self._journals.items()
+                for line in whole_lines(log, since)
+            ]
         )
         scans = tuple(
             (name, line)
             for name, log in self._scanner_logs.items()
-            for line in _lines(log, since)
+            for line in whole_lines(log, since)
             if "instream" in line and _OF_AGENT not in line
         )
-        lines = tuple(_lines(self._server_logs[server], since))
+        lines = tuple(whole_lines(self._server_logs[server], since))
         queued = next(filter(None, map(_QUEUED.search, lines)), None)
         is_delivered = queued is not None and any(
             queued[1] in line and "status=sent" in line for line in lines
@@ -111,7 +115,7 @@ def _of_new_sessions(events: list[tuple[str, Event]]) -> tuple[tuple[str, Event]
     return tuple(each for each in events if each[1].get("session") in opened)
 
 
-def _lines(log: Path, since: Bookmark) -> list[str]:
+def whole_lines(log: Path, since: Bookmark) -> list[str]:
     """Return the whole lines begun in a log since a bookmark, which may be in the middle of one."""
     at = since.size_by_file.get(log, 0)
     try:

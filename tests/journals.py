@@ -1,6 +1,7 @@
 """What a program has written in its journal so far."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,20 @@ def read_journal(log: Path, event: str = "", *, is_mixed: bool = False, **facts:
     controller's has lines of Ryu's too, and a full disk tears a line. Raise `ValueError` for one elsewhere.
     """
     whole, _, _ = log.read_bytes().rpartition(b"\n") if log.exists() else (b"", b"", b"")
-    lines = [line for line in whole.splitlines() if not is_mixed or _is_event(line)]
     return [
         found
-        for found in map(json.loads, lines)
+        for found in _events(whole.splitlines(), is_mixed)
         if event in ("", found["event"]) and facts.items() <= found.items()
     ]
 
 
-def _is_event(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
+def _events(lines: Iterable[bytes], is_mixed: bool) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            found = json.loads(line)
+        except ValueError:
+            if not is_mixed:
+                raise
+            continue
+        if not is_mixed or isinstance(found, dict):
+            yield found

@@ -17,6 +17,7 @@ from controller.api.client import ApiClient
 from lab import probes
 from lab.demo import paper, tools
 from lab.demo.attempts import Outcome
+from lab.evidence import Bookmark, whole_lines
 from lab.lab import Lab
 from lab.mailing import Letter, send
 from lab.messages import Content, build
@@ -166,8 +167,7 @@ def _first_line(connection: socket.socket) -> str:
 
 
 def _events(file: Path) -> list[dict[str, Any]]:
-    whole, _, _ = file.read_bytes().rpartition(b"\n")  # the last line may still be being written
-    return [json.loads(line) for line in whole.splitlines()]
+    return [json.loads(line) for line in whole_lines(file, Bookmark({}))]
 
 
 def _await(ask: Callable[[], Any], is_so: Callable[[Any], bool]) -> Any:

@@ -179,6 +179,7 @@ def test_the_switch_process_is_killed_and_started_again(lab: Lab, api: ApiClient
     mail_s = traffic.await_more(1)
     traffic.await_more(60)
     print(f"\nrules are back {rules_s:.2f} s after the start, mail {mail_s:.2f} s later")
+    assert rules_s < 30
     assert sum(failure.is_silence for failure in traffic.failures) <= len(SENDERS)
 
 

@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.antivirus.conftest import await_that
 from tests.setup.scripts import CALM, REPOSITORY, run
 
 pytestmark = pytest.mark.programs
@@ -43,7 +43,7 @@ def test_a_run_of_tests_that_is_ended_ends_both_and_tests_clean_up(
     command = [*unignored, _AT_ONCE, "sleep", "100", "--and", *tests, f"--rootdir={tmp_path}", tmp_path]
     environment = CALM | {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(command, env=environment, start_new_session=True) as running:
-        _await(tmp_path / "begun")
+        await_that((tmp_path / "begun").exists, "the test runs")
         os.killpg(running.pid, number)
         assert running.wait(30) == code
     assert (tmp_path / "cleaned-up").exists()
@@ -61,10 +61,3 @@ def test_endless():
     finally:
         (here / "cleaned-up").touch()
 """
-
-
-def _await(file: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not file.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
