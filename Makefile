@@ -49,7 +49,8 @@ fast: tools ## tests that need no root, no switch and no program: under a minute
 
 check: lint fast ## lint and fast: under a minute, no root, no network
 
-# All runs happen even if one fails, and any failure fails the target. The last line printed is pytest's own.
+# All runs happen even if one fails, unless it was ended by a signal; any failure fails the target. The last line
+# printed is pytest's own.
 # The tests on a real switch meet nobody else's: they run beside those with other programs.
 test: setup-test lint ## everything: check, the real switch, the lab (root)
 	@code=0; \
