@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from controller.publish import replace_file
+from controller.hosts.publish import replace_file
 
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
 _LASTS = timedelta(days=3_650)

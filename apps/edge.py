@@ -24,22 +24,22 @@ from apps.settings import EdgeSettings, read_settings, switch_port
 from common import entry
 from common.environment import settle
 from controller.api.app import build_app, build_role_apps
-from controller.api.gate import Gate
-from controller.api.outside import Outside
+from controller.api.auth import Gate
+from controller.api.context import Outside
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
+from controller.hosts.publish import Publisher
 from controller.openflow.conversation import Conversation
-from controller.openflow.cutting import forget, wake_up_frame
 from controller.openflow.encode import flow_to_wire, to_wire
 from controller.openflow.lldp import decode_probe, encode_probe
 from controller.openflow.messages import meter_to_wire, packet_out
+from controller.openflow.orphans import forget, wake_up_frame
 from controller.openflow.replies import BadMessage
 from controller.openflow.samples import read_sample
 from controller.pipeline.tables import Table
 from controller.policy.model import PortRef
 from controller.pools.conntrack import Connection
-from controller.publish import Publisher
-from controller.runtime import Encoder, Runtime, Surroundings
+from controller.runtime import Dependencies, Encoder, Runtime
 from controller.runtime.tokens import Role
 from controller.store import StoreError
 from controller.store.sqlite import SqliteStore
@@ -128,7 +128,7 @@ class Edge(app_manager.RyuApp):
         try:
             store = SqliteStore(self._settings.state_dir / "postern.db")
             publisher = Publisher(self._settings.state_dir / "gateways")
-            runtime = Runtime(Surroundings(ENCODER, publisher, store, self._journal))
+            runtime = Runtime(Dependencies(ENCODER, publisher, store, self._journal))
             policy = str(self._settings.policy), self._settings.read_policy()
             runtime.start(time.monotonic(), time.time(), *policy)
         except (OSError, PolicyErrors, CompileError, StoreError) as error:

@@ -22,8 +22,8 @@ from controller.pools.conntrack import (
     read_connections,
     without_ended,
 )
-from controller.pools.cutting import lost
 from controller.pools.members import MemberState
+from controller.pools.orphans import lost
 from controller.runtime import Channel, Runtime
 from controller.suspicion.floods import AT_ONCE
 from controller.telemetry.journal import Event, Journal

@@ -27,7 +27,7 @@ from common import entry
 from lab import namespaces
 from lab.lab import Lab
 from lab.messages import Content, build
-from lab.places import REPOSITORY, Places
+from lab.paths import REPOSITORY, Places
 from lab.services import antivirus
 
 _POLICY = REPOSITORY / "policies" / "demo.yaml"
@@ -168,7 +168,7 @@ def _freshclam(lab: Lab) -> int:
     home = lab.places.home("bench") / "freshclam"
     (home / "database").mkdir(parents=True)
     told = subprocess.run(
-        [sys.executable, "-m", "controller.cli.main", "av", "client-config", _VIP, "--without-official"],
+        [sys.executable, "-m", "cli.main", "av", "client-config", _VIP, "--without-official"],
         check=True, capture_output=True, encoding="utf-8", errors="replace", cwd=REPOSITORY,
     ).stdout  # fmt: skip
     configuration = home / "freshclam.conf"

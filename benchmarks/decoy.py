@@ -28,7 +28,7 @@ from controller.api.client import ApiClient
 from lab import namespaces
 from lab.frames import Segment, watching
 from lab.lab import Lab
-from lab.places import REPOSITORY, Places
+from lab.paths import REPOSITORY, Places
 
 _POLICY = REPOSITORY / "policies" / "demo.yaml"
 _OUT = REPOSITORY / "build" / "benchmarks" / "decoy.json"

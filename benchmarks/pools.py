@@ -25,7 +25,7 @@ from controller.policy.parse import read_policy
 from lab.datagrams import Stream, send_stream
 from lab.frames import Eye, Segment, send
 from lab.lab import Lab
-from lab.places import REPOSITORY, Places
+from lab.paths import REPOSITORY, Places
 
 _POLICY = REPOSITORY / "policies" / "ring.yaml"
 _OUT = REPOSITORY / "build" / "benchmarks" / "pools.json"

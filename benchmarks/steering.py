@@ -25,7 +25,7 @@ from common import entry
 from controller.compiler.compile import compile_policy
 from controller.policy.parse import read_policy
 from lab.lab import Lab
-from lab.places import REPOSITORY, Places
+from lab.paths import REPOSITORY, Places
 
 _LOAD = str(REPOSITORY / "benchmarks" / "tcp_load.py")
 _POLICY = REPOSITORY / "policies" / "demo.yaml"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lab.places import REPOSITORY
+from lab.paths import REPOSITORY
 
 
 def unprobed(policy: Path) -> Path:

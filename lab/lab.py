@@ -19,13 +19,12 @@ from controller.errors import PolicyErrors
 from controller.pipeline.tables import Table
 from controller.policy.model import Policy
 from controller.policy.parse import parse_policy
-from lab import agreement, namespaces, network, processes, record, switches
+from lab import namespaces, network, processes, state, switches, topology_check
+from lab.component import Part, Scene
 from lab.errors import LabError, NotUpError, UnhealthyError
 from lab.network import Network, Wanted
-from lab.part import Part, Scene
-from lab.places import REPOSITORY, Places
+from lab.paths import REPOSITORY, Places
 from lab.processes import OWNER_VARIABLE, Process
-from lab.record import Record, Stage
 from lab.services import (
     agents,
     antivirus,
@@ -38,7 +37,8 @@ from lab.services import (
     scanners,
     servers,
 )
-from lab.waiting import Watch, await_all, complaint, find_death
+from lab.startup import Watch, await_all, complaint, find_death
+from lab.state import Record, Stage
 
 _CONTROLLER = "127.0.0.1:6653"
 _UP_TIMEOUT_S = 60.0
@@ -173,7 +173,7 @@ class Lab:
 
     def _make_room(self, switch_names: tuple[str, ...], tell: Tell) -> None:
         _need_open_vswitch()
-        if last := record.load(self.places.record):
+        if last := state.load(self.places.record):
             if last.is_in_use:
                 raise LabError(f"a lab is up already ({last.topology}); remedy: postern lab down")
             tell("the last run left things behind; removing them")
@@ -206,7 +206,7 @@ class Lab:
         owner = network.start_owner(self.places, Wanted(known.topology, known.owner, known.controller))
         self._save(replace(self._record(), network=owner))
         standing = network.await_network(self.places, owner)
-        if complaints := agreement.disagreements(policy, standing):
+        if complaints := topology_check.disagreements(policy, standing):
             raise LabError("\n".join(["policy and topology do not agree:", *complaints]))
         for switch in standing.switches:
             switches.name_tables(switch.name, {table.value: table.label for table in Table})
@@ -226,13 +226,13 @@ class Lab:
         return process
 
     def _record(self) -> Record:
-        known = record.load(self.places.record)
+        known = state.load(self.places.record)
         if known is None:
             raise NotUpError("no lab is up; remedy: postern lab up demo")
         return known
 
     def _save(self, known: Record) -> None:
-        record.save(known, self.places.record)
+        state.save(known, self.places.record)
 
 
 def _last_words(error: Exception) -> str:
@@ -254,7 +254,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _take_down(places: Places) -> None:
-    known = record.load(places.record)
+    known = state.load(places.record)
     if known:
         processes.end(known.processes.values())
     network.take_down(places, known.owner if known else "", known.network if known else None)
@@ -274,7 +274,7 @@ def _clear_orphans(own: Places, tell: Tell) -> None:
         if places == own or not places.root.exists():
             continue
         with suppress(LabError), _locked(places):
-            known = record.load(places.record)
+            known = state.load(places.record)
             if known and not known.is_in_use:
                 tell(f"the lab in {directory} was left by a program that was killed; removing it")
                 _take_down(places)

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from enum import StrEnum
 
-from lab.places import REPOSITORY
+from lab.paths import REPOSITORY
 
 # The industry's own test file: harmless, and known to every scanner (eicar.org).
 EICAR = "".join(("X5O!P%@AP[4\\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTI", "VIRUS-TEST-FILE!$H+H*")).encode()

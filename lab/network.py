@@ -13,7 +13,7 @@ from typing import Any
 
 from lab import ipv6, names, namespaces, processes, switches
 from lab.errors import LabError
-from lab.places import REPOSITORY, Places
+from lab.paths import REPOSITORY, Places
 from lab.processes import OWNER_VARIABLE, Process
 
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's, where Mininet lives

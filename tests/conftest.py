@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 
 from common.environment import settle
-from services.files import remove_tree
+from services.base.files import remove_tree
 
 settle()  # as every program of ours begins: tests call parts of them, too
 # No example fails because the machine is busy: pytest's own time limit ends what hangs.

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from controller.hosts.render import Settings
 from controller.openflow.conversation import Conversation
 from controller.openflow.encode import flow_to_wire, to_wire
 from controller.openflow.messages import meter_to_wire
 from controller.policy.model import Network, PortRef
 from controller.pools.conntrack import Connection
-from controller.render import Settings
-from controller.runtime import Encoder, Runtime, Surroundings
+from controller.runtime import Dependencies, Encoder, Runtime
 from controller.store import AcceptedPolicy, PoolSecret, StoreError, TokenRecord
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision
@@ -165,7 +165,7 @@ class World:
         self.published: list[Mapping[str, Settings]] = []
         self.publish_failure: OSError | None = None
         self._journal = io.StringIO()
-        self.runtime = Runtime(Surroundings(ENCODER, self._publish, self.store, Journal(self._journal)))
+        self.runtime = Runtime(Dependencies(ENCODER, self._publish, self.store, Journal(self._journal)))
 
     def _publish(self, settings: Mapping[str, Settings]) -> None:
         if self.publish_failure:

@@ -5,8 +5,8 @@ from typing import Any
 import falcon
 
 from controller.antivirus.fleet import read_report, read_rings
-from controller.api.gate import keep_to_itself
-from controller.api.outside import Ask, Outside
+from controller.api.auth import keep_to_itself
+from controller.api.context import Ask, Outside
 from controller.reports import antivirus as reports
 
 _MOST_REPORTS = 1_000

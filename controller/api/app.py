@@ -9,7 +9,7 @@ from typing import Any
 import falcon
 
 from controller.api import antivirus, bouncers, decisions, members, tokens
-from controller.api.outside import Ask, Outside
+from controller.api.context import Ask, Outside
 from controller.api.unexpected import tell_unexpected
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors

@@ -11,13 +11,13 @@ from typing import Any
 
 import falcon
 
-from controller.api.gate import BEARER
-from controller.api.outside import Ask, Outside
+from controller.api.auth import BEARER
+from controller.api.context import Ask, Outside
 from controller.api.unexpected import tell_unexpected
 from controller.policy.model import Action, Network
 from controller.runtime import Runtime
+from controller.suspicion.codec import read_source
 from controller.suspicion.decision import Decision, Scope
-from controller.suspicion.reading import read_source
 
 _MOST_BOUNCERS = 100
 Json = dict[str, Any]
@@ -41,8 +41,8 @@ def offered(runtime: Runtime) -> dict[Network, Decision]:
         decision = suspicion.ledger.in_force(scope)
         if (
             decision
-            and decision.wish.action in (Action.DECOY, Action.DROP)
-            and not decision.wish.is_simulated
+            and decision.request.action in (Action.DECOY, Action.DROP)
+            and not decision.request.is_simulated
         ):
             found[scope.source] = decision
     return found
@@ -97,12 +97,12 @@ def _covers(wide: Network, narrow: Network) -> bool:
 
 
 def _show(decision: Decision, utc: float) -> Json:
-    source = decision.wish.scope.source
+    source = decision.request.scope.source
     is_one = source.prefixlen == source.max_prefixlen
     return {
         "id": decision.number,
-        "origin": decision.wish.origin,
-        "scenario": decision.wish.scenario,
+        "origin": decision.request.origin,
+        "scenario": decision.request.scenario,
         "scope": "Ip" if is_one else "Range",
         "type": "ban",
         "value": str(source.network_address) if is_one else str(source),

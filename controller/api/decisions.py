@@ -10,23 +10,23 @@ from typing import Any, TypeVar
 
 import falcon
 
-from controller.api.gate import BEARER
-from controller.api.outside import Ask, Outside
-from controller.api.settling import PATIENCE_S, STEP_S, await_switches
+from controller.api.auth import BEARER
+from controller.api.confirm import PATIENCE_S, STEP_S, await_switches
+from controller.api.context import Ask, Outside
 from controller.api.unexpected import tell_unexpected
 from controller.reports import sources
 from controller.runtime import Runtime
 from controller.runtime.tokens import Role
-from controller.suspicion.decision import Wish
-from controller.suspicion.ledger import Outcome
-from controller.suspicion.reading import (
+from controller.suspicion.codec import (
     BadInput,
     read_evidence,
+    read_request,
     read_source,
-    read_wish,
     show_allowance,
     show_decision,
 )
+from controller.suspicion.decision import Request
+from controller.suspicion.ledger import Outcome
 
 T = TypeVar("T")
 _MOST_DECISIONS = 100_000
@@ -104,11 +104,11 @@ class _Resource:
     def __init__(self, ask: Ask[Any], outside: Outside) -> None:
         self._ask, self._outside = ask, outside
 
-    def _add(self, wishes: list[Wish]) -> Outcome:
+    def _add(self, requests: list[Request]) -> Outcome:
         outcome = Outcome()
-        for first in range(0, len(wishes), _AT_ONCE):
-            some, now, utc = wishes[first : first + _AT_ONCE], self._outside.now(), self._outside.utc()
-            outcome.merge(self._ask(partial(_carry_out, wishes=some, now=now, utc=utc)), first)
+        for first in range(0, len(requests), _AT_ONCE):
+            some, now, utc = requests[first : first + _AT_ONCE], self._outside.now(), self._outside.utc()
+            outcome.merge(self._ask(partial(_carry_out, requests=some, now=now, utc=utc)), first)
         return outcome
 
     def _end_all(self, numbers: list[int]) -> dict[str, Any]:
@@ -138,15 +138,15 @@ class _Decisions(_Resource):
         response.media = self._ask(lambda runtime: sources.decisions(runtime, wanted, limit))
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        wishes, indexes, bad = _read_all(_listed(request, "decisions", _MOST_DECISIONS), read_wish)
-        outcome = self._add(wishes)
+        requests, indexes, bad = _read_all(_listed(request, "decisions", _MOST_DECISIONS), read_request)
+        outcome = self._add(requests)
         response.media = {
             "accepted": [show_decision(each) for each in outcome.accepted[:_MOST_SHOWN]],
             "accepted_count": len(outcome.accepted),
             "refused": sorted(bad + _refused(outcome, indexes), key=lambda each: each["index"])[:_MOST_SHOWN],
             "refused_count": len(bad) + len(outcome.refused),
             "evicted": outcome.evicted,
-            "is_confirmed": len(wishes) <= _MOST_SHOWN and await_switches(self._ask, self._outside),
+            "is_confirmed": len(requests) <= _MOST_SHOWN and await_switches(self._ask, self._outside),
         }
 
     def on_delete(self, request: falcon.Request, response: falcon.Response) -> None:
@@ -175,13 +175,13 @@ class _Origin(_Resource):
             raise falcon.HTTPForbidden(
                 description=f"{bearer.name} decides as {bearer.name} only, not as {origin}"
             )
-        read = partial(read_wish, origin=origin)
-        wishes, indexes, bad = _read_all(_listed(request, "decisions", _MOST_DECISIONS), read)
-        wanted = {wish.scope for wish in wishes}
+        read = partial(read_request, origin=origin)
+        requests, indexes, bad = _read_all(_listed(request, "decisions", _MOST_DECISIONS), read)
+        wanted = {each.scope for each in requests}
         held = self._ask(lambda runtime: runtime.suspicion.ledger.of_origin(origin))
-        gone = [each.number for each in held if each.wish.scope not in wanted]
+        gone = [each.number for each in held if each.request.scope not in wanted]
         self._delete(gone)
-        outcome = self._add(wishes)
+        outcome = self._add(requests)
         kept = len(held) - len(gone)
         response.media = {
             "added": len({each.number for each in outcome.accepted}) - kept,
@@ -235,8 +235,8 @@ class _Source(_Resource):
         response.media = self._ask(lambda runtime: sources.explain(runtime, network, now, utc))
 
 
-def _carry_out(runtime: Runtime, wishes: list[Wish], now: float, utc: float) -> Outcome:
-    return runtime.suspicion.add(now, utc, wishes)
+def _carry_out(runtime: Runtime, requests: list[Request], now: float, utc: float) -> Outcome:
+    return runtime.suspicion.add(now, utc, requests)
 
 
 def _end(runtime: Runtime, numbers: list[int], now: float) -> Outcome:

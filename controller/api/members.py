@@ -6,14 +6,14 @@ from typing import Any
 import falcon
 
 from controller.api import antivirus, decisions
-from controller.api.gate import keep_to_itself
-from controller.api.outside import Ask, Outside
-from controller.api.settling import await_switches
+from controller.api.auth import keep_to_itself
+from controller.api.confirm import await_switches
+from controller.api.context import Ask, Outside
 from controller.api.unexpected import tell_unexpected
+from controller.hosts.publish import text_of
+from controller.hosts.render import Settings
 from controller.pools.health import Report
 from controller.pools.roster import UnknownMember
-from controller.publish import text_of
-from controller.render import Settings
 from controller.reports import edge as reports
 from controller.runtime import Runtime
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import falcon
 
-from controller.api.outside import Ask
+from controller.api.context import Ask
 from controller.runtime.tokens import Role
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._:-]{0,62}")

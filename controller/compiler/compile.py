@@ -5,9 +5,9 @@ Raises `CompileError` when two rules cannot both be carried out; its text names 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from controller.compiler import numbers
-from controller.compiler.conditions import ALL_IS_WELL, Conditions
+from controller.compiler import id_clashes
 from controller.compiler.errors import CompileError
+from controller.compiler.network_state import ALL_IS_WELL, Conditions
 from controller.compiler.stages import (
     admission,
     affinity,
@@ -61,7 +61,7 @@ _GROUP_STAGES: tuple[Callable[[SwitchView], Iterator[Group]], ...] = (
 
 def compile_policy(policy: Policy, conditions: Conditions = ALL_IS_WELL) -> Mapping[str, SwitchState]:
     """Return the desired state of every switch, by switch name."""
-    numbers.check(policy)
+    id_clashes.check(policy)
     whole = PolicyView(policy, conditions)
     allowed = allowed_bypasses(policy, conditions)
     return {switch.name: compile_switch(SwitchView(whole, switch), allowed) for switch in policy.switches}

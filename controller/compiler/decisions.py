@@ -26,7 +26,7 @@ _PORT_FIELDS = {Protocol.TCP: f.TCP_DST, Protocol.UDP: f.UDP_DST}
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class SwitchFlows:
     """What one switch has to do about a decision."""
 
     flows: tuple[Flow, ...]
@@ -49,27 +49,27 @@ class Enforcement:
         """Return what of the policy decides on flows: the same footprint, the same flows."""
         return self.homes, self.prefixes, self._limit_per_s
 
-    def of_decision(self, decision: Decision) -> dict[str, Ask]:
+    def of_decision(self, decision: Decision) -> dict[str, SwitchFlows]:
         """Return what each switch has to do about a decision that is in force, by the switch's name."""
-        scope = decision.wish.scope
+        scope = decision.request.scope
         meters = tuple(self._meters(decision))
         flows = tuple(self._flows(decision, meters))
         switches = [self.homes[scope.tenant]] if scope.tenant else self._everywhere
-        return {switch: Ask(flows, meters) for switch in switches} if flows else {}
+        return {switch: SwitchFlows(flows, meters) for switch in switches} if flows else {}
 
-    def of_allowance(self, allowance: Allowance) -> dict[str, Ask]:
+    def of_allowance(self, allowance: Allowance) -> dict[str, SwitchFlows]:
         wanted = match(_FROM_OUTSIDE, *source_is(allowance.source))
         priority = priorities.longest_prefix(priorities.HIGH, allowance.source.prefixlen)
         flow = Flow(Table.SUSPICION, priority, wanted, (), Table.SERVICE, f"allow.{allowance.number}")
-        return {switch: Ask((flow,)) for switch in self._everywhere}
+        return {switch: SwitchFlows((flow,)) for switch in self._everywhere}
 
     def _meters(self, decision: Decision) -> Iterator[Meter]:
-        if decision.wish.action is Action.LIMIT and not decision.wish.is_simulated:
+        if decision.request.action is Action.LIMIT and not decision.request.is_simulated:
             yield Meter(meter_of(decision.number), self._limit_per_s, f"decisions.{decision.number}")
 
     def _flows(self, decision: Decision, meters: tuple[Meter, ...]) -> Iterator[Flow]:
-        wish, scope = decision.wish, decision.wish.scope
-        action = Action.WATCH if wish.is_simulated else wish.action
+        request, scope = decision.request, decision.request.scope
+        action = Action.WATCH if request.is_simulated else request.action
         for destination in self._destinations(scope):
             yield Flow(
                 Table.SUSPICION,

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from controller.compiler.conditions import Conditions
+from controller.compiler.mail_path import first_stop
+from controller.compiler.network_state import Conditions
 from controller.compiler.overlaps import find_ambiguous, find_shadowed
-from controller.compiler.ways import first_stop
 from controller.pipeline import fields as f
 from controller.pipeline.declared import FIELDS
 from controller.pipeline.fields import Field, IpProto, Role, Zone

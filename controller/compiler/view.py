@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, ip_network
 
-from controller.compiler.conditions import ALL_IS_WELL, Conditions
+from controller.compiler.antivirus_clients import Scanner, Translated, asking_scanners, translated
+from controller.compiler.mail_path import ToPool, ToResponder, Way, first_stop, way_of
 from controller.compiler.neighbours import ROLE_BY_KIND, Neighbour, neighbours_of
-from controller.compiler.updates import Scanner, Translated, asking_scanners, translated
-from controller.compiler.ways import ToPool, ToResponder, Way, first_stop, way_of
+from controller.compiler.network_state import ALL_IS_WELL, Conditions
 from controller.ids import tenant_meters
 from controller.pipeline import fields as f
 from controller.pipeline.fields import EthType, Field, IpProto, Zone

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controller.doctor.finding import Finding
-from controller.doctor.looking import output_of
+from controller.doctor.system import output_of
 
 _NEEDED = {
     "nginx": "nginx",  # serves

@@ -9,8 +9,8 @@ from pathlib import Path
 from controller.doctor import kernel, member
 from controller.doctor.finding import Finding
 from controller.doctor.kernel import Bpf
-from controller.doctor.looking import output_of
 from controller.doctor.member import MemberFacts, capabilities
+from controller.doctor.system import output_of
 
 _CAP_BPF, _CAP_NET_ADMIN = 1 << 39, 1 << 12  # linux/capability.h
 _REPOSITORY = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from controller.doctor.finding import Finding
-from controller.doctor.looking import content_of, output_of
+from controller.doctor.system import content_of, output_of
 
 _RYU, _EVENTLET = "4.34", "0.41.3"
 _OLDEST, _NEWEST = (3, 11), (3, 13)

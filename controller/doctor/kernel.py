@@ -11,7 +11,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from controller.doctor.finding import Finding
-from controller.doctor.looking import AS_ROOT, content_of, output_of
+from controller.doctor.system import AS_ROOT, content_of, output_of
 
 _BPF = {"x86_64": 321, "aarch64": 280}
 _LANDLOCK_VERSION, _LANDLOCK_FOR_TCP = 444, 4  # the system call; the first ABI that knows of TCP, Linux 6.7

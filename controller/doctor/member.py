@@ -9,7 +9,7 @@ from pathlib import Path
 from controller.doctor import kernel
 from controller.doctor.finding import Finding
 from controller.doctor.kernel import Ipv6
-from controller.doctor.looking import content_of, output_of
+from controller.doctor.system import content_of, output_of
 
 _TABLE = "100"
 _CAP_NET_ADMIN, _CAP_NET_RAW = 1 << 12, 1 << 13  # linux/capability.h

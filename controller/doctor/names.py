@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from controller.doctor.finding import Finding
-from controller.doctor.looking import Timed, timed
+from controller.doctor.system import Timed, timed
 
 _WITHIN_S = 10.0
 _SLOW_S = 1.0

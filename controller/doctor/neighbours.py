@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.doctor.finding import Finding
-from controller.doctor.looking import AS_ROOT, content_of, output_of
+from controller.doctor.system import AS_ROOT, content_of, output_of
 
 _REPOSITORY = Path(__file__).parents[2]
 _OPENFLOW_PORT, _API_PORT = 6653, 9057

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.doctor.finding import Finding
-from controller.doctor.looking import AS_ROOT, content_of, output_of
+from controller.doctor.system import AS_ROOT, content_of, output_of
 from controller.ids import COOKIE_OWNER
 
 _OLDEST = (2, 17)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from controller.doctor.finding import Finding
-from controller.doctor.looking import content_of
+from controller.doctor.system import content_of
 
 _REPOSITORY = Path(__file__).parents[2]
 _MIB = 1024 * 1024

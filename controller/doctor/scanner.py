@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from controller.doctor.finding import Finding
-from controller.doctor.looking import content_of, output_of
+from controller.doctor.system import content_of, output_of
 
 _OURS = Path(__file__).parents[2] / "deploy" / "clamav" / "clamd.conf"
 _OUR_PLACES = (

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from controller.policy.model import PoolHealth
-from controller.pools.damping import Damping
+from controller.pools.flap_damping import Damping
 from controller.pools.health import Health, Opinion
 
 _ROOM_AGAIN = 0.9  # of the limit

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from controller.policy.model import HealthSource, Policy, PortRef
 from controller.pools.conntrack import Counts
-from controller.pools.damping import Damping
+from controller.pools.flap_damping import Damping
 from controller.pools.health import Health, Report
 from controller.pools.members import BY_RANK, Member, MemberState, StateChanged
 from controller.pools.slow_start import LONG_AGO, STEPS, Start, starts_after

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from controller.compiler.names import names_of
+from controller.hosts.health_agents import settings_for
 from controller.ids import COOKIE_OWNER_SHIFT, is_ours
 from controller.pipeline.flows import Flow, SwitchState
 from controller.pipeline.show import Shower
 from controller.policy.model import Policy, Protocol
-from controller.pools.agents import settings_for
 from controller.pools.members import Member
 from controller.pools.roster import Roster
 from controller.runtime import Accepted, Runtime, SwitchRecord

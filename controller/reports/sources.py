@@ -6,8 +6,8 @@ from typing import Any
 from controller.ids import cookie_of
 from controller.policy.model import Network
 from controller.runtime import Runtime
+from controller.suspicion.codec import read_source, show_allowance, show_decision
 from controller.suspicion.decision import Decision
-from controller.suspicion.reading import read_source, show_allowance, show_decision
 from controller.suspicion.scores import Evidence, source_of
 
 Json = dict[str, Any]
@@ -18,8 +18,8 @@ def chosen(runtime: Runtime, wanted: Mapping[str, str | None]) -> Iterator[Decis
     origin, value, tenant = (wanted.get(key) for key in ("origin", "value", "tenant"))
     source = read_source(value) if value else None
     for decision in list(runtime.suspicion.ledger.by_number.values()):
-        scope = decision.wish.scope
-        if origin and decision.wish.origin != origin:
+        scope = decision.request.scope
+        if origin and decision.request.origin != origin:
             continue
         if (source and scope.source != source) or (tenant and scope.tenant != tenant):
             continue
@@ -45,13 +45,13 @@ def receipt(runtime: Runtime, number: int, hits: Mapping[str, int] | None) -> Js
     decision = suspicion.ledger.by_number.get(number)
     if decision is None:
         return {"in_force": False, "why": "it has ended", "switches": []}
-    winner = suspicion.ledger.in_force(decision.wish.scope)
+    winner = suspicion.ledger.in_force(decision.request.scope)
     if winner is not decision:
         assert winner is not None
         return {"in_force": False, "why": f"decision {winner.number} is stronger", "switches": []}
     by_name = runtime.switches.by_name()
     rows = []
-    for switch, keys in sorted(suspicion.keys_of(decision.wish.scope).items()):
+    for switch, keys in sorted(suspicion.keys_of(decision.request.scope).items()):
         record = by_name.get(switch)
         held = record.session.overlay.installed if record else {}
         is_confirmed = record is not None and record.channel is not None and all(k in held for k in keys)
@@ -89,16 +89,16 @@ def _consequence(about: Iterable[Decision], is_allowed: bool) -> str:
     if is_allowed:
         return "passes: it is on the allow-list, which always wins"
     for decision in about:
-        wish = decision.wish
+        request = decision.request
         words = {
             "watch": "passes, and is counted",
             "limit": "passes, at a limited rate",
             "decoy": "meets a decoy",
             "drop": "is dropped",
-        }[wish.action.value]
-        if wish.is_simulated:
+        }[request.action.value]
+        if request.is_simulated:
             words = f"passes; but for simulation it would be: {words}"
-        only = str(wish.scope).partition(" ")[2]
+        only = str(request.scope).partition(" ")[2]
         return words + (f" ({only}; others may differ)" if only else "") + f", by decision {decision.number}"
     return "passes: nothing is decided about it"
 

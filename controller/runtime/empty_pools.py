@@ -1,7 +1,7 @@
 """Says when a pool begins to take nobody, what that means to whom, and when it is over."""
 
-from controller.compiler.conditions import Conditions
-from controller.compiler.troubles import Trouble, troubles_of
+from controller.compiler.impact import Trouble, troubles_of
+from controller.compiler.network_state import Conditions
 from controller.policy.model import Policy
 from controller.telemetry.journal import Event, Journal
 

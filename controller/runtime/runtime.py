@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from controller.compiler.compile import compile_policy
-from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.compiler.errors import CompileError
+from controller.compiler.network_state import ALL_IS_WELL, Conditions
 from controller.errors import PolicyErrors
+from controller.hosts.render import Settings, render_gateways
 from controller.pipeline.flows import SwitchState
 from controller.policy.model import Policy, PortRef
 from controller.policy.parse import parse_policy
 from controller.pools.conntrack import Connection, Counts
 from controller.pools.health import Report, trusted
-from controller.pools.leaving import member_paths, with_leaving, without_members
 from controller.pools.members import Member, StateChanged
+from controller.pools.removed_members import member_paths, with_leaving, without_members
 from controller.pools.roster import Roster
-from controller.render import Settings, render_gateways
 from controller.runtime.antivirus import AntivirusFleet
-from controller.runtime.departures import Departures
 from controller.runtime.empty_pools import EmptyPools
 from controller.runtime.encoding import Encoder
 from controller.runtime.floods import FloodWatch
+from controller.runtime.orphans import Departures
 from controller.runtime.suspicion import Suspicion
 from controller.runtime.switches import Channel, Switches
 from controller.runtime.tokens import Tokens
@@ -38,7 +38,7 @@ from controller.topology.homes import moved_homes
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Dependencies:
     """Everything outside: given once, at start."""
 
     encoder: Encoder
@@ -61,7 +61,7 @@ class Accepted:
 class Runtime:
     """Raise `PolicyErrors`, `CompileError` or `StoreError` from `submit`; nothing has changed then."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Dependencies) -> None:
         self._world = surroundings
         self.accepted: Accepted | None = None
         self.roster = Roster()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 
-from controller.compiler.decisions import Ask, Enforcement
+from controller.compiler.decisions import Enforcement, SwitchFlows
 from controller.pipeline.fields import Zone
 from controller.policy.model import Action, Address, Network, OpenSessions, Policy, Protocol
 from controller.pools.conntrack import Connection
@@ -15,13 +15,13 @@ from controller.runtime.encoding import Encoder
 from controller.runtime.switches import Switches
 from controller.store import Store, StoreError
 from controller.suspicion.allow import Allowance, AllowList
-from controller.suspicion.crowds import Crowds
-from controller.suspicion.decision import Scope, Wish
+from controller.suspicion.decision import Request, Scope
 from controller.suspicion.floods import Floods
-from controller.suspicion.guard import Guard
 from controller.suspicion.ledger import Caps, Ledger, Outcome
+from controller.suspicion.refusals import Guard
 from controller.suspicion.scans import Scans
 from controller.suspicion.scores import ORIGIN, Evidence, Offender, Scores
+from controller.suspicion.subnets import Crowds
 from controller.sync.overlay import Patch
 from controller.sync.state import WireKey
 from controller.telemetry.journal import Event, Journal
@@ -98,14 +98,14 @@ class Suspicion:
                 self._put(allowance.source, self._enforcement.of_allowance(allowance))
         self._switches.settle(now)
 
-    def add(self, now: float, utc: float, wishes: Sequence[Wish]) -> Outcome:
+    def add(self, now: float, utc: float, requests: Sequence[Request]) -> Outcome:
         assert self._guard is not None  # there is no API before there is a policy
-        return self._take_up(now, self.ledger.add(now, utc, wishes, self._guard))
+        return self._take_up(now, self.ledger.add(now, utc, requests, self._guard))
 
     def on_evidence(self, now: float, utc: float, evidence: Sequence[Evidence]) -> None:
         """Take facts about sources; decide what the policy wants done about them."""
         assert self._guard is not None
-        wishes, offenders = [], []
+        requests, offenders = [], []
         evidence = [
             replace(fact, is_expected=self._is_expected(fact))
             for fact in evidence
@@ -121,21 +121,21 @@ class Suspicion:
                 allowed=covering.number if covering else None,
             )
             if covering is None:
-                wishes += [found.wish, *self._crowd(now, found.wish)]
-                offenders.append(Offender(found.source, found.offences, utc + found.wish.duration_s))
+                requests += [found.request, *self._crowd(now, found.request)]
+                offenders.append(Offender(found.source, found.offences, utc + found.request.duration_s))
         if offenders:
             self._keep(lambda: self._store.change_offenders(offenders, []))
-        if wishes:
-            self.add(now, utc, wishes)
+        if requests:
+            self.add(now, utc, requests)
 
-    def _crowd(self, now: float, wish: Wish) -> Iterator[Wish]:
+    def _crowd(self, now: float, request: Request) -> Iterator[Request]:
         """Decide about a whole network, too, once enough of it is suspicious."""
-        source, enough = wish.scope.source, self.scores.policy.crowd
-        network = self._crowds.on_decided(now, source, now + wish.duration_s, enough)
+        source, enough = request.scope.source, self.scores.policy.crowd
+        network = self._crowds.on_decided(now, source, now + request.duration_s, enough)
         if network:
             reason = f"{enough} of its sources are suspicious at once, the last: {source}"
-            scope = replace(wish.scope, source=network)
-            yield replace(wish, scope=scope, scenario="crowd", reason=reason, sessions=OpenSessions.KEEP)
+            scope = replace(request.scope, source=network)
+            yield replace(request, scope=scope, scenario="crowd", reason=reason, sessions=OpenSessions.KEEP)
 
     def _is_expected(self, fact: Evidence) -> bool:
         """At a published door only a decision leads to a decoy: to be there is no guilt.
@@ -160,7 +160,7 @@ class Suspicion:
     def delete(self, now: float, numbers: Iterable[int]) -> Outcome:
         """End decisions. A source that the edge itself had decided about begins anew, without a score."""
         outcome = self._take_up(now, self.ledger.delete(numbers), "deleted")
-        pardoned = [each.wish.scope.source for each in outcome.ended if each.wish.origin == ORIGIN]
+        pardoned = [each.request.scope.source for each in outcome.ended if each.request.origin == ORIGIN]
         for source in pardoned:
             self.scores.pardon(source)
         if pardoned:
@@ -249,12 +249,12 @@ class Suspicion:
             decision = self.ledger.in_force(scope)
             self._put(scope, self._enforcement.of_decision(decision) if decision else {})
 
-    def _put(self, what: Scope | Network, asks: Mapping[str, Ask]) -> None:
+    def _put(self, what: Scope | Network, asks: Mapping[str, SwitchFlows]) -> None:
         before = self._enforced.pop(what, Enforced())
         keys: dict[str, tuple[WireKey, ...]] = {}
         meters: dict[str, tuple[int, ...]] = {}
         for switch in before.keys.keys() | asks.keys():
-            ask = asks.get(switch, Ask(()))
+            ask = asks.get(switch, SwitchFlows(()))
             patch = Patch(
                 [self._encoder.flow(flow) for flow in ask.flows],
                 [self._encoder.meter(meter) for meter in ask.meters],
@@ -270,29 +270,29 @@ class Suspicion:
 
     def _note_cuts(self, outcome: Outcome) -> None:
         for decision in outcome.accepted:
-            wish = decision.wish
-            ends_sessions = wish.action in (Action.DECOY, Action.DROP) and not wish.is_simulated
-            if wish.sessions is OpenSessions.CUT and ends_sessions:
-                self.to_cut[wish.scope] = None
+            request = decision.request
+            ends_sessions = request.action in (Action.DECOY, Action.DROP) and not request.is_simulated
+            if request.sessions is OpenSessions.CUT and ends_sessions:
+                self.to_cut[request.scope] = None
 
     def _tell(self, outcome: Outcome, why: str) -> None:
         self.evicted += outcome.evicted
         self.refused += len(outcome.refused)
         for decision in outcome.accepted[:_MOST_TOLD]:
-            wish = decision.wish
+            request = decision.request
             self._journal.write(
                 Event.DECISION_MADE,
                 decision=decision.number,
-                scope=str(wish.scope),
-                action=wish.action.value,
-                origin=wish.origin,
-                scenario=wish.scenario,
-                reason=wish.reason,
-                seconds=wish.duration_s,
-                simulated=wish.is_simulated,
+                scope=str(request.scope),
+                action=request.action.value,
+                origin=request.origin,
+                scenario=request.scenario,
+                reason=request.reason,
+                seconds=request.duration_s,
+                simulated=request.is_simulated,
             )
         for decision in outcome.ended[:_MOST_TOLD]:
-            scope = str(decision.wish.scope)
+            scope = str(decision.request.scope)
             self._journal.write(Event.DECISION_ENDED, decision=decision.number, scope=scope, why=why)
         more = {
             "made": max(0, len(outcome.accepted) - _MOST_TOLD),

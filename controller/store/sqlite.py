@@ -12,10 +12,11 @@ from typing import Any
 from controller.policy.model import Network
 from controller.store import AcceptedPolicy, PoolSecret, StoreError, TokenRecord
 from controller.suspicion.allow import Allowance
+from controller.suspicion.codec import read_request, show_request
 from controller.suspicion.decision import Decision
-from controller.suspicion.reading import read_wish, show_wish
 from controller.suspicion.scores import Offender
 
+# `wish` keeps its old name: databases of earlier releases are read as they are.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS policies (
     revision INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -117,11 +118,13 @@ class SqliteStore:
             self._execute("DELETE FROM drained WHERE path = ?", path)
 
     def decisions(self) -> Iterator[Decision]:
-        for number, since, until, wish in self._execute("SELECT number, since, until, wish FROM decisions"):
-            yield Decision(number, read_wish(json.loads(wish)), since, until)
+        for number, since, until, request in self._execute(
+            "SELECT number, since, until, wish FROM decisions"
+        ):
+            yield Decision(number, read_request(json.loads(request)), since, until)
 
     def change_decisions(self, put: Sequence[Decision], ended: Sequence[Decision]) -> None:
-        rows = [(each.number, each.since, each.until, json.dumps(show_wish(each.wish))) for each in put]
+        rows = [(each.number, each.since, each.until, json.dumps(show_request(each.request))) for each in put]
         with self._transaction():
             self._connection.executemany("INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?)", rows)
             gone = [(each.number,) for each in ended]

@@ -31,7 +31,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Request:
     """A decision as somebody asks for it."""
 
     scope: Scope
@@ -47,17 +47,17 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A wish that was accepted. Times are seconds since 1970, UTC, for people; expiry has its own clock."""
+    """An accepted request. Times are seconds since 1970, UTC, for people; expiry has its own clock."""
 
     number: int  # counts from 1, never reused; its cookie is made of it
-    wish: Wish
+    request: Request
     since: float
     until: float
 
     @property
     def rank(self) -> tuple[bool, int, float]:
         """Orders decisions of one scope: the greatest one holds."""
-        return not self.wish.is_simulated, _STRENGTH[self.wish.action], self.until
+        return not self.request.is_simulated, _STRENGTH[self.request.action], self.until
 
 
 _STRENGTH = {action: number for number, action in enumerate(Action)}

@@ -13,8 +13,8 @@ from ipaddress import ip_network
 from typing import TypeVar
 
 from controller.policy.model import Address, Network
-from controller.suspicion.decision import Decision, Scope, Wish
-from controller.suspicion.guard import Guard, Refusal
+from controller.suspicion.decision import Decision, Request, Scope
+from controller.suspicion.refusals import Guard, Refusal
 
 K = TypeVar("K")
 
@@ -31,13 +31,13 @@ class Outcome:
     """`changed`: scopes whose decision in force may be another one now."""
 
     accepted: list[Decision] = field(default_factory=list)
-    refused: list[tuple[int, Refusal]] = field(default_factory=list)  # index of the wish, why
+    refused: list[tuple[int, Refusal]] = field(default_factory=list)  # index of the request, why
     ended: list[Decision] = field(default_factory=list)
     evicted: int = 0
     changed: dict[Scope, None] = field(default_factory=dict)
 
     def merge(self, later: "Outcome", first: int) -> None:
-        """Add what came of further wishes, of which the first one has this index."""
+        """Add what came of further requests, of which the first one has this index."""
         self.accepted += later.accepted
         self.refused += [(first + index, refusal) for index, refusal in later.refused]
         self.ended += later.ended
@@ -85,33 +85,33 @@ class Ledger:
         return found
 
     def of_origin(self, origin: str) -> list[Decision]:
-        return [each for each in self.by_number.values() if each.wish.origin == origin]
+        return [each for each in self.by_number.values() if each.request.origin == origin]
 
-    def add(self, now: float, utc: float, wishes: Iterable[Wish], guard: Guard) -> Outcome:
+    def add(self, now: float, utc: float, requests: Iterable[Request], guard: Guard) -> Outcome:
         """Take decisions up. One of the same origin about the same scope is renewed, and keeps its number."""
         outcome = Outcome()
-        for index, wish in enumerate(wishes):
-            refusal = guard.refusal(wish) or self._cap(wish, outcome)
+        for index, request in enumerate(requests):
+            refusal = guard.refusal(request) or self._cap(request, outcome)
             if refusal:
                 outcome.refused.append((index, refusal))
                 continue
-            number = self._by_key.get((wish.origin, wish.scope)) or self._number()
-            decision = Decision(number, wish, utc, utc + wish.duration_s)
-            self.restore(decision, now + wish.duration_s)
+            number = self._by_key.get((request.origin, request.scope)) or self._number()
+            decision = Decision(number, request, utc, utc + request.duration_s)
+            self.restore(decision, now + request.duration_s)
             outcome.accepted.append(decision)
-            outcome.changed[wish.scope] = None
+            outcome.changed[request.scope] = None
         return outcome
 
     def restore(self, decision: Decision, deadline: float) -> None:
         """Enter a decision with the number that it has; it ends at `deadline` of the monotonic clock."""
-        number, wish = decision.number, decision.wish
+        number, request = decision.number, decision.request
         if number not in self.by_number:
-            self._index(number, wish)
+            self._index(number, request)
         self.by_number[number] = decision
         self._deadline[number] = deadline
         self._next = max(self._next, number + 1)
         heappush(self._expiry, (deadline, number))
-        heappush(self._weakest, (wish.confidence, number))
+        heappush(self._weakest, (request.confidence, number))
 
     def delete(self, numbers: Iterable[int]) -> Outcome:
         outcome = Outcome()
@@ -129,42 +129,42 @@ class Ledger:
 
     def withdraw(self, guard: Guard) -> Outcome:
         """End what a new policy does not allow any more."""
-        return self.delete([each.number for each in self.by_number.values() if guard.refusal(each.wish)])
+        return self.delete([each.number for each in self.by_number.values() if guard.refusal(each.request)])
 
     def _number(self) -> int:
         self._next += 1
         return self._next - 1
 
-    def _cap(self, wish: Wish, outcome: Outcome) -> Refusal | None:
-        if (wish.origin, wish.scope) in self._by_key:
+    def _cap(self, request: Request, outcome: Outcome) -> Refusal | None:
+        if (request.origin, request.scope) in self._by_key:
             return None
-        if self._count_by_origin[wish.origin] >= self.caps.per_origin:
+        if self._count_by_origin[request.origin] >= self.caps.per_origin:
             return Refusal(
-                f"origin {wish.origin} has {self.caps.per_origin} decisions, its most",
+                f"origin {request.origin} has {self.caps.per_origin} decisions, its most",
                 "delete some, or raise `suspicion.caps.origin`",
             )
-        tenant = wish.scope.tenant
+        tenant = request.scope.tenant
         if tenant and self._count_by_tenant[tenant] >= self.caps.per_tenant:
             return Refusal(
                 f"tenant {tenant} has {self.caps.per_tenant} decisions of its own, its most",
                 "delete some, or raise `suspicion.caps.tenant`",
             )
-        if len(self.by_number) >= self.caps.whole and not self._make_room(wish, outcome):
+        if len(self.by_number) >= self.caps.whole and not self._make_room(request, outcome):
             return Refusal(
                 f"the ledger is full ({self.caps.whole}) of decisions that are as certain",
                 "delete some, or raise `suspicion.caps.whole`",
             )
         return None
 
-    def _make_room(self, wish: Wish, outcome: Outcome) -> bool:
+    def _make_room(self, request: Request, outcome: Outcome) -> bool:
         """End the least certain and oldest decision, unless all are more certain than the new one."""
         while self._weakest:
             confidence, number = self._weakest[0]
             decision = self.by_number.get(number)
-            if decision is None or decision.wish.confidence != confidence:
+            if decision is None or decision.request.confidence != confidence:
                 heappop(self._weakest)  # gone, or renewed with another confidence
                 continue
-            if confidence > wish.confidence:
+            if confidence > request.confidence:
                 return False
             heappop(self._weakest)
             self._remove(number, outcome)
@@ -172,28 +172,28 @@ class Ledger:
             return True
         return False
 
-    def _index(self, number: int, wish: Wish) -> None:
-        scope = wish.scope
-        self._by_key[wish.origin, scope] = number
+    def _index(self, number: int, request: Request) -> None:
+        scope = request.scope
+        self._by_key[request.origin, scope] = number
         self._by_scope[scope] = (*self._by_scope.get(scope, ()), number)
         self._by_source[scope.source] = (*self._by_source.get(scope.source, ()), number)
         self._lengths[scope.source.version, scope.source.prefixlen] += 1
-        self._count_by_origin[wish.origin] += 1
+        self._count_by_origin[request.origin] += 1
         self._count_by_tenant[scope.tenant] += 1
 
     def _remove(self, number: int, outcome: Outcome) -> None:
         decision = self.by_number.pop(number, None)
         if decision is None:
             return
-        wish, scope = decision.wish, decision.wish.scope
-        del self._deadline[number], self._by_key[wish.origin, scope]
+        request, scope = decision.request, decision.request.scope
+        del self._deadline[number], self._by_key[request.origin, scope]
         _drop(self._by_scope, scope, number)
         _drop(self._by_source, scope.source, number)
         length = scope.source.version, scope.source.prefixlen
         self._lengths[length] -= 1
         if not self._lengths[length]:
             del self._lengths[length]
-        self._count_by_origin[wish.origin] -= 1
+        self._count_by_origin[request.origin] -= 1
         self._count_by_tenant[scope.tenant] -= 1
         outcome.ended.append(decision)
         outcome.changed[scope] = None

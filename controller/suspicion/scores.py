@@ -12,7 +12,7 @@ from ipaddress import ip_network
 
 from controller.policy.evidence import EVIDENCE, ONCE_A_DOOR, UNPROVEN
 from controller.policy.model import Address, Level, Network, Protocol, Suspicion
-from controller.suspicion.decision import Scope, Wish
+from controller.suspicion.decision import Request, Scope
 
 ORIGIN = "postern"
 MOST_SOURCES = 100_000
@@ -69,12 +69,12 @@ class Offender:
 
 @dataclass(frozen=True, slots=True)
 class Suspected:
-    """A source has reached a level; `wish`: what the edge decides."""
+    """A source has reached a level; `request`: what the edge decides."""
 
     source: Network
     score: float
     level: str
-    wish: Wish
+    request: Request
     offences: int  # this one included
 
 
@@ -161,8 +161,8 @@ class Scores:
         duration = min(level.duration_s * factor, self.policy.longest_s)
         record.level, record.decided_until = number, now + duration
         record.doors.clear()
-        wish = self._wish(source, record, level, duration, fact)
-        return Suspected(source, record.points, name, wish, record.offences)
+        request = self._request(source, record, level, duration, fact)
+        return Suspected(source, record.points, name, request, record.offences)
 
     def _level(self, points: float) -> tuple[Level | None, str, int]:
         if points >= self.policy.hostile.score:
@@ -171,11 +171,13 @@ class Scores:
             return self.policy.suspect, "suspect", 1
         return None, "", 0
 
-    def _wish(self, source: Network, record: Record, level: Level, duration: float, fact: Evidence) -> Wish:
+    def _request(
+        self, source: Network, record: Record, level: Level, duration: float, fact: Evidence
+    ) -> Request:
         reason = f"score {record.points:.0f}, last: {fact.kind}" + (
             f" ({fact.detail})" if fact.detail else ""
         )
-        return Wish(
+        return Request(
             Scope(source),
             level.action,
             ORIGIN,

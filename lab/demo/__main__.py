@@ -15,16 +15,16 @@ from types import FrameType
 from common import entry
 from controller.api.client import ApiError
 from lab import ipv6
-from lab.demo import attempts, immunity, intruder, paper
+from lab.demo import attempts, console, immunity, intruder
 from lab.demo.attempts import Outcome
 from lab.demo.cases import CASES, Case
-from lab.demo.judging import complaints
+from lab.demo.verdicts import complaints
 from lab.errors import LabError, next_step
-from lab.evidence import Found, Reader, final_events
 from lab.lab import Lab
-from lab.mailing import Letter, Told, send
+from lab.mail import Letter, Told, send
 from lab.messages import build
-from lab.places import REPOSITORY
+from lab.paths import REPOSITORY
+from lab.trace_logs import Found, Reader, final_events
 
 _TOPOLOGY = "demo"
 _POLICY = REPOSITORY / "policies" / "demo.yaml"
@@ -73,9 +73,11 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _run(lab: Lab, is_kept: bool) -> int:
     begun = time.monotonic()
-    paper.heading("Postern: real mail through one edge switch, two proxies and two scanners, and an intruder")
-    paper.say("The topology stands in mininet_topos/demo.py, the policy in policies/demo.yaml.")
-    lab.up(_TOPOLOGY, _POLICY, paper.say)
+    console.heading(
+        "Postern: real mail through one edge switch, two proxies and two scanners, and an intruder"
+    )
+    console.say("The topology stands in mininet_topos/demo.py, the policy in policies/demo.yaml.")
+    lab.up(_TOPOLOGY, _POLICY, console.say)
     is_finished = is_good = False
     try:
         is_good = _show(lab)
@@ -85,25 +87,27 @@ def _run(lab: Lab, is_kept: bool) -> int:
             lab.leave_up()
         else:
             lab.down(keeps_logs=not is_good)
-    paper.say()
+    console.say()
     verdict = "Everything went as expected" if is_good else "Something failed; see FAILED above"
-    paper.say(paper.paint(f"{verdict} ({time.monotonic() - begun:.0f} s).", "good" if is_good else "bad"))
+    console.say(console.paint(f"{verdict} ({time.monotonic() - begun:.0f} s).", "good" if is_good else "bad"))
     if is_kept:
-        paper.say(_NEXT.format(api=lab.places.api))
+        console.say(_NEXT.format(api=lab.places.api))
     elif is_good:
-        paper.say("The lab is down; nothing is left behind.")
+        console.say("The lab is down; nothing is left behind.")
     else:
-        paper.say(f"The lab is down; all its logs are in {lab.places.kept_logs}.")
+        console.say(f"The lab is down; all its logs are in {lab.places.kept_logs}.")
     return 0 if is_good else 1
 
 
 def _show(lab: Lab) -> bool:
     """Send everything, print everything, and return whether everything went as expected."""
     reader = Reader(lab.scene())
-    paper.heading("Mail")
+    console.heading("Mail")
     rows: list[tuple[str, ...]] = [("message", "to", "reply", "delivered", "gateway", "scanner", "ok")]
     if not ipv6.is_there():
-        paper.say("This machine has no IPv6: the messages over IPv6 are left out. postern doctor says more.")
+        console.say(
+            "This machine has no IPv6: the messages over IPv6 are left out. postern doctor says more."
+        )
     for number, case in enumerate(CASES, start=1):
         if not ipv6.usable([case.server]):
             continue
@@ -111,14 +115,14 @@ def _show(lab: Lab) -> bool:
             rows.append(_show_case(lab, reader, number, case))
     outcomes: list[Outcome] = []
     for title, story in _CHAPTERS:
-        paper.heading(title)
+        console.heading(title)
         with _naming_what_broke(lab):
             outcomes += (chapter := story(lab))
         for outcome in chapter:
             _show_attempt(outcome)
     lab.refuse_broken()
-    paper.heading("In short")
-    paper.table(rows)
+    console.heading("In short")
+    console.table(rows)
     return all(row[-1] == "yes" for row in rows[1:]) and all(outcome.is_good for outcome in outcomes)
 
 
@@ -139,13 +143,13 @@ def _show_case(lab: Lab, reader: Reader, number: int, case: Case) -> tuple[str, 
     told = send(lab.places.pin(case.host), letter)
     found = reader.find(since, case.mail_host, lambda seen: _is_settled(case, seen))
     wrong = complaints(case, told, found)
-    paper.say()
-    paper.say(f"{number:>3}  {paper.paint(f'{case.tenant}: {case.title}', 'strong')}")
-    paper.fact("sent", f"by {case.host} ({case.client}) to {case.recipient} at [{case.server}]:25")
-    paper.fact("reply", told.reply or told.transcript)
-    paper.fact("path", _path(case, found))
-    paper.fact(case.mail_host, _what_server_says(found))
-    paper.judgement(wrong)
+    console.say()
+    console.say(f"{number:>3}  {console.paint(f'{case.tenant}: {case.title}', 'strong')}")
+    console.fact("sent", f"by {case.host} ({case.client}) to {case.recipient} at [{case.server}]:25")
+    console.fact("reply", told.reply or told.transcript)
+    console.fact("path", _path(case, found))
+    console.fact(case.mail_host, _what_server_says(found))
+    console.judgement(wrong)
     if wrong:
         lab.refuse_broken()
     return _row(case, told, found, not wrong)
@@ -188,8 +192,8 @@ def _row(case: Case, told: Told, found: Found, is_good: bool) -> tuple[str, ...]
 
 
 def _show_attempt(outcome: Outcome) -> None:
-    mark = paper.paint("ok", "good") if outcome.is_good else paper.paint("FAILED", "bad")
-    paper.say(f"     {outcome.title:<66} {outcome.what_happened:<26} {mark}")
+    mark = console.paint("ok", "good") if outcome.is_good else console.paint("FAILED", "bad")
+    console.say(f"     {outcome.title:<66} {outcome.what_happened:<26} {mark}")
 
 
 def run() -> int:

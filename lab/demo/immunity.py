@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from controller.api.client import ApiClient
-from lab.demo import paper, tools
+from lab.demo import console, tools
 from lab.demo.attempts import Outcome
 from lab.lab import Lab
-from lab.mailing import Letter, send
+from lab.mail import Letter, send
 from lab.messages import Message, carrying
 from lab.services import antivirus
 from lab.services.controllers import api_address
@@ -44,7 +44,7 @@ def story(lab: Lab) -> list[Outcome]:
 def _passes(lab: Lab, sample: bytes) -> Iterator[Outcome]:
     for recipient in _SERVERS:
         told = _send_until_judged(lab, sample, recipient)
-        paper.fact("mails", f"unknown malware to {recipient}: {told}")
+        console.fact("mails", f"unknown malware to {recipient}: {told}")
         yield Outcome("malware that no signature knows passes as clean", told[:26], told.startswith("250"))
 
 
@@ -52,8 +52,8 @@ def _mark(lab: Lab, message: Path) -> Outcome:
     """An operator marks the message: its attachment becomes a signature, tried by the canary first."""
     command = antivirus.builder_command(lab.places, "immunize", str(message))
     done = tools.run(command)
-    paper.fact("marks", "postern av immunize message.eml")
-    paper.fact("canary", done.stderr.strip().splitlines()[-1] if done.stderr else "")
+    console.fact("marks", "postern av immunize message.eml")
+    console.fact("canary", done.stderr.strip().splitlines()[-1] if done.stderr else "")
     last = done.stdout.strip().splitlines()[-1] if done.stdout else "nothing"
     return Outcome("an operator marks it, and the canary agrees", last, done.returncode == 0)
 
@@ -65,7 +65,7 @@ def _refused(lab: Lab, sample: bytes, begun: float) -> Iterator[Outcome]:
             time.sleep(_STEP_S)
             told = _send(lab, sample, recipient)
         seconds = time.monotonic() - begun
-        paper.fact("mails", f"the same to {recipient}, {seconds:.1f} s after it was marked: {told}")
+        console.fact("mails", f"the same to {recipient}, {seconds:.1f} s after it was marked: {told}")
         what = f"{told[:3]} after {seconds:.1f} s"
         yield Outcome("the same mail is refused for every tenant", what, told.startswith("550"))
 
@@ -79,7 +79,7 @@ def _clients_find(lab: Lab, file: Path, begun: float) -> Iterator[Outcome]:
         while "FOUND" not in said and time.monotonic() - begun < _PATIENCE_S:
             done = tools.run(lab.command_in(host, command))
             said = done.stdout.strip().rpartition("/")[2]
-        paper.fact(host, f"clamscan: {said}")
+        console.fact(host, f"clamscan: {said}")
         yield Outcome(
             f"{host} finds it with its own clamscan", said.rpartition(" ")[2], said.endswith("FOUND")
         )
@@ -97,7 +97,7 @@ def _fleet(lab: Lab) -> Outcome:
             break
         time.sleep(_STEP_S)
     for row in rows:
-        paper.fact("fleet", f"{row['asker']:<10} {row['host']:<12} generation {row['generation']}")
+        console.fact("fleet", f"{row['asker']:<10} {row['host']:<12} generation {row['generation']}")
     what = f"not {', '.join(late)}" if late else f"{len(rows)} of {len(rows)}"
     return Outcome("every client and scanner reports it", what, bool(rows) and not late)
 

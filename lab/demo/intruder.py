@@ -15,14 +15,14 @@ from typing import Any
 
 from controller.api.client import ApiClient
 from lab import probes
-from lab.demo import paper, tools
+from lab.demo import console, tools
 from lab.demo.attempts import Outcome
-from lab.evidence import Bookmark, whole_lines
 from lab.lab import Lab
-from lab.mailing import Letter, send
+from lab.mail import Letter, send
 from lab.messages import Content, build
 from lab.services import decoys
 from lab.services.controllers import api_address
+from lab.trace_logs import Bookmark, whole_lines
 
 _INTRUDER, _ADDRESS = "attacker", "198.51.100.66"
 _DECOY = "decoy1"
@@ -52,7 +52,7 @@ def _scan(lab: Lab) -> Outcome:
     for address, port in _DARK:
         with _connected(lab, address, port) as connection:
             first = _first_line(connection)
-        paper.fact("scans", f"[{address}]:{port}, where nothing is published: answered by {first!r}")
+        console.fact("scans", f"[{address}]:{port}, where nothing is published: answered by {first!r}")
     return Outcome("a scan of addresses that nobody uses is answered by a decoy", "answered", True)
 
 
@@ -63,7 +63,7 @@ def _decided(api: ApiClient) -> Outcome:
     if not known["decisions"]:
         return Outcome(title, f"not within {_PATIENCE_S:.0f} s", False)
     decision = known["decisions"][0]
-    paper.fact("decided", f"{decision['action']} for {decision['duration_s']:.0f} s: {decision['reason']}")
+    console.fact("decided", f"{decision['action']} for {decision['duration_s']:.0f} s: {decision['reason']}")
     is_good = decision["action"] == "decoy" and decision["origin"] == "postern"
     return Outcome(title, f"within {time.monotonic() - begun:.1f} s", is_good)
 
@@ -80,8 +80,8 @@ def _log_in(lab: Lab) -> Outcome:
         client += ["-o", "LogLevel=ERROR", f"{_USER}@{_SERVER}", _COMMANDS]
         asked = ["env", f"SSH_ASKPASS={answer}", "SSH_ASKPASS_REQUIRE=force", "DISPLAY=:0", *client]
         done = tools.run(lab.command_in(_INTRUDER, asked))
-    paper.fact("logs in", f"ssh {_USER}@{_SERVER} '{_COMMANDS}'")
-    paper.fact("sees", done.stdout + done.stderr)
+    console.fact("logs in", f"ssh {_USER}@{_SERVER} '{_COMMANDS}'")
+    console.fact("sees", done.stdout + done.stderr)
     is_good = "uid=0(root)" in done.stdout
     return Outcome("at acme's real address the intruder is let into a decoy", "logged in", is_good)
 
@@ -91,10 +91,10 @@ def _mail(lab: Lab) -> Iterator[Outcome]:
     log = lab.places.log("acme-mx.postfix")
     before = log.stat().st_size
     told = _send(lab, _INTRUDER)
-    paper.fact("mails", f"{_RECIPIENT} at [{_SERVER}]:25, reply: {told}")
+    console.fact("mails", f"{_RECIPIENT} at [{_SERVER}]:25, reply: {told}")
     yield Outcome("the decoy of a mail server takes no message for good", told[:26], told.startswith("4"))
     told = _send(lab, "sender")
-    paper.fact("meanwhile", f"a legitimate sender's mail to {_RECIPIENT}: {told}")
+    console.fact("meanwhile", f"a legitimate sender's mail to {_RECIPIENT}: {told}")
     yield Outcome("a legitimate sender works on", told[:26], told.startswith("250"))
     with log.open(encoding="utf-8", errors="replace") as file:
         file.seek(before)
@@ -115,7 +115,7 @@ def _log(lab: Lab) -> Outcome:
     events = _await(lambda: _events(file), lambda events: any(each["event"] == "command" for each in events))
     kept = [each for each in events if each["event"] in ("login", "command") and each["source"] == _ADDRESS]
     for event in kept[:4]:
-        paper.fact("log", json.dumps(event))
+        console.fact("log", json.dumps(event))
     is_whole = all(each.get("tenant") == "acme" and each.get("session") for each in kept)
     return Outcome("the decoy logs log-ins and commands", f"{len(kept)} events", bool(kept) and is_whole)
 
@@ -131,12 +131,12 @@ def _receipt_and_pardon(lab: Lab, api: ApiClient) -> Iterator[Outcome]:
     (receipt,) = [each["receipt"] for each in answer["receipts"]]
     for row in receipt["switches"]:
         text = f"decision {decision['id']} on {row['switch']}, cookie {receipt['cookie']}"
-        paper.fact("receipt", f"{text}, {row['packets']} packets; deleted, confirmed by the switch")
+        console.fact("receipt", f"{text}, {row['packets']} packets; deleted, confirmed by the switch")
     hits = sum(row["packets"] or 0 for row in receipt["switches"])
     yield Outcome(title, f"{hits} packets", hits > 0)
     with _connected(lab, _SERVER, 25) as connection:
         greeting = _first_line(connection)
-    paper.fact("pardoned", f"at [{_SERVER}]:25, greeted with {greeting!r} by acme's own server")
+    console.fact("pardoned", f"at [{_SERVER}]:25, greeted with {greeting!r} by acme's own server")
     is_good = answer["is_confirmed"] and "acme" in greeting
     yield Outcome("once the decision is deleted, the real server answers at once", greeting[:26], is_good)
 
@@ -145,10 +145,10 @@ def _compared(api: ApiClient) -> Outcome:
     """An attacker's whole tool box, nmap included, at acme's real server and at its decoy: the same eyes."""
     command = ["persona", "compare", "acme", "--from", _WATCHER, "--address", _SERVER]
     command += ["--domain", "acme.example", "--pause", "0.02"]
-    typed = [sys.executable, "-P", "-m", "controller.cli.main", *command, "--api", api.address]
+    typed = [sys.executable, "-P", "-m", "cli.main", *command, "--api", api.address]
     done = tools.run(typed, patience_s=120)
-    paper.fact("compares", f"postern {' '.join(command)}")
-    paper.fact("sees", (done.stdout + done.stderr).strip())
+    console.fact("compares", f"postern {' '.join(command)}")
+    console.fact("sees", (done.stdout + done.stderr).strip())
     last = (done.stdout.strip().splitlines() or ["nothing"])[-1]
     what = "nothing tells the decoy from the real server, nmap -sV included"
     return Outcome(what, last.partition(";")[0], done.returncode == 0)

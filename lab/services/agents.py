@@ -4,9 +4,9 @@ import sys
 
 from controller.api.client import ApiClient, ApiError
 from controller.policy.model import HealthSource, Member, Policy, Pool, PoolKind
+from lab.component import Part, Scene
 from lab.namespaces import entering
-from lab.part import Part, Scene
-from lab.places import Places
+from lab.paths import Places
 from lab.services.controllers import api_address
 
 
@@ -32,7 +32,7 @@ def _part(places: Places, pool: Pool, member: Member, more: list[str]) -> Part:
         sys.executable,
         "-P",
         "-m",
-        "services.agent.main",
+        "services.health_agent.main",
         "--api",
         api_address(places),
         "--member",

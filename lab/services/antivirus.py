@@ -13,10 +13,10 @@ from pathlib import Path
 from controller.api.client import ApiClient, ApiError
 from controller.policy.model import Pool, PoolKind
 from lab import probes
+from lab.component import Part, Scene
 from lab.errors import LabError
 from lab.namespaces import entering
-from lab.part import Part, Scene
-from lab.places import Places
+from lab.paths import Places
 from lab.services import decoys, scanners
 from lab.services.controllers import api_address
 from lab.services.members import Program, deaths_in

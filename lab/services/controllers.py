@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from controller.api.client import ApiClient, ApiError
-from lab.part import Part
-from lab.places import REPOSITORY, Places
+from lab.component import Part
+from lab.paths import REPOSITORY, Places
 
 NAME = "controller"
 

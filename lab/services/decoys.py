@@ -5,13 +5,13 @@ from pathlib import Path
 
 from controller.policy.model import Member, Pool, PoolKind
 from lab import distribution
-from lab.part import Part, Scene
-from lab.places import REPOSITORY, Places
-from lab.services.doors import doors
+from lab.component import Part, Scene
+from lab.paths import REPOSITORY, Places
+from lab.services.listening_ports import doors
 from lab.services.members import Program, deaths_in
 
 _ALL_PERSONAS = REPOSITORY / "policies" / "personas"
-_MODULES = {"decoy": "services.decoy.main", "cowrie": "services.decoy.cowrie.main"}
+_MODULES = {"decoy": "services.decoy.main", "cowrie": "services.cowrie.main"}
 _OF_COWRIE = ("ssh", "telnet")
 _MOST_DEATHS = 2  # of Cowries, before the lab waits for them no longer
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from controller.policy.model import Pool, PoolKind
 from lab import probes
-from lab.part import Part, Scene
-from lab.places import Places
+from lab.component import Part, Scene
+from lab.paths import Places
 from lab.services.members import Program
 
 _GATEWAY = Program("mail", "services.mail.main", probes.smtp_dialogue)

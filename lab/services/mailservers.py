@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 from lab import probes
+from lab.component import Part, Scene
 from lab.namespaces import entering
 from lab.network import Host
-from lab.part import Part, Scene
-from lab.places import Places
+from lab.paths import Places
 from lab.services import templates
 
 _DAYS_VALID = 30

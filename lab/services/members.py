@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.policy.model import Member, Pool
+from lab.component import Part
 from lab.namespaces import entering
-from lab.part import Part
-from lab.places import Places
+from lab.paths import Places
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from functools import partial
 
 from lab import ipv6, probes
+from lab.component import Part, Scene
 from lab.errors import LabError
-from lab.part import Part, Scene
 
 
 def build_parts(scene: Scene) -> list[Part]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from controller.policy.model import PoolKind
 from lab import probes
-from lab.part import Part, Scene
-from lab.places import Places
+from lab.component import Part, Scene
+from lab.paths import Places
 from lab.services.members import Program
 
 _RESPONDER = Program("responder", "services.responder.main", probes.smtp_dialogue)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from controller.policy.model import Pool, PoolKind
 from lab import ipv6, probes
+from lab.component import Part, Scene
 from lab.namespaces import entering
-from lab.part import Part, Scene
-from lab.places import REPOSITORY, Places
+from lab.paths import REPOSITORY, Places
 from lab.services import templates
 
 _LOOPBACK = "127.0.0.1"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from controller.policy.model import Protocol
 from lab import probes
+from lab.component import Part, Scene
 from lab.namespaces import entering
 from lab.network import Host
-from lab.part import Part, Scene
-from lab.places import REPOSITORY, Places
+from lab.paths import REPOSITORY, Places
 from lab.services import templates
 
 _PAGE = REPOSITORY / "deploy" / "servers" / "index.html"

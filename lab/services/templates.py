@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab.places import REPOSITORY
+from lab.paths import REPOSITORY
 
 
 def fill(template: str, words: Mapping[str, str]) -> str:

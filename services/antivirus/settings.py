@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from services.antivirus.formats import RINGS
-from services.mail.settings import Address, Reader, read_top
+from services.base.settings import Address, Reader, read_top
 
 
 class Immunity(StrEnum):
@@ -18,7 +18,7 @@ class Immunity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class SignatureClient:
     """A tenant, or a pool of scanners. `sources`: what the server sees as their addresses."""
 
     name: str
@@ -34,10 +34,10 @@ class Settings:
     port: int
     addresses: tuple[Address, ...]
     immunity: Immunity
-    askers: tuple[Asker, ...]
+    askers: tuple[SignatureClient, ...]
 
     @cached_property
-    def asker_by_source(self) -> dict[Address, Asker]:
+    def asker_by_source(self) -> dict[Address, SignatureClient]:
         return {source: asker for asker in self.askers for source in asker.sources}
 
 
@@ -55,8 +55,8 @@ def parse_settings(text: str) -> Settings:
     )
 
 
-def _read_asker(reader: Reader) -> Asker:
-    return Asker(
+def _read_asker(reader: Reader) -> SignatureClient:
+    return SignatureClient(
         reader.take("name", str),
         reader.one_of("kind", ("tenant", "pool"), ""),
         reader.one_of("ring", RINGS, ""),

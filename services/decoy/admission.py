@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from services.decoy.persona.model import Address
+from services.personas.model import Address
 
 
 @dataclass(frozen=True, slots=True)

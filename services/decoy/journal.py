@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
-from services.mail.journal import Journal
+from services.base.journal import Journal
 
 Ship = Callable[[list[str]], None]
 

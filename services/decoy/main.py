@@ -9,13 +9,13 @@ from pathlib import Path
 import uvloop
 
 from common import entry
-from services import program
+from services.base import program
 from services.decoy.admission import Caps
 from services.decoy.journal import DecoyJournal, Event
 from services.decoy.landlock import forbid_connections
-from services.decoy.persona.errors import PersonaErrors
-from services.decoy.server import Decoy, Given
+from services.decoy.server import Decoy, Options
 from services.decoy.syslog import Syslog, SyslogError
+from services.personas.errors import PersonaErrors
 
 _PROGRAM = "postern-decoy"
 _MB = 1024 * 1024
@@ -103,7 +103,7 @@ async def _run(parsed: argparse.Namespace, journal: DecoyJournal) -> None:
     decoy.stop()
 
 
-def _given(parsed: argparse.Namespace) -> Given:
+def _given(parsed: argparse.Namespace) -> Options:
     caps = Caps(
         sessions=parsed.sessions,
         sessions_per_source=parsed.sessions_per_source,
@@ -112,7 +112,7 @@ def _given(parsed: argparse.Namespace) -> Given:
         bytes_in=parsed.session_mb * _MB,
     )
     recordings = parsed.recordings_mb * _MB
-    return Given(
+    return Options(
         settings=parsed.settings,
         personas=parsed.personas,
         spool=parsed.spool,

@@ -10,35 +10,35 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
-from services import ipv6
+from services.base import ipv6
+from services.base.evidence import EvidencePost
+from services.base.settings import SettingsError
+from services.base.sockets import end_of
+from services.base.watched import WatchedFile
 from services.decoy.admission import Admission, Caps
 from services.decoy.dialogues.base import Dialogue
 from services.decoy.dialogues.capture import Budget
 from services.decoy.dialogues.choose import dialogue_for
-from services.decoy.doors.kernel import Doorkeeper
+from services.decoy.events import Encounter, Notes, SessionNotes
 from services.decoy.journal import DecoyJournal, Event
-from services.decoy.listening import Place, listen, places_of, servable, set_ttl
-from services.decoy.noting import Encounter, Notes, SessionNotes
-from services.decoy.persona.errors import PersonaErrors
-from services.decoy.persona.load import load_personas
-from services.decoy.persona.model import BEGIN_WITH_TLS, BY_COWRIE, Address
+from services.decoy.listeners import Place, listen, places_of, servable, set_ttl
+from services.decoy.port_filter.kernel import Doorkeeper
 from services.decoy.session import Session
 from services.decoy.settings import parse_settings
 from services.decoy.spool.certificates import Certificates
 from services.decoy.spool.recordings import Recordings
 from services.decoy.spool.uploads import Uploads
-from services.decoy.tenants import Standing, Tenants
-from services.evidence import EvidencePost
-from services.mail.settings import SettingsError
-from services.mail.shell.sockets import end_of
-from services.watched import WatchedFile
+from services.decoy.tenants import Target, Tenants
+from services.personas.errors import PersonaErrors
+from services.personas.load import load_personas
+from services.personas.model import BEGIN_WITH_TLS, BY_COWRIE, Address
 
 _POLL_S = 0.5
 _KEPT_IN_MEMORY_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Options:
     """What a decoy is told when it is started."""
 
     settings: Path
@@ -63,7 +63,7 @@ class _Part:
 class Decoy:
     """Raise `SettingsError`, `PersonaErrors` or `OSError` from `start`; then it runs until `stop`."""
 
-    def __init__(self, given: Given, journal: DecoyJournal) -> None:
+    def __init__(self, given: Options, journal: DecoyJournal) -> None:
         self._given, self._journal = given, journal
         self._loop = asyncio.get_running_loop()
         self._file = WatchedFile(given.settings)
@@ -226,7 +226,7 @@ class Decoy:
         begins_with_tls = standing.service.protocol in BEGIN_WITH_TLS
         return _Part(dialogue, self._notes.of(encounter), context, begins_with_tls, source)
 
-    def _context_for(self, standing: Standing) -> ssl.SSLContext | None:
+    def _context_for(self, standing: Target) -> ssl.SSLContext | None:
         tls = standing.service.tls
         likeness = self._tenants.settings.likeness
         return self._certificates.context(likeness, standing.tenant, tls) if tls else None

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 from services.decoy.admission import Caps
 from services.decoy.dialogues.base import Dialogue, Step
-from services.decoy.noting import SessionNotes
-from services.decoy.persona.model import Address
+from services.decoy.events import SessionNotes
 from services.decoy.spool.recordings import IN, OUT
 from services.decoy.tls import TlsChannel
+from services.personas.model import Address
 
 _MOST_UNREAD_BYTES = 1024 * 1024  # that a client has not taken
 _PARTING_S = 5.0

@@ -3,8 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from services.decoy.likeness import Likeness
-from services.mail.settings import Network, Reader, SettingsError
+from services.base.settings import Network, Reader, SettingsError
+from services.decoy.shared_identity import Likeness
 
 _MOST_TENANTS = 10_000
 _SECRET_BYTES = 32

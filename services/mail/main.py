@@ -10,10 +10,10 @@ from pathlib import Path
 import uvloop
 
 from common import entry
-from services import program
-from services.evidence import EvidencePost
-from services.mail.journal import Event, Journal
-from services.mail.shell.gateway import Caps, Gateway
+from services.base import program
+from services.base.evidence import EvidencePost
+from services.base.journal import Event, Journal
+from services.mail.gateway import Caps, Gateway
 
 _PROGRAM = "postern-mail"
 _EPILOG = """\

@@ -9,8 +9,9 @@ from fnmatch import translate
 from functools import lru_cache
 from re import Pattern, compile
 
-from services.mail.protocol.clamd import Verdict, VerdictKind
-from services.mail.settings import Address, Disposition, Role, ScanRule, Tenant
+from services.base.clamd import Verdict, VerdictKind
+from services.base.settings import Address
+from services.mail.settings import Disposition, Role, ScanRule, Tenant
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ only take leave: a sender that kept the session for its next message (Postfix do
 be refused here while the pool takes mail again.
 """
 
-from services.mail.protocol import catalogue
-from services.mail.protocol.catalogue import with_trace
-from services.mail.protocol.commands import verb_of
-from services.mail.protocol.lines import LineError, take_line
+from services.smtp import catalogue
+from services.smtp.catalogue import with_trace
+from services.smtp.commands import verb_of
+from services.smtp.lines import LineError, take_line
 
 MAX_COMMANDS = 20
 PUT_OFF = "451 4.3.2 mail for this address cannot be checked at the moment, try again later"

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from common import entry
-from services import program
-from services.mail.journal import Journal
-from services.responder.answering import Caps, Event, Responder
+from services.base import program
+from services.base.journal import Journal
+from services.responder.server import Caps, Event, Responder
 
 _PROGRAM = "postern-responder"
 _EPILOG = """\

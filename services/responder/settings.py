@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from services.mail.settings import Address, Reader, read_top
+from services.base.settings import Address, Reader, read_top
 
 
 class Answer(StrEnum):

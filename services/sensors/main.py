@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
-from services import program
-from services.mail.journal import Journal
-from services.mail.settings import SettingsError
+from services.base import program
+from services.base.journal import Journal
+from services.base.settings import SettingsError
 from services.sensors.sensors import Event, Sensors
 from services.sensors.settings import parse_settings
 

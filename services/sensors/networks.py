@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from services.mail.settings import Network
+from services.base.settings import Network
 
 _LONGEST_TEXT = 64
 _WIDEST = {4: 8, 6: 19}

@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
-from services import controller
-from services.controller import NotHeard
-from services.mail.settings import Network
+from services.base import controller
+from services.base.controller import NotHeard
+from services.base.settings import Network
 from services.sensors.networks import printable, to_text
 from services.sensors.settings import Meaning
 

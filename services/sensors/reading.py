@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from services.mail.settings import SettingsError
+from services.base.settings import SettingsError
 
 _LARGEST_BYTES = 1024 * 1024
 _DEEPEST = 10

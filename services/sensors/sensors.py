@@ -7,9 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from services.evidence import EvidencePost
-from services.mail.journal import Journal
-from services.mail.settings import SettingsError
+from services.base.evidence import EvidencePost
+from services.base.journal import Journal
+from services.base.settings import SettingsError
 from services.sensors.crowdsec.bouncer import Bouncer
 from services.sensors.feeds.feed import FeedRunner, origin_of
 from services.sensors.feeds.kept import Keeper

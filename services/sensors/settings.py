@@ -12,7 +12,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from services.mail.settings import Network, Reader, SettingsError
+from services.base.settings import Network, Reader, SettingsError
 from services.sensors.reading import Item, Record, read_top
 
 FORMAT = "1"

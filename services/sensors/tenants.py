@@ -3,10 +3,10 @@
 from enum import StrEnum
 from ipaddress import ip_address
 
-from services.mail.settings import Network, SettingsError
+from services.base.settings import Network, SettingsError
+from services.base.watched import WatchedFile
 from services.sensors.origin import Report
 from services.sensors.settings import Settings, Tenant, parse_tenants
-from services.watched import WatchedFile
 
 
 class Event(StrEnum):

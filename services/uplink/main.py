@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
-from services import program
-from services.files import remove_unfinished
-from services.mail.journal import Journal
+from services.base import program
+from services.base.files import remove_unfinished
+from services.base.journal import Journal
 from services.uplink.access import Access, BadAccess
-from services.uplink.following import Event, Following, follow
+from services.uplink.mirror import Event, Following, follow
 from services.uplink.relay import Relay
 
 _PROGRAM = "postern-uplink"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from services.antivirus.builder.publishing import Publisher
+from services.antivirus.builder.publisher import Publisher
 from services.antivirus.builder.store import Store
 from services.antivirus.formats import Ring, encode, ring_comment
 from services.antivirus.signing import sign

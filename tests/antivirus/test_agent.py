@@ -19,11 +19,11 @@ from pathlib import Path
 import pytest
 
 from common.apparmor import unconfined
-from services.antivirus.agent.proving import Clamd, NotProven
+from services.antivirus.agent.verification import Clamd, NotProven
 from services.antivirus.builder import immunity
-from services.antivirus.builder.publishing import Publisher
+from services.antivirus.builder.publisher import Publisher
 from services.antivirus.formats import OWN_FILES, generation_comment
-from services.antivirus.own import Entry, Kind
+from services.antivirus.signatures import Entry, Kind
 from services.antivirus.signing import make_key, sign
 from tests.antivirus.conftest import (
     PATIENCE_S,

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.main import main as postern
+from cli.main import main as postern
 from services.antivirus.builder import immunity
+from services.antivirus.builder.automatic_immunity import Watch
 from services.antivirus.builder.corpus import CLEAN
 from services.antivirus.builder.immunity import NotImmunized
 from services.antivirus.builder.main import main
-from services.antivirus.builder.publishing import NotPublished, Publisher
+from services.antivirus.builder.publisher import NotPublished, Publisher
 from services.antivirus.builder.store import Store, StoreError
-from services.antivirus.builder.watching import Watch
 from services.antivirus.formats import generation_comment, parse_manifest, ring_comment
-from services.antivirus.own import Entry, Kind
 from services.antivirus.settings import Immunity
+from services.antivirus.signatures import Entry, Kind
 from services.antivirus.signing import verify
 from tests.antivirus.conftest import await_that, put_settings
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import main
 from common.apparmor import unconfined
-from controller.cli.main import main
 from services.antivirus.builder import immunity
-from services.antivirus.builder.publishing import Publisher
+from services.antivirus.builder.publisher import Publisher
 from services.antivirus.formats import OWN_FILES
 from tests.antivirus.conftest import Client, Server, await_that
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from services.antivirus.builder.publishing import Publisher
+from services.antivirus.builder.publisher import Publisher
 from services.antivirus.signing import make_key
 from tests.antivirus.conftest import (
     CANARY_TENANT,

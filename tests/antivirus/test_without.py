@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.antivirus.builder.publishing import Publisher
+from services.antivirus.builder.publisher import Publisher
 from services.antivirus.server.nginx import configuration
 from services.antivirus.settings import parse_settings
 from tests.antivirus.conftest import Server, await_that, put_settings

@@ -5,7 +5,7 @@ import pytest
 from falcon import testing
 
 from controller.api.app import build_app
-from controller.api.outside import Outside
+from controller.api.context import Outside
 from controller.pools.conntrack import Counts
 from controller.runtime import Runtime
 from tests.world import DEMO, UTC, FakeChannel, World

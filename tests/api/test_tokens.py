@@ -4,8 +4,8 @@ import pytest
 from falcon import testing
 
 from controller.api.app import build_role_apps
-from controller.api.gate import Gate
-from controller.api.outside import Outside
+from controller.api.auth import Gate
+from controller.api.context import Outside
 from controller.runtime.tokens import Role
 from tests.api.conftest import Northbound
 from tests.world import UTC

@@ -10,7 +10,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import pytest
 
-from controller.cli.main import main
+from cli.main import main
 from tests.api.conftest import Northbound
 
 

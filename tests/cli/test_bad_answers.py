@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import main
 from common import entry
-from controller.cli.main import main
 from tests.cli.conftest import Postern
 from tests.world import POLICIES
 

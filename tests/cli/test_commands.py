@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.main import main
+from cli.main import main
 from controller.pools.health import Report
 from tests.api.conftest import Northbound
 from tests.cli.conftest import Postern

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.docs import made_files
+from cli.docs import made_files
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,7 +20,7 @@ _SCRIPTS = _PARSER["options.entry_points"]["console_scripts"].strip().splitlines
 MODULES = {
     name.strip(): place.strip().partition(":")[0] for name, _, place in (s.partition("=") for s in _SCRIPTS)
 }
-OTHERS = ["controller.cli.docs", "lab.demo.__main__"]
+OTHERS = ["cli.docs", "lab.demo.__main__"]
 OTHERS += [
     f"benchmarks.{name}" for name in ("antivirus", "antivirus_storm", "decoy", "mail", "pools", "steering")
 ]
@@ -130,7 +130,7 @@ def test_every_program_of_ours_is_in_this_test() -> None:
         for file in (ROOT / package).rglob("*.py")
         if 'if __name__ == "__main__":' in file.read_text(encoding="utf-8")
     }
-    elsewhere = {"controller.openflow.compat", "lab.network_owner", "services.decoy.cowrie.inside.__main__"}
+    elsewhere = {"controller.openflow.compat", "lab.network_owner", "services.cowrie.plugin.__main__"}
     assert found - elsewhere == {*MODULES.values(), *OTHERS}
 
 

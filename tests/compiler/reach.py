@@ -6,12 +6,12 @@ from functools import cached_property
 from ipaddress import ip_address
 
 from controller.compiler.compile import compile_policy
-from controller.compiler.conditions import ALL_IS_WELL, Conditions
 from controller.compiler.neighbours import Neighbour, neighbours_of
-from controller.compiler.walk import Walk
+from controller.compiler.network_state import ALL_IS_WELL, Conditions
 from controller.pipeline import fields as f
 from controller.pipeline.fields import EthType, Field, IpProto
 from controller.policy.model import Address, Policy
+from tests.compiler.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)

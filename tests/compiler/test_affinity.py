@@ -6,8 +6,8 @@ from ipaddress import ip_address
 import pytest
 
 from controller.compiler.compile import compile_policy
-from controller.compiler.conditions import Conditions
 from controller.compiler.names import names_of
+from controller.compiler.network_state import Conditions
 from controller.openflow.encode import to_wire
 from controller.pipeline.flows import Learn
 from controller.pipeline.show import Shower

@@ -220,7 +220,7 @@ def test_a_group_kept_under_another_number_is_found() -> None:
 def test_two_names_that_share_a_number_are_both_named(
     demo: Policy, monkeypatch: pytest.MonkeyPatch, number_of: str
 ) -> None:
-    monkeypatch.setattr(f"controller.compiler.numbers.{number_of}", lambda _name: 7)
+    monkeypatch.setattr(f"controller.compiler.id_clashes.{number_of}", lambda _name: 7)
     with pytest.raises(CompileError, match=r"antivirus` and `.*decoys` happen to share .* rename one"):
         compile_policy(demo)
 

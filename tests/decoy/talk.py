@@ -5,8 +5,8 @@ from collections.abc import Callable
 from services.decoy.dialogues.base import Dialogue, Event
 from services.decoy.dialogues.capture import Budget
 from services.decoy.dialogues.choose import dialogue_for
-from services.decoy.persona.model import Service
-from services.decoy.persona.parse import parse_persona
+from services.personas.model import Service
+from services.personas.parse import parse_persona
 
 DATE = "Tue, 24 Nov 2026 00:00:00 GMT"
 HEAD = "postern-persona: 1\ntenant: acme\nhosts:\n  d:\n    addresses: dark\n    services:\n"

@@ -15,7 +15,7 @@ _CALLS = {
     "system", "popen", "Popen", "fork", "execv", "execve", "execvp", "posix_spawn", "create_subprocess_exec",
     "create_subprocess_shell", "getaddrinfo", "gethostbyname",
 }  # fmt: skip
-# The controller's socket is reached by services/controller.py alone; a datagram to a syslog server that
+# The controller's socket is reached by services/base/controller.py alone; a datagram to a syslog server that
 # the operator named is sent by syslog.py.
 _MAY = {("syslog.py", "sendto")}
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.decoy.persona.default import default_persona
-from services.decoy.persona.errors import PersonaErrors
-from services.decoy.persona.load import load_persona, load_personas
-from services.decoy.persona.model import Banner, Closed, Http, Protocol, Smtp, Ssh
-from services.decoy.persona.parse import parse_persona
+from services.personas.default import default_persona
+from services.personas.errors import PersonaErrors
+from services.personas.load import load_persona, load_personas
+from services.personas.model import Banner, Closed, Http, Protocol, Smtp, Ssh
+from services.personas.parse import parse_persona
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = sorted((DOCS.parent / "policies" / "personas").glob("debian-*/*.yaml"))

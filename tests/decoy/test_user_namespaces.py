@@ -10,7 +10,7 @@ from tests.without import ROOT, without
 pytestmark = pytest.mark.programs
 _ASK = (
     "import os; os.geteuid = lambda: 1000\n"
-    "from services.decoy.cowrie.process import CowrieMissing, find_installed\n"
+    "from services.cowrie.process import CowrieMissing, find_installed\n"
     "try: find_installed()\n"
     "except CowrieMissing as error: print(error)\n"
 )

@@ -8,7 +8,7 @@ import pytest
 from services.decoy.syslog import Syslog, SyslogError
 from tests.decoy.conftest import Begin
 from tests.decoy.running import DARK, HELLO, MX, Running
-from tests.decoy.test_doors import FIREWALLED, WITH_FIREWALL, knock
+from tests.decoy.test_port_filter import FIREWALLED, WITH_FIREWALL, knock
 from tests.without import without
 
 

@@ -20,11 +20,11 @@ from controller.doctor import (
 )
 from controller.doctor.finding import Finding, Level
 from controller.doctor.kernel import Bpf, Ipv6, KernelFacts
-from controller.doctor.looking import Timed, timed
 from controller.doctor.names import NameFacts
 from controller.doctor.neighbours import Listener, NeighbourFacts
 from controller.doctor.room import Disk, RoomFacts
 from controller.doctor.scanner import ScannerFacts
+from controller.doctor.system import Timed, timed
 from tests.doctor.test_findings import DECOY, ENVIRONMENT, MEMBER, SWITCH
 
 DAY_S = 86_400.0

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.programs
 
 
 def doctor(*prefix: str) -> dict[str, dict[str, str]]:
-    command = [*prefix, sys.executable, "-m", "controller.cli.main", "doctor", "--json"]
+    command = [*prefix, sys.executable, "-m", "cli.main", "doctor", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=110)
     assert not done.stderr
     return {record["subject"]: record for record in json.loads(done.stdout)}

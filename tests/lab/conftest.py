@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from controller.api.client import ApiClient
-from lab.evidence import Reader
 from lab.lab import Lab
-from lab.places import REPOSITORY, Places
+from lab.paths import REPOSITORY, Places
 from lab.processes import Process
-from services.files import remove_tree
+from lab.trace_logs import Reader
+from services.base.files import remove_tree
 
 _CALM = "health: {slow_start: 0s, hold_down: 0s}"
 # Tests knock at every door; what would be decided about them must not change what the next one meets.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.lab import Lab
-from lab.mailing import Letter, send
+from lab.mail import Letter, send
 from lab.messages import Content, build
 from lab.namespaces import entering
 from lab.services import templates

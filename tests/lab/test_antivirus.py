@@ -12,7 +12,7 @@ import pytest
 
 from controller.api.client import ApiClient
 from lab.lab import Lab
-from lab.mailing import Letter, send
+from lab.mail import Letter, send
 from lab.messages import carrying
 from lab.network import tail
 from lab.services import antivirus, scanners

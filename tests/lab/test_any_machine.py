@@ -11,7 +11,7 @@ import pytest
 from lab import probes
 from lab.errors import LabError
 from lab.lab import Lab
-from lab.mailing import Letter, send
+from lab.mail import Letter, send
 from lab.messages import Content, build
 from tests.journals import read_journal
 from tests.lab.conftest import POLICY

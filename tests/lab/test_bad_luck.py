@@ -10,12 +10,12 @@ import pytest
 
 from controller.api.client import ApiClient
 from lab.demo.cases import CASES, Case
-from lab.demo.judging import complaints
-from lab.evidence import Found, Reader
+from lab.demo.verdicts import complaints
 from lab.lab import Lab
-from lab.mailing import Letter, Told, send
+from lab.mail import Letter, Told, send
 from lab.messages import Content, build
 from lab.services.controllers import api_address
+from lab.trace_logs import Found, Reader
 from tests.lab.conftest import await_in_step
 from tests.lab.test_pool_under_load import BACK, await_states
 

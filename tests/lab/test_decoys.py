@@ -14,8 +14,8 @@ from controller.api.client import ApiClient
 from lab import probes
 from lab.frames import ACK, SYN, Eye, Segment, send
 from lab.lab import Lab
-from lab.mailing import Letter
-from lab.mailing import send as send_mail
+from lab.mail import Letter
+from lab.mail import send as send_mail
 from lab.messages import Content, build
 from lab.services import decoys
 from lab.services.controllers import api_address

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.lab
 
 
 def _doctor(*words: str) -> list[dict[str, str]]:
-    command = [sys.executable, "-m", "controller.cli.main", "doctor", "--json", *words]
+    command = [sys.executable, "-m", "cli.main", "doctor", "--json", *words]
     done = subprocess.run(command, capture_output=True, encoding="utf-8")
     findings: list[dict[str, str]] = json.loads(done.stdout)
     assert done.returncode == (1 if _wrong(findings) else 0)
@@ -44,15 +44,13 @@ def test_a_bridge_that_would_forward_by_itself_is_found_and_the_remedy_mends_it(
 
 
 def test_a_pool_member_that_answers_for_nobody_is_found(lab: Lab) -> None:
-    inside = lab.command_in(
-        "acme-pc", [sys.executable, "-m", "controller.cli.main", "doctor", "--member", "--json"]
-    )
+    inside = lab.command_in("acme-pc", [sys.executable, "-m", "cli.main", "doctor", "--member", "--json"])
     done = subprocess.run(inside, capture_output=True, encoding="utf-8")
     assert set(_wrong(json.loads(done.stdout))) == {"AnyIP, IPv4", "AnyIP, IPv6"}
 
 
 @pytest.mark.parametrize(("host", "kind"), [("proxy1", "member"), ("decoy1", "decoy"), ("av1", "antivirus")])
 def test_the_hosts_of_the_labs_pools_are_good_at_what_they_are(lab: Lab, host: str, kind: str) -> None:
-    command = [sys.executable, "-m", "controller.cli.main", "doctor", "--json", f"--{kind}"]
+    command = [sys.executable, "-m", "cli.main", "doctor", "--json", f"--{kind}"]
     done = subprocess.run(lab.command_in(host, command), capture_output=True, encoding="utf-8", timeout=60)
     assert _wrong(json.loads(done.stdout)) == {}

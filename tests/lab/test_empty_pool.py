@@ -10,12 +10,12 @@ import pytest
 from controller.api.client import ApiClient
 from lab import probes
 from lab.demo.cases import CASES, Case
-from lab.evidence import Reader
 from lab.lab import Lab
-from lab.mailing import Letter, Told, send
+from lab.mail import Letter, Told, send
 from lab.messages import Content, build
 from lab.services import gateways, responders
 from lab.services.controllers import api_address
+from lab.trace_logs import Reader
 from tests.journals import read_journal
 from tests.lab.conftest import POLICY, await_in_step
 from tests.lab.outgoing import OutgoingPostfix

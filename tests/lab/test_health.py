@@ -19,7 +19,7 @@ import pytest
 from controller.api.client import ApiClient
 from lab import namespaces
 from lab.lab import Lab
-from lab.places import REPOSITORY
+from lab.paths import REPOSITORY
 from lab.services.controllers import api_address
 from tests.journals import read_journal
 from tests.lab.conftest import POLICY, UNSUSPICIOUS, await_in_step

@@ -9,16 +9,16 @@ import pytest
 
 from controller.policy.parse import parse_policy
 from lab import distribution, names, processes
+from lab.component import Part
 from lab.errors import LabError
-from lab.part import Part
-from lab.places import REPOSITORY
+from lab.paths import REPOSITORY
 from lab.processes import Process
 from lab.services import scanners
 from lab.services.antivirus import Words
-from lab.services.doors import doors
+from lab.services.listening_ports import doors
 from lab.services.members import deaths_in
-from lab.waiting import Watch, await_all, find_death
-from services.decoy.persona.default import default_persona
+from lab.startup import Watch, await_all, find_death
+from services.personas.default import default_persona
 
 _HERE = processes.identify(os.getpid())
 

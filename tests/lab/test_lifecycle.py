@@ -17,7 +17,7 @@ import pytest
 from lab import namespaces, processes
 from lab.errors import LabError
 from lab.lab import Lab
-from lab.places import REPOSITORY, Places
+from lab.paths import REPOSITORY, Places
 from lab.services import mailservers
 from tests.antivirus.conftest import open_to_others
 from tests.lab.conftest import POLICY
@@ -69,7 +69,7 @@ def _owner(lab: Lab) -> str:
 def _command(lab: Lab, *words: str) -> subprocess.Popen[str]:
     """Run `postern lab` as a user does, in a process of its own."""
     return subprocess.Popen(
-        ["env", "--default-signal=INT", sys.executable, "-m", "controller.cli.main", "lab", *words],
+        ["env", "--default-signal=INT", sys.executable, "-m", "cli.main", "lab", *words],
         env={**os.environ, "POSTERN_LAB_DIR": str(lab.places.root)},
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,

@@ -3,12 +3,12 @@
 import pytest
 
 from lab.demo.cases import CASES, Case
-from lab.demo.judging import complaints
-from lab.evidence import Reader
+from lab.demo.verdicts import complaints
 from lab.lab import Lab
-from lab.mailing import Letter, send
+from lab.mail import Letter, send
 from lab.messages import build
 from lab.services.mailservers import maildir
+from lab.trace_logs import Reader
 
 pytestmark = pytest.mark.lab
 

@@ -11,15 +11,15 @@ import pytest
 from controller.api.client import ApiClient
 from lab.datagrams import Stream, send_stream
 from lab.demo.cases import CASES, Case
-from lab.demo.judging import complaints
+from lab.demo.verdicts import complaints
 from lab.errors import LabError
-from lab.evidence import Reader
 from lab.frames import Segment
 from lab.frames import send as send_frames
 from lab.lab import Lab
-from lab.mailing import Letter, send
+from lab.mail import Letter, send
 from lab.messages import build
 from lab.services.controllers import api_address
+from lab.trace_logs import Reader
 from tests.lab.conftest import House, await_in_step
 from tests.lab.test_sessions_held import sessions
 

@@ -9,19 +9,19 @@ import pytest
 
 from controller.policy.model import Policy
 from controller.policy.parse import parse_policy
-from lab import agreement, processes, record
+from lab import processes, state, topology_check
 from lab.demo.cases import CASES
-from lab.demo.judging import complaints
+from lab.demo.verdicts import complaints
 from lab.errors import LabError
-from lab.evidence import Found, client_in
 from lab.frames import Segment
 from lab.lab import Lab, _last_words
-from lab.mailing import Told, final_reply
+from lab.mail import Told, final_reply
 from lab.messages import EICAR, Content, build
 from lab.network import SYSTEM_PYTHON, Host, Network, Port, Switch, topology_file
-from lab.places import REPOSITORY, Places
+from lab.paths import REPOSITORY, Places
 from lab.processes import Process
-from lab.record import Record, Stage
+from lab.state import Record, Stage
+from lab.trace_logs import Found, client_in
 
 _DEMO = REPOSITORY / "policies" / "demo.yaml"
 _PLACES = {
@@ -52,12 +52,12 @@ def _network(places: dict[int, tuple[str, str]], dpid: int = 1) -> Network:
 
 
 def test_the_demos_policy_and_topology_agree() -> None:
-    assert agreement.disagreements(_policy(), _network(_PLACES)) == []
+    assert topology_check.disagreements(_policy(), _network(_PLACES)) == []
 
 
 def test_a_wrong_mac_is_told_with_both_sides() -> None:
     wrong = {**_PLACES, 4: ("proxy1", "02:cc:00:00:00:77")}
-    (said,) = agreement.disagreements(_policy(), _network(wrong))
+    (said,) = topology_check.disagreements(_policy(), _network(wrong))
     assert "proxy1" in said
     assert "02:cc:00:00:00:01" in said
     assert "02:cc:00:00:00:77" in said
@@ -65,18 +65,18 @@ def test_a_wrong_mac_is_told_with_both_sides() -> None:
 
 def test_swapped_ports_are_told_for_both_hosts() -> None:
     swapped = {**_PLACES, 4: _PLACES[5], 5: _PLACES[4]}
-    said = agreement.disagreements(_policy(), _network(swapped))
+    said = topology_check.disagreements(_policy(), _network(swapped))
     assert [text.partition(":")[0] for text in said] == ["proxy1", "proxy2"]
 
 
 def test_a_host_that_is_missing_is_told() -> None:
     missing = {number: place for number, place in _PLACES.items() if number != 1}
-    (said,) = agreement.disagreements(_policy(), _network(missing))
+    (said,) = topology_check.disagreements(_policy(), _network(missing))
     assert "s1:1" in said
 
 
 def test_another_dpid_is_told() -> None:
-    (said,) = agreement.disagreements(_policy(), _network(_PLACES, dpid=9))
+    (said,) = topology_check.disagreements(_policy(), _network(_PLACES, dpid=9))
     assert "dpid 1 in the policy, 9 here" in said
 
 
@@ -191,8 +191,8 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     written = Record("mark", "demo", "p.yaml", "127.0.0.1:6653", Stage.UP, Process(1, 2)).with_process(
         "controller", Process(3, 4)
     )
-    record.save(written, tmp_path / "lab.json")
-    assert record.load(tmp_path / "lab.json") == written
+    state.save(written, tmp_path / "lab.json")
+    assert state.load(tmp_path / "lab.json") == written
     assert written.with_process("controller", None).processes == {}
 
 
@@ -211,7 +211,7 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
 )
 def test_a_record_that_cannot_be_read_is_no_record(tmp_path: Path, text: str) -> None:
     (tmp_path / "lab.json").write_text(text, encoding="utf-8")
-    assert record.load(tmp_path / "lab.json") is None
+    assert state.load(tmp_path / "lab.json") is None
 
 
 @pytest.mark.parametrize(

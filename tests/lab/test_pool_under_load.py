@@ -15,7 +15,7 @@ import pytest
 from controller.api.client import ApiClient
 from lab import processes, switches
 from lab.lab import Lab
-from lab.places import REPOSITORY
+from lab.paths import REPOSITORY
 from lab.services.controllers import api_address
 from tests.lab.test_sessions_held import Session, sessions
 from tests.lab.traffic import SENDERS, Traffic

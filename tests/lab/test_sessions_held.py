@@ -183,7 +183,7 @@ def test_a_drained_proxy_is_empty_when_its_last_session_has_ended(lab: Lab, api:
         command = [
             sys.executable,
             "-m",
-            "controller.cli.main",
+            "cli.main",
             "pool",
             "drain",
             "proxy1",
@@ -253,9 +253,9 @@ def test_a_pool_is_restarted_member_by_member_under_load_and_no_message_fails(
 ) -> None:
     lab = new_lab
     load = Load(lab)
-    lab_command = f"{sys.executable} -m controller.cli.main lab"
+    lab_command = f"{sys.executable} -m cli.main lab"
     restart = f"{lab_command} stop {{member}}.mail && {lab_command} start {{member}}.mail"
-    command = [sys.executable, "-m", "controller.cli.main", "pool", "roll", "proxies", "--command", restart]
+    command = [sys.executable, "-m", "cli.main", "pool", "roll", "proxies", "--command", restart]
     with load.going():
         done = subprocess.run(
             [*command, "--api", api.address],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mail.protocol.data import DataReceiver, Unstuffer, normalize
+from services.smtp.data import DataReceiver, Unstuffer, normalize
 
 ALMOST_ENDS = [
     b"\n.\n",

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from services.mail.protocol.clamd import Verdict, VerdictKind
+from services.base.clamd import Verdict, VerdictKind
+from services.base.settings import SettingsError
 from services.mail.relay.capabilities import encode_ehlo, offered, size_limit
 from services.mail.scanning import MailFacts, disposition_of, must_scan
-from services.mail.settings import Disposition, Role, Settings, SettingsError, Tenant, parse_settings
+from services.mail.settings import Disposition, Role, Settings, Tenant, parse_settings
 
 
 def settings_with(**of_tenant: Any) -> Settings:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.evidence import Evidence
-from services.mail.journal import Event
-from services.mail.witness import MANY_RECIPIENTS, Seen, Witness
+from services.base.evidence import Evidence
+from services.base.journal import Event
+from services.mail.evidence import MANY_RECIPIENTS, Client, Witness
 from tests.mail.conftest import EICAR, RunningGateway, StartGateway
 from tests.mail.scripted import ScriptedServer
 from tests.sensors.standin import StandIn
@@ -17,8 +17,8 @@ from tests.sensors.standin import StandIn
 pytestmark = pytest.mark.programs
 
 
-def seen(client: str = "198.51.100.66") -> Seen:
-    return Seen("5f000000000a", "acme", ip_address(client), IPv4Address("203.0.113.10"), 25)
+def seen(client: str = "198.51.100.66") -> Client:
+    return Client("5f000000000a", "acme", ip_address(client), IPv4Address("203.0.113.10"), 25)
 
 
 def refuse(witness: Witness, times: int, client: str = "198.51.100.66", **more: Any) -> list[Evidence]:

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mail.protocol.catalogue import with_trace
-from services.mail.protocol.clamd import Verdict, VerdictKind, encode_chunk, parse_answer
-from services.mail.protocol.commands import CommandError, Problem, parse_path, verb_of
-from services.mail.protocol.lines import LineError, take_line
-from services.mail.protocol.replies import ReplyError, take_reply
+from services.base.clamd import Verdict, VerdictKind, encode_chunk, parse_answer
+from services.smtp.catalogue import with_trace
+from services.smtp.commands import CommandError, Problem, parse_path, verb_of
+from services.smtp.lines import LineError, take_line
+from services.smtp.replies import ReplyError, take_reply
 
 ALL = frozenset({"SIZE", "8BITMIME", "SMTPUTF8", "DSN"})
 

@@ -4,7 +4,7 @@ import socket
 import time
 from contextlib import ExitStack
 
-from services.mail.relay.selfcheck import MOST_AT_ONCE
+from services.mail.relay.health import MOST_AT_ONCE
 from tests.mail.conftest import RunningGateway
 from tests.mail.scripted import ScriptedServer
 

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import strategies as st
 
 from controller.openflow import messages, replies
-from controller.openflow.client import SwitchClient
 from controller.openflow.conversation import Conversation
 from controller.openflow.messages import Type
 from controller.openflow.replies import BadMessage
 from controller.sync.outcomes import PlanConfirmed, PlanRefused, PortChanged, SwitchRead
 from controller.sync.plan import Plan
 from tests.fake_switch import FakeSwitch, HeldFlow, encode_flow_stats, encode_port
+from tests.openflow.client import SwitchClient
 
 _ECHO_REQUEST = 2
 FIRST_XID = 0x8000_0001  # of a conversation that has just begun

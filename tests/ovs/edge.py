@@ -7,13 +7,13 @@ from pathlib import Path
 from ryu.lib.packet import arp, ethernet, packet
 
 from controller.compiler.compile import compile_policy
-from controller.compiler.conditions import ALL_IS_WELL, Conditions
-from controller.openflow.client import SwitchClient
+from controller.compiler.network_state import ALL_IS_WELL, Conditions
 from controller.openflow.encode import to_wire
 from controller.policy.model import Policy
 from controller.policy.parse import read_policy
 from controller.sync.outcomes import PlanConfirmed
 from controller.sync.plan import Plan, difference
+from tests.openflow.client import SwitchClient
 from tests.ovs.dummy import DummyOvs
 from tests.ovs.packets import arp_request, read_frames, tcp_frame
 

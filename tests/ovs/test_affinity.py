@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from controller.compiler.compile import compile_policy
-from controller.compiler.conditions import Conditions
+from controller.compiler.network_state import Conditions
 from controller.compiler.stages import affinity
-from controller.openflow.client import SwitchClient
 from controller.openflow.encode import to_wire
 from controller.pipeline.tables import Table
 from controller.policy.model import Policy
 from controller.policy.parse import parse_policy, read_policy
 from controller.sync.outcomes import PlanConfirmed
 from controller.sync.plan import Plan, difference
+from tests.openflow.client import SwitchClient
 from tests.ovs.dummy import DummyOvs
 from tests.ovs.edge import ACME, DEMO, PROXY1, PROXY2, SCANNER1, SCANNER2, UPLINK, EdgeUnderTest
 from tests.ovs.packets import SYN

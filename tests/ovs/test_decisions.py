@@ -5,16 +5,16 @@ from ipaddress import ip_network
 
 import pytest
 
-from controller.compiler.decisions import Ask, Enforcement
-from controller.openflow.client import SwitchClient
+from controller.compiler.decisions import Enforcement, SwitchFlows
 from controller.openflow.encode import flow_to_wire
 from controller.openflow.messages import meter_to_wire
 from controller.policy.model import Action, Protocol
 from controller.policy.parse import read_policy
 from controller.suspicion.allow import Allowance
-from controller.suspicion.decision import Decision, Scope, Wish
+from controller.suspicion.decision import Decision, Request, Scope
 from controller.sync.outcomes import PlanConfirmed
 from controller.sync.plan import Plan
+from tests.openflow.client import SwitchClient
 from tests.ovs.dummy import DummyOvs
 from tests.ovs.edge import ACME, DECOY, DEMO, GLOBEX, PROXY1, PROXY2, UPLINK, EdgeUnderTest
 from tests.ovs.packets import ACK, SYN
@@ -40,15 +40,15 @@ class Deciding:
     def decide(self, source: str, action: Action, **scope: object) -> Plan:
         self._number += 1
         is_simulated = bool(scope.pop("is_simulated", False))
-        wish = Wish(Scope(ip_network(source), **scope), action, "test", is_simulated=is_simulated)  # type: ignore[arg-type]
-        return self._install(self._enforcement.of_decision(Decision(self._number, wish, 0.0, 9.0))["s1"])
+        request = Request(Scope(ip_network(source), **scope), action, "test", is_simulated=is_simulated)  # type: ignore[arg-type]
+        return self._install(self._enforcement.of_decision(Decision(self._number, request, 0.0, 9.0))["s1"])
 
     def allow(self, source: str) -> Plan:
         return self._install(
             self._enforcement.of_allowance(Allowance(1, ip_network(source), "ours", 0.0))["s1"]
         )
 
-    def _install(self, ask: Ask) -> Plan:
+    def _install(self, ask: SwitchFlows) -> Plan:
         plan = Plan(
             put_flows=tuple(map(flow_to_wire, ask.flows)), new_meters=tuple(map(meter_to_wire, ask.meters))
         )

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.compiler.test_ways import PROXIES, demo_with, resting
+from tests.compiler.test_mail_path import PROXIES, demo_with, resting
 from tests.ovs.edge import (
     ACME,
     GLOBEX,

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from controller.compiler.compile import compile_policy
-from controller.openflow.client import SwitchClient
 from controller.openflow.conversation import Conversation
 from controller.openflow.encode import to_wire
 from controller.policy.parse import parse_policy
@@ -13,6 +12,7 @@ from controller.sync.outcomes import Outcome, PlanConfirmed, PlanRefused, Switch
 from controller.sync.plan import Plan, difference
 from controller.sync.state import WireState
 from tests.fake_switch import FakeSwitch
+from tests.openflow.client import SwitchClient
 from tests.ovs.dummy import DummyOvs
 from tests.ovs.edge import DEMO
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from controller.compiler.compile import compile_policy
-from controller.openflow.client import SwitchClient
 from controller.openflow.encode import to_wire
 from controller.pipeline.tables import Table
 from controller.policy.model import MailMode, Policy
@@ -13,6 +12,7 @@ from controller.policy.parse import read_policy
 from controller.sync.outcomes import PlanRefused
 from controller.sync.plan import Plan, difference
 from controller.sync.state import WireFlow, WireKey
+from tests.openflow.client import SwitchClient
 from tests.ovs.dummy import DummyOvs
 from tests.ovs.edge import ACME, DEMO, PROXY1, PROXY2, UPLINK, EdgeUnderTest
 from tests.ovs.packets import ACK, SYN

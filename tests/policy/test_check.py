@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.main import main
+from cli.main import main
 
 POLICIES = Path(__file__).parents[2] / "policies"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.main import main
+from cli.main import main
 from controller.policy import grammar
 from controller.policy.grammar import POLICY, Record, Type, record_within
 from controller.policy.kinds import Kind

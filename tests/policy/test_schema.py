@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from controller.cli.main import main
+from cli.main import main
 from controller.policy.schema import policy_schema
 
 POLICIES = Path(__file__).parents[2] / "policies"

@@ -4,8 +4,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from services.mail.protocol.lines import MAX_COMMAND_BYTES
 from services.responder.dialogue import MAX_COMMANDS, PUT_OFF, REFUSED, Dialogue
+from services.smtp.lines import MAX_COMMAND_BYTES
 
 MAIL, RCPT = "MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>"
 COMMANDS = ["EHLO client.example", "HELO c", MAIL, RCPT, "RSET", "NOOP"]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from services.mail.settings import SettingsError
+from services.base.settings import SettingsError
 from services.responder.settings import parse_settings
 from tests.journals import read_journal
 from tests.mail.conftest import ROOT, free_port, stop

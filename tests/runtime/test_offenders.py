@@ -25,9 +25,9 @@ def offend(world: World, utc: float) -> Decision:
 
 def test_a_second_offence_lasts_longer_though_the_controller_was_started_anew() -> None:
     first = started(World(), UTC)
-    assert offend(first, UTC).wish.duration_s == HOUR_S
+    assert offend(first, UTC).request.duration_s == HOUR_S
     again = started(World(first.store), UTC + 2 * HOUR_S)
-    assert offend(again, UTC + 2 * HOUR_S).wish.duration_s == 2 * HOUR_S
+    assert offend(again, UTC + 2 * HOUR_S).request.duration_s == 2 * HOUR_S
 
 
 def test_a_decision_that_holds_over_a_restart_is_not_made_a_second_time() -> None:
@@ -43,7 +43,7 @@ def test_who_behaves_for_a_quarter_of_a_year_is_forgotten() -> None:
     offend(first, UTC)
     again = started(World(first.store), UTC + 91 * DAY_S)
     assert first.store.kept_offenders == {}
-    assert offend(again, UTC + 91 * DAY_S).wish.duration_s == HOUR_S
+    assert offend(again, UTC + 91 * DAY_S).request.duration_s == HOUR_S
 
 
 def test_who_was_pardoned_is_no_offender() -> None:
@@ -57,5 +57,5 @@ def test_who_was_pardoned_is_no_offender() -> None:
 def test_a_disk_that_refuses_is_told_of_and_the_decision_holds() -> None:
     world = started(World(), UTC)
     world.store.failure = "disk full"
-    assert offend(world, UTC).wish.duration_s == HOUR_S
+    assert offend(world, UTC).request.duration_s == HOUR_S
     assert world.events("DecisionsNotStored")

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from controller.publish import Publisher
+from controller.hosts.publish import Publisher
 
 
 def test_a_file_with_a_secret_is_its_owners_only(tmp_path: Path) -> None:

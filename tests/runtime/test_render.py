@@ -5,8 +5,8 @@ from ipaddress import ip_address
 
 import pytest
 
+from controller.hosts.render import Settings, render_gateways
 from controller.policy.parse import parse_policy
-from controller.render import Settings, render_gateways
 from controller.store import PoolSecret
 from services.antivirus.settings import parse_settings as read_antivirus
 from services.decoy.settings import parse_settings as read_decoy

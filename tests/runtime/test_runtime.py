@@ -72,7 +72,7 @@ def test_a_bad_policy_changes_nothing_and_says_why(world: World) -> None:
 
 
 def test_rules_that_contradict_change_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.compiler.numbers.group_id", lambda _name: 7)
+    monkeypatch.setattr("controller.compiler.id_clashes.group_id", lambda _name: 7)
     accepted = world.runtime.accepted
     with pytest.raises(CompileError, match="share an internal number"):
         world.runtime.submit(world.now, "demo.yaml", LESS_WEB)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services import evidence
-from services.evidence import Event, Evidence, EvidencePost
+from services.base import evidence
+from services.base.evidence import Event, Evidence, EvidencePost
 from tests.sensors.standin import StandIn
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mail.settings import SettingsError
+from services.base.settings import SettingsError
 from services.sensors.feeds.guards import Accepted, Refused, judge
 from services.sensors.feeds.lists import Contents, parse_feed
 from services.sensors.main import main

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.evidence import Evidence
+from services.base.evidence import Evidence
 from services.sensors.settings import Tenant
 from services.sensors.suricata.eve import Skipped, parse_line
-from services.sensors.suricata.following import Follower
 from services.sensors.suricata.lines import LineSplitter
+from services.sensors.suricata.log_follower import Follower
 from tests.sensors.conftest import Program
 from tests.sensors.standin import StandIn
 

@@ -12,8 +12,8 @@ import pytest
 
 from services.antivirus.builder.store import Store
 from tests.antivirus.conftest import Server, await_that, open_to_others
+from tests.cowrie import conftest as cowries
 from tests.decoy import running as decoys
-from tests.decoy.cowrie import conftest as cowries
 from tests.mail.conftest import free_port, stop, wait_for_port
 from tests.mail.scripted import Client, ScriptedServer
 from tests.setup.wheel import REPOSITORY, Environment, Wheel, build, files_of_the_repository, install

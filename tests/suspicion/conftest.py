@@ -4,7 +4,7 @@ import pytest
 
 from controller.policy.model import Policy
 from controller.policy.parse import read_policy
-from controller.suspicion.guard import Guard
+from controller.suspicion.refusals import Guard
 
 
 @pytest.fixture(scope="session")

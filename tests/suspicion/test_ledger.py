@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from controller.policy.model import Action, Policy
 from controller.suspicion.decision import Decision, Scope
-from controller.suspicion.guard import Guard
 from controller.suspicion.ledger import Caps, Ledger
-from tests.suspicion.wishes import wish
+from controller.suspicion.refusals import Guard
+from tests.suspicion.requests import request
 
 SCOPE = Scope(ip_network("198.51.100.66"))
 
 
 def test_a_decision_holds_until_its_time_is_over(guard: Guard) -> None:
     ledger = Ledger()
-    ledger.add(100.0, 0.0, [wish(duration_s=60)], guard)
+    ledger.add(100.0, 0.0, [request(duration_s=60)], guard)
     assert not ledger.expire(159.9).ended
     (ended,) = ledger.expire(160.0).ended
     assert (ended.since, ended.until) == (0.0, 60.0)
@@ -27,8 +27,8 @@ def test_a_decision_holds_until_its_time_is_over(guard: Guard) -> None:
 
 def test_one_that_is_renewed_keeps_its_number_and_ends_later(guard: Guard) -> None:
     ledger = Ledger()
-    (first,) = ledger.add(0.0, 0.0, [wish(duration_s=60)], guard).accepted
-    (again,) = ledger.add(30.0, 30.0, [wish(duration_s=60)], guard).accepted
+    (first,) = ledger.add(0.0, 0.0, [request(duration_s=60)], guard).accepted
+    (again,) = ledger.add(30.0, 30.0, [request(duration_s=60)], guard).accepted
     assert again.number == first.number
     assert not ledger.expire(60.0).ended
     assert ledger.expire(90.0).ended
@@ -36,55 +36,57 @@ def test_one_that_is_renewed_keeps_its_number_and_ends_later(guard: Guard) -> No
 
 def test_the_wall_clock_decides_nothing(guard: Guard) -> None:
     ledger = Ledger()
-    ledger.add(0.0, 5e9, [wish(duration_s=60)], guard)
+    ledger.add(0.0, 5e9, [request(duration_s=60)], guard)
     assert not ledger.expire(59.0).ended
     assert ledger.expire(60.0).ended
 
 
 def test_of_two_origins_the_stronger_action_holds_and_the_weaker_follows_when_it_ends(guard: Guard) -> None:
     ledger = Ledger()
-    ledger.add(0.0, 0.0, [wish(action=Action.DECOY, origin="a"), wish(action=Action.DROP, origin="b")], guard)
+    ledger.add(
+        0.0, 0.0, [request(action=Action.DECOY, origin="a"), request(action=Action.DROP, origin="b")], guard
+    )
     winner = ledger.in_force(SCOPE)
-    assert winner is not None and winner.wish.action is Action.DROP
+    assert winner is not None and winner.request.action is Action.DROP
     ledger.delete([winner.number])
     rest = ledger.in_force(SCOPE)
-    assert rest is not None and rest.wish.action is Action.DECOY
+    assert rest is not None and rest.request.action is Action.DECOY
 
 
 def test_a_simulated_decision_gives_way_to_any_real_one(guard: Guard) -> None:
     ledger = Ledger()
-    simulated = replace(wish(action=Action.DROP, origin="a"), is_simulated=True)
-    ledger.add(0.0, 0.0, [simulated, wish(action=Action.WATCH, origin="b")], guard)
+    simulated = replace(request(action=Action.DROP, origin="a"), is_simulated=True)
+    ledger.add(0.0, 0.0, [simulated, request(action=Action.WATCH, origin="b")], guard)
     winner = ledger.in_force(SCOPE)
-    assert winner is not None and winner.wish.action is Action.WATCH
+    assert winner is not None and winner.request.action is Action.WATCH
 
 
 def test_what_is_good_is_taken_and_what_is_bad_is_named_by_its_place(guard: Guard) -> None:
-    outcome = Ledger().add(0.0, 0.0, [wish(), wish("0.0.0.0/0"), wish("198.51.100.67")], guard)
+    outcome = Ledger().add(0.0, 0.0, [request(), request("0.0.0.0/0"), request("198.51.100.67")], guard)
     assert len(outcome.accepted) == 2
     assert [index for index, _ in outcome.refused] == [1]
 
 
 def test_an_origin_gone_mad_meets_its_cap_and_hurts_no_other(guard: Guard) -> None:
     ledger = Ledger(Caps(per_origin=3))
-    outcome = ledger.add(0.0, 0.0, [wish(f"198.51.100.{n}", origin="mad") for n in range(10)], guard)
+    outcome = ledger.add(0.0, 0.0, [request(f"198.51.100.{n}", origin="mad") for n in range(10)], guard)
     assert len(outcome.accepted) == 3
     assert "origin mad has 3 decisions" in outcome.refused[0][1].error
-    assert ledger.add(0.0, 0.0, [wish(origin="calm")], guard).accepted
+    assert ledger.add(0.0, 0.0, [request(origin="calm")], guard).accepted
 
 
 def test_a_tenant_has_a_cap_of_its_own(guard: Guard) -> None:
     ledger = Ledger(Caps(per_tenant=2))
-    wishes = [wish(f"198.51.100.{n}", tenant="acme") for n in range(4)]
-    assert len(ledger.add(0.0, 0.0, wishes, guard).accepted) == 2
-    assert ledger.add(0.0, 0.0, [wish(tenant="globex")], guard).accepted
+    requests = [request(f"198.51.100.{n}", tenant="acme") for n in range(4)]
+    assert len(ledger.add(0.0, 0.0, requests, guard).accepted) == 2
+    assert ledger.add(0.0, 0.0, [request(tenant="globex")], guard).accepted
 
 
 def test_when_it_is_full_the_least_certain_and_oldest_go_first(guard: Guard) -> None:
     ledger = Ledger(Caps(whole=3))
     confidences = (0.9, 0.2, 0.2)
-    ledger.add(0.0, 0.0, [wish(f"198.51.100.{n}", confidence=c) for n, c in enumerate(confidences)], guard)
-    outcome = ledger.add(1.0, 1.0, [wish("198.51.100.9", confidence=0.5)], guard)
+    ledger.add(0.0, 0.0, [request(f"198.51.100.{n}", confidence=c) for n, c in enumerate(confidences)], guard)
+    outcome = ledger.add(1.0, 1.0, [request("198.51.100.9", confidence=0.5)], guard)
     assert outcome.evicted == 1
     assert [each.number for each in outcome.ended] == [2]
     assert ledger.in_force(Scope(ip_network("198.51.100.9")))
@@ -92,8 +94,8 @@ def test_when_it_is_full_the_least_certain_and_oldest_go_first(guard: Guard) -> 
 
 def test_when_it_is_full_of_surer_ones_the_newcomer_is_refused(guard: Guard) -> None:
     ledger = Ledger(Caps(whole=2))
-    ledger.add(0.0, 0.0, [wish(f"198.51.100.{n}", confidence=0.9) for n in range(2)], guard)
-    outcome = ledger.add(1.0, 1.0, [wish("198.51.100.9", confidence=0.1)], guard)
+    ledger.add(0.0, 0.0, [request(f"198.51.100.{n}", confidence=0.9) for n in range(2)], guard)
+    outcome = ledger.add(1.0, 1.0, [request("198.51.100.9", confidence=0.1)], guard)
     assert not outcome.accepted
     assert "full" in outcome.refused[0][1].error
 
@@ -101,23 +103,23 @@ def test_when_it_is_full_of_surer_ones_the_newcomer_is_refused(guard: Guard) -> 
 def test_all_ranges_that_cover_a_source_are_found_the_closest_first(guard: Guard) -> None:
     ledger = Ledger()
     ranges = ["198.51.100.0/24", "198.51.100.66", "198.51.0.0/16", "9.9.9.0/24"]
-    ledger.add(0.0, 0.0, [wish(each) for each in ranges], guard)
-    found = [str(each.wish.scope.source) for each in ledger.about(ip_address("198.51.100.66"))]
+    ledger.add(0.0, 0.0, [request(each) for each in ranges], guard)
+    found = [str(each.request.scope.source) for each in ledger.about(ip_address("198.51.100.66"))]
     assert found == ["198.51.100.66/32", "198.51.100.0/24", "198.51.0.0/16"]
 
 
 def test_a_new_policy_withdraws_what_it_does_not_allow(policy: Policy, guard: Guard) -> None:
     ledger = Ledger()
-    ledger.add(0.0, 0.0, [wish("198.51.100.66"), wish(tenant="globex")], guard)
+    ledger.add(0.0, 0.0, [request("198.51.100.66"), request(tenant="globex")], guard)
     only_acme = replace(policy, tenants=tuple(each for each in policy.tenants if each.name == "acme"))
     (ended,) = ledger.withdraw(Guard(only_acme)).ended
-    assert ended.wish.scope.tenant == "globex"
+    assert ended.request.scope.tenant == "globex"
 
 
 def test_numbers_are_not_used_again_after_a_restart(guard: Guard) -> None:
     ledger = Ledger()
-    ledger.restore(Decision(41, wish(), 0.0, 60.0), 60.0)
-    (new,) = ledger.add(0.0, 0.0, [wish("198.51.100.67")], guard).accepted
+    ledger.restore(Decision(41, request(), 0.0, 60.0), 60.0)
+    (new,) = ledger.add(0.0, 0.0, [request("198.51.100.67")], guard).accepted
     assert new.number == 42
 
 
@@ -147,7 +149,7 @@ def test_whatever_happens_the_ledger_agrees_with_a_plain_list(
     for step in steps:
         if step[0] == "add":
             _, source, action, origin, seconds = step
-            asked = wish(source, action, origin=origin, duration_s=float(seconds))  # type: ignore[arg-type]
+            asked = request(source, action, origin=origin, duration_s=float(seconds))  # type: ignore[arg-type]
             (made,) = ledger.add(now, now, [asked], guard).accepted
             plain[origin, asked.scope] = (made, now + float(seconds))  # type: ignore[arg-type]
         elif step[0] == "delete":

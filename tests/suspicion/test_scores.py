@@ -23,9 +23,9 @@ def test_connections_to_three_doors_of_decoys_are_enough_for_a_first_decision() 
     scores = Scores()
     assert not scores.on_evidence(0.0, [fact("decoy-connection", port=port) for port in (22, 23)])
     (found,) = scores.on_evidence(0.0, [fact("decoy-connection", port=80, detail="port 80")])
-    assert (found.level, found.wish.action, found.wish.duration_s) == ("suspect", Action.DECOY, 3600.0)
-    assert found.wish.scope.source == SOURCE
-    assert "decoy-connection (port 80)" in found.wish.reason
+    assert (found.level, found.request.action, found.request.duration_s) == ("suspect", Action.DECOY, 3600.0)
+    assert found.request.scope.source == SOURCE
+    assert "decoy-connection (port 80)" in found.request.reason
 
 
 def test_whoever_mistakes_one_port_may_try_it_as_often_as_he_likes() -> None:
@@ -38,7 +38,7 @@ def test_a_log_in_and_a_file_make_a_source_hostile_and_cut_its_sessions() -> Non
     scores.on_evidence(0.0, [fact("decoy-login")])
     (found,) = scores.on_evidence(1.0, [fact("decoy-upload")])
     assert found.level == "hostile"
-    assert found.wish.sessions is OpenSessions.CUT
+    assert found.request.sessions is OpenSessions.CUT
 
 
 def test_forged_packets_never_earn_a_decision_however_many_they_are() -> None:
@@ -62,7 +62,7 @@ def test_a_repeat_offender_is_decided_about_for_longer_each_time_up_to_a_limit()
     scores, durations = Scores(policy), []
     for number in range(4):
         (found,) = scores.on_evidence(number * 10_000.0, [fact("decoy-login")])
-        durations.append(found.wish.duration_s)
+        durations.append(found.request.duration_s)
     assert durations == [100.0, 300.0, 500.0, 500.0]
 
 
@@ -70,7 +70,7 @@ def test_addresses_of_one_ipv6_site_are_one_source() -> None:
     scores = Scores()
     scores.on_evidence(0.0, [fact("ids-alert", "2001:db8:bad::1")])
     (found,) = scores.on_evidence(0.0, [fact("ids-alert", "2001:db8:bad::2")])
-    assert found.wish.scope.source == ip_network("2001:db8:bad::/64")
+    assert found.request.scope.source == ip_network("2001:db8:bad::/64")
 
 
 def test_weights_are_the_policys() -> None:
@@ -81,7 +81,7 @@ def test_weights_are_the_policys() -> None:
 
 def test_simulated_decisions_are_marked() -> None:
     (found,) = Scores(Suspicion(is_simulated=True)).on_evidence(0.0, [fact("decoy-login")])
-    assert found.wish.is_simulated
+    assert found.request.is_simulated
 
 
 def test_sources_without_end_fill_no_memory() -> None:

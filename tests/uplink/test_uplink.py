@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from controller.api.client import ApiError
-from services.controller import NotHeard, Refused, request
+from services.base.controller import NotHeard, Refused, request
 from tests.mail.conftest import ROOT, stop
 from tests.uplink.conftest import MEMBER, Controller, Uplink, eventually
 
@@ -53,7 +53,7 @@ def test_an_agent_on_the_host_is_heard(uplink: Uplink) -> None:
     uplink.start()
     arguments = ["--api", f"unix:{uplink.socket}", "--member", uplink.member, "--address", "127.0.0.3"]
     agent = subprocess.Popen(
-        [sys.executable, "-m", "services.agent.main", *arguments],
+        [sys.executable, "-m", "services.health_agent.main", *arguments],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
     )

@@ -8,7 +8,7 @@ A scan is remembered where the proxy is that asks for it.
 
 from collections.abc import Iterator
 
-from controller.compiler.updates import asking_scanners, translated
+from controller.compiler.antivirus_clients import asking_scanners, translated
 from controller.compiler.view import SMTP_PORT, SwitchView, destination_is, source_is, tcp_from, tcp_to
 from controller.ids import party_id
 from controller.pipeline import fields as f

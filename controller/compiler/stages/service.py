@@ -7,7 +7,8 @@ is a tenant who wants his mail unscanned rather than late, while his pool is emp
 
 from collections.abc import Iterator
 
-from controller.compiler.slots import bucket_weights
+from controller.compiler.bucket_weights import bucket_weights
+from controller.compiler.mail_path import ToPool, ToResponder, Unanswered, Unscanned, Way
 from controller.compiler.view import (
     ETH_TYPES,
     SMTP_PORT,
@@ -16,7 +17,6 @@ from controller.compiler.view import (
     tcp_from,
     tcp_to,
 )
-from controller.compiler.ways import ToPool, ToResponder, Unanswered, Unscanned, Way
 from controller.ids import group_id, party_id
 from controller.pipeline import fields as f
 from controller.pipeline import priorities

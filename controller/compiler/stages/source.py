@@ -9,7 +9,7 @@ under their pool's: what they may reach is decided in `service`.
 from collections.abc import Iterator
 from ipaddress import ip_network
 
-from controller.compiler.updates import translated
+from controller.compiler.antivirus_clients import translated
 from controller.compiler.view import ETH_TYPES, SwitchView, destination_is, source_is
 from controller.ids import party_id
 from controller.pipeline import fields as f

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from common import entry
-from services.antivirus.agent.fetching import Fetcher, NotFetched
-from services.antivirus.agent.proving import Clamd, engine_version
-from services.antivirus.agent.updating import NotUpdated, Places, State, load_state, update
+from services.antivirus.agent.download import Fetcher, NotFetched
+from services.antivirus.agent.update import NotUpdated, Places, State, load_state, update
+from services.antivirus.agent.verification import Clamd, engine_version
 
 _PROGRAM = "postern-av-agent"
 _VERSION = "0.1"

@@ -6,19 +6,19 @@ import signal
 import threading
 from dataclasses import asdict
 
-from services.antivirus import own
-from services.antivirus.builder import immunity, official
+from services.antivirus import signatures
+from services.antivirus.builder import immunity, mirror
+from services.antivirus.builder.automatic_immunity import Watch
 from services.antivirus.builder.corpus import CorpusError
 from services.antivirus.builder.immunity import NotImmunized
-from services.antivirus.builder.official import NotMirrored
-from services.antivirus.builder.publishing import NotPublished, Publisher
+from services.antivirus.builder.mirror import NotMirrored
+from services.antivirus.builder.publisher import NotPublished, Publisher
 from services.antivirus.builder.store import StoreError, utc_now, who
-from services.antivirus.builder.watching import Watch
-from services.antivirus.own import BadEntry, Entry, Kind
 from services.antivirus.settings import parse_settings
+from services.antivirus.signatures import BadEntry, Entry, Kind
 from services.antivirus.signing import SigningFailed
-from services.mail.settings import SettingsError
-from services.watched import WatchedFile
+from services.base.settings import SettingsError
+from services.base.watched import WatchedFile
 
 _LOOK_EVERY_S = 1.0
 _MIRROR_EVERY_S = 3_600.0
@@ -116,22 +116,22 @@ def _entry(publisher: Publisher, parsed: argparse.Namespace) -> tuple[Entry, dic
     """Return the signature that is asked for, and what it must find, where that is known."""
     kind, name, samples = Kind.HASH, parsed.name, {}
     if parsed.hash:
-        text = own.hash_text(parsed.hash)
+        text = signatures.hash_text(parsed.hash)
     elif parsed.ndb:
-        kind, text = Kind.PATTERN, own.pattern_text(parsed.ndb)
+        kind, text = Kind.PATTERN, signatures.pattern_text(parsed.ndb)
     elif parsed.yara:
-        rule, text = own.yara_text(parsed.yara.read_text(encoding="utf-8"))
+        rule, text = signatures.yara_text(parsed.yara.read_text(encoding="utf-8"))
         return Entry(rule, Kind.YARA, text, parsed.reason, utc_now(), who()), {}
     else:
         caught = immunity.guard(immunity.caught_in(str(parsed.file), ()), publisher.corpus, ())
         if len(caught) != 1:
             raise BadEntry(f"{parsed.file}: a message with {len(caught)} attachments; remedy: immunize it")
-        text = own.hash_text(f"{caught[0].sha256}:{len(caught[0].content)}")
+        text = signatures.hash_text(f"{caught[0].sha256}:{len(caught[0].content)}")
         name = name or caught[0].name
-        samples = {own.full_name(name): caught[0].content}
+        samples = {signatures.full_name(name): caught[0].content}
     if not name:
         raise BadEntry("the signature has no name; remedy: --name Invoice.Trojan")
-    return Entry(own.full_name(name), kind, text, parsed.reason, utc_now(), who()), samples
+    return Entry(signatures.full_name(name), kind, text, parsed.reason, utc_now(), who()), samples
 
 
 def remove_signature(publisher: Publisher, parsed: argparse.Namespace) -> int:
@@ -160,12 +160,12 @@ def immunize(publisher: Publisher, parsed: argparse.Namespace) -> int:
     return 0
 
 
-def mirror(publisher: Publisher, parsed: argparse.Namespace) -> int:
+def mirror_official(publisher: Publisher, parsed: argparse.Namespace) -> int:
     with publisher.store.locked():
         source = parsed.source or publisher.store.root / "cvdupdate"
         if parsed.source is None:
-            official.fetch(source)
-        versions = official.take(publisher.store, source)
+            mirror.fetch(source)
+        versions = mirror.take(publisher.store, source)
     why = "ClamAV's " + ", ".join(f"{name} {version}" for name, version in versions.items())
     _say(publisher.publish(why), False)
     return 0
@@ -188,7 +188,7 @@ def watch(publisher: Publisher, parsed: argparse.Namespace) -> int:
         if parsed.mirror and mirrored <= 0:
             mirrored = _MIRROR_EVERY_S
             try:
-                mirror(publisher, argparse.Namespace(source=None))
+                mirror_official(publisher, argparse.Namespace(source=None))
             except REFUSALS as error:
                 publisher.tell(f"not mirrored: {error}")
     return 0

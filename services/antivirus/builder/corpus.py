@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.files import sha256_of
+from services.base.files import sha256_of
 
 DEPLOYED = Path(__file__).resolve().parents[3] / "deploy"
 BASE = DEPLOYED / "clamav" / "signatures" / "postern-test.ndb"

@@ -17,9 +17,9 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from services.antivirus.builder.corpus import Corpus
-from services.antivirus.builder.publishing import Publisher
+from services.antivirus.builder.publisher import Publisher
 from services.antivirus.builder.store import utc_now, who
-from services.antivirus.own import BadEntry, Entry, Kind, full_name, hash_text
+from services.antivirus.signatures import BadEntry, Entry, Kind, full_name, hash_text
 
 SMALLEST_BYTES = 16
 LARGEST_BYTES = 64 * 1024**2

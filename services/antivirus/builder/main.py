@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common import entry
-from services import program
 from services.antivirus.builder import commands
 from services.antivirus.builder.corpus import CLEAN, Corpus
-from services.antivirus.builder.publishing import Publisher
+from services.antivirus.builder.publisher import Publisher
 from services.antivirus.builder.store import Store
 from services.antivirus.formats import RINGS
 from services.antivirus.settings import Immunity
+from services.base import program
 
 DEFAULT_STORE = "/var/lib/postern/antivirus"
 _EPILOG = """\
@@ -90,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_catching(add)
     mirror = add(
         "mirror",
-        commands.mirror,
+        commands.mirror_official,
         "fetch ClamAV's own databases, verify them, and publish them to ring canary",
     )
     mirror.add_argument(

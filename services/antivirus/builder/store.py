@@ -32,8 +32,8 @@ from services.antivirus.formats import (
     parse_manifest,
     parse_ring,
 )
-from services.antivirus.own import Entry, Kind
-from services.files import remove_tree, write_whole
+from services.antivirus.signatures import Entry, Kind
+from services.base.files import remove_tree, write_whole
 
 _MOST_ENTRIES = 100_000
 _HISTORY_SHOWN = 200

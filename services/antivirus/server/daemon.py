@@ -10,14 +10,14 @@ from typing import Any
 
 from aiohttp import web
 
-from services import controller, ipv6
-from services.antivirus.server.answering import Answering, read_source
-from services.antivirus.server.copying import Copy, NotCopied
+from services.antivirus.server.http import Answering, read_source
 from services.antivirus.server.nginx import Nginx, NginxFailed
-from services.antivirus.settings import Asker, Settings, parse_settings
-from services.mail.journal import Journal
-from services.mail.settings import SettingsError
-from services.watched import WatchedFile
+from services.antivirus.server.replica import Copy, NotCopied
+from services.antivirus.settings import Settings, SignatureClient, parse_settings
+from services.base import controller, ipv6
+from services.base.journal import Journal
+from services.base.settings import SettingsError
+from services.base.watched import WatchedFile
 
 _LOOK_EVERY_S = 0.1
 _TELL_EVERY_S = 0.5
@@ -174,7 +174,7 @@ class Server:
         }
         return {"server": self._name, "rings": rings, "error": self._what_is_wrong()}
 
-    def _who_asks(self, source: str) -> Asker | None:
+    def _who_asks(self, source: str) -> SignatureClient | None:
         return self._settings.asker_by_source.get(read_source(source))
 
     def _what_is_wrong(self) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
-from services import program
-from services.antivirus.server.copying import Copy
 from services.antivirus.server.daemon import Event, Place, Server
 from services.antivirus.server.nginx import NginxFailed
-from services.mail.journal import Journal
+from services.antivirus.server.replica import Copy
+from services.base import program
+from services.base.journal import Journal
 
 _PROGRAM = "postern-antivirus"
 _EPILOG = """\

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from services import ipv6
 from services.antivirus.settings import Settings
+from services.base import ipv6
 
 _TEMPLATE = Path(__file__).resolve().parents[3] / "deploy" / "antivirus" / "nginx.conf"
 _PROGRAMS = ("/usr/sbin/nginx", "nginx")

@@ -1,7 +1,7 @@
 """A port that says something, and answers each line with the same words, or with none."""
 
 from services.decoy.dialogues.base import Command, LineDialogue, text_of
-from services.decoy.persona.model import Banner
+from services.personas.model import Banner
 
 
 class BannerDialogue(LineDialogue):

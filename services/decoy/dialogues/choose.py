@@ -10,7 +10,7 @@ from services.decoy.dialogues.http import HttpDialogue
 from services.decoy.dialogues.imap import ImapDialogue
 from services.decoy.dialogues.pop3 import Pop3Dialogue
 from services.decoy.dialogues.smtp import SmtpDialogue
-from services.decoy.persona.model import Banner, Ftp, Http, Imap, Pop3, Service, Smtp
+from services.personas.model import Banner, Ftp, Http, Imap, Pop3, Service, Smtp
 
 
 def dialogue_for(service: Service, budget: Budget, nonce: str, date: Callable[[], str]) -> Dialogue:

@@ -4,7 +4,7 @@ So there is never a data connection: PASV and PORT are answered as a real server
 """
 
 from services.decoy.dialogues.base import Command, LineDialogue, Login, fill, text_of
-from services.decoy.persona.model import Ftp
+from services.personas.model import Ftp
 
 _MOST_LOGINS = 3  # vsftpd: max_login_fails
 _REPLY_BY_VERB = {

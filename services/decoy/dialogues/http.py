@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from services.decoy.dialogues.base import Dialogue, Login, Request, text_of
 from services.decoy.dialogues.capture import Budget, Capture
-from services.decoy.persona.model import Http, Page
+from services.personas.model import Http, Page
 
 _MOST_HEAD_BYTES = 16_384
 _MOST_REQUESTS = 100

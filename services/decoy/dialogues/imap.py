@@ -4,7 +4,7 @@ import re
 
 from services.decoy.dialogues.base import Command, LineDialogue, Login, fill, text_of
 from services.decoy.dialogues.sasl import Cancelled, Exchange
-from services.decoy.persona.model import Imap
+from services.personas.model import Imap
 
 _MOST_ERRORS = 3  # Dovecot hangs up after so many commands that make no sense
 _MOST_LITERAL_BYTES = 4_096

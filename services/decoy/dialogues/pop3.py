@@ -2,7 +2,7 @@
 
 from services.decoy.dialogues.base import Command, LineDialogue, Login, fill, text_of
 from services.decoy.dialogues.sasl import Cancelled, Exchange
-from services.decoy.persona.model import Pop3
+from services.personas.model import Pop3
 
 _MOST_ERRORS = 10
 _MECHANISMS = "SASL "

@@ -14,7 +14,7 @@ from services.decoy.dialogues.capture import Budget, Capture
 from services.decoy.dialogues.mail_body import Body, Chunk
 from services.decoy.dialogues.mail_path import BadPath, parse_path
 from services.decoy.dialogues.sasl import Cancelled, Exchange
-from services.decoy.persona.model import Smtp
+from services.personas.model import Smtp
 
 _MOST_ERRORS = 20  # Postfix: smtpd_hard_error_limit
 _MOST_RECIPIENTS = 1_000

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.decoy.likeness import Likeness
-from services.decoy.persona.model import Tls
+from services.decoy.shared_identity import Likeness
+from services.personas.model import Tls
 
 _DAY_S = 86_400
 

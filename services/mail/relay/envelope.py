@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from services.mail.protocol.commands import Path
+from services.smtp.commands import Path
 
 
 @dataclass(slots=True)

@@ -10,20 +10,21 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from services.mail.journal import Event, Journal
-from services.mail.protocol import catalogue
-from services.mail.protocol.catalogue import with_trace
-from services.mail.protocol.commands import CommandError, Path, Problem, parse_path, verb_of
-from services.mail.protocol.lines import LineError, take_line
-from services.mail.protocol.replies import Reply
+from services.base.journal import Event, Journal
+from services.base.settings import Address
+from services.mail.evidence import Client
+from services.mail.io.scanners import Scanners
+from services.mail.io.wire import Sweeper, Wire, WireClosed, WireTimeout
 from services.mail.relay import capabilities
 from services.mail.relay.envelope import Envelope, Recipient
 from services.mail.relay.transaction import Transaction
 from services.mail.relay.upstream import QUIT_S, NoEncryption, Upstream, UpstreamLost
-from services.mail.settings import Address, Settings, Tenant
-from services.mail.shell.scanners import Scanners
-from services.mail.shell.wire import Sweeper, Wire, WireClosed, WireTimeout
-from services.mail.witness import Seen
+from services.mail.settings import Settings, Tenant
+from services.smtp import catalogue
+from services.smtp.catalogue import with_trace
+from services.smtp.commands import CommandError, Path, Problem, parse_path, verb_of
+from services.smtp.lines import LineError, take_line
+from services.smtp.replies import Reply
 
 COMMAND_S = 300.0  # RFC 5321, 4.5.3.2.7
 HANDSHAKE_S = 20.0
@@ -42,23 +43,23 @@ class Hangup(Exception):
         self.reply, self.why = reply, why
 
 
-def _tell_nobody(_event: Event, _facts: Mapping[str, object], _seen: Seen) -> None:
+def _tell_nobody(_event: Event, _facts: Mapping[str, object], _seen: Client) -> None:
     return
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Dependencies:
     """What all sessions share."""
 
     loop: asyncio.AbstractEventLoop
     journal: Journal
     scanners: Scanners
     sweeper: Sweeper
-    witness: Callable[[Event, Mapping[str, object], Seen], None] = _tell_nobody
+    witness: Callable[[Event, Mapping[str, object], Client], None] = _tell_nobody
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class SessionContext:
     """Who has come to whom, and what holds for them until they part."""
 
     settings: Settings
@@ -69,7 +70,7 @@ class Occasion:
 
 
 class Session:
-    def __init__(self, around: Surroundings, occasion: Occasion, wire: Wire) -> None:
+    def __init__(self, around: Dependencies, occasion: SessionContext, wire: Wire) -> None:
         self.around, self.wire = around, wire
         self.settings, self.tenant, self.tls = occasion.settings, occasion.tenant, occasion.tls
         self.client, self.server = occasion.client, occasion.server
@@ -80,7 +81,9 @@ class Session:
             client=_end(self.client),
             server=str(self.server),
         )
-        self._seen = Seen(self.session_id, self.tenant.name, self.client[0], self.server, self.settings.port)
+        self._seen = Client(
+            self.session_id, self.tenant.name, self.client[0], self.server, self.settings.port
+        )
         self.messages = 0
         self.is_encrypted = False
         self.upstream = Upstream(

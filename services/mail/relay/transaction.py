@@ -9,18 +9,18 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from services.mail.journal import Event
-from services.mail.protocol import catalogue
-from services.mail.protocol.clamd import Verdict, VerdictKind
-from services.mail.protocol.data import DataReceiver, normalize
-from services.mail.protocol.replies import Reply
+from services.base.clamd import Verdict, VerdictKind
+from services.base.journal import Event
+from services.mail.io.wire import WireClosed
 from services.mail.relay import capabilities
 from services.mail.relay.envelope import Envelope
 from services.mail.relay.upstream import NoEncryption, UpstreamLost
 from services.mail.scanning import MailFacts, disposition_of, must_scan
 from services.mail.settings import Disposition
-from services.mail.shell.wire import WireClosed
 from services.mail.spool import Spool, SpoolFull
+from services.smtp import catalogue
+from services.smtp.data import DataReceiver, normalize
+from services.smtp.replies import Reply
 
 if TYPE_CHECKING:
     from services.mail.relay.session import Session

@@ -9,11 +9,12 @@ import asyncio
 import ssl
 from dataclasses import dataclass, field
 
-from services.mail.protocol.replies import Reply, ReplyError, take_reply
-from services.mail.settings import Address, Tenant
-from services.mail.shell.certificates import server_context
-from services.mail.shell.sockets import begin_connect, is_connected
-from services.mail.shell.wire import Sweeper, Wire, WireClosed, WireTimeout
+from services.base.settings import Address
+from services.base.sockets import begin_connect, is_connected
+from services.mail.io.certificates import server_context
+from services.mail.io.wire import Sweeper, Wire, WireClosed, WireTimeout
+from services.mail.settings import Tenant
+from services.smtp.replies import Reply, ReplyError, take_reply
 
 CONNECT_S = 10.0
 SAME_PORT_S = 3.0

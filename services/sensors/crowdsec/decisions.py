@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.mail.settings import Network
+from services.base.settings import Network
 from services.sensors.networks import is_barred, is_too_wide, parse_network, printable
 from services.sensors.origin import Because, Decision, to_decision
 from services.sensors.settings import CrowdSec

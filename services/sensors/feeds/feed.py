@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from services.mail.settings import Network
+from services.base.settings import Network
 from services.sensors import web
 from services.sensors.feeds.guards import Accepted, Refused, judge
 from services.sensors.feeds.kept import Copy, Keeper

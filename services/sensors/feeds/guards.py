@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.mail.settings import Network
+from services.base.settings import Network
 from services.sensors.feeds.lists import Contents
 from services.sensors.networks import is_barred, is_too_wide
 from services.sensors.settings import Guards

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.files import write_whole
-from services.mail.settings import Network
+from services.base.files import write_whole
+from services.base.settings import Network
 from services.sensors.networks import parse_network, printable
 
 _FORMAT = 1

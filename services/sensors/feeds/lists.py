@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from services.mail.settings import Network
+from services.base.settings import Network
 from services.sensors.networks import parse_network, printable
 from services.sensors.settings import Format, Shape
 

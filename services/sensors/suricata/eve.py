@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.evidence import Evidence
+from services.base.evidence import Evidence
 from services.sensors.networks import printable
 from services.sensors.settings import Tenant
 from services.sensors.suricata.attacker import NoAttack, find_attack

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
-from services.evidence import Evidence
+from services.base.evidence import Evidence
 from services.sensors.origin import Report
 from services.sensors.settings import Suricata
 from services.sensors.suricata.eve import Skipped, parse_line
-from services.sensors.suricata.following import Follower
 from services.sensors.suricata.lines import LineSplitter
+from services.sensors.suricata.log_follower import Follower
 from services.sensors.tenants import Tenants
 
 _LONGEST_LINE = 1024 * 1024  # Suricata puts payloads and packets into alerts, if told to

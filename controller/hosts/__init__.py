@@ -1,0 +1,1 @@
+"""What each host must know of the policy, and how it is handed over."""

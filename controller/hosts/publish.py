@@ -1,0 +1,41 @@
+"""Hands each gateway pool its settings as a file, replaced as a whole or not at all."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from controller.hosts.render import Settings
+
+
+class Publisher:
+    """Called with the settings of all pools; raise `OSError` when the disk refuses."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def __call__(self, settings_by_pool: Mapping[str, Settings]) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        for pool, settings in settings_by_pool.items():
+            replace_file(self._directory / f"{pool}.json", text_of(settings), is_secret="secret" in settings)
+        for stale in self._directory.glob("*.json"):
+            if stale.stem not in settings_by_pool:
+                stale.unlink()
+
+
+def text_of(settings: Settings) -> str:
+    """Return what stands in the file of a pool."""
+    return json.dumps(settings, indent=1) + "\n"
+
+
+def replace_file(path: Path, text: str, *, is_secret: bool) -> None:
+    """Put a file in place of another, at once; a secret is its owner's alone. Raise `OSError`."""
+    draft = path.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if is_secret else 0o644)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, 0o600 if is_secret else 0o644)  # whatever the umask
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -1,0 +1,86 @@
+"""Automatic immunity: looks at what decoys have caught, and makes signatures of it if it may."""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.antivirus.builder import immunity
+from services.antivirus.builder.corpus import CorpusError
+from services.antivirus.builder.immunity import LARGEST_BYTES, NotImmunized
+from services.antivirus.builder.publisher import NotPublished, Publisher
+from services.antivirus.builder.store import StoreError
+from services.antivirus.settings import Immunity
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_MOST_REMEMBERED = 100_000
+_MOST_AT_ONCE = 20
+_SETTLED_S = 1.0  # a file that grows still is not looked at
+_REASON = "caught by a decoy"
+
+
+def _is_whole(fact: os.stat_result) -> bool:
+    return time.time() - fact.st_mtime >= _SETTLED_S and fact.st_size <= LARGEST_BYTES
+
+
+@dataclass
+class Watch:
+    """One look at the captures at a time; what was refused once is not tried again."""
+
+    publisher: Publisher
+    captures: tuple[Path, ...]
+    mode: Immunity
+    tell: Callable[[str], None]
+    _seen: dict[str, None] = field(default_factory=dict)
+
+    def look(self) -> int:
+        """Deal with what is new; return the generation that was published, or 0."""
+        if self.mode is Immunity.OFF or not (fresh := self._fresh()):
+            return 0
+        store = self.publisher.store
+        try:
+            caught = tuple(each for digest in fresh for each in immunity.caught_in(digest, self.captures))
+            caught = immunity.guard(caught, self.publisher.corpus, store.entries())
+        except (NotImmunized, StoreError, CorpusError, OSError) as error:
+            self._say("not immunized", f"{len(fresh)} caught: {error}")
+            return 0
+        if not caught:
+            return 0
+        names = ", ".join(each.name for each in caught)
+        if self.mode is Immunity.SIMULATE:
+            self._say("simulated", f"would make {names}")
+            return 0
+        try:
+            number = immunity.immunize(self.publisher, caught, _REASON)
+        except StoreError as error:  # somebody else is publishing: look again
+            self.tell(f"waiting: {error}")
+            for digest in fresh:
+                self._seen.pop(digest, None)
+            return 0
+        except (NotImmunized, NotPublished) as error:
+            self._say("not immunized", f"{names}: {error}")
+            return 0
+        self._say("immunized", f"{names}: generation {number} for everybody")
+        return number
+
+    def _fresh(self) -> list[str]:
+        found: list[str] = []
+        for directory in self.captures:
+            try:
+                paths = [path for path in directory.iterdir() if _DIGEST.fullmatch(path.name)]
+                facts = [(path.name, path.stat()) for path in paths if path.name not in self._seen]
+            except OSError:
+                continue
+            for name, fact in facts:
+                if len(found) < _MOST_AT_ONCE and _is_whole(fact):
+                    found.append(name)
+                    self._seen[name] = None
+        while len(self._seen) > _MOST_REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        return found
+
+    def _say(self, what: str, text: str) -> None:
+        self.publisher.store.note(what, text)
+        self.tell(f"{what}: {text}")

@@ -1,0 +1,134 @@
+"""ClamAV's own databases, mirrored by `cvdupdate`: taken as a whole after verification, or not at all.
+
+ClamAV's signatures are inside the files; `sigtool` verifies them. Whatever comes from
+outside may be cut short, old, forged or empty: then the last good copy stays.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.antivirus.builder.store import Store
+from services.antivirus.formats import is_plain_name
+from services.base.files import point, remove_tree, sync_tree
+
+_SUFFIXES = (".cvd", ".cdiff", ".sign")
+_NEEDED = ("main.cvd", "daily.cvd")
+_VERSION = re.compile(r"^Version: (\d+)$", re.MULTILINE)
+_HEAD = b"ClamAV-"
+_VERIFIES_WITHIN_S = 300.0
+_FETCHES_WITHIN_S = 3_600.0
+_CDIFF = re.compile(r"[a-z]+-\d+\.cdiff")
+
+
+class NotMirrored(Exception):
+    """The mirror is as it was; the text says why, and what helps."""
+
+
+def fetch(directory: Path) -> None:
+    """Have `cvd` (cvdupdate) bring a directory up to date. Raise `NotMirrored`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    program = _program()
+    if program is None:
+        raise NotMirrored("cvdupdate is not installed; remedy: make setup, or pip install cvdupdate")
+    configuration = directory.parent / "cvdupdate.json"
+    for arguments in (["config", "set", "--dbdir", str(directory)], ["update"]):
+        try:
+            done = subprocess.run(
+                [program, *arguments, "--config", str(configuration)],
+                capture_output=True, encoding="utf-8", errors="replace",
+                timeout=_FETCHES_WITHIN_S, check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise NotMirrored(f"cvd {arguments[0]}: {error}") from error
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip().splitlines()
+            why = said[-1][:300] if said else f"exit code {done.returncode}"
+            raise NotMirrored(f"cvd {arguments[0]}: {why}; remedy: is the internet reached?")
+
+
+def _program() -> str | None:
+    """Return cvdupdate's program: that of our own environment, or of the system."""
+    ours = Path(sys.executable).with_name("cvd")
+    return str(ours) if ours.exists() else shutil.which("cvd")
+
+
+def take(store: Store, source: Path) -> dict[str, int]:
+    """Verify what a directory holds, and take it as the store's mirror; return versions by database.
+
+    Raise `NotMirrored`, with the last good mirror as it was.
+    """
+    files = sorted(path for path in source.iterdir() if path.suffix in _SUFFIXES) if source.is_dir() else []
+    names = {path.name for path in files}
+    if missing := [name for name in _NEEDED if name not in names]:
+        raise NotMirrored(f"{source}: {', '.join(missing)} is missing; remedy: fetch again")
+    versions = {path.name: _version_of(path) for path in files if path.suffix == ".cvd"}
+    _check_not_older(store, versions)
+    for path in files:
+        _check_companion(path)
+    beside = store.root / ".official.new"
+    remove_tree(beside)
+    target = store.root / f"official-{'-'.join(str(version) for version in versions.values())}"
+    try:
+        beside.mkdir()
+        for path in files:
+            shutil.copyfile(path, beside / path.name)
+        sync_tree(beside)
+        remove_tree(target)
+        beside.rename(target)
+        old = store.official.resolve() if store.official.is_symlink() else None
+        point(store.official, target.name)
+    except OSError as error:
+        remove_tree(beside)
+        raise NotMirrored(f"{store.root}: {error}; remedy: make room") from error
+    if old and old != target:
+        remove_tree(old)
+    return versions
+
+
+def _check_not_older(store: Store, versions: dict[str, int]) -> None:
+    for name, version in versions.items():
+        known = store.official / name
+        if known.is_file() and _version_of(known) > version:
+            raise NotMirrored(
+                f"{name} is version {version}, older than ours ({_version_of(known)}); ours stays"
+            )
+
+
+def _check_companion(path: Path) -> None:
+    """What no tool verifies alone must at least be what its name says."""
+    if not is_plain_name(path.name):
+        raise NotMirrored(f"{path.name!r} is no name for a database")
+    if path.stat().st_size == 0:
+        raise NotMirrored(f"{path.name} is empty")
+    if path.suffix == ".cdiff":
+        with path.open("rb") as file:
+            if not _CDIFF.fullmatch(path.name) or not file.read(16).startswith(_HEAD):
+                raise NotMirrored(f"{path.name} is no .cdiff of ClamAV")
+
+
+def _version_of(path: Path) -> int:
+    """Have `sigtool` verify a database, and return its version. Raise `NotMirrored`."""
+    try:
+        done = subprocess.run(
+            ["sigtool", f"--info={path}"],
+            capture_output=True, encoding="utf-8", errors="replace",
+            timeout=_VERIFIES_WITHIN_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotMirrored(f"sigtool cannot be run: {error}; remedy: apt-get install clamav") from error
+    found = _VERSION.search(done.stdout)
+    if done.returncode or not found or "Verification OK" not in done.stdout:
+        raise NotMirrored(
+            f"{path.name}: {' '.join(_complaints(done.stdout + done.stderr)) or 'is not verified'}"
+        )
+    return int(found[1])
+
+
+def _complaints(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if "ERROR" in line or "rror" in line or "FAILED" in line:
+            yield line.strip()[:200]

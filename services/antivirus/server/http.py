@@ -1,0 +1,117 @@
+"""What nginx cannot answer: who waits for a new generation, what agents report, whether all is well."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+
+from aiohttp import web
+
+from services.antivirus.server.replica import Copy
+from services.antivirus.settings import SignatureClient
+
+_WAITS_S = 25.0
+_FETCHES_PER_S, _LONGEST_SPREAD_S = 50.0, 300.0  # of each server
+_MOST_REPORTS = 10_000
+_LARGEST_REPORT_BYTES = 4_096
+_LONGEST_TEXT = 200
+_TEXTS = ("client", "host", "kind", "engine", "error", "agent", "installed_at")
+_NUMBERS = ("generation", "serial", "bytes")
+WhoAsks = Callable[[str], SignatureClient | None]
+
+
+class Answering:
+    """The daemon's side of the web server. nginx has found out the ring and the source."""
+
+    def __init__(self, copy: Copy, who_asks: WhoAsks, is_well: Callable[[], str]) -> None:
+        self._copy, self._who_asks, self._is_well = copy, who_asks, is_well
+        self._changed = asyncio.Event()
+        self.waiting = 0
+        self.reports: deque[dict[str, Any]] = deque(maxlen=_MOST_REPORTS)
+
+    def application(self) -> web.Application:
+        made = web.Application(client_max_size=_LARGEST_REPORT_BYTES)
+        made.router.add_get("/v1/wait", self._wait)
+        made.router.add_post("/v1/report", self._report)
+        made.router.add_get("/healthz", self._health)
+        return made
+
+    def tell_all(self) -> None:
+        """Wake everybody who waits: a ring has changed."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _wait(self, request: web.Request) -> web.Response:
+        """Answer as soon as the asker's ring has another serial than he knows; nothing new: 204."""
+        ring = request.headers.get("X-Postern-Ring", "")
+        known = request.query.get("serial", "")
+        if len(known) > 10 or not known.isdecimal():
+            return web.Response(status=400, text="serial: is no number\n")
+        deadline = time.monotonic() + _WAITS_S
+        self.waiting += 1
+        try:
+            while True:
+                changed = self._changed
+                now = self._copy.rings.get(ring)
+                if now is not None and now.serial != int(known):
+                    return web.Response(
+                        body=self._copy.documents[ring],
+                        content_type="application/json",
+                        headers={"X-Postern-Spread": f"{self._spread_s(request):.2f}"},
+                    )
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(deadline - time.monotonic()):
+                        await changed.wait()
+                if time.monotonic() >= deadline:
+                    return web.Response(status=204)
+        finally:
+            self.waiting -= 1
+
+    def _spread_s(self, request: web.Request) -> float:
+        """Return over how long the clients that wait shall spread their fetches; scanners need not wait."""
+        asker = self._who_asks(request.headers.get("X-Postern-Source", ""))
+        is_scanner = asker is not None and asker.kind == "pool"
+        return 0.0 if is_scanner else min(self.waiting / _FETCHES_PER_S, _LONGEST_SPREAD_S)
+
+    async def _report(self, request: web.Request) -> web.Response:
+        try:
+            told = json.loads(await request.read())
+        except (ValueError, RecursionError):
+            told = None
+        asker = self._who_asks(request.headers.get("X-Postern-Source", ""))
+        if not isinstance(told, dict) or asker is None:
+            return web.Response(status=400, text="that is no report\n")
+        report: dict[str, Any] = {key: _text(told.get(key)) for key in _TEXTS}
+        report |= {key: _number(told.get(key)) for key in _NUMBERS}
+        if not report["client"]:
+            return web.Response(status=400, text="client: is missing\n")
+        self.reports.append({**report, "asker": asker.name, "asker_kind": asker.kind})
+        return web.Response(status=204)
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        problem = self._is_well()
+        newest = max((ring.generation for ring in self._copy.rings.values()), default=0)
+        if problem or not newest:
+            return web.Response(status=503, text=f"{problem or 'no generation yet'}\n")
+        return web.Response(text=f"ok generation {newest}\n")
+
+
+def read_source(text: str) -> Any:
+    """Return the address that nginx saw, or nothing."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else ""
+    return "".join(each if each.isprintable() else "?" for each in text[:_LONGEST_TEXT])
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40 else 0

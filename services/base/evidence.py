@@ -1,0 +1,133 @@
+"""Evidence on its way to the controller: gathered, counted, bounded, and never in anybody's way.
+
+`add` only notes; one task sends, at once, together with what came meanwhile. The same thing seen again before
+it was sent is one piece with a count, and keeps its first detail. While the controller is away the oldest
+pieces are let go first, counted, and told.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from services.base import controller
+from services.base.controller import NotHeard, Refused
+
+MOST_WAITING = 10_000
+_MOST_IN_ONE = 1_000  # the controller's own limit
+_RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_LONGEST_DETAIL = 300
+
+
+class Event(StrEnum):
+    EVIDENCE_REFUSED = "EvidenceRefused"
+    EVIDENCE_LOST = "EvidenceLost"
+    CONTROLLER_AWAY = "ControllerAway"
+    CONTROLLER_BACK = "ControllerBack"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One observed fact about a source. `detail` may hold whatever an attacker wrote."""
+
+    kind: str
+    source: str
+    destination: str
+    port: int
+    transport: str
+    detail: str
+    tenant: str = ""
+    trace: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What makes it the same thing seen again."""
+        return self.kind, self.source, self.tenant, self.destination, f"{self.transport}/{self.port}"
+
+
+@dataclass(slots=True)
+class _Waiting:
+    first: Evidence
+    count: int = 0
+
+
+class EvidencePost:
+    """Holds what is not sent yet. `report` takes an event and its facts, as a journal does.
+
+    Without a socket nothing is kept: nobody wants to know.
+    """
+
+    def __init__(self, socket: str, report: Callable[..., None]) -> None:
+        self._socket, self._report = socket, report
+        self._waiting: dict[tuple[str, ...], _Waiting] = {}  # the oldest first
+        self._lost = 0
+        self._is_due = asyncio.Event()
+
+    def add(self, evidence: Evidence) -> None:
+        """Note evidence; return at once."""
+        if not self._socket:
+            return
+        self._waiting.setdefault(evidence.key, _Waiting(evidence)).count += 1
+        while len(self._waiting) > MOST_WAITING:
+            self._lost += self._waiting.pop(next(iter(self._waiting))).count
+        self._is_due.set()
+
+    async def run(self) -> None:
+        """Send, for ever."""
+        failures = 0
+        while True:
+            await self._is_due.wait()
+            batch = self._take()
+            try:
+                answer = await self._send(batch)
+            except Refused as error:  # all of it, and it would be so again
+                self._report(Event.EVIDENCE_REFUSED, count=len(batch), examples=[str(error)])
+                continue
+            except NotHeard as error:
+                self._put_back(batch)
+                if not failures:
+                    self._report(Event.CONTROLLER_AWAY, why=str(error), waiting=len(self._waiting))
+                await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
+                failures += 1
+                continue
+            if failures:
+                self._report(Event.CONTROLLER_BACK, waiting=len(self._waiting))
+                failures = 0
+            self._tell(answer)
+
+    def _take(self) -> dict[tuple[str, ...], _Waiting]:
+        keys = list(self._waiting)[:_MOST_IN_ONE]
+        batch = {key: self._waiting.pop(key) for key in keys}
+        if not self._waiting:
+            self._is_due.clear()
+        return batch
+
+    def _put_back(self, batch: Mapping[tuple[str, ...], _Waiting]) -> None:
+        newer, self._waiting = self._waiting, dict(batch)
+        for key, each in newer.items():
+            self._waiting.setdefault(key, _Waiting(each.first)).count += each.count
+        self._is_due.set()
+
+    async def _send(self, batch: Mapping[tuple[str, ...], _Waiting]) -> Any:
+        media = [to_media(each.first, each.count) for each in batch.values()]
+        body = json.dumps({"evidence": media}).encode()
+        return await controller.request(self._socket, "POST", "/v1/evidence", body)
+
+    def _tell(self, answer: Any) -> None:
+        if self._lost:
+            self._report(Event.EVIDENCE_LOST, count=self._lost)
+            self._lost = 0
+        refused = answer.get("refused") if isinstance(answer, dict) else None
+        if isinstance(refused, list) and refused:
+            self._report(
+                Event.EVIDENCE_REFUSED, count=len(refused), examples=[str(each)[:200] for each in refused[:3]]
+            )
+
+
+def to_media(evidence: Evidence, count: int) -> dict[str, Any]:
+    """Return evidence in the controller's words, its text short and escaped."""
+    detail = evidence.detail[:_LONGEST_DETAIL]
+    escaped = "".join(each if " " <= each <= "~" else f"\\x{ord(each):02x}" for each in detail)
+    return {**asdict(evidence), "detail": escaped, "count": count}

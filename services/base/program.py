@@ -1,0 +1,89 @@
+"""What programs on hosts share: common arguments, how they begin, fail and end, which signals they heed."""
+
+import argparse
+import asyncio
+import errno
+import signal
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from services.base.journal import Journal
+from services.base.settings import SettingsError
+
+J = TypeVar("J", bound=Journal)
+_REMEDIES = {
+    errno.EADDRINUSE: "end the program that has this port",
+    errno.EADDRNOTAVAIL: "give this host the address",
+    errno.EACCES: "run as root",
+    errno.EPERM: "run as root",
+    errno.ENOSPC: "free some space",
+}
+
+
+def build_parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=program,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_common_arguments(parser: argparse.ArgumentParser, name: str, name_help: str) -> None:
+    parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (JSON)")
+    parser.add_argument(
+        "--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)"
+    )
+    parser.add_argument("--name", default=name, help=name_help)
+
+
+def run(
+    program: str,
+    parsed: argparse.Namespace,
+    begin: Callable[[J], None],
+    open_journal: Callable[[Path | None, str], J],
+) -> int:
+    """Open the journal, then let the program run in `begin`; return its exit code, with errors on stderr."""
+    try:
+        journal = open_journal(parsed.log, parsed.name)
+    except OSError as error:
+        return fail(program, f"{parsed.log}: {error}; remedy: name a log that can be written")
+    try:
+        begin(journal)
+    except (SettingsError, UnicodeDecodeError) as error:
+        return fail(program, f"{parsed.settings}: {error}")
+    except OSError as error:
+        return fail(program, f"cannot start: {error}; remedy: {_remedy(error)}")
+    return 0
+
+
+def _remedy(error: OSError) -> str:
+    missing = "name a file or directory that is there, and that this user may use"
+    otherwise = missing if error.filename else "`postern doctor` looks at this host"
+    return _REMEDIES.get(error.errno or 0, otherwise)
+
+
+def fail(program: str, why: str) -> int:
+    print(f"{program}: {why}", file=sys.stderr)
+    return 1
+
+
+async def until_stopped(journal: Journal, refused: StrEnum, reload: Callable[[], None]) -> None:
+    """Return at SIGTERM or Ctrl-C; at SIGHUP open the log again and reload."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_hangup() -> None:
+        try:
+            journal.reopen()
+        except OSError as error:
+            journal.write(refused, why=f"log cannot be reopened: {error}")
+        reload()
+
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    await stop.wait()

@@ -1,0 +1,206 @@
+"""One persona's Cowrie kept alive: started again when it dies, killed when it hangs, fed with connections."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from services.cowrie.process import Cowrie, Installed
+from services.cowrie.spec import Spec
+from services.cowrie.state_directory import Home
+from services.cowrie.translate import Outcome, Translator
+from services.decoy.events import Encounter
+
+# Doubled with each death that follows soon, up to the last.
+_BACKOFF_S = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+_HEALTHY_AFTER_S = 60.0
+_PING_EVERY_S = 5.0
+# Cowrie gives up parsing one input after 10 s; nothing else may keep it so long.
+_HUNG_AFTER_S = 15.0
+_MOST_WAITING = 50
+_LONGEST_WAIT_S = 30.0
+_IDLE_S = 600.0
+_STATE_QUOTA_BYTES = 256 * 1024 * 1024
+_IDLE = "it was idle"
+
+
+class Event(StrEnum):
+    COWRIE_STARTED = "CowrieStarted"
+    COWRIE_DIED = "CowrieDied"
+    COWRIE_STOPPED = "CowrieStopped"
+    EVENTS_LOST = "EventsLost"
+
+
+Tell = Callable[..., None]  # (event, **facts): into the journal
+Carry = Callable[[Iterable[Outcome], Home], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    encounter: Encounter
+    socket: socket.socket
+    since: float
+
+
+class Instance:
+    """`run` until cancelled; `take` at any time.
+
+    One that is kept ready always runs; another is started for its first attacker, and ends when it is idle.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self, spec: Spec, home: Home, installed: Installed, tell: Tell, carry: Carry, *, is_kept_ready: bool
+    ) -> None:
+        self.spec = spec
+        self.is_kept_ready = is_kept_ready
+        self._home = home
+        self._installed = installed
+        self._tell = tell
+        self._carry = carry
+        self._cowrie: Cowrie | None = None
+        self._translator = Translator()
+        self._waiting: deque[_Given] = deque()  # for a Cowrie
+        self._handed: dict[str, _Given] = {}  # to a Cowrie that has not said yet that it has it
+        self._deaths = 0
+        self._heard_at = 0.0
+        self._sending: set[asyncio.Task[None]] = set()
+        self._is_wanted = asyncio.Event()
+        self._taken_at = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        return self._cowrie.pid if self._cowrie else None
+
+    def take(self, encounter: Encounter, accepted: socket.socket) -> bool:
+        """Have Cowrie serve a connection, as soon as it can. False: it has too many."""
+        if self._translator.is_full() or len(self._waiting) >= _MOST_WAITING:
+            return False
+        self._carry(self._translator.expect(encounter), self._home)
+        self._taken_at = time.monotonic()
+        self._is_wanted.set()
+        self._waiting.append(_Given(encounter, accepted, self._taken_at))
+        if self._cowrie is not None:
+            self._hand_over(self._cowrie)
+        return True
+
+    async def run(self) -> None:
+        try:
+            while True:
+                if not self.is_kept_ready and not self._waiting:
+                    self._is_wanted.clear()
+                    await self._is_wanted.wait()
+                began = time.monotonic()
+                if await self._live_once():
+                    continue
+                self._deaths = 0 if time.monotonic() - began > _HEALTHY_AFTER_S else self._deaths + 1
+                await asyncio.sleep(_BACKOFF_S[min(self._deaths, len(_BACKOFF_S) - 1)])
+                self._drop_waiting(_LONGEST_WAIT_S, "the decoy was not there")
+        finally:
+            self._drop_waiting(0.0, "the decoy ended")
+
+    async def _live_once(self) -> bool:
+        """Start Cowrie, and serve until it is gone; say whether it went because it was idle."""
+        began = time.monotonic()
+        try:
+            await asyncio.to_thread(self._home.prepare, self.spec, self.spec.host)
+            cowrie = await Cowrie.start(self._installed, self._home.path)
+        except OSError as error:
+            self._tell(Event.COWRIE_DIED, persona=self.spec.name, why=f"cannot be started: {error}")
+            return False
+        watching = asyncio.create_task(self._watch(cowrie))
+        why = "it ended by itself"
+        try:
+            async for event in cowrie.events():
+                self._heard_at = time.monotonic()
+                self._hear(event, cowrie, began)
+        except asyncio.CancelledError:
+            why = ""
+            raise
+        finally:
+            self._cowrie = None
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                why = await watching or why
+            self._carry(self._translator.break_off("the decoy ended"), self._home)
+            self._waiting.extendleft(reversed(self._handed.values()))
+            self._handed.clear()
+            await asyncio.shield(cowrie.stop())
+            self._say_gone(cowrie, why)
+        return why == _IDLE
+
+    def _say_gone(self, cowrie: Cowrie, why: str) -> None:
+        if why and why != _IDLE:
+            self._tell(Event.COWRIE_DIED, persona=self.spec.name, why=why, last=cowrie.complaints[-3:])
+        else:
+            self._tell(Event.COWRIE_STOPPED, persona=self.spec.name)
+
+    def _hear(self, event: Mapping[str, Any], cowrie: Cowrie, began: float) -> None:
+        match event.get("eventid"):
+            case "postern.ready":
+                seconds = round(time.monotonic() - began, 3)
+                self._tell(Event.COWRIE_STARTED, persona=self.spec.name, pid=cowrie.pid, seconds=seconds)
+                self._cowrie = cowrie
+                self._drop_waiting(_LONGEST_WAIT_S, "the decoy was not there")
+                self._hand_over(cowrie)
+            case "postern.taken":
+                self._let_go(str(event.get("key")), event.get("served") is True)
+            case "postern.lost":
+                self._tell(Event.EVENTS_LOST, persona=self.spec.name, count=event.get("count"))
+            case _:
+                self._carry(self._translator.hear(event), self._home)
+
+    def _hand_over(self, cowrie: Cowrie) -> None:
+        """Give Cowrie all who wait. Who is not taken waits again, should Cowrie die."""
+        while self._waiting:
+            given = self._waiting.popleft()
+            self._handed[given.encounter.session] = given
+            task = asyncio.create_task(_send(cowrie, given))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    def _let_go(self, session: str, is_served: bool) -> None:
+        """Close our copy of a connection that Cowrie has."""
+        given = self._handed.pop(session, None)
+        if given is not None:
+            given.socket.close()
+            if not is_served:
+                self._carry(self._translator.drop(given.encounter, "gone at once"), self._home)
+
+    def _drop_waiting(self, older_than_s: float, why: str) -> None:
+        now = time.monotonic()
+        while self._waiting and now - self._waiting[0].since >= older_than_s:
+            given = self._waiting.popleft()
+            given.socket.close()
+            self._carry(self._translator.drop(given.encounter, why), self._home)
+
+    def _is_idle(self) -> bool:
+        return not self._translator.open and time.monotonic() - self._taken_at > _IDLE_S
+
+    async def _watch(self, cowrie: Cowrie) -> str:
+        """End a Cowrie that is idle, hangs, or has filled its directory; return why."""
+        self._heard_at = time.monotonic()
+        number = 0
+        while True:
+            await asyncio.sleep(_PING_EVERY_S)
+            number += 1
+            with contextlib.suppress(OSError, TimeoutError):
+                await cowrie.ping(number)
+            if not self.is_kept_ready and self._is_idle():
+                cowrie.hang_up()
+                return _IDLE
+            if time.monotonic() - self._heard_at > _HUNG_AFTER_S:
+                cowrie.kill()
+                return "it hung"
+            if await asyncio.to_thread(self._home.size_bytes) > _STATE_QUOTA_BYTES:
+                cowrie.kill()
+                return "its directory was full"
+
+
+async def _send(cowrie: Cowrie, given: _Given) -> None:
+    with contextlib.suppress(OSError, TimeoutError):  # it is dead, or will be found to hang
+        await cowrie.hand_over(given.socket, given.encounter.protocol, given.encounter.session)

@@ -1,0 +1,100 @@
+"""`postern-cowrie`: SSH and Telnet of the decoys as a program of its own."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from common import entry
+from services.base import program
+from services.cowrie.process import CowrieMissing, Installed, find_installed
+from services.cowrie.service import CowrieService, Options
+from services.decoy.admission import Caps
+from services.decoy.journal import DecoyJournal, Event
+from services.personas.errors import PersonaErrors
+
+_PROGRAM = "postern-cowrie"
+_MB = 1024 * 1024
+_EPILOG = """\
+Cowrie runs in an environment of its own (deploy/setup/cowrie-environment), as the user postern-cowrie, in a
+network without interfaces: it answers what is handed over to it, and can call nobody.
+Settings and personas are taken up again when they change; bad ones change nothing.
+Signals: SIGTERM or Ctrl-C: end; SIGHUP: reload, reopen the log. Run it as root.
+
+example:
+  postern-cowrie --settings /var/lib/postern/gateways/decoys.json --personas /etc/postern/personas \\
+      --spool /var/lib/postern/decoy --log /var/log/postern/cowrie.jsonl --name decoy1 \\
+      --controller /run/postern/api.sock
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    description = "Answer SSH and Telnet at tenants' addresses as their personas say, by Cowrie."
+    parser = program.build_parser(_PROGRAM, description, _EPILOG)
+    program.add_common_arguments(parser, "decoy", "this member's name in the journal")
+    add = parser.add_argument
+    add("--personas", type=Path, required=True, metavar="DIR", help="personas, DIR/TENANT.yaml")
+    add("--spool", type=Path, required=True, metavar="DIR", help="for recordings, uploads, Cowrie's state")
+    add("--controller", default="", metavar="SOCKET", help="unix socket of the API, for evidence")
+    for name, default, what in (
+        ("--sessions", 500, "most sessions at once"),
+        ("--sessions-per-source", 20, "most sessions of one address, or one IPv6 /64, at once"),
+        ("--uploads-mb", 256, "most that is kept of what attackers hand over; past it only hashes"),
+        ("--recordings-mb", 256, "most that recordings hold; the oldest make room"),
+        ("--ready", 8, "Cowries that wait running; others start for their first attacker"),
+    ):
+        add(name, type=int, default=default, metavar="N", help=f"{what} ({default})")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parsed = build_parser().parse_args(arguments)
+    try:
+        installed = find_installed()
+        return program.run(
+            _PROGRAM,
+            parsed,
+            lambda journal: asyncio.run(_run(_options(parsed), installed, journal)),
+            DecoyJournal,
+        )
+    except (CowrieMissing, PersonaErrors) as error:
+        return program.fail(_PROGRAM, str(error))
+
+
+def _options(parsed: argparse.Namespace) -> Options:
+    recordings = parsed.recordings_mb * _MB
+    return Options(
+        settings=parsed.settings,
+        personas=parsed.personas,
+        spool=parsed.spool.resolve(),
+        controller=parsed.controller.removeprefix("unix:"),
+        caps=Caps(sessions=parsed.sessions, sessions_per_source=parsed.sessions_per_source),
+        recording_bytes=recordings,
+        recording_bytes_per_session=min(4 * _MB, recordings // 4),
+        upload_bytes=parsed.uploads_mb * _MB,
+        kept_ready=parsed.ready,
+    )
+
+
+async def _run(options: Options, installed: Installed, journal: DecoyJournal) -> None:
+    service = CowrieService(options, installed, journal)
+    following: asyncio.Task[None] | None = None
+    try:
+        service.start()
+        following = asyncio.create_task(service.run())
+        await program.until_stopped(journal, Event.SETTINGS_REFUSED, service.reload)
+    finally:
+        if following is not None:
+            following.cancel()
+            await asyncio.wait([following])
+        await service.stop()
+
+
+def run() -> int:
+    """Be the program: `main`, whatever happens."""
+    return entry.run(_PROGRAM, main)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

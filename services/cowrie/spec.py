@@ -1,0 +1,152 @@
+"""What one Cowrie shall be, out of the persona of a host; and how Cowrie is told. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from services.personas.model import Host, Persona, Protocol, Shell, Ssh, Telnet
+
+_SECTIONS = dict[str, dict[str, str]]
+KEY_KINDS = ("rsa", "ecdsa", "ed25519")  # Cowrie's names
+_DEFAULT_KERNEL = "6.1.0-28-amd64"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One Cowrie: a host's SSH, its Telnet, or both."""
+
+    tenant: str
+    host: str
+    ssh: Ssh | None = None
+    telnet: Telnet | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.tenant}/{self.host}"
+
+    @property
+    def shell(self) -> Shell:
+        """Return what is seen inside: the same by SSH and by Telnet, for it is one machine."""
+        shells = [each.shell for each in (self.ssh, self.telnet) if each is not None]
+        first, last = shells[0], shells[-1]
+        return replace(first, users={**last.users, **first.users}, files={**last.files, **first.files})
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """One Cowrie, and at which ports of its host it answers."""
+
+    spec: Spec
+    protocol_by_port: Mapping[int, str] = field(default_factory=dict)
+
+
+def to_answering(persona: Persona, host: Host) -> tuple[Answering, ...]:
+    """Return the Cowries that a host needs: one, unless its ports differ in what they say."""
+    made: list[Answering] = []
+    for port, service in sorted(host.services.items()):
+        speech = service.speech
+        if not isinstance(speech, Ssh | Telnet):
+            continue
+        place = next((n for n, each in enumerate(made) if _has_room(each.spec, speech)), None)
+        if place is None:
+            place = len(made)
+            name = host.name if not made else f"{host.name}-{port}"
+            made.append(Answering(Spec(persona.tenant, name)))
+        before = made[place]
+        made[place] = Answering(
+            _with(before.spec, speech), {**before.protocol_by_port, port: _protocol(speech)}
+        )
+    return tuple(made)
+
+
+def _has_room(spec: Spec, speech: Ssh | Telnet) -> bool:
+    there = spec.ssh if isinstance(speech, Ssh) else spec.telnet
+    return there is None or there == speech
+
+
+def _with(spec: Spec, speech: Ssh | Telnet) -> Spec:
+    return replace(spec, ssh=speech) if isinstance(speech, Ssh) else replace(spec, telnet=speech)
+
+
+def _protocol(speech: Ssh | Telnet) -> str:
+    return str(Protocol.SSH if isinstance(speech, Ssh) else Protocol.TELNET)
+
+
+def to_configuration(spec: Spec, sensor: str, boot_offset_s: int, keys: Mapping[str, str]) -> str:
+    """Return Cowrie's configuration file. No port is opened: connections are handed over.
+
+    `keys`: a file by kind, with its public half beside it (`.pub`).
+    """
+    shell = spec.shell
+    identification = spec.ssh.identification if spec.ssh else "SSH-2.0-OpenSSH_9.2p1"
+    sections: _SECTIONS = {
+        "honeypot": {
+            "hostname": shell.hostname,
+            "sensor_name": sensor,
+            "boot_offset": str(boot_offset_s),
+            "auth_class": "PosternUsers",
+            # An idle shell of sshd lives for hours; this is what patience costs here at most.
+            "idle_timeout": "900",
+            "interactive_timeout": "900",
+            "authentication_timeout": "120",
+            "download_limit_size": str(10 * 1024 * 1024),
+            "timezone": "UTC",
+            "backend": "shell",
+        },
+        "shell": {
+            "ssh_version": f"{identification.removeprefix('SSH-2.0-')}, OpenSSL 3.0.15 3 Sep 2024",
+            "kernel_version": shell.kernel or _DEFAULT_KERNEL,
+            "hardware_platform": shell.machine,
+        },
+        "ssh": {
+            "enabled": "true" if spec.ssh else "false",
+            "listen_endpoints": "",
+            "version": identification,
+            "sftp_enabled": "true",
+            # Cowrie answers such requests itself, and connects to nobody.
+            "forwarding": "true",
+            "forward_redirect": "false",
+            "forward_tunnel": "false",
+        },
+        "telnet": {"enabled": "true" if spec.telnet else "false", "listen_endpoints": ""},
+    }
+    for kind, file in keys.items():
+        sections["ssh"] |= {f"{kind}_private_key": file, f"{kind}_public_key": f"{file}.pub"}
+    return "\n".join(_section_lines(sections))
+
+
+def to_identity(spec: Spec) -> dict[str, object]:
+    """Return what `plugin/identity.py` reads."""
+    shell, ssh = spec.shell, spec.ssh
+    name = shell.hostname.partition(".")[0]
+    algorithms: dict[str, list[str]] = {}
+    if ssh is not None:
+        algorithms = {
+            "key_exchange": list(ssh.key_exchange),
+            "host_keys": list(ssh.host_keys),
+            "ciphers": list(ssh.ciphers),
+            "macs": list(ssh.macs),
+            "compression": list(ssh.compression),
+        }
+    return {
+        "hostname": shell.hostname,
+        "users": {user: list(words) for user, words in shell.users.items()},
+        "files": dict(shell.files),
+        "system": shell.system,
+        "algorithms": algorithms,
+        "ssh_banner": ssh.banner if ssh else "",
+        "telnet_banner": spec.telnet.banner if spec.telnet else "",
+        "telnet_prompt": f"{name} login: ",
+    }
+
+
+def _section_lines(sections: _SECTIONS) -> Iterable[str]:
+    for section, values in sections.items():
+        yield f"[{section}]"
+        for key, value in values.items():
+            yield f"{key} = {_one_line(value)}"
+        yield ""
+
+
+def _one_line(value: str) -> str:
+    """Keep a persona's text from beginning another key, and from being taken for a reference."""
+    return " ".join(value.split()).replace("$", "$$")

@@ -1,0 +1,79 @@
+"""All Cowries of this host: as many as the personas ask for, each fed with what is meant for it."""
+
+import asyncio
+import contextlib
+import socket
+from pathlib import Path
+
+from services.cowrie.instance import Carry, Instance, Tell
+from services.cowrie.process import Installed
+from services.cowrie.routing import Directory
+from services.cowrie.spec import Spec
+from services.cowrie.state_directory import Home
+from services.decoy.events import Encounter
+from services.decoy.shared_identity import Likeness
+
+
+class Cowries:
+    """`follow` a directory, `take` connections, `stop`."""
+
+    def __init__(
+        self, state: Path, installed: Installed, tell: Tell, carry: Carry, *, kept_ready: int
+    ) -> None:
+        """Each Cowrie takes some 50 MB: only so many run without being attacked."""
+        self._state = state
+        self._installed = installed
+        self._tell = tell
+        self._carry = carry
+        self._kept_ready = kept_ready
+        self._likeness: Likeness | None = None
+        self._instances: dict[str, Instance] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def follow(self, directory: Directory, likeness: Likeness) -> None:
+        """Start and stop Cowries until they are what the directory says; those that fit stay."""
+        wanted = {spec.name: spec for spec in directory.specs}
+        is_other = likeness != self._likeness
+        self._likeness = likeness
+        for name in list(self._instances):
+            if is_other or wanted.get(name) != self._instances[name].spec:
+                self._end(name)
+        for number, (name, spec) in enumerate(wanted.items()):
+            if name not in self._instances:
+                self._begin(name, spec, likeness, number < self._kept_ready)
+
+    def take(self, encounter: Encounter, spec: Spec, accepted: socket.socket) -> bool:
+        """Serve an accepted connection. False: who stands there has too many."""
+        return self._instances[spec.name].take(encounter, accepted)
+
+    @property
+    def pids(self) -> dict[str, int | None]:
+        return {name: each.pid for name, each in self._instances.items()}
+
+    async def stop(self) -> None:
+        for name in list(self._instances):
+            self._end(name)
+        while self._leaving:
+            await asyncio.wait(self._leaving)
+
+    def _begin(self, name: str, spec: Spec, likeness: Likeness, is_kept_ready: bool) -> None:
+        home = Home(self._state / spec.tenant / spec.host, self._installed.account, likeness)
+        before = next((task for task in self._leaving if task.get_name() == name), None)
+        instance = Instance(spec, home, self._installed, self._tell, self._carry, is_kept_ready=is_kept_ready)
+
+        async def live() -> None:
+            if before is not None:  # it still has the directory
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([before])
+            await instance.run()
+
+        self._instances[name] = instance
+        self._tasks[name] = asyncio.create_task(live(), name=name)
+
+    def _end(self, name: str) -> None:
+        del self._instances[name]
+        task = self._tasks.pop(name)
+        task.cancel()
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)

@@ -1,0 +1,150 @@
+"""What becomes of a dialogue's events: a line of the journal, an upload in the spool, evidence."""
+
+from dataclasses import dataclass
+
+from services.base.evidence import Evidence, EvidencePost
+from services.base.journal import About
+from services.decoy.dialogues.base import Command, Content, Event, Login, Message, Request, Upload
+from services.decoy.journal import DecoyJournal
+from services.decoy.journal import Event as Noted
+from services.decoy.spool.recordings import Recording, Recordings, Unrecorded
+from services.decoy.spool.uploads import Uploads
+from services.personas.model import Address
+
+_MOST_RECIPIENTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Encounter:
+    """Who meets which decoy: facts that all events of a session share."""
+
+    tenant: str
+    source: Address
+    source_port: int
+    destination: Address
+    port: int
+    protocol: str
+    session: str
+    trace: str
+
+    @property
+    def is_probe(self) -> bool:
+        """Say whether the decoy's own host asks: from outside no switch lets a tenant's address in."""
+        return self.source == self.destination and not self.source.is_loopback
+
+    def evidence(self, kind: str, detail: str) -> Evidence:
+        return Evidence(
+            kind=kind,
+            source=str(self.source),
+            destination=str(self.destination),
+            port=self.port,
+            transport="tcp",
+            detail=detail,
+            tenant=self.tenant,
+            trace=self.trace,
+        )
+
+    def facts(self) -> dict[str, object]:
+        return {
+            "trace": self.trace,
+            "session": self.session,
+            "tenant": self.tenant,
+            "source": str(self.source),
+            "source_port": self.source_port,
+            "destination": str(self.destination),
+            "port": self.port,
+            "transport": "tcp",
+            "protocol": self.protocol,
+        }
+
+
+class Notes:
+    """Where everything goes that is to be kept."""
+
+    def __init__(
+        self, journal: DecoyJournal, recordings: Recordings, uploads: Uploads, post: EvidencePost
+    ) -> None:
+        self.journal, self.recordings, self.uploads, self.post = journal, recordings, uploads, post
+
+    def tell_losses(self) -> None:
+        """Say what the spool's disk refused, as soon as the journal's own takes lines again."""
+        lost = self.recordings.lost + self.uploads.lost
+        if not lost or self.journal.lost:
+            return
+        self.journal.write(Noted.SPOOL_FAILED, count=lost, why="the disk of the spool refuses")
+        self.journal.flush()
+        if not self.journal.lost:
+            self.recordings.lost = self.uploads.lost = 0
+
+    def of(self, encounter: Encounter) -> "SessionNotes":
+        return SessionNotes(self, encounter)
+
+
+class SessionNotes:
+    """Those of one session."""
+
+    def __init__(self, notes: Notes, encounter: Encounter) -> None:
+        self._notes, self._encounter = notes, encounter
+        self._about: About = notes.journal.about(**encounter.facts())
+        self.recording: Recording | Unrecorded = (
+            Unrecorded()
+            if encounter.is_probe
+            else notes.recordings.begin(encounter.session, encounter.facts())
+        )
+        self._write(Noted.CONNECTION)
+        self._report("decoy-connection", encounter.protocol)
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Login():
+                facts = {"mechanism": event.mechanism, "user": event.user, "password": event.password}
+                self._write(Noted.LOGIN, **facts)
+                self._report("decoy-login", f"{event.mechanism} {event.user}")
+            case Command():
+                self._write(Noted.COMMAND, text=event.text)
+                self._report("decoy-command", event.text)
+            case Message():
+                self._take_message(event)
+            case Request():
+                self._take_request(event)
+            case Upload():
+                self._write(Noted.UPLOAD, name=event.name, **self._keep(event.content))
+                self._report("decoy-upload", event.content.sha256)
+
+    def encrypted(self, protocol: str, cipher: str) -> None:
+        self._write(Noted.ENCRYPTED, tls=protocol, cipher=cipher)
+
+    def failed(self, error: Exception) -> None:
+        self._write(Noted.DECOY_FAILED, why=repr(error))
+
+    def closed(self, why: str, seconds: float, bytes_in: int, bytes_out: int) -> None:
+        self.recording.flush()
+        facts = {"why": why, "seconds": round(seconds, 3), "bytes_in": bytes_in, "bytes_out": bytes_out}
+        self._write(Noted.CLOSED, recorded=self.recording.is_whole, **facts)
+
+    def _take_message(self, message: Message) -> None:
+        recipients = message.recipients[:_MOST_RECIPIENTS]
+        facts = {"sender": message.sender, "recipients": recipients, "count": len(message.recipients)}
+        self._write(Noted.MESSAGE, **facts, **self._keep(message.content))
+        self._report("decoy-upload", f"message {message.content.sha256}")
+
+    def _take_request(self, request: Request) -> None:
+        headers = [f"{name}: {value}" for name, value in request.headers]
+        kept = self._keep(request.body) if request.body.size else {}
+        facts = {"method": request.method, "target": request.target, "headers": headers}
+        self._write(Noted.REQUEST, **facts, status=request.status, **kept)
+        self._report("decoy-command", f"{request.method} {request.target}")
+        if request.body.size:
+            self._report("decoy-upload", f"{request.method} {request.body.sha256}")
+
+    def _keep(self, content: Content) -> dict[str, object]:
+        is_kept = self._notes.uploads.keep(content)
+        return {"sha256": content.sha256, "size": content.size, "kept": is_kept}
+
+    def _write(self, event: Noted, **facts: object) -> None:
+        if not self._encounter.is_probe:
+            self._notes.journal.write(event, self._about, **facts)
+
+    def _report(self, kind: str, detail: str) -> None:
+        if not self._encounter.is_probe:
+            self._notes.post.add(self._encounter.evidence(kind, detail))

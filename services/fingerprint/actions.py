@@ -1,0 +1,174 @@
+"""What each command does, put together: ask for consent, look, learn, write, compare, print."""
+
+import asyncio
+import os
+from argparse import Namespace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from services.fingerprint.client import Manners, Place, knock
+from services.fingerprint.compare import Comparison, compare
+from services.fingerprint.consent import require_consent
+from services.fingerprint.dry_run import tells_of
+from services.fingerprint.learn import LearnedHost, learn_host
+from services.fingerprint.merge import CannotMerge, differences_of_host, merge
+from services.fingerprint.protocols.detection import USUAL
+from services.fingerprint.render import file_text
+from services.fingerprint.scan import Sighting, Target, look_at
+from services.fingerprint.scanner import scan
+from services.fingerprint.snapshot import MOST_BYTES, Look, LookError, parse_look
+from services.personas.errors import quoted
+from services.personas.model import Address, Persona, Protocol
+from services.personas.nodes import MAX_BYTES
+from services.personas.parse import parse_persona
+
+
+async def learn(target: Target, manners: Manners, wanted: Namespace) -> int:
+    """Write what was learned. Raise `NoConsent`, `CannotMerge`, `PersonaErrors` or `OSError`."""
+    out: Path = wanted.out
+    await require_consent(wanted.controller.removeprefix("unix:"), wanted.tenant, wanted.address)
+    before = _read(out, MAX_BYTES) if out.exists() else ""
+    _check_tenant(before, out, wanted.tenant)
+    sightings = await look_at(_only(target, wanted.service), manners)
+    name = wanted.host or _name_of(before, out, wanted.address)
+    host = learn_host(name, wanted.address, sightings, target.circumstances)
+    host.remarks += await _others_unlike(sightings, wanted.address[1:], manners)
+    source = f"Learned from {target.address} at {_now()}."
+    persona = parse_persona(_text(before, out, wanted.tenant, host, source), str(out))
+    count = _remark_tells(persona, host, sightings, target)
+    text = _text(before, out, wanted.tenant, host, source)
+    parse_persona(text, str(out))
+    _write(out, text)
+    _tell_what_was_learned(host, before, out, count)
+    return 0
+
+
+def _name_of(before: str, out: Path, addresses: tuple[Address, ...]) -> str:
+    """Return what the file calls the host that has one of these addresses."""
+    hosts = parse_persona(before, str(out)).hosts if before else ()
+    return next((host.name for host in hosts if set(host.addresses) & set(addresses)), "server")
+
+
+async def _others_unlike(
+    sightings: dict[int, Sighting], others: tuple[Address, ...], manners: Manners
+) -> list[str]:
+    """A host has one persona for all of its addresses: say at which ports they differ."""
+    found = []
+    for address in others:
+        for port, sighting in sightings.items():
+            state = await knock(Place(address, port), manners)
+            await asyncio.sleep(manners.pause_s)
+            if state is not sighting.state:
+                found.append(f"{address} differs: {port} is {state} there, {sighting.state} at the first")
+    return found
+
+
+def _only(target: Target, services: list[Protocol]) -> Target:
+    """Leave out ports of other protocols, if some were asked for."""
+    if not services:
+        return target
+    known = {port: target.protocols.get(port) or USUAL.get(port) for port in target.ports}
+    ports = tuple(port for port in target.ports if known[port] is None or known[port] in services)
+    return Target(target.address, ports, target.protocols, target.name, target.domain)
+
+
+def _check_tenant(before: str, out: Path, tenant: str) -> None:
+    if before and (theirs := parse_persona(before, str(out)).tenant) != tenant:
+        raise CannotMerge(f"{out}: is the persona of {theirs}; remedy: name another file for {tenant}")
+
+
+def _text(before: str, out: Path, tenant: str, host: LearnedHost, source: str) -> str:
+    return merge(before, str(out), host, source) if before else file_text(tenant, host, source)
+
+
+def _remark_tells(persona: Persona, host: LearnedHost, sightings: dict[int, Sighting], target: Target) -> int:
+    """Rehearse the persona; note at each service how its decoy would differ. Return how often."""
+    learned = next(each for each in persona.hosts if each.name == host.name)
+    count = 0
+    for port, lesson in host.services.items():
+        tells = tells_of(learned.services[port], sightings[port].answers, target.circumstances)
+        lesson.remarks += [f"told apart: {tell}" for tell in tells]
+        count += len(tells)
+    return count
+
+
+def _tell_what_was_learned(host: LearnedHost, before: str, out: Path, tells: int) -> None:
+    print(f"{out}: {host.name} at {', '.join(map(str, host.addresses))}")
+    for port, lesson in host.services.items():
+        print(f"  {port} {lesson.fields['protocol']}")
+        for remark in lesson.remarks:
+            print(f"    {_plain(remark)}")
+    if host.shut:
+        print(f"  no service: {', '.join(map(str, host.shut))} ({host.closed})")
+    remarks = differences_of_host(parse_persona(before, str(out)), host) if before else host.remarks
+    for remark in remarks:
+        print(f"  {_plain(remark)}")
+    print(f"tells that are known now: {tells}. Review the file, then compare: docs/personas.md")
+
+
+async def look(
+    target: Target, manners: Manners, out: Path, services: list[Protocol], *, has_nmap: bool
+) -> int:
+    """Write a look; to `-`, and nothing else. Raise `OSError` or `NmapFailed`."""
+    target = _only(target, services)
+    scanning = asyncio.create_task(scan(target.address, target.ports)) if has_nmap else None
+    try:
+        sightings = await look_at(target, manners)
+        findings = await scanning if scanning else {}
+    finally:
+        if scanning:
+            scanning.cancel()
+    seen = {port: sighting.to_seen() for port, sighting in sightings.items()}
+    for port, finding in findings.items():
+        if port in seen:
+            seen[port].nmap.update(state=finding.state, service=finding.service)
+    text = Look(str(target.address), target.circumstances.client, _now(), seen).to_json()
+    if out == Path("-"):
+        print(text, end="")
+        return 0
+    _write(out, text)
+    for port, each in seen.items():
+        print(f"{port} {each.state} {each.protocol} {_plain(each.nmap.get('service', ''))}".rstrip())
+    return 0
+
+
+def compare_files(real: Path, decoy: Path) -> int:
+    """Print tells, one a line. Raise `OSError` or `LookError`."""
+    looks = [parse_look(_read(file, MOST_BYTES), str(file)) for file in (real, decoy)]
+    found = compare(*looks)
+    _print(found)
+    return 1 if found.tells else 0
+
+
+def _print(found: Comparison) -> None:
+    for tell in found.tells:
+        print(tell)
+    for known in found.known:
+        print(f"known difference: {known}")
+    print(f"{len(found.tells)} tells; {found.compared} facts of the real server were compared")
+
+
+def _read(file: Path, most: int) -> str:
+    with file.open("rb") as opened:
+        data = opened.read(most + 1)
+    if len(data) > most:
+        raise LookError(f"{file}: is longer than {most} bytes; remedy: name the right file")
+    return data.decode("utf-8")
+
+
+def _write(file: Path, text: str) -> None:
+    """Let the file appear whole or not at all."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _plain(text: str) -> str:
+    return quoted(text)[1:-1] if not text.isascii() or not text.isprintable() else text

@@ -1,0 +1,36 @@
+"""May this server be learned from? The controller says so, out of the tenant's policy; nothing else does."""
+
+import re
+
+from services.base import controller
+from services.personas.model import Address
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
+
+
+class NoConsent(Exception):
+    """The tenant does not agree, or nobody says so; the text has a remedy."""
+
+
+async def require_consent(socket: str, tenant: str, addresses: tuple[Address, ...]) -> None:
+    """Raise `NoConsent` unless the tenant's policy consents, and every address is one of his servers'."""
+    if not _NAME.fullmatch(tenant):
+        raise NoConsent(f"{tenant!r:.70} is no name of a tenant; remedy: write it as the policy does")
+    try:
+        answer = await controller.request(socket, "GET", f"/v1/tenants/{tenant}/consent")
+    except controller.NotHeard as error:
+        raise NoConsent(
+            f"nobody says that {tenant} consents: {error}; remedy: name the running controller's socket"
+        ) from error
+    said = answer if isinstance(answer, dict) else {}
+    if said.get("tenant") != tenant or said.get("consent") is not True:
+        raise NoConsent(
+            f"{tenant} does not consent to being learned from; "
+            f"remedy: ask, then write `consent_to_learning: true` under tenants.{tenant} in the policy"
+        )
+    theirs = said.get("addresses")
+    theirs = theirs if isinstance(theirs, list) else []
+    for address in addresses:
+        if str(address) not in theirs:
+            servers = ", ".join(map(str, theirs))[:300] or "there is none"
+            raise NoConsent(f"{address} is no server of {tenant}; remedy: one of the policy's: {servers}")

@@ -1,0 +1,150 @@
+"""What was seen of a server to what a persona says of it: keys, and remarks for who reviews them."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from services.fingerprint.client import State
+from services.fingerprint.encryption import REFUSED
+from services.fingerprint.protocols.detection import SPEAKING
+from services.fingerprint.protocols.interface import Lesson
+from services.fingerprint.scan import Sighting
+from services.fingerprint.script import Circumstances, Ending
+from services.personas.model import BEGIN_WITH_TLS, TLS_VERSIONS, Address, Closed, Protocol, Service
+from services.personas.parse import parse_persona
+
+_INITIAL_TTLS = (64, 128, 255)
+_DNS_NAME = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
+_LONGEST_X509_NAME = 64
+_PAGES = ("not_found", "bad_method", "bad_request")
+_EC = "EC secp256r1"
+# What a decoy's own TLS shows, whatever its persona: docs/decoys.md.
+_TLS_OF_DECOYS = {
+    "certificate signed": "by itself",
+}
+
+
+@dataclass(slots=True)
+class LearnedHost:
+    """What a persona says of a host; `shut` are the ports that were asked and have no service."""
+
+    name: str
+    addresses: tuple[Address, ...]
+    closed: Closed = Closed.RESET
+    ttl: int = 64
+    window: int = 0
+    services: dict[int, Lesson] = field(default_factory=dict)
+    shut: tuple[int, ...] = ()
+    remarks: list[str] = field(default_factory=list)
+
+
+def learn_host(
+    name: str,
+    addresses: tuple[Address, ...],
+    sightings: dict[int, Sighting],
+    circumstances: Circumstances,
+) -> LearnedHost:
+    host = LearnedHost(name, addresses)
+    for port, sighting in sightings.items():
+        if sighting.state is State.OPEN and sighting.protocol is not None:
+            host.services[port] = learn_service(sighting, circumstances)
+    host.shut = tuple(port for port, sighting in sightings.items() if sighting.state is not State.OPEN)
+    _learn_closed(host, sightings)
+    _learn_kernel(host, sightings)
+    return host
+
+
+def learn_service(sighting: Sighting, circumstances: Circumstances) -> Lesson:
+    """Return keys in the order in which somebody would write them: the protocol first."""
+    assert sighting.protocol is not None
+    speaking = SPEAKING[sighting.protocol]
+    lesson = speaking.learn(sighting.answers, circumstances)
+    lesson.fields = {"protocol": sighting.protocol.value, **lesson.fields}
+    if sighting.tls or sighting.protocol in BEGIN_WITH_TLS:
+        lesson.fields["tls"] = _learn_tls(lesson, sighting.tls, circumstances)
+    _leave_out_defaults(lesson)
+    silent = [name for name, heard in sighting.answers.items() if heard.ending is Ending.SILENT]
+    if silent:
+        lesson.remarks.append(f"no whole answer in time to: {', '.join(silent)}")
+    if sighting.protocol is Protocol.BANNER:
+        lesson.remarks.append("the protocol was not recognised: only what it says by itself is known")
+    return lesson
+
+
+def _leave_out_defaults(lesson: Lesson) -> None:
+    """A page that the persona would have anyway is nothing to review."""
+    for key in _PAGES:
+        without = {name: value for name, value in lesson.fields.items() if name != key}
+        if key in lesson.fields and _parsed(without) == _parsed(lesson.fields):
+            lesson.fields = without
+
+
+def _parsed(fields: dict[str, Any]) -> Service:
+    host = {"addresses": "dark", "services": {1: {**fields, "tls": {"names": ["x"]}}}}
+    persona = {"postern-persona": 1, "tenant": "x", "hosts": {"x": host}}
+    return parse_persona(yaml.safe_dump(persona), "x").hosts[0].services[1]
+
+
+def _learn_tls(lesson: Lesson, facts: dict[str, str], circumstances: Circumstances) -> dict[str, Any]:
+    names = [name for name in facts.get("certificate names", "").split(",") if _DNS_NAME.fullmatch(name)]
+    if not names:
+        lesson.remarks.append("tls: no name could be read from the certificate: it is invented")
+        names = [circumstances.name if _DNS_NAME.fullmatch(circumstances.name) else "localhost"]
+    subject = facts.get("certificate subject", "")
+    if subject in names:  # a decoy's subject is the first name
+        names.insert(0, names.pop(names.index(subject)))
+    tls: dict[str, Any] = {"names": names}
+    issuer, organization = facts.get("certificate issuer", ""), facts.get("certificate organization", "")
+    for key, text in (("issuer", issuer if issuer != names[0] else ""), ("organization", organization)):
+        if text:
+            tls[key] = lesson.line(text, f"tls: {key}")[:_LONGEST_X509_NAME]
+    days = facts.get("certificate days", "")
+    if days.isdigit() and 1 <= int(days) <= 10_000:
+        tls["days"] = int(days)
+    _learn_handshake(lesson, tls, facts)
+    for name, usual in _TLS_OF_DECOYS.items():
+        if (found := facts.get(name, usual)) != usual:
+            lesson.remarks.append(f"tls: {name} is {found}; a decoy's is {usual}")
+    return tls
+
+
+def _learn_handshake(lesson: Lesson, tls: dict[str, Any], facts: dict[str, str]) -> None:
+    """Note what a persona can say of versions, ALPN and keys; the usual is not written down."""
+    for key, seen, known in (
+        ("oldest", _oldest_of(facts), {**dict(zip(TLS_VERSIONS, TLS_VERSIONS, strict=True)), "1.2": None}),
+        ("alpn", facts.get("ALPN", "none"), {"none": None, "http/1.1": ["http/1.1"]}),
+        ("key", facts.get("certificate key", _EC), {_EC: None, "RSA 2048": "rsa"}),
+    ):
+        if seen not in known:
+            lesson.remarks.append(f"tls: {key}: the server has {seen}; a decoy can have {', '.join(known)}")
+        elif known[seen] is not None:
+            tls[key] = known[seen]
+
+
+def _oldest_of(facts: dict[str, str]) -> str:
+    """Return the oldest version of TLS that is spoken."""
+    return next((each for each in TLS_VERSIONS if facts.get(f"TLS {each}", REFUSED) != REFUSED), "1.2")
+
+
+def _learn_closed(host: LearnedHost, sightings: dict[int, Sighting]) -> None:
+    found = {sightings[port].state for port in host.shut}
+    host.closed = Closed.SILENT if found and found <= {State.SILENT} else Closed.RESET
+    if not found:
+        host.remarks.append("closed: a guess; no port without a service was asked. Add one to --ports")
+    if len(found) > 1 or State.UNREACHABLE in found:
+        shown = ", ".join(f"{port} {sightings[port].state}" for port in host.shut)
+        host.remarks.append(f"closed: ports do not all answer alike: {shown}")
+
+
+def _learn_kernel(host: LearnedHost, sightings: dict[int, Sighting]) -> None:
+    seen = next((each for each in sightings.values() if each.ttl and each.state is State.OPEN), None)
+    if seen is None:
+        host.remarks.append("ttl, window: defaults; learn as root to have them read")
+        return
+    host.ttl = next(initial for initial in _INITIAL_TTLS if seen.ttl <= initial)
+    # A window of the persona's makes the decoy's kernel say `wscale 0`, so it is for hosts that scale none.
+    if re.search(r"wscale [1-9]", seen.kernel) is None:
+        host.window = seen.window
+    host.remarks.append(f"the kernel's first answer was: {seen.kernel}")

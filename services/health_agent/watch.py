@@ -1,0 +1,128 @@
+"""The agent at work: looks again and again, reports each look, and takes up what the controller says.
+
+Looks overlap: the next one begins in time, although the last one may still wait for
+an answer. So a program that hangs is known as soon as its first time-out, and an
+interval more. A look that a later one has overtaken says nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from services.base.controller import NotHeard
+from services.health_agent import scanner
+from services.health_agent.checks import HeldUp, carry_out
+from services.health_agent.controller import Controller, Report
+from services.health_agent.scanner import Found
+from services.health_agent.settings import AgentSettings, ScannerCheck
+
+_RETRY_S = 1.0  # until the controller says what to look at; and after a scanner has failed
+_AGE_INTERVAL_S = 10.0  # where no canary sets another pace
+
+Tell = Callable[[str], None]
+
+
+class Agent:
+    """Watches one member until it is cancelled."""
+
+    def __init__(self, controller: Controller, host: str, tell: Tell) -> None:
+        self._controller, self._host, self._tell = controller, host, tell
+        self._settings: AgentSettings
+        self._is_changed = asyncio.Event()
+        self._unsent: Report | None = None
+        self._is_due = asyncio.Event()
+        self._scanner = Found()
+        self._last_round = self._reported_round = 0
+        self._told = ""
+
+    async def run(self) -> None:
+        self._settings = await self._first_settings()
+        while True:
+            self._is_changed.clear()
+            async with asyncio.TaskGroup() as tasks:
+                watching = [
+                    tasks.create_task(self._watch(self._settings)),
+                    tasks.create_task(self._send()),
+                ]
+                await self._is_changed.wait()
+                for task in watching:
+                    task.cancel()
+
+    async def _first_settings(self) -> AgentSettings:
+        while True:
+            try:
+                return await self._controller.settings()
+            except NotHeard as error:
+                self._say(str(error))
+                await asyncio.sleep(_RETRY_S)
+
+    async def _watch(self, settings: AgentSettings) -> None:
+        """Begin a round each interval. A scanner is not called well before it has shown that it is."""
+        async with asyncio.TaskGroup() as rounds:
+            if settings.scanner is None:
+                self._scanner = Found()
+            else:
+                self._scanner = await self._look_at_scanner(settings.scanner)
+                rounds.create_task(self._watch_scanner(settings.scanner))
+            loop = asyncio.get_running_loop()
+            due = loop.time()
+            while True:
+                self._last_round += 1
+                rounds.create_task(self._round(settings, self._last_round))
+                due = max(due + settings.interval_s, loop.time())
+                await asyncio.sleep(due - loop.time())
+
+    async def _round(self, settings: AgentSettings, number: int) -> None:
+        looks = (carry_out(check, self._host, settings.timeout_s) for check in settings.checks)
+        try:
+            problems = [problem for problem in await asyncio.gather(*looks) if problem]
+        except HeldUp:
+            return
+        if number < self._reported_round:
+            return
+        self._reported_round = number
+        problems += [self._scanner.problem] if self._scanner.problem else []
+        self._unsent = Report("; ".join(problems), self._scanner.stale)
+        self._is_due.set()
+
+    async def _watch_scanner(self, check: ScannerCheck) -> None:
+        while True:
+            is_well = not self._scanner.problem
+            await asyncio.sleep((check.canary_interval_s or _AGE_INTERVAL_S) if is_well else _RETRY_S)
+            self._scanner = await self._look_at_scanner(check)
+
+    async def _look_at_scanner(self, check: ScannerCheck) -> Found:
+        """What is wrong is looked at twice: one look may have come at a bad moment."""
+        found = await self._look_once(check)
+        return await self._look_once(check) if found.problem else found
+
+    async def _look_once(self, check: ScannerCheck) -> Found:
+        while True:
+            with suppress(HeldUp):
+                return await scanner.look(check, self._host, time.time())
+
+    async def _send(self) -> None:
+        """Send the newest report there is, one at a time: an older one has nothing to add."""
+        while True:
+            await self._is_due.wait()
+            self._is_due.clear()
+            report, self._unsent = self._unsent, None
+            if report is None:
+                continue
+            said = report.problem or report.stale or "all is well"
+            try:
+                settings = await self._controller.report(report)
+            except NotHeard as error:
+                self._say(f"{said}; {error}")
+                continue
+            self._say(said)
+            if settings != self._settings:
+                self._settings = settings
+                self._say("the controller has it looked at in another way")
+                self._is_changed.set()
+
+    def _say(self, text: str) -> None:
+        if text != self._told:
+            self._told = text
+            self._tell(text)

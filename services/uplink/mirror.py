@@ -1,0 +1,82 @@
+"""Keeps a pool's settings file on this host as the controller has it, replaced as a whole or not at all."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from services.base.files import write_whole
+from services.uplink.access import Access, Answer, Away
+
+_LOOK_EVERY_S = 1.0
+
+
+class Event(StrEnum):
+    STARTED = "UplinkStarted"
+    STOPPED = "UplinkStopped"
+    AWAY = "ControllerAway"
+    BACK = "ControllerBack"
+    SETTINGS_BROUGHT = "SettingsBrought"
+    SETTINGS_REFUSED = "SettingsRefused"
+
+
+class NotBrought(Exception):
+    """The file is as it was; the text says why."""
+
+
+class Following:
+    def __init__(self, access: Access, pool: str, file: Path) -> None:
+        self._access, self._file = access, file
+        self._path = f"/v1/settings/{quote(pool, safe='')}"
+        self._etag = ""
+
+    async def look(self) -> int | None:
+        """Bring the settings if they are others; return their revision. Raise `Away`, `NotBrought`."""
+        known = {"If-None-Match": self._etag} if self._etag and self._file.exists() else {}
+        answer = await self._access.ask("GET", self._path, headers=known)
+        if answer.status == 304:
+            return None
+        settings = _settings_in(answer)
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            if not (self._file.exists() and self._file.read_bytes() == answer.body):
+                write_whole(self._file, answer.body, 0o600 if "secret" in settings else 0o644)
+        except OSError as error:
+            raise NotBrought(f"{self._file}: {error}; remedy: a place that can be written") from error
+        self._etag = answer.etag
+        return int(settings["revision"])
+
+
+def _settings_in(answer: Answer) -> dict[str, Any]:
+    try:
+        settings = json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise NotBrought(f"the controller sent what is no JSON: {error}") from error
+    if answer.status != 200:
+        raise NotBrought(f"the controller answered with status {answer.status}: {str(settings)[:300]}")
+    if not isinstance(settings, dict) or not isinstance(settings.get("revision"), int):
+        raise NotBrought("the controller sent what are no settings")
+    return settings
+
+
+async def follow(following: Following, tell: Callable[..., None], tell_way: Callable[[str], None]) -> None:
+    """Look once a second, for ever; say what was brought, and each time once what was not."""
+    problem = ""
+    while True:
+        try:
+            revision = await following.look()
+            problem = ""
+            tell_way("")
+            if revision is not None:
+                tell(Event.SETTINGS_BROUGHT, revision=revision)
+        except Away as error:
+            tell_way(str(error))
+        except NotBrought as error:
+            tell_way("")
+            if str(error) != problem:
+                problem = str(error)
+                tell(Event.SETTINGS_REFUSED, why=problem)
+        await asyncio.sleep(_LOOK_EVERY_S)
