@@ -114,7 +114,7 @@ import sys, runpy; sys.path.append(sys.argv[1])
 from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from inside.exchange import answer_hybrid
+from plugin.exchange import answer_hybrid
 first, second = MLKEM768PrivateKey.generate(), X25519PrivateKey.generate()
 said = first.public_key().public_bytes_raw() + second.public_key().public_bytes_raw()
 answer, secret = answer_hybrid(b"mlkem768x25519-sha256", said)
