@@ -78,7 +78,8 @@ def main() -> int:
     for limit in limits:
         print(limit)
     report.write(arguments.out)
-    return 0 if all(each.is_reached for each in (*limits, *report.comparisons)) else 1
+    are_reached = [each.is_reached for each in limits] + [each.is_reached for each in report.comparisons]
+    return 0 if all(are_reached) else 1
 
 
 _KINDS = (("bulk throughput", "Mbit/s"), ("new connections of 200 sources", "connections/s"))

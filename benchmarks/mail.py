@@ -194,7 +194,7 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
             if probe.connect_ex((_ADDRESS, port)) == 0:
                 return
         time.sleep(0.05)
-    raise RuntimeError(f"{process.args} does not serve port {port}")
+    raise RuntimeError(f"{process.args!r} does not serve port {port}")
 
 
 def run() -> int:

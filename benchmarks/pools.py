@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from benchmarks.report import Comparison, Limit, Report
@@ -63,7 +64,8 @@ def main() -> int:
     for limit in limits:
         print(limit)
     report.write(arguments.out)
-    return 0 if all(each.is_reached for each in (*limits, *report.comparisons)) else 1
+    are_reached = [each.is_reached for each in limits] + [each.is_reached for each in report.comparisons]
+    return 0 if all(are_reached) else 1
 
 
 def _weighted(text: str) -> str:
@@ -116,7 +118,7 @@ def _avoidances(lab: Lab, rounds: int) -> Iterator[Limit]:
         where = "this switch" if host == "proxy1" else "another switch"
         port = _PORT_BY_PROXY[host]
         lost = [
-            _last_lost_ms(lab, lambda port=port: _link(port, "down"), lambda port=port: _link(port, "up"))
+            _last_lost_ms(lab, partial(_link, port, "down"), partial(_link, port, "up"))
             for _ in range(rounds)
         ]
         yield Limit(f"new connections lost after port-down, member on {where}", "ms", lost, 100.0)

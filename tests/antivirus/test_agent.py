@@ -317,7 +317,12 @@ def test_a_clamd_uses_a_new_generation_and_answers_all_the_while(
         await_that(lambda: (client.home / "state" / "state.json").exists(), "it has the first")
         answers: list[str] = []
         publish(server, publisher, sample)
-        await_that(lambda: answers.append(_ask(port, stream)) or answers[-1].endswith("FOUND"), "it finds it")
+
+        def is_found() -> bool:
+            answers.append(_ask(port, stream))
+            return answers[-1].endswith("FOUND")
+
+        await_that(is_found, "it finds it")
         assert set(answers) <= {"stream: OK", answers[-1]}, "every scan has a verdict"
 
 

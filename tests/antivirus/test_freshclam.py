@@ -64,7 +64,7 @@ def test_freshclam_follows_at_once_forward_and_back(
         if is_found:
             number = immunity.immunize(publisher, immunity.caught_in(str(sample), ()), "a test")
         else:
-            number = publisher.rollback(None, None)
+            number = publisher.rollback()
         await_that(lambda: server.generation() == number, "it is served")  # noqa: B023
         freshclam(configuration)
         assert client.finds(sample) is is_found

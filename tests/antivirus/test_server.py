@@ -114,6 +114,10 @@ def test_an_older_ring_is_refused(server: Server, publisher: Publisher) -> None:
     assert server.generation(OTHER_TENANT) == 2
 
 
+def _await_serial(server: Server, serial: int) -> None:
+    await_that(lambda: _serial(server, OTHER_TENANT) == serial, "it is served")
+
+
 def test_dates_in_a_manifest_mean_nothing(server: Server) -> None:
     ring = server.store.pointers()["all"]
     for serial, changed in (
@@ -123,8 +127,7 @@ def test_dates_in_a_manifest_mean_nothing(server: Server) -> None:
         forge_ring(
             server.store, "all", replace(ring, serial=serial, changed=changed), server.store.secret_key
         )
-        wanted = serial
-        await_that(lambda wanted=wanted: _serial(server, OTHER_TENANT) == wanted, "it is served")
+        _await_serial(server, serial)
 
 
 def _serial(server: Server, source: str) -> int:
@@ -167,7 +170,8 @@ def _nginx(server: Server) -> int:
 def test_a_home_that_nginxs_workers_may_not_enter_is_named(server: Server, tmp_path: Path) -> None:
     server.stop()
     tmp_path.chmod(0o700)
-    command = [*server.program, "--settings", server.home.with_suffix(".json"), "--source", server.store.root]
+    command: list[str | Path] = [*server.program, "--settings", server.home.with_suffix(".json")]
+    command += ["--source", server.store.root]
     command += ["--home", server.home, "--public-key", server.store.public_key, "--log", tmp_path / "log"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=30)
     assert done.returncode == 1

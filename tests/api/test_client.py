@@ -22,7 +22,7 @@ class Gone:
 
 
 @pytest.mark.parametrize(
-    "error", [TimeoutError(), ConnectionResetError(), BrokenPipeError(), http.client.RemoteDisconnected()]
+    "error", [TimeoutError(), ConnectionResetError(), BrokenPipeError(), http.client.RemoteDisconnected("")]
 )
 def test_a_controller_that_hangs_up_is_there_so_its_log_is_the_remedy(
     error: Exception, monkeypatch: pytest.MonkeyPatch

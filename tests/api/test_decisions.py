@@ -48,7 +48,8 @@ def test_good_decisions_of_a_request_are_made_and_bad_ones_named(api: Northbound
 
 
 def test_what_is_no_list_of_decisions_is_a_bad_request(api: Northbound) -> None:
-    for body in ([], {"decisions": "all"}, {"decision": []}, 7):
+    bodies: tuple[object, ...] = ([], {"decisions": "all"}, {"decision": []}, 7)
+    for body in bodies:
         assert api.http.simulate_post("/v1/decisions", json=body).status_code == 400
 
 

@@ -1,5 +1,4 @@
 import socket
-import socketserver
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -14,24 +13,28 @@ from cli.main import main
 from tests.api.conftest import Northbound
 
 
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None:
+        return
+
+
 class _Server(WSGIServer):
     """The standard library's WSGI server on a unix socket; one request at a time, as in the controller."""
 
     address_family = socket.AF_UNIX
 
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        super().__init__(("", 0), _Quiet)
+
     def server_bind(self) -> None:
-        socketserver.TCPServer.server_bind(self)
+        self.socket.bind(self._path)
         self.server_name, self.server_port = "localhost", 0
         self.setup_environ()
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, _ = self.socket.accept()
         return connection, ("local", 0)
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *arguments: object) -> None:
-        return
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def controller(socket_path: Path) -> Iterator[Northbound]:
     north = Northbound()
     north.start()
     north.connect()
-    with _Server(str(socket_path), _Quiet) as server:
+    with _Server(socket_path) as server:
         server.set_app(north.app)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import hypothesis
 import yaml
@@ -10,13 +11,13 @@ from hypothesis import strategies as st
 
 from controller.compiler.compile import compile_policy
 from controller.openflow.encode import encode_bundle, to_wire
-from controller.pipeline.flows import SwitchState
+from controller.pipeline.flows import Flow, SwitchState
 from controller.policy.parse import parse_policy
 from controller.sync.plan import Plan, difference
 from controller.sync.state import WireState
 from tests.compiler.conftest import POLICIES
 
-Data = dict  # of a YAML file
+Data = dict[str, Any]  # of a YAML file
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def test_an_edit_of_one_tenant_leaves_the_others_flows_alone() -> None:
     assert all("globex" not in because for because in touched)
 
 
-def _new(old: SwitchState, new: SwitchState) -> list:
+def _new(old: SwitchState, new: SwitchState) -> list[Flow]:
     return [flow for key, flow in new.flows.items() if old.flows.get(key) != flow]
 
 

@@ -72,7 +72,8 @@ def test_packets_survive_any_split(cipher: str, mac: str) -> None:
     out, back = pair(cipher, mac)
     payloads = [b"\x05short", os.urandom(1_000), b"x", os.urandom(3_333)]
     wire = b"".join(out.seal(number, payload, os.urandom) for number, payload in enumerate(payloads))
-    found, buffer = [], b""
+    found: list[bytes] = []
+    buffer = b""
     for byte in range(0, len(wire), 7):
         buffer += wire[byte : byte + 7]
         while opened := back.open(len(found), buffer):

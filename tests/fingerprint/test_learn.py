@@ -4,9 +4,10 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -14,10 +15,11 @@ from services.fingerprint import actions
 from services.fingerprint.consent import NoConsent, require_consent
 from services.fingerprint.main import main
 from services.personas.parse import parse_persona
-from tests.fingerprint.servers import DECOY, DOMAIN, REAL, start_nginx, start_postfix, start_sshd
+from tests.fingerprint.servers import DECOY, DOMAIN, REAL, Stop, start_nginx, start_postfix, start_sshd
 from tests.mail.conftest import stop, wait_for_port
 
 pytestmark = pytest.mark.lab  # a real Postfix needs root
+_Port = TypeVar("_Port", int, tuple[int, int])
 PAUSE = ("--pause", "0.01")
 
 
@@ -26,7 +28,7 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Real OpenSSH, nginx and Postfix, as `--ports` names them."""
     with ExitStack() as stack:
 
-        def started(start):  # type: ignore[no-untyped-def]
+        def started(start: Callable[[Path], tuple[_Port, Stop]]) -> _Port:
             port, end = start(tmp_path_factory.mktemp("server"))
             stack.callback(end)
             return port

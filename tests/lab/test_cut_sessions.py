@@ -66,7 +66,8 @@ def cut_within(opened: list[Session], within_s: float) -> list[Session]:
     poll, by_number = select.poll(), {session.number: session for session in opened}
     for number in by_number:
         poll.register(number, select.POLLIN)
-    reset, deadline = [], time.monotonic() + within_s
+    reset: list[Session] = []
+    deadline = time.monotonic() + within_s
     while (left := deadline - time.monotonic()) > 0 and len(reset) < len(opened):
         for number, _ in poll.poll(left * 1000):
             poll.unregister(number)

@@ -12,9 +12,9 @@ from lab import frames, probes
 from lab.frames import Segment
 from lab.lab import Lab
 from lab.services.controllers import api_address
-from tests.lab.conftest import await_in_step
+from tests.lab.conftest import POLICY, await_in_step
 from tests.lab.test_cut_sessions import cut_within
-from tests.lab.test_sessions_held import POLICY, apply, edited, sessions
+from tests.lab.test_sessions_held import apply, edited, sessions
 
 pytestmark = pytest.mark.lab
 

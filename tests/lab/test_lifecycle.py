@@ -59,7 +59,7 @@ def _leftovers(lab: Lab, owner: str) -> dict[str, object]:
     }
 
 
-_NOTHING = {"processes": [], "bridges": [], "interfaces": [], "mounts": [], "files": []}
+_NOTHING: dict[str, list[str]] = {"processes": [], "bridges": [], "interfaces": [], "mounts": [], "files": []}
 
 
 def _owner(lab: Lab) -> str:

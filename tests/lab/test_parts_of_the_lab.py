@@ -126,7 +126,7 @@ _GOOD = Found(
 
 def _found(**changes: object) -> Found:
     facts = {name: getattr(_GOOD, name) for name in Found.__slots__}
-    return Found(**{**facts, **changes})  # type: ignore[arg-type]
+    return Found(**{**facts, **changes})
 
 
 def test_a_message_that_went_as_it_should_draws_no_complaint() -> None:

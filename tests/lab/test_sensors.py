@@ -13,8 +13,8 @@ from controller.api.client import ApiClient
 from lab import probes
 from lab.lab import Lab
 from lab.services.controllers import api_address
-from tests.lab.conftest import UNSUSPICIOUS, await_in_step
-from tests.lab.test_sessions_held import POLICY, apply, sessions
+from tests.lab.conftest import POLICY, UNSUSPICIOUS, await_in_step
+from tests.lab.test_sessions_held import apply, sessions
 from tests.sensors.conftest import Program, home  # noqa: F401 - a fixture
 from tests.sensors.crowdsec import RealCrowdSec
 

@@ -57,7 +57,7 @@ def free_port() -> int:
 
 def wait_for_port(address: str, port: int, process: subprocess.Popen[bytes]) -> None:
     for _ in range(2_400):
-        assert process.poll() is None, f"{process.args} ended with {process.returncode}"
+        assert process.poll() is None, f"{process.args!r} ended with {process.returncode}"
         with socket.socket() as probe:
             if probe.connect_ex((address, port)) == 0:
                 return

@@ -214,11 +214,13 @@ def test_a_client_that_speaks_before_the_greeting_is_out_of_step(
     gateway: RunningGateway, server: ScriptedServer
 ) -> None:
     has_spoken = threading.Event()
-    server.script["BANNER"] = lambda connection: (
-        has_spoken.wait(30),
-        time.sleep(0.3),
-        connection.sendall(b"220 mx\r\n"),
-    )[-1]
+
+    def greet_late(connection: socket.socket) -> None:
+        has_spoken.wait(30)
+        time.sleep(0.3)
+        connection.sendall(b"220 mx\r\n")
+
+    server.script["BANNER"] = greet_late
     client = gateway.client()
     client.send(b"EHLO early.example\r\n")
     has_spoken.set()
@@ -459,7 +461,8 @@ def test_too_many_sessions_of_one_client_are_shed_with_421(
 ) -> None:
     gateway = start_gateway(server.port, "--sessions-per-client", "2")
     first, second = gateway.client(), gateway.client()
-    first.hello(), second.hello()
+    first.hello()
+    second.hello()
     assert gateway.client().reply().startswith("421 4.7.0 ")
     gateway.client("127.0.2.6").hello()
 

@@ -2,6 +2,7 @@
 
 from ipaddress import ip_address
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ryu.ofproto import ofproto_v1_4, ofproto_v1_4_parser
@@ -100,7 +101,7 @@ def _translating(nat: object) -> object:
     )
 
 
-ACTIONS = [
+ACTIONS: list[tuple[Action, object]] = [
     (SetField(f.ETH_DST, MAC), RYU.OFPActionSetField(eth_dst="02:cc:00:00:00:01")),
     (SetField(f.ROLE, 3), RYU.OFPActionSetField(reg0=3)),
     (SetField(f.IPV6_SRC, 1), RYU.OFPActionSetField(ipv6_src="::1")),
@@ -254,7 +255,7 @@ def test_every_action_fills_a_multiple_of_eight_bytes() -> None:
     assert encode_actions((DecTtl(), Output(1))) == encode_action(DecTtl()) + encode_action(Output(1))
 
 
-def parsed_by_ryu(buffer: bytes) -> SimpleNamespace:
+def parsed_by_ryu(buffer: bytes) -> Any:
     head = SimpleNamespace(version=buffer[0], type=buffer[1], length=len(buffer), xid=XID)
     parser = RYU.OFPMultipartReply
     return parser.parser(DATAPATH, head.version, head.type, head.length, head.xid, bytearray(buffer))

@@ -168,9 +168,9 @@ def test_a_plan_that_the_switch_refuses_is_told_and_tried_again(world: World) ->
     (xid,) = struct.unpack_from("!I", opening, 4)
     error = messages.message(messages.Type.ERROR, xid, struct.pack("!HH", 5, 1) + opening)
     channel.due.clear()
-    outcome = channel._conversation.receive(error)
-    assert outcome is not None
-    world.runtime.on_outcome(world.now, 1, channel, outcome)
+    refused = channel._conversation.receive(error)
+    assert refused is not None
+    world.runtime.on_outcome(world.now, 1, channel, refused)
     assert phase(world) is Phase.REFUSED
     assert "flow-mod failed, code 1" in world.events("PlanRefused")[0]["reason"]
     world.tick(RETRY_S)

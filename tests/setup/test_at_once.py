@@ -40,7 +40,16 @@ def test_a_run_of_tests_that_is_ended_ends_both_and_tests_clean_up(
     (tmp_path / "test_endless.py").write_text(_ENDLESS, encoding="utf-8")
     tests = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "tests.conftest"]
     unignored = ["env", "--default-signal"]  # started in the background, we have SIGINT ignored
-    command = [*unignored, _AT_ONCE, "sleep", "100", "--and", *tests, f"--rootdir={tmp_path}", tmp_path]
+    command = [
+        *unignored,
+        str(_AT_ONCE),
+        "sleep",
+        "100",
+        "--and",
+        *tests,
+        f"--rootdir={tmp_path}",
+        str(tmp_path),
+    ]
     environment = CALM | {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(command, env=environment, start_new_session=True) as running:
         await_that((tmp_path / "begun").exists, "the test runs")

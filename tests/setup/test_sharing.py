@@ -17,7 +17,7 @@ def test_files_of_one_name_in_two_directories_are_both_run_and_none_is_run_twice
         (tmp_path / name / "__init__.py").touch()
         (tmp_path / name / "test_same.py").write_text("def test_it() -> None: ...\n", encoding="utf-8")
     shared = ["-p", "tests.sharing", f"--claims={tmp_path / 'claims'}", f"--rootdir={tmp_path}"]
-    command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", *shared, tmp_path]
+    command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", *shared, str(tmp_path)]
     environment = CALM | {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
     first = run(*command, environment=environment, cwd=tmp_path)
     second = run(*command, environment=environment, cwd=tmp_path)

@@ -123,9 +123,16 @@ def test_a_controller_without_a_policy_says_what_to_set(installed: Environment, 
 
 def test_the_gateway_of_the_wheel_relays_mail(installed: Environment, tmp_path: Path) -> None:
     server, port = ScriptedServer(), free_port()
-    tenant = {"name": "acme", "prefixes": ["127.0.1.0/24"], "servers": ["127.0.1.10"]}
+    tenant: dict[str, object] = {"name": "acme", "prefixes": ["127.0.1.0/24"], "servers": ["127.0.1.10"]}
     tenant |= {"server_port": server.port, "scan": [{"action": "skip"}], "scanners": []}
-    settings = {"format": 1, "revision": 1, "role": "proxy", "pool": "p", "port": port, "transparent": False}
+    settings: dict[str, object] = {
+        "format": 1,
+        "revision": 1,
+        "role": "proxy",
+        "pool": "p",
+        "port": port,
+        "transparent": False,
+    }
     settings |= {"hostname": "edge.example", "state_dir": str(tmp_path / "state")}
     tenant |= {"message_limit_bytes": 100_000}
     (tmp_path / "settings.json").write_text(json.dumps(settings | {"tenants": [tenant]}), encoding="utf-8")

@@ -179,7 +179,7 @@ def forge_certificate(place: Path) -> None:
 def lock_key(place: Path) -> None:
     """One that asks for a passphrase, where nobody is there to type it."""
     key, locked = place / "key.pem", place / "locked.pem"
-    command = ["openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:secret", "-out", locked]
+    command = ["openssl", "pkey", "-in", str(key), "-aes256", "-passout", "pass:secret", "-out", str(locked)]
     subprocess.run(command, check=True, capture_output=True, timeout=20)
     locked.replace(key)
 
