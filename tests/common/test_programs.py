@@ -126,7 +126,7 @@ def test_a_mistake_of_ours_is_one_line_and_a_report(module: str, start: Start, t
 def test_every_program_of_ours_is_in_this_test() -> None:
     found = {
         ".".join(file.relative_to(ROOT).with_suffix("").parts)
-        for package in ("apps", "benchmarks", "common", "controller", "lab", "services")
+        for package in ("apps", "benchmarks", "cli", "common", "controller", "lab", "services")
         for file in (ROOT / package).rglob("*.py")
         if 'if __name__ == "__main__":' in file.read_text(encoding="utf-8")
     }
