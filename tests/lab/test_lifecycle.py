@@ -139,7 +139,7 @@ def test_the_next_up_clears_away_an_attended_lab_whose_attendant_was_killed(
     left = Lab(Places(bare.places.root.with_name(neighbour)))
     code = (
         "import os, signal; from pathlib import Path\n"
-        "from lab.lab import Lab; from lab.places import Places\n"
+        "from lab.lab import Lab; from lab.paths import Places\n"
         f"lab = Lab(Places(Path({str(left.places.root)!r})), is_attended=True)\n"
         f"lab.up('demo', Path({str(POLICY)!r}))\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
