@@ -1,1 +1,1 @@
-"""SMTP and clamd as bytes and rules. No sockets, no clock."""
+"""SMTP as bytes and rules. No sockets, no clock."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("apps", "benchmarks", "common", "controller", "lab", "mininet_topos", "services", "tests")
+PACKAGES = ("apps", "benchmarks", "cli", "common", "controller", "lab", "mininet_topos", "services", "tests")
 FILES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
 _SUBPROCESS = {"run", "Popen", "check_output"}
 _ASKS_DNS = {"getfqdn", "make_msgid", "HTTPServer", "ThreadingHTTPServer", "WSGIServer"}

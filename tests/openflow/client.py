@@ -1,7 +1,7 @@
 """A small blocking OpenFlow client over a switch's management socket (`BRIDGE.mgmt`).
 
-For tests, benchmarks and `postern drift`: it reads and writes one switch without
-a controller. The controller itself talks through Ryu (`apps/`).
+For tests: it reads and writes one switch without a controller. The controller itself talks through
+Ryu (`apps/`).
 """
 
 import socket

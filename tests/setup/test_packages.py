@@ -16,8 +16,8 @@ pytestmark = pytest.mark.programs
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SOURCES = {
-    "demo": ("controller", "apps", "services", "lab", "mininet_topos"),
-    "test": ("controller", "apps", "services", "lab", "mininet_topos", "tests", "benchmarks"),
+    "demo": ("cli", "controller", "apps", "services", "lab", "mininet_topos"),
+    "test": ("cli", "controller", "apps", "services", "lab", "mininet_topos", "tests", "benchmarks"),
 }
 # What Mininet and the shell scripts start, and what README.md and the demo tell people to type.
 _ALSO = (

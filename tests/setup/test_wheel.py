@@ -22,7 +22,7 @@ from tests.uplink.conftest import Controller
 # Whichever test comes first builds the wheel and installs it.
 pytestmark = [pytest.mark.programs, pytest.mark.timeout(600)]
 
-_OURS = ("apps", "controller", "lab", "mininet_topos", "services", "deploy", "policies")
+_OURS = ("apps", "cli", "common", "controller", "lab", "mininet_topos", "services", "deploy", "policies")
 _LEFT_OUT = {
     "tests/": "needs a checkout",
     "benchmarks/": "needs a checkout",
