@@ -73,17 +73,24 @@ class Limit:
 class Report:
     title: str
     comparisons: list[Comparison] = field(default_factory=list)
+    limits: list[Limit] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_reached(self) -> bool:
+        limits, comparisons = self.limits, self.comparisons
+        return all(each.is_reached for each in limits) and all(each.is_reached for each in comparisons)
+
     def write(self, file: Path) -> None:
-        """Print all comparisons, and write them as JSON. Raise `OSError`."""
-        for comparison in self.comparisons:
-            print(comparison)
+        """Print all limits and comparisons, and write them as JSON. Raise `OSError`."""
+        for result in (*self.limits, *self.comparisons):
+            print(result)
         content = {
             "title": self.title,
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": {"python": platform.python_version(), "processors": _processors()},
             "comparisons": [comparison.to_json() for comparison in self.comparisons],
+            **({"limits": [limit.to_json() for limit in self.limits]} if self.limits else {}),
             **self.facts,
         }
         file.parent.mkdir(parents=True, exist_ok=True)
