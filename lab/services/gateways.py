@@ -14,7 +14,15 @@ _KINDS = (PoolKind.MAIL_PROXY, PoolKind.SCANNER)
 
 def build_parts(scene: Scene) -> list[Part]:
     return [
-        _GATEWAY.part(scene.places, pool, member, "--controller", str(scene.places.api))
+        _GATEWAY.part(
+            scene.places,
+            pool,
+            member,
+            "--controller",
+            str(scene.places.api),
+            "--state-dir",
+            str(_GATEWAY.home(scene.places, member.name) / "state"),
+        )
         for pool in scene.policy.pools
         if pool.kind in _KINDS and _takes_mail(scene, pool)
         for member in pool.members

@@ -6,10 +6,12 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from services.mail.io.certificates import make_self_signed
 from tests.mail.conftest import StartGateway
 
 pytestmark = pytest.mark.programs
@@ -190,3 +192,19 @@ def test_both_legs_encrypted_is_what_the_journal_says(
     assert client.ask(MESSAGE + b"\r\n.")[:3] == "250"
     received = gateway.wait_for("MessageReceived")
     assert (received["client_tls"], received["server_tls"]) == (True, True)
+
+
+def test_gateways_that_share_a_directory_and_start_at_once_have_one_certificate(
+    tmp_path: Path,
+) -> None:
+    together = threading.Barrier(8)
+
+    def start(_number: int) -> tuple[Path, Path, bool]:
+        together.wait(30)
+        return make_self_signed(tmp_path / "certificates", "acme", "edge.example")
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(start, range(8)))
+    (chain, key), *others = {(chain, key) for chain, key, _ in made}
+    assert not others and [is_new for _, _, is_new in made].count(True) == 1
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, key)

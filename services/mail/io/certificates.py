@@ -5,8 +5,11 @@ and kept. It costs: clients that insist on a trusted name will not encrypt, or
 not send at all. So it is said, once, in the journal.
 """
 
+import fcntl
 import os
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -22,11 +25,32 @@ _VALID_DAYS = 3650
 
 
 def make_self_signed(directory: Path, tenant: str, hostname: str) -> tuple[Path, Path, bool]:
-    """Return (certificate, key, whether they were made now). Raise `OSError`."""
+    """Return (certificate, key, whether they were made now). Raise `OSError`.
+
+    If gateways that share a directory start at once, the first makes both and the others wait. Otherwise the
+    key of one could stay beside the certificate of another, and no gateway would offer STARTTLS again.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     certificate, key = directory / f"{tenant}.crt", directory / f"{tenant}.key"
-    if certificate.exists() and key.exists():
-        return certificate, key, False
+    with _alone_in(directory):
+        if certificate.exists() and key.exists():
+            return certificate, key, False
+        _make(certificate, key, hostname)
+    return certificate, key, True
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Keep other processes out of here; the kernel lets them in if this one dies (flock(2))."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make(certificate: Path, key: Path, hostname: str) -> None:
     secret = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
     now = datetime.now(UTC)
@@ -46,7 +70,6 @@ def make_self_signed(directory: Path, tenant: str, hostname: str) -> tuple[Path,
     )
     _write(key, pem, 0o600)
     _write(certificate, signed.public_bytes(serialization.Encoding.PEM), 0o644)
-    return certificate, key, True
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
