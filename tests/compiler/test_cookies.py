@@ -41,10 +41,10 @@ def keys_around(lines: list[str], number: int) -> str:
 
 def test_every_cookie_leads_to_a_line_of_the_policy_inside_its_rule() -> None:
     lines = DEMO.read_text(encoding="utf-8").splitlines()
-    policy = parse_policy("\n".join(lines), "demo.yaml")
-    for flow in compile_policy(policy)["s1"].flows.values():
+    edge = accepted(parse_policy("\n".join(lines), "demo.yaml"))
+    for flow in edge.states["s1"].flows.values():
         ((rule, place),) = [
-            (rule["rule"], rule["place"]) for rule in explain_cookie(accepted(policy), flow.cookie)["rules"]
+            (rule["rule"], rule["place"]) for rule in explain_cookie(edge, flow.cookie)["rules"]
         ]
         assert rule == flow.because
         if rule not in OF_THE_EDGE_ITSELF:

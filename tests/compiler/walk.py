@@ -112,18 +112,33 @@ class _Classifier:
 
     def __init__(self, flows: Iterable[Flow]) -> None:
         by_shape: dict[tuple[tuple[Field, int], ...], dict[tuple[int, ...], Flow]] = defaultdict(dict)
+        highest: dict[tuple[tuple[Field, int], ...], int] = defaultdict(int)
         for flow in sorted(flows, key=lambda each: each.priority):
             shape = tuple((criterion.field, criterion.mask) for criterion in flow.match)
             by_shape[shape][tuple(criterion.value for criterion in flow.match)] = flow
-        self._by_shape = by_shape
+            highest[shape] = flow.priority
+        self._shapes = sorted(by_shape.items(), key=lambda each: -highest[each[0]])
+        self._highest = [highest[shape] for shape, _ in self._shapes]
+        self._fields = tuple({field for shape in by_shape for field, _ in shape})
+        self._found: dict[tuple[int | None, ...], Flow | None] = {}
 
     def find(self, packet: Mapping[Field, int]) -> Flow | None:
+        key = tuple([packet.get(field) for field in self._fields])
+        if key not in self._found:
+            self._found[key] = self._search(packet)
+        return self._found[key]
+
+    def _search(self, packet: Mapping[Field, int]) -> Flow | None:
         best: Flow | None = None
-        for shape, flows in self._by_shape.items():
-            if all(field in packet for field, _ in shape):
-                flow = flows.get(tuple(packet[field] & mask for field, mask in shape))
-                if flow and (best is None or flow.priority > best.priority):
-                    best = flow
+        for (shape, flows), highest in zip(self._shapes, self._highest, strict=True):
+            if best is not None and best.priority >= highest:
+                break
+            try:
+                flow = flows.get(tuple([packet[field] & mask for field, mask in shape]))
+            except KeyError:  # the packet has no such field
+                continue
+            if flow and (best is None or flow.priority > best.priority):
+                best = flow
         return best
 
 
