@@ -46,13 +46,14 @@ class Recorder:
             self.steps.append(step)
 
     @contextmanager
-    def calls(self, step_by_module: Mapping[str, str]) -> Iterator[None]:
-        """Note the step of a module whenever one of its functions is called."""
+    def calls(self, step_by_place: Mapping[str, str]) -> Iterator[None]:
+        """Note a step whenever its function (`module:name`), or any function of its module, is called."""
 
         def see(frame: FrameType, event: str, _argument: object) -> None:
-            step = step_by_module.get(frame.f_globals.get("__name__", ""))
-            if event == "call" and step and frame.f_code.co_name != "<module>":
-                self.note(step)
+            if event == "call" and (name := frame.f_code.co_name) != "<module>":
+                module = frame.f_globals.get("__name__", "")
+                if step := step_by_place.get(f"{module}:{name}") or step_by_place.get(module):
+                    self.note(step)
 
         before = sys.getprofile()
         sys.setprofile(see)
@@ -76,13 +77,14 @@ class TableWalk(Walk):
         )
         self._policy, self._note = policy, note
 
-    def reached(self, probe: Probe) -> set[str]:
-        """Return the neighbours that a packet from the backbone may be handed to."""
+    def reached(self, probe: Probe, sender: str = "") -> set[str]:
+        """Return the neighbours that a packet from one of them, or from the backbone, may be handed to."""
         neighbours = tuple(neighbours_of(self._policy))
-        (router, *_) = (each for each in neighbours if each.role is Role.BACKBONE)
-        (own_mac,) = (switch.mac for switch in self._policy.switches if switch.name == router.at.switch)
-        packet = probe.fields(router.mac, int(own_mac.replace(":", ""), 16))
-        hops = {each.next_hop for each in self.arrivals(router.at, packet)}
+        chosen = (n for n in neighbours if n.path == sender or (not sender and n.role is Role.BACKBONE))
+        first = next(chosen)
+        (own_mac,) = (switch.mac for switch in self._policy.switches if switch.name == first.at.switch)
+        packet = probe.fields(first.mac, int(own_mac.replace(":", ""), 16))
+        hops = {each.next_hop for each in self.arrivals(first.at, packet)}
         return {each.path for each in neighbours if each.mac in hops}
 
     def _look_up(self, switch: str, table: Table, packet: Packet, ttl: int) -> set[Arrival]:
