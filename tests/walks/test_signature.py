@@ -58,7 +58,7 @@ def test_a_signature_takes_the_documented_steps(
         fresh = immunity.guard(caught, publisher.corpus, publisher.store.entries())
         number = immunity.immunize(publisher, fresh, "marked by an operator")
     await_that(lambda: server.generation() == number, "the new generation is served")
-    assert [each["generation"] for each in server.events("GenerationServed")][-1] == number
+    await_that(lambda: server.events("GenerationServed")[-1]["generation"] == number, "the journal says so")
     recorder.note("serve")
 
     with recorder.calls(_STEP_BY_PLACE):
