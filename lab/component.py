@@ -1,4 +1,4 @@
-"""What a part of the lab is: a program on a host, how to start it, how to tell that it is healthy."""
+"""A part of the lab: a program on a host, how to start it, how to check that it is healthy."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,9 +23,9 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`check` asks as a client would, and returns what is wrong: nothing when there was a real answer.
+    """`check` asks as a client would, and returns the problem; an empty text after a real answer.
 
-    `find_crashes` returns what a program's own children have died of again and again; waiting will not help.
+    `find_crashes` returns why a program's children die repeatedly, so that waiting does not help.
     A part without a command starts nothing: it is a path through the edge that must work.
     """
 
@@ -42,7 +42,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All that the parts of a lab are derived from."""
+    """Everything that the parts of a lab are derived from."""
 
     places: Places
     network: Network

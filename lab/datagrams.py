@@ -1,4 +1,4 @@
-"""A stream of numbered datagrams through the edge, one each millisecond, and what is missing of it.
+"""A stream of numbered datagrams through the edge, one per millisecond, and those that are lost.
 
 The address must be that of a published UDP service. Counts packets, so it sees what
 TCP would hide behind its retransmissions.
@@ -57,7 +57,7 @@ class Passed:
 
 
 def send_stream(lab: Lab, stream: Stream, count: int, happening: Callable[[], None]) -> Passed:
-    """Send `count` datagrams, have something happen after a third of them. Raise `LabError`."""
+    """Send `count` datagrams, and call `happening` after a third of them. Raise `LabError`."""
     receive = lab.command_in(stream.receiver, [sys.executable, "-c", _RECEIVE, str(stream.port)])
     arguments = [stream.address, str(stream.port), str(count)]
     send = lab.command_in(stream.sender, [sys.executable, "-c", _SEND, *arguments])

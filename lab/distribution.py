@@ -1,4 +1,4 @@
-"""Which of several directories, one for each Debian release, fits the release that we run on."""
+"""Selects the directory for this Debian release from several, one for each release."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +8,7 @@ _PREFIX = "debian-"
 
 
 def fitting(directory: Path, os_release: Path = _OS_RELEASE) -> Path:
-    """Return `directory/debian-N` for this release or else the nearest older one, or else the oldest."""
+    """Return `directory/debian-N` for this release, otherwise the nearest older one, otherwise the oldest."""
     known = sorted(int(each.name.removeprefix(_PREFIX)) for each in directory.glob(f"{_PREFIX}[0-9]*"))
     return directory / f"{_PREFIX}{_nearest(known, release(os_release))}"
 

@@ -1,4 +1,4 @@
-"""What can go wrong in the lab, said to the person who called it."""
+"""Errors of the lab, for the person who runs it."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ class LabError(Exception):
 
 
 class UnhealthyError(LabError):
-    """A part of the lab does not work; the text names it, and has the end of its log."""
+    """A part of the lab does not work. The text names it and shows the end of its log."""
 
 
 class NotUpError(LabError):
-    """Something was asked of a lab that is not up."""
+    """The command needs a lab, and none is up."""
 
 
 def next_step(kept_logs: Path) -> str:
-    """Say what to do when a part does not work, and where the logs are if they outlast the lab."""
+    """Return what to do if a part does not work, and where the logs are if they were kept."""
     kept = f"; all logs are in {kept_logs}" if kept_logs.exists() else ""
-    return f"Next: `postern doctor` checks this machine{kept}."
+    return f"Next, run `postern doctor` to check this machine{kept}."

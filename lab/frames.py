@@ -1,7 +1,7 @@
-"""Frames made by hand: what an attacker would put on the wire, and an eye on the wire elsewhere.
+"""Hand-made frames, as an attacker would send them, and a capture of what arrives elsewhere.
 
-Used to show that no path leads where none should, with real packets and not
-with the flows' own word. Sends single frames, never floods.
+Used to prove with real packets, not from the flows alone, that forbidden paths do
+not exist. Sends single frames, never floods.
 """
 
 import ipaddress

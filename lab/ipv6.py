@@ -1,4 +1,4 @@
-"""Whether this machine's kernel has IPv6. Without it the lab stands, and its hosts have IPv4 alone."""
+"""Whether this machine's kernel has IPv6. Without it the lab works, and its hosts have only IPv4."""
 
 import socket
 from collections.abc import Iterable

@@ -52,7 +52,7 @@ _OVS_START = REPOSITORY / "deploy" / "setup" / "ovs-start"
 class PartStatus:
     part: Part
     process: Process | None
-    problem: str  # empty: it is healthy
+    problem: str  # empty: healthy
 
 
 Tell = Callable[[str], None]
@@ -62,12 +62,12 @@ class Lab:
     """Everything a person or a test does with a lab. All methods raise `LabError`."""
 
     def __init__(self, places: Places | None = None, is_attended: bool = False) -> None:
-        """An attended lab is this process's own: should it die, the next `up` clears the lab away."""
+        """An attended lab belongs to this process: if it dies, the next `up` removes the lab."""
         self.places = places or Places.from_environment()
         self._is_attended = is_attended
 
     def up(self, topology: str, policy_file: Path, tell: Tell = lambda _: None) -> None:
-        """Bring a lab up; return when all of it is healthy. Failure and Ctrl-C undo what was begun."""
+        """Bring a lab up; return when every part is healthy. After a failure or Ctrl-C, remove everything."""
         network.topology_file(topology)
         policy = _read_policy(policy_file)
         _need_root()
@@ -88,7 +88,7 @@ class Lab:
                 raise
 
     def down(self, *, keeps_logs: bool = False) -> bool:
-        """Take a lab down, whatever state it is in. Return whether there was one."""
+        """Take a lab down, in any state. Return whether there was one."""
         _need_root()
         with _locked(self.places):
             there_was = self.places.root.exists()
@@ -99,20 +99,20 @@ class Lab:
             return there_was
 
     def _dispose_of_logs(self, are_kept: bool) -> None:
-        """Let the logs outlast the lab, to be read; or remove those of a lab that failed before."""
+        """Keep the logs of the lab after it is down, or remove those of an earlier failed lab."""
         shutil.rmtree(self.places.kept_logs, ignore_errors=True)
         for pattern in ("log/*.log", "home/*/*.log", "home/*/journal.jsonl") if are_kept else ():
             for file in self.places.root.glob(pattern):
                 _copy(file, self.places.kept_logs / file.relative_to(self.places.root))
 
     def leave_up(self) -> None:
-        """Let a lab stay up when this process ends."""
+        """Keep a lab up when this process ends."""
         self._save(replace(self._record(), attendant=None))
 
     def status(self) -> list[PartStatus]:
-        """Ask every part how it is."""
+        """Check every part."""
         known = self._record()
-        network_problem = "" if known.network and known.network.is_alive else "its owner has died"
+        network_problem = "" if known.network and known.network.is_alive else "its owner process has died"
         seat = Part("network", (), self.places.log("network"), check=lambda: network_problem)
         found = [PartStatus(seat, known.network, network_problem)]
         for part in self.parts():
@@ -122,14 +122,14 @@ class Lab:
         return found
 
     def refuse_broken(self) -> None:
-        """Raise `LabError` if a program has died, or keeps crashing. Asks nobody, so it takes no time."""
+        """Raise `LabError` if a program has died or keeps crashing. It sends no request, so it is fast."""
         known = self._record()
         for part in _programs(self.scene()):
             if death := find_death(part, known.processes.get(part.name)):
                 raise UnhealthyError(complaint(part, death))
 
     def scene(self) -> Scene:
-        """Return what stands here. Raise `NotUpError` if nothing does."""
+        """Return the lab's parts. Raise `NotUpError` if no lab is up."""
         known = self._record()
         file = Path(known.policy)
         return Scene(self.places, network.read(self.places), _read_policy(file), file, known.controller)
@@ -144,7 +144,7 @@ class Lab:
         return namespaces.entering(self.places.pin(host), command)
 
     def stop(self, name: str, patience_s: float = 4.0) -> None:
-        """Stop one program of the lab, to see what the rest does without it. No patience: it is killed."""
+        """Stop one program of the lab, to see how the others continue. With no patience it is killed."""
         self._program(name)
         process = self._record().processes.get(name)
         processes.end([process] if process else [], patience_s)
@@ -154,7 +154,7 @@ class Lab:
         """Return the process of a program, for a test that does something to it."""
         self._program(name)
         if (process := self._record().processes.get(name)) is None:
-            raise LabError(f"{name} does not run")
+            raise LabError(f"{name} is not running; remedy: postern lab start {name}")
         return process
 
     def start(self, name: str) -> None:
@@ -162,21 +162,21 @@ class Lab:
         part = self._program(name)
         process = self._record().processes.get(name)
         if process and process.is_alive:
-            raise LabError(f"{name} runs already, as process {process.pid}")
+            raise LabError(f"{name} is already running, as process {process.pid}")
         await_all([part], self._watch(lambda _: None))
 
     def _program(self, name: str) -> Part:
         programs = {part.name: part for part in _programs(self.scene())}
         if name not in programs:
-            raise LabError(f"there is no program {name!r}; programs: {' '.join(sorted(programs))}")
+            raise LabError(f"the lab has no program {name!r}; programs: {' '.join(sorted(programs))}")
         return programs[name]
 
     def _make_room(self, switch_names: tuple[str, ...], tell: Tell) -> None:
         _need_open_vswitch()
         if last := state.load(self.places.record):
             if last.is_in_use:
-                raise LabError(f"a lab is up already ({last.topology}); remedy: postern lab down")
-            tell("the last run left things behind; removing them")
+                raise LabError(f"a lab is already up ({last.topology}); remedy: postern lab down")
+            tell("removing what an earlier lab left behind")
         if self.places.root.exists():
             _take_down(self.places)
         self._dispose_of_logs(are_kept=False)
@@ -190,7 +190,7 @@ class Lab:
         watch = self._watch(lambda part: tell(f"  {part.name:<34} healthy {time.monotonic() - begun:5.1f} s"))
         known = self._record()
         controller = controllers.build_part(self.places, Path(known.policy), known.controller)
-        # The controller takes a moment to think; the network is built meanwhile.
+        # The controller takes a moment to compile; the network is built meanwhile.
         brain = watch.start(controller)
         standing = self._build_network(known, policy)
         tell(f"  {'network':<34} up      {time.monotonic() - begun:5.1f} s")
@@ -207,7 +207,7 @@ class Lab:
         self._save(replace(self._record(), network=owner))
         standing = network.await_network(self.places, owner)
         if complaints := topology_check.disagreements(policy, standing):
-            raise LabError("\n".join(["policy and topology do not agree:", *complaints]))
+            raise LabError("\n".join(["policy and topology differ:", *complaints]))
         for switch in standing.switches:
             switches.name_tables(switch.name, {table.value: table.label for table in Table})
         return standing
@@ -236,7 +236,7 @@ class Lab:
 
 
 def _last_words(error: Exception) -> str:
-    """Return what a program said that failed or took too long, for the end of a message."""
+    """Return the output of a program that failed or took too long, for the end of a message."""
     said = getattr(error, "stderr", None) or getattr(error, "stdout", None) or b""
     text = said if isinstance(said, str) else said.decode(errors="replace")
     return f"\n{text.strip()}" if text.strip() else ""
@@ -244,7 +244,7 @@ def _last_words(error: Exception) -> str:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Put off Ctrl-C until the cleaning up is done."""
+    """Delay Ctrl-C until the clean-up is done."""
     held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
@@ -268,7 +268,7 @@ def _copy(file: Path, to: Path) -> None:
 
 
 def _clear_orphans(own: Places, tell: Tell) -> None:
-    """Take down labs in other directories that nobody keeps any more; a killed program left them."""
+    """Take down labs in other directories whose program was killed."""
     for directory in sorted({bridge.directory for bridge in switches.bridges() if bridge.directory}):
         places = Places(Path(directory))
         if places == own or not places.root.exists():
@@ -276,27 +276,27 @@ def _clear_orphans(own: Places, tell: Tell) -> None:
         with suppress(LabError), _locked(places):
             known = state.load(places.record)
             if known and not known.is_in_use:
-                tell(f"the lab in {directory} was left by a program that was killed; removing it")
+                tell(f"removing the lab in {directory}, whose program was killed")
                 _take_down(places)
 
 
 @contextmanager
 def _locked(places: Places) -> Iterator[None]:
-    """One at a time. Raise `LabError` while another command is at work on this lab."""
+    """Allow one command at a time. Raise `LabError` while another one changes this lab."""
     try:
         places.lock.parent.mkdir(parents=True, exist_ok=True)
         file = places.lock.open("w", encoding="utf-8")
     except PermissionError as error:
         raise LabError(f"the lab needs root ({error}); remedy: sudo postern lab ...") from error
     except OSError as error:
-        raise LabError(f"there can be no lab in {places.root}: {error}; {_ELSEWHERE}") from error
+        raise LabError(f"the lab cannot use {places.root}: {error}; {_ELSEWHERE}") from error
     with file:
         _take(file)
         yield
 
 
 def _take(lock: IO[str]) -> None:
-    """Lock a file. A child that a killed command was just starting has it a moment longer."""
+    """Lock a file. A child of a command that was just killed may hold the lock a moment longer."""
     deadline = time.monotonic() + _LOCK_PATIENCE_S
     while True:
         try:
@@ -304,7 +304,7 @@ def _take(lock: IO[str]) -> None:
         except BlockingIOError as error:
             if time.monotonic() > deadline:
                 raise LabError(
-                    "another command is bringing this lab up or down; remedy: wait for it"
+                    "another command is bringing this lab up or down; remedy: wait until it has finished"
                 ) from error
             time.sleep(0.05)
         else:
@@ -331,21 +331,21 @@ def _read_policy(file: Path) -> Policy:
     except OSError as error:
         raise LabError(f"the policy cannot be read: {error}") from error
     except (PolicyErrors, UnicodeDecodeError) as error:
-        raise LabError(f"the policy is not good:\n{error}") from error
+        raise LabError(f"the policy has mistakes:\n{error}") from error
 
 
 def _need_root() -> None:
     if os.geteuid() != 0:
-        raise LabError("the lab makes network namespaces, which needs root; remedy: sudo postern lab ...")
+        raise LabError("the lab creates network namespaces, which needs root; remedy: sudo postern lab ...")
 
 
 def _need_usable_place(places: Places) -> None:
-    """Sockets are made there, and servers that are not root (Postfix, clamd, nginx) read and write there."""
+    """The lab's sockets are there, and servers without root (Postfix, clamd, nginx) use it."""
     if len(os.fsencode(places.root)) > _LONGEST_ROOT_BYTES:
         raise LabError(f"{places.root} is longer than {_LONGEST_ROOT_BYTES} bytes; {_ELSEWHERE}")
     for directory in places.root.parents:
         if directory.exists() and not directory.stat().st_mode & stat.S_IXOTH:
-            raise LabError(f"only its owner may enter {directory}, not the lab's servers; {_ELSEWHERE}")
+            raise LabError(f"the lab's servers may not enter {directory}, only its owner may; {_ELSEWHERE}")
 
 
 def _need_open_vswitch() -> None:
@@ -366,6 +366,6 @@ def _need_free_port(address: str) -> None:
             trial.bind((host, int(port)))
         except OSError as error:
             raise LabError(
-                f"{address} is taken, and the controller must listen there ({error.strerror}); "
-                f"remedy: ss -ltnp 'sport = :{port}' shows by whom"
+                f"{address} is in use, but the controller must listen there ({error.strerror}); "
+                f"remedy: ss -ltnp 'sport = :{port}' shows the program"
             ) from error

@@ -1,4 +1,4 @@
-"""Sends real mail with swaks from a host of the lab, and reads what the sender was told."""
+"""Sends real mail with swaks from a host of the lab, and returns the reply that the sender received."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ _COMMAND = re.compile(r"^ (?:-|~)> ?(.*)$")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """An envelope, and the address it is handed to. `tls`: encrypt if the other side offers it."""
+    """An envelope, and the address that it is sent to. `tls`: encrypt if the other side offers it."""
 
     sender: str
     recipient: str
@@ -30,7 +30,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the sender was told in the end, verbatim, and all that was said on the way."""
+    """The final reply that the sender received, verbatim, and the whole dialogue."""
 
     reply: str  # lines joined with a newline; empty: no connection
     transcript: str
@@ -65,7 +65,7 @@ def send(pin: Path, letter: Letter) -> Told:
     )
     transcript = (done.stdout + done.stderr).decode(errors="replace")
     if lacking := _LACKING.search(transcript):
-        raise LabError(f"swaks cannot send this: {lacking[1]}; remedy: make setup")
+        raise LabError(f"swaks cannot send this message: {lacking[1]}; remedy: make setup")
     return Told(final_reply(transcript), transcript)
 
 

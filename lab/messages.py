@@ -1,7 +1,7 @@
 """Messages to send through a lab: clean ones, and ones that carry the two harmless test samples.
 
-EICAR is kept in pieces, so that no scanner takes this file for what it describes; our own sample is
-read from the signature that finds it.
+EICAR is kept in pieces, so that scanners do not report this file; our own sample is read from the
+signature that detects it.
 """
 
 import secrets
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from lab.paths import REPOSITORY
 
-# The industry's own test file: harmless, and known to every scanner (eicar.org).
+# The industry's test file: harmless, and detected by every scanner (eicar.org).
 EICAR = "".join(("X5O!P%@AP[4\\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTI", "VIRUS-TEST-FILE!$H+H*")).encode()
 
 
@@ -34,12 +34,12 @@ _OWN_NAME = "Postern.Test.Sample"
 
 
 def own_sample() -> bytes:
-    """Return what our own signature looks for. Raise `OSError`, or `LookupError` if there is none."""
+    """Return the sample of our own signature. Raise `OSError`, or `LookupError` if there is none."""
     for line in _SIGNATURES.read_text(encoding="ascii").splitlines():
         name, _, _, pattern = line.split(":")
         if name == _OWN_NAME:
             return bytes.fromhex(pattern)
-    raise LookupError(f"{_SIGNATURES}: no signature is named {_OWN_NAME}")
+    raise LookupError(f"{_SIGNATURES} has no signature {_OWN_NAME}")
 
 
 def build(content: Content, sender: str, recipient: str) -> Message:
@@ -68,7 +68,7 @@ def _message(subject: str, sender: str, recipient: str, payload: bytes = b"", na
     message["From"], message["To"] = sender, recipient
     message["Subject"] = f"Postern demo: {subject}"
     message["Message-ID"] = message_id
-    message.set_content("A message to try the edge with.\n")
+    message.set_content("A message to test the edge.\n")
     if payload:
         message.add_attachment(payload, "application", "octet-stream", filename=name)
     return Message(message_id, message.as_bytes())

@@ -1,7 +1,7 @@
-"""The names that hosts of the lab know: their own and each other's. No resolver outside the lab is asked.
+"""The names that hosts of the lab can resolve: their own and each other's. They ask no resolver outside.
 
-A program that looks up its own host's name (swaks, sudo, a mail server) would otherwise wait for whatever
-resolver this machine has, and without one for ten seconds each time.
+A program that looks up its own host's name (swaks, sudo, a mail server) would otherwise wait for this
+machine's resolver, and without one for ten seconds each time.
 """
 
 from collections.abc import Iterable, Mapping

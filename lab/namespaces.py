@@ -1,7 +1,7 @@
 """Network namespaces: kept by a file, entered by a thread or a command, searched for processes.
 
-A pin is a bind mount of `/proc/PID/ns/net`. As long as it stands the namespace
-has a number of its own, so a process found in it is a process of that host, even
+A pin is a bind mount of `/proc/PID/ns/net`. As long as it exists, the namespace
+keeps its number, so a process found in it is a process of that host, even
 after the program that made the host has died.
 """
 
@@ -35,7 +35,7 @@ def pin(pid: int, file: Path) -> None:
 
 
 def unpin(file: Path) -> None:
-    """Let a namespace go, and remove the file. Does nothing where there is no pin."""
+    """Release a namespace, and remove the file. Do nothing if there is no pin."""
     while is_pinned(file):
         _call(_libc.umount2(bytes(file), _MNT_DETACH), f"unpin {file}")
     file.unlink(missing_ok=True)
@@ -51,7 +51,7 @@ def is_pinned(file: Path) -> bool:
 
 @contextmanager
 def inside(file: Path) -> Iterator[None]:
-    """Put the calling thread, and nobody else, into a pinned namespace for a while."""
+    """Put the calling thread, and no other, into a pinned namespace for a while."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
         there = os.open(file, os.O_RDONLY)

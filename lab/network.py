@@ -1,7 +1,7 @@
 """The network of a lab without its services: switches, hosts, links.
 
-Benchmarks use this alone, with a controller of their own or none. What stands
-where is written by the program that owns the Mininet network, and read here.
+Benchmarks use this alone, with a controller of their own or none. The
+program that owns the Mininet network writes its description, which is read here.
 """
 
 import json
@@ -24,7 +24,7 @@ _NO_TOPOLOGIES = ("__init__", "parts", "plan")  # what the topologies are made o
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One interface of a host, and what it leads to."""
+    """One interface of a host, and its peer."""
 
     name: str
     mac: str
@@ -59,7 +59,7 @@ class Network:
             if host.name == name:
                 return host
         names = " ".join(sorted(host.name for host in self.hosts))
-        raise LabError(f"there is no host {name!r}; hosts: {names}")
+        raise LabError(f"the lab has no host {name!r}; hosts: {names}")
 
     def hosts_with(self, role: str) -> list[Host]:
         return [host for host in self.hosts if host.role == role]
@@ -75,7 +75,7 @@ class Wanted:
 
 
 def topology_file(name: str) -> Path:
-    """Return the file of a topology. Raise `LabError` naming those there are."""
+    """Return the file of a topology. Raise `LabError` that lists the known ones."""
     directory = REPOSITORY / "mininet_topos"
     file = directory / f"{name}.py"
     known = sorted(path.stem for path in directory.glob("*.py") if path.stem not in _NO_TOPOLOGIES)
@@ -85,7 +85,7 @@ def topology_file(name: str) -> Path:
 
 
 def check_room(switch_names: tuple[str, ...] = ("s1",)) -> None:
-    """Refuse to work beside bridges or interfaces that are not ours. Raise `LabError`."""
+    """Refuse to start if a needed bridge or interface exists and is not ours. Raise `LabError`."""
     for bridge in switches.bridges():
         if bridge.owner and bridge.directory and (Path(bridge.directory) / "lab.json").exists():
             raise LabError(
@@ -94,20 +94,20 @@ def check_room(switch_names: tuple[str, ...] = ("s1",)) -> None:
             )
         if bridge.name in switch_names and not bridge.owner:
             raise LabError(
-                f"Open vSwitch is already in use by something else: bridge {bridge.name} exists and is not "
-                f"ours; remedy: if nobody needs it, ovs-vsctl del-br {bridge.name}"
+                f"another program uses Open vSwitch: bridge {bridge.name} exists and is not "
+                f"ours; remedy: if it is not needed, ovs-vsctl del-br {bridge.name}"
             )
     _check_interfaces(switch_names)
 
 
 def _check_interfaces(switch_names: tuple[str, ...]) -> None:
-    """Mininet deletes interfaces that bear the names it wants: look before it does."""
+    """Mininet deletes interfaces that have the names it needs: check before it does."""
     for path in Path("/sys/class/net").iterdir():
         name = path.name
         switch, dash, number = name.partition("-eth")
         if dash and number.isdigit() and switch in switch_names:
             raise LabError(
-                f"interface {name} exists and is not ours; remedy: ip link del {name}, if nobody needs it"
+                f"interface {name} exists and is not ours; remedy: ip link del {name}, if it is not needed"
             )
 
 
@@ -133,7 +133,7 @@ def start_owner(places: Places, wanted: Wanted) -> Process:
 
 
 def await_network(places: Places, owner: Process) -> Network:
-    """Return the network once it stands, its namespaces pinned. Raise `LabError` with what went wrong."""
+    """Return the network once it is built and its namespaces are pinned. Raise `LabError`."""
     deadline = time.monotonic() + _BUILD_TIMEOUT_S
     while not places.network.exists():
         processes.reap()
@@ -149,11 +149,11 @@ def await_network(places: Places, owner: Process) -> Network:
 
 
 def read(places: Places) -> Network:
-    """Read what stands where. Raise `LabError` if no network was built."""
+    """Read the description of the network. Raise `LabError` if none was built."""
     try:
         facts = json.loads(places.network.read_text(encoding="utf-8"))
     except OSError as error:
-        raise LabError("no network stands here; remedy: postern lab up demo") from error
+        raise LabError("there is no network; remedy: postern lab up demo") from error
     return Network(
         tuple(
             Switch(each["name"], each["dpid"], {int(number): name for number, name in each["ports"].items()})
@@ -170,7 +170,7 @@ def _read_host(facts: dict[str, Any]) -> Host:
 
 
 def take_down(places: Places, owner_mark: str, owner: Process | None) -> None:
-    """Remove hosts, links and bridges of a network; also of one whose owner has died."""
+    """Remove hosts, links and bridges of a network, even if its owner has died."""
     pins = sorted((places.root / "net").glob("*")) if (places.root / "net").exists() else []
     left = namespaces.processes_inside(pins) | processes.carrying(owner_mark)
     # The owner needs the shells of its hosts to tidy up, so these two come after the rest.

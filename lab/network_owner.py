@@ -2,10 +2,10 @@
 
     python3 lab/network_owner.py TOPOLOGY_FILE NAME NETWORK_JSON CONTROLLER
 
-CONTROLLER is `HOST:PORT`, or `-` for a switch without any (a benchmark brings its
-own flows). Writes what stands where as JSON once all stands, then waits for
-SIGTERM or SIGINT and takes everything down. On failure it says why in one line, which
-the lab passes on, and ends: the hosts end with it, and the lab removes the bridges that
+CONTROLLER is `HOST:PORT`, or `-` for a switch without one (a benchmark brings its
+own flows). It writes a description of the network as JSON once it is built, then waits for
+SIGTERM or SIGINT and takes everything down. After a failure it prints the reason in one line,
+which the lab passes on, and ends: the hosts end with it, and the lab removes the bridges that
 carry its mark.
 """
 
@@ -22,7 +22,7 @@ try:
 except ImportError as error:
     sys.exit(f"Mininet cannot be imported by {sys.executable}: {error}; remedy: make setup")
 
-# This Python knows nothing of our packages, and is to take no other from beside them.
+# This Python does not know our packages, and must not import others from the same directory.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from common import entry
 
@@ -30,7 +30,7 @@ sys.path.pop()
 
 
 class Controller(RemoteController):
-    """A controller that may come later: nobody needs to be there yet."""
+    """A controller that may start later."""
 
     def checkListening(self):  # noqa: N802 - Mininet's name
         return
@@ -39,7 +39,7 @@ class Controller(RemoteController):
 def build(topology_file, name, controller):
     try:
         topologies = runpy.run_path(topology_file)["topos"]
-    except Exception as error:  # whoever wrote it may have made any mistake
+    except Exception as error:  # the file is the user's: anything can be wrong with it
         sys.exit(f"{topology_file} cannot be loaded: {entry.describe(error)}; remedy: docs/topologies.md")
     if name not in topologies:
         sys.exit(f"{topology_file} has no topology {name!r}; it has: {', '.join(topologies)}")
@@ -52,7 +52,7 @@ def build(topology_file, name, controller):
 
 
 def describe(network):
-    """Return what stands where, as plain values."""
+    """Return a description of the network, as plain values."""
     return {
         "switches": [
             {

@@ -1,4 +1,4 @@
-"""Where one lab keeps its things. Knows paths, and touches none of them."""
+"""The paths of one lab. Only names: no file is read or written here."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _DEFAULT_ROOT = "/run/postern/lab"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """All below `root`, except the lock and the logs of a failure, which outlive it."""
+    """All are below `root`, except the lock and the logs of a failure, which outlive it."""
 
     root: Path
 
@@ -53,7 +53,7 @@ class Places:
 
     @property
     def names(self) -> Path:
-        """What hosts read in place of /etc/hosts, and the like."""
+        """The hosts' replacement for /etc/hosts and similar files."""
         return self.root / "names"
 
     def log(self, part: str) -> Path:

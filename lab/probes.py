@@ -1,6 +1,6 @@
-"""Questions to services, asked from inside a host of the lab. Each answer is what is wrong, or nothing.
+"""Health checks of services, made from inside a host of the lab. Each returns the problem, or an empty text.
 
-A listening socket is no answer: the kernel accepts connections for a program that hangs or restarts.
+A listening socket is not enough: the kernel accepts connections for a program that hangs or restarts.
 """
 
 import socket
@@ -20,7 +20,7 @@ _LARGEST_REPLY_BYTES = 65536
 
 
 def smtp_banner(pin: Path, address: str, port: int = 25) -> str:
-    """Ask for an SMTP greeting and take leave (RFC 5321, 4.3.1)."""
+    """Ask for an SMTP greeting, and quit (RFC 5321, 4.3.1)."""
     try:
         with connect(pin, address, port) as connection:
             line = _line(connection)
@@ -34,7 +34,7 @@ def smtp_banner(pin: Path, address: str, port: int = 25) -> str:
 
 
 def takes_mail(pin: Path, address: str, port: int = 25) -> str:
-    """Ask whether mail is taken, as far as MAIL: a greeting alone may be that of a responder."""
+    """Ask whether mail is accepted, up to MAIL: a responder greets as well."""
     try:
         with connect(pin, address, port) as connection:
             replies = [_reply(connection)]
@@ -50,7 +50,7 @@ def takes_mail(pin: Path, address: str, port: int = 25) -> str:
 
 
 def clamd_ping(pin: Path, address: str, port: int) -> str:
-    """Ask clamd whether it lives (clamd(8), PING)."""
+    """Ask clamd whether it is alive (clamd(8), PING)."""
     try:
         with connect(pin, address, port) as connection:
             connection.sendall(b"zPING\0")
@@ -69,13 +69,13 @@ def smtp_dialogue(pin: Path) -> str:
             replies.append(_reply(connection))
             connection.sendall(b"QUIT\r\n")
     except OSError as error:
-        return f"no SMTP dialogue on its own host: {_reason(error)}"
+        return f"no SMTP dialogue from its own host: {_reason(error)}"
     wrong = next((reply for reply in replies if not reply.startswith(b"2")), None)
-    return f"answers an agent with {wrong.decode(errors='replace')!r}" if wrong else ""
+    return f"replies to an agent with {wrong.decode(errors='replace')!r}" if wrong else ""
 
 
 def http(pin: Path, address: str, port: int = 80, path: str = "/") -> str:
-    """Ask for a page; any final status that is no server error will do (RFC 9110, 15)."""
+    """Ask for a page; any final status except a server error is good (RFC 9110, 15)."""
     name = f"[{address}]" if ":" in address else address
     try:
         with connect(pin, address, port) as connection:
@@ -102,7 +102,7 @@ def ssh(pin: Path, address: str, port: int = 22) -> str:
 
 
 def greeting(pin: Path, address: str, port: int) -> str:
-    """Wait for whatever a server says first."""
+    """Wait for the first byte from a server."""
     try:
         with connect(pin, address, port) as connection:
             return "" if connection.recv(1) else f"[{address}]:{port} closes the connection at once"

@@ -1,4 +1,4 @@
-"""Processes that the lab started: known by id and start time, ended by nothing else.
+"""Processes that the lab started: identified by id and start time, never by name.
 
 Every process of a lab carries the lab's owner mark in its environment, or lives
 in one of the lab's namespaces, so that a crash between a start and its record
@@ -29,7 +29,7 @@ _UMASK = 0o022  # servers of the lab leave root behind, and must read what we wr
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """`started` is the kernel's start time in ticks since boot: ids are used again, this pair is not."""
+    """`started` is the kernel's start time in ticks since boot: ids are reused, this pair is not."""
 
     pid: int
     started: int
@@ -67,7 +67,7 @@ def identify(pid: int) -> Process:
 
 
 def start(command: Sequence[str], log: Path, environment: Mapping[str, str], directory: Path) -> Process:
-    """Start a process in a session of its own, its words appended to `log`. Raise `OSError`."""
+    """Start a process in a session of its own, with its output appended to `log`. Raise `OSError`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         child = subprocess.Popen(
@@ -85,7 +85,7 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str], dir
 
 
 def surroundings() -> dict[str, str]:
-    """Return the environment of whatever the lab starts: nothing of the caller's own changes what it does."""
+    """Return the environment for everything that the lab starts, independent of the caller's own."""
     return _ENVIRONMENT | {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 
@@ -116,9 +116,9 @@ def carrying(owner: str) -> set[int]:
 
 
 def end(processes: Iterable[Process], patience_s: float = 4.0) -> None:
-    """End processes and their descendants: asked first, then forced. Returns when none is left.
+    """End processes and their descendants: first by SIGTERM, then by SIGKILL. Return when none is left.
 
-    Descendants too: a shell that started Postfix dies alone, and its children go on listening.
+    Descendants too: if only the shell that started Postfix ends, its children go on listening.
     """
     leaders = [process for process in processes if process.is_alive]
     left = _signal([*leaders, *descendants(leaders)], signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Starts parts when they are due, and waits until all are healthy, or says which one is not and why."""
+"""Starts parts when they are due, and waits until all are healthy, or reports which one is not and why."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ _CHECKS_AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Until when to wait (monotonic clock), how to start a part, and whom to tell that one is healthy."""
+    """How long to wait (monotonic clock), how to start a part, and what to call when a part is healthy."""
 
     deadline: float
     start: Callable[[Part], Process]
@@ -28,7 +28,7 @@ class Watch:
 def await_all(
     parts: Iterable[Part], watch: Watch, beside: Iterable[tuple[Part, Process]] = ()
 ) -> list[tuple[Part, Process]]:
-    """Start `parts`; return what runs, once each has been healthy and all are alive.
+    """Start `parts`; return their processes once each part has been healthy and all are alive.
 
     Raise `UnhealthyError` if time runs out, or if one of them, or one `beside` them, dies or keeps crashing.
     """
@@ -79,9 +79,9 @@ def _refuse_broken(parts: list[Part], running: dict[str, Process]) -> None:
 
 
 def find_death(part: Part, process: Process | None) -> str:
-    """Return what a part has died of, or its children again and again: nothing that waiting would mend."""
+    """Return why a part has died, or why its children die repeatedly; waiting does not help then."""
     if part.command and not (process and process.is_alive):
-        return "it ended by itself"
+        return "its program has ended"
     crashes = part.find_crashes()
     return f"it keeps crashing: {crashes}" if crashes else ""
 

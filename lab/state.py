@@ -1,4 +1,4 @@
-"""What a lab wrote down about itself, so that another command, or the next run after a crash, can go on."""
+"""The record of a lab, so that another command, or the next run after a crash, can continue."""
 
 import json
 import os
@@ -28,7 +28,7 @@ class Record:
 
     @property
     def is_in_use(self) -> bool:
-        """Say whether this lab is up, and somebody is there to take it down or wants it to stay."""
+        """Say whether this lab is up, and either attended or meant to stay."""
         is_up = self.stage is Stage.UP and self.network is not None and self.network.is_alive
         return is_up and (self.attendant is None or self.attendant.is_alive)
 
@@ -46,7 +46,7 @@ def save(record: Record, file: Path) -> None:
 
 
 def load(file: Path) -> Record | None:
-    """Return what the last lab wrote, or None if there is nothing to go by.
+    """Return the last lab's record, or None if there is no valid one.
 
     Another checkout, of another version, may have written it.
     """

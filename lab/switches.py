@@ -1,7 +1,7 @@
-"""Bridges of Open vSwitch: whose they are, and the names of their tables.
+"""Bridges of Open vSwitch: their owners, and the names of their tables.
 
 Touches a bridge only if it carries our mark. Everything goes through
-`ovs-vsctl`; what it says is passed on when it refuses.
+`ovs-vsctl`; its error messages are passed on.
 """
 
 import json
@@ -35,8 +35,8 @@ def _vsctl(*arguments: str) -> str:
     if done.returncode:
         said = done.stderr.strip() or f"exit code {done.returncode}"
         if "database connection failed" in said or "SIGALRM" in said or "Alarm clock" in said:
-            raise LabError(f"Open vSwitch does not run ({said}); remedy: make setup")
-        raise LabError(f"ovs-vsctl refused: {said}")
+            raise LabError(f"Open vSwitch is not running ({said}); remedy: make setup")
+        raise LabError(f"ovs-vsctl failed: {said}")
     return done.stdout
 
 
@@ -51,13 +51,13 @@ def bridges() -> list[Bridge]:
 
 
 def label(names: Iterable[str], directory: Path) -> None:
-    """Write on our bridges where their lab keeps its things."""
+    """Write the lab's directory into our bridges."""
     for name in names:
         _vsctl("set", "Bridge", name, f'external_ids:{_DIRECTORY}="{directory}"')
 
 
 def remove(owner: str) -> None:
-    """Remove the bridges that carry this mark, and no other. An empty mark is nobody's."""
+    """Remove the bridges that carry this mark, and no other. With an empty mark, remove none."""
     if not owner:
         return
     for bridge in bridges():

@@ -1,4 +1,4 @@
-"""Does the policy speak of the network that stands here? Pure: compares, and touches nothing."""
+"""Compares the policy with the network of the lab. Pure."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from lab.network import Host, Network
 
 
 def disagreements(policy: Policy, network: Network) -> list[str]:
-    """Return, one text each, where policy and topology differ on switches, ports and MACs."""
+    """Return the differences between policy and topology in switches, ports and MACs, one text each."""
     return [*_switches(policy, network), *_neighbours(policy, network)]
 
 

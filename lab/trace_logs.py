@@ -1,7 +1,7 @@
-"""What the parts of a lab wrote about one message: gateways' journals, scanners' logs, mail servers' logs.
+"""The log lines of a lab about one message: gateways' journals, scanners' logs, mail servers' logs.
 
-Messages are followed one at a time: whatever was written since the bookmark is
-about the message sent since.
+Messages are followed one at a time: everything written since the bookmark is about
+the message sent since.
 """
 
 import json
@@ -27,14 +27,14 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """How much each log held at a moment."""
+    """The size of each log at one moment."""
 
     size_by_file: dict[Path, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All that was written about one message."""
+    """Everything that was written about one message."""
 
     events: tuple[tuple[str, Event], ...] = ()  # (gateway, event)
     scans: tuple[tuple[str, str], ...] = ()  # (scanner, line of its clamd)
@@ -75,7 +75,7 @@ class Reader:
         return Bookmark({log: log.stat().st_size if log.exists() else 0 for log in logs})
 
     def find(self, since: Bookmark, server: str, is_settled: Callable[[Found], bool]) -> Found:
-        """Return what was written since a bookmark, as soon as it is settled or patience ends."""
+        """Return what was written since a bookmark, as soon as it is complete or the time is over."""
         deadline = time.monotonic() + _PATIENCE_S
         while not is_settled(found := self._read(since, server)) and time.monotonic() < deadline:
             time.sleep(_STEP_S)

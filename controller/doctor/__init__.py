@@ -1,1 +1,1 @@
-"""Is this machine ready? Each file looks at one part of it, then judges what it saw, as a pure function."""
+"""Checks whether this machine is ready. Each file collects facts about one part, and judges them purely."""

@@ -1,4 +1,4 @@
-"""An anti-virus server's host, or the builder's: the programs that they start, and who has their port."""
+"""An anti-virus server's host, or the builder's: the programs that it needs, and the owner of its port."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ _PORT = 80
 @dataclass(frozen=True, slots=True)
 class AntivirusFacts:
     missing: tuple[str, ...]
-    at_port: str  # the program that listens at port 80; empty: none, or nobody that we may see
+    at_port: str  # the program that listens at port 80; empty: none, or we may not see it
 
 
 def look() -> AntivirusFacts:
@@ -36,12 +36,12 @@ def judge(facts: AntivirusFacts) -> Iterator[Finding]:
     packages = sorted({_NEEDED[name] for name in facts.missing})
     yield Finding(
         "programs",
-        f"missing: {', '.join(facts.missing)}" if facts.missing else "all there",
+        f"missing: {', '.join(facts.missing)}" if facts.missing else "all installed",
         f"apt-get install --no-install-recommends {' '.join(packages)}" if packages else "",
     )
     is_strange = facts.at_port not in ("", "nginx")
     yield Finding(
         f"port {_PORT}",
-        f"{facts.at_port} has it" if facts.at_port else "is free",
-        f"have {facts.at_port} listen elsewhere: clients ask there for signatures" if is_strange else "",
+        f"{facts.at_port} listens here" if facts.at_port else "free",
+        f"make {facts.at_port} listen at another port: clients fetch signatures here" if is_strange else "",
     )

@@ -1,4 +1,4 @@
-"""A decoy's host: whether it answers for tenants' addresses, and what its kernel does for it."""
+"""A decoy's host: whether it answers for tenants' addresses, and which kernel features it has."""
 
 import os
 import pwd
@@ -49,7 +49,7 @@ def look() -> DecoyFacts:
 
 
 def _has_local_prefixes() -> bool:
-    """Say whether anything but loopback's own and single addresses is local here (ip-route(8))."""
+    """Say whether a prefix other than loopback's own is local here (ip-route(8))."""
     found = [
         words[1]
         for family in (4, 6)
@@ -70,7 +70,7 @@ def _has_user() -> bool:
 def judge(facts: DecoyFacts) -> Iterator[Finding]:
     yield from member.judge_link(facts.host)
     if facts.has_local_prefixes:
-        yield Finding("addresses", "tenants' prefixes are local here")
+        yield Finding("addresses", "this host answers for tenants' prefixes")
     elif facts.host.interface:
         yield from member.judge_addresses(facts.host)
     yield kernel.judge_landlock(facts.landlock)
@@ -78,21 +78,21 @@ def judge(facts: DecoyFacts) -> Iterator[Finding]:
     if not facts.may_isolate:
         yield Finding(
             "namespaces",
-            "no network namespace may be made here",
-            "run as root, outside of a container",
-            "SSH and Telnet: Cowrie runs only in a network without interfaces; the other decoys work",
+            "network namespaces cannot be created here",
+            "run it as root, outside a container",
+            "SSH and Telnet: Cowrie runs only in a network without interfaces; the other services work",
         )
     yield Finding(
         "Cowrie",
-        f"{facts.cowrie_python} has it"
+        f"installed in {facts.cowrie_python}"
         if facts.has_cowrie
-        else f"{facts.cowrie_python} has none: no SSH, no Telnet",
-        "" if facts.has_cowrie else f"{_SET_UP}, or set POSTERN_COWRIE_VENV",
+        else f"{facts.cowrie_python} does not have it: no SSH, no Telnet",
+        "" if facts.has_cowrie else f"run {_SET_UP}, or set POSTERN_COWRIE_VENV",
     )
     yield Finding(
         f"user {_USER}",
-        "is there" if facts.has_user else "is missing",
-        "" if facts.has_user else str(_MAKES_USER),
+        "exists" if facts.has_user else "missing",
+        "" if facts.has_user else f"run {_MAKES_USER}",
     )
 
 
@@ -101,7 +101,7 @@ def _judge_ports(facts: DecoyFacts) -> Finding:
         return kernel.judge_bpf(facts.bpf, is_root=True)
     return Finding(
         "bpf(2)",
-        "is not allowed to this process",
-        "run as root, or with AmbientCapabilities=CAP_BPF CAP_NET_ADMIN",
+        "this process may not use it",
+        "run the decoy as root, or with AmbientCapabilities=CAP_BPF CAP_NET_ADMIN",
         kernel.LOST_WITHOUT_BPF,
     )

@@ -1,4 +1,4 @@
-"""Python and Ryu: traps of building and importing a controller framework from before Python 3.10."""
+"""Python and Ryu: known problems of building and importing a framework from before Python 3.10."""
 
 import re
 import sys
@@ -20,7 +20,7 @@ _SET_UP = "make setup"
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentFacts:
-    """Empty texts: not installed, or it does not run."""
+    """An empty text means: not installed, or it does not run."""
 
     python: tuple[int, int]
     ryu: str
@@ -60,35 +60,35 @@ def judge(facts: EnvironmentFacts) -> Iterator[Finding]:
     else:
         remedy = f"if something does not work, use {' or '.join(_TRIED_ON)}"
         yield Finding(
-            "system", f"{facts.system}, on which Postern is not tested", remedy, "nothing that is known"
+            "system", f"{facts.system}, on which Postern is not tested", remedy, "nothing that we know of"
         )
     python = ".".join(map(str, facts.python))
     is_tried = _OLDEST <= facts.python <= _NEWEST
     yield Finding(
-        "Python", python, "" if is_tried else "use 3.11, 3.12 or 3.13: POSTERN_PYTHON=... make setup"
+        "Python", python, "" if is_tried else "use Python 3.11, 3.12 or 3.13: POSTERN_PYTHON=... make setup"
     )
     yield Finding(
         "Ryu",
         facts.ryu or "not installed",
-        "" if facts.ryu == _RYU else f"{_SET_UP} builds {_RYU} from source",
+        "" if facts.ryu == _RYU else f"{_SET_UP} (builds {_RYU} from source)",
     )
     yield Finding(
         "eventlet",
         facts.eventlet or "not installed",
-        "" if facts.eventlet == _EVENTLET else f"Ryu works with {_EVENTLET} here: {_SET_UP}",
+        "" if facts.eventlet == _EVENTLET else f"{_SET_UP} (installs {_EVENTLET}, which works with Ryu)",
     )
     yield Finding(
         "Ryu's start-up hook",
-        "in place" if facts.has_mend else f"{_MEND} is missing: eventlet lacks a name that Ryu imports",
+        "installed" if facts.has_mend else f"{_MEND} is missing: eventlet lacks a name that Ryu imports",
         "" if facts.has_mend else f"{_SET_UP}, or: python -m controller.openflow.compat",
     )
     yield Finding(
         "ryu-manager",
         facts.ryu_manager or "does not start",
-        "" if facts.ryu_manager else f"run it by hand to see why; then make clean; {_SET_UP}",
+        "" if facts.ryu_manager else f"run it by hand to see the error; then make clean; {_SET_UP}",
     )
     if facts.has_mininet:
-        yield Finding("Mininet", "in the system's Python")
+        yield Finding("Mininet", "installed in the system's Python")
     else:
         remedy = f"apt-get install mininet, or {_SET_UP}"
-        yield Finding("Mininet", "/usr/bin/python3 has none", remedy, "the lab and the demo")
+        yield Finding("Mininet", "not installed in /usr/bin/python3", remedy, "the lab and the demo")

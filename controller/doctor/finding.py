@@ -1,4 +1,4 @@
-"""What the doctor says: one finding for each thing looked at."""
+"""The doctor's findings: one for each thing that was checked."""
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """No remedy: nothing to do. `lost`: what does not work, where the rest works without the remedy."""
+    """Without a remedy there is nothing to do. `lost` says what does not work, if everything else does."""
 
     subject: str
     fact: str

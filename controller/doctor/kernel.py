@@ -1,4 +1,4 @@
-"""The kernel: what it does for programs here, tried rather than read, since containers forbid what it has."""
+"""The kernel: its features are tried, because a container may forbid features that the kernel has."""
 
 import ctypes
 import errno
@@ -18,7 +18,9 @@ _LANDLOCK_VERSION, _LANDLOCK_FOR_TCP = 444, 4  # the system call; the first ABI 
 _NEWEST_COMMAND = 10_000  # of bpf(2): none has this number
 
 
-LOST_WITHOUT_BPF = "closed ports of decoys: some open and are reset at once, and attackers can tell"
+LOST_WITHOUT_BPF = (
+    "closed ports of decoys: some of them open and are reset at once, which attackers can notice"
+)
 
 
 class Ipv6(Enum):
@@ -41,7 +43,7 @@ class KernelFacts:
     landlock: int  # the ABI; 0: none
     has_user_namespaces: bool
     has_other_namespaces: bool | None  # None: only root can try
-    has_datapath: bool  # the module openvswitch, loaded or to be loaded
+    has_datapath: bool  # the module openvswitch, loaded or loadable
 
 
 def look() -> KernelFacts:
@@ -76,7 +78,7 @@ def find_ipv6() -> Ipv6:
 
 
 def find_bpf() -> Bpf:
-    """Ask for a command that there is not: those who may use bpf(2) hear EINVAL."""
+    """Call an undefined command: a process that may use bpf(2) gets EINVAL."""
     number = _BPF.get(platform.machine())
     if number is None:
         return Bpf.ABSENT
@@ -110,13 +112,16 @@ def judge_ipv6(ipv6: Ipv6) -> Finding:
         return Finding("IPv6", "works")
     lost = "mail, decoys and signatures at tenants' IPv6 addresses; IPv4 works"
     if ipv6 is Ipv6.ABSENT:
-        return Finding("IPv6", "the kernel was started without it", "boot without ipv6.disable=1", lost)
+        return Finding(
+            "IPv6",
+            "the kernel was booted without it",
+            "remove ipv6.disable=1 from the kernel's command line, and reboot",
+            lost,
+        )
     if (content_of("/proc/sys/net/ipv6/conf/all/disable_ipv6") or "").strip() == "1":
         remedy = "sysctl -w net.ipv6.conf.all.disable_ipv6=0"
-        return Finding(
-            "IPv6", "is turned off by sysctl", remedy, f"{lost}. Hosts of a lab have it all the same"
-        )
-    return Finding("IPv6", "there is no address, not even ::1", "ip link set lo up", lost)
+        return Finding("IPv6", "turned off by sysctl", remedy, f"{lost}. Hosts of a lab still have it")
+    return Finding("IPv6", "no address is configured, not even ::1", "ip link set lo up", lost)
 
 
 def judge_bpf(bpf: Bpf, is_root: bool) -> Finding:
@@ -125,45 +130,47 @@ def judge_bpf(bpf: Bpf, is_root: bool) -> Finding:
             return Finding("bpf(2)", "works")
         case Bpf.ABSENT:
             return Finding(
-                "bpf(2)", "the kernel has none", "a kernel with CONFIG_BPF_SYSCALL", LOST_WITHOUT_BPF
+                "bpf(2)", "not in this kernel", "boot a kernel with CONFIG_BPF_SYSCALL", LOST_WITHOUT_BPF
             )
         case Bpf.FORBIDDEN if is_root:
-            remedy = "give this container CAP_BPF and CAP_NET_ADMIN; outside of one, turn kernel lockdown off"
-            return Finding("bpf(2)", "is forbidden here, even to root", remedy, LOST_WITHOUT_BPF)
+            remedy = (
+                "give this container CAP_BPF and CAP_NET_ADMIN; outside a container, turn kernel lockdown off"
+            )
+            return Finding("bpf(2)", "forbidden here, even to root", remedy, LOST_WITHOUT_BPF)
         case Bpf.FORBIDDEN:
-            return Finding("bpf(2)", f"is there; only root can try it: {AS_ROOT}")
+            return Finding("bpf(2)", f"in this kernel; only root can test it: {AS_ROOT}")
 
 
 def judge_landlock(abi: int) -> Finding:
     if abi >= _LANDLOCK_FOR_TCP:
-        return Finding("Landlock", "the kernel keeps decoys from opening connections")
+        return Finding("Landlock", "the kernel can keep decoys from opening connections")
     return Finding(
         "Landlock",
-        f"ABI {abi} has no rules for TCP" if abi else "the kernel has none",
+        f"ABI {abi} has no rules for TCP" if abi else "not in this kernel",
         "boot Linux 6.7 or later, with landlock in lsm=",
-        "the kernel's hold on a decoy that was taken over; the switch still lets it reach nobody",
+        "the kernel's containment of a compromised decoy; the switch still drops its connections",
     )
 
 
 def _judge_user_namespaces(facts: KernelFacts) -> Finding:
     if facts.has_user_namespaces:
-        return Finding("user namespaces", "may be made")
+        return Finding("user namespaces", "can be created")
     return Finding(
         "user namespaces",
-        "may not be made",
-        "sysctl -w user.max_user_namespaces=10000; in a chroot or a container, leave it",
-        "Cowrie (SSH and Telnet of decoys) for an ordinary user; as root it works",
+        "cannot be created",
+        "sysctl -w user.max_user_namespaces=10000; in a chroot or a container, nothing needs to be done",
+        "Cowrie (SSH and Telnet of decoys) for an ordinary user; it works as root",
     )
 
 
 def _judge_other_namespaces(facts: KernelFacts) -> Finding:
     if facts.has_other_namespaces is None:
-        return Finding("other namespaces", f"only root can try: {AS_ROOT}")
+        return Finding("other namespaces", f"only root can test them: {AS_ROOT}")
     if facts.has_other_namespaces:
-        return Finding("other namespaces", "may be made")
+        return Finding("other namespaces", "can be created")
     return Finding(
         "other namespaces",
-        "of networks and mounts may not be made",
+        "network and mount namespaces cannot be created",
         "use a virtual machine, or a container with CAP_SYS_ADMIN",
         "the lab, the demo, and Cowrie (SSH and Telnet of decoys); the controller and the rest work",
     )
@@ -171,10 +178,10 @@ def _judge_other_namespaces(facts: KernelFacts) -> Finding:
 
 def _judge_datapath(facts: KernelFacts) -> Finding:
     if facts.has_datapath:
-        return Finding("datapath", "the kernel has the module openvswitch")
+        return Finding("datapath", "this kernel has the module openvswitch")
     return Finding(
         "datapath",
-        "the kernel has no module openvswitch; bridges with datapath_type=netdev work",
-        "a kernel with CONFIG_OPENVSWITCH",
-        "rate, on a switch of your own; the lab forwards in userspace anyway",
+        "this kernel has no module openvswitch; bridges with datapath_type=netdev work",
+        "boot a kernel with CONFIG_OPENVSWITCH",
+        "throughput, on a switch of your own; the lab forwards in userspace anyway",
     )

@@ -52,7 +52,7 @@ def _interface() -> str:
 
 
 def _is_veth(interface: str) -> bool:
-    """A real card makes the checksums that are left to it; a veth hands them on unmade."""
+    """A real network card computes checksums that are left to it; a veth passes them on unset."""
     return "driver: veth" in (output_of("ethtool", "-i", interface) or "")
 
 
@@ -82,36 +82,38 @@ def judge(facts: MemberFacts) -> Iterator[Finding]:
         yield from judge_addresses(facts)
         yield Finding(
             "IP_TRANSPARENT",
-            "allowed" if facts.may_be_transparent else "this process may not speak under a client's address",
-            "" if facts.may_be_transparent else "run as root, or with AmbientCapabilities=CAP_NET_RAW",
+            "allowed"
+            if facts.may_be_transparent
+            else "this process may not use a client's address as its source",
+            "" if facts.may_be_transparent else "run it as root, or with AmbientCapabilities=CAP_NET_RAW",
         )
 
 
 def judge_link(facts: MemberFacts) -> Iterator[Finding]:
-    """Say what is true of every host of a pool."""
+    """Judge what concerns every host of a pool."""
     if not facts.interface:
         yield Finding(
-            "link", "no interface but lo: the edge cannot reach this host", "connect it to a switch port"
+            "link", "no interface except lo: the edge cannot reach this host", "connect it to a switch port"
         )
         return
     yield Finding("link", f"{facts.interface} leads to the edge")
     strict = facts.reverse_path_filter
     yield Finding(
         "rp_filter",
-        f"is {strict}: packets to addresses of tenants are dropped unseen" if strict else "off",
+        f"is {strict}: packets to tenants' addresses are dropped silently" if strict else "off",
         f"sysctl -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.{facts.interface}.rp_filter=0"
         if strict
         else "",
     )
     yield Finding(
         "checksums",
-        "are left to hardware that may not be there: TCP hangs on veth" if facts.offloads else "made here",
+        "are left to hardware, but a veth has none: TCP hangs" if facts.offloads else "computed by this host",
         f"ethtool -K {facts.interface} tx off" if facts.offloads else "",
     )
 
 
 def judge_addresses(facts: MemberFacts) -> Iterator[Finding]:
-    """Say whether the host answers for whatever it is sent."""
+    """Say whether the host answers for every address."""
     everything = {4: "0.0.0.0/0", 6: "::/0"}
     for family in (4, 6):
         if family == 6 and facts.ipv6 is not Ipv6.HERE:
@@ -124,6 +126,6 @@ def judge_addresses(facts: MemberFacts) -> Iterator[Finding]:
             remedies.append(f"ip -{family} route add local {everything[family]} dev lo table {_TABLE}")
         yield Finding(
             f"AnyIP, IPv{family}",
-            "does not answer for tenants' addresses" if remedies else "answers for every address it is sent",
+            "does not answer for tenants' addresses" if remedies else "answers for every address",
             "; ".join(remedies),
         )

@@ -1,6 +1,6 @@
-"""Names: whether this machine's own name resolves, and whether asking for any name takes long.
+"""Names: whether this machine's own name resolves, and whether name lookups are slow.
 
-The lab and the programs of the edge ask for no name; what people use beside them does.
+The lab and the programs of the edge look up no names, but other programs on the machine do.
 """
 
 import shlex
@@ -43,9 +43,9 @@ def judge(facts: NameFacts) -> Iterator[Finding]:
         return
     yield Finding(
         "resolver",
-        f"{took} when asked for a name that does not exist",
-        "name a server that answers in /etc/resolv.conf",
-        "time: packages, feeds and ClamAV's own signatures are fetched by name; the edge asks for none",
+        f"{took} for a name that does not exist",
+        "write a name server that answers into /etc/resolv.conf",
+        "time: packages, feeds and ClamAV's own signatures are fetched by name; the edge looks up no names",
     )
 
 
@@ -59,13 +59,13 @@ def _judge_own(facts: NameFacts) -> Finding:
         "own name",
         f"{facts.own_name} {verb}; the resolver {took}",
         f"echo {line} | sudo tee -a /etc/hosts",
-        "time: sudo, swaks, Postfix and others ask for this name, and wait for the answer"
+        "time: sudo, swaks, Postfix and others look up this name, and wait for the answer"
         if facts.own.seconds > _SLOW_S
-        else "a warning with each sudo; and time, once the resolver answers late",
+        else "no time yet: each sudo prints a warning, and waits if the resolver becomes slow",
     )
 
 
 def _in_words(asked: Timed) -> str:
     if asked.seconds >= _WITHIN_S:
-        return f"gives no answer within {_WITHIN_S:.0f} s"
+        return f"does not answer within {_WITHIN_S:.0f} s"
     return f"answers within {asked.seconds:.1f} s" if asked.seconds > 0.1 else "answers at once"

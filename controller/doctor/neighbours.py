@@ -1,4 +1,4 @@
-"""Who else is here: programs at the controller's ports, and users who must read the checkout."""
+"""The neighbourhood: programs at the controller's ports, and users that must read the checkout."""
 
 import os
 import re
@@ -18,7 +18,7 @@ _CONTROLLER = re.compile(r"apps/edge\.py|/postern-controller\b")
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A program that listens at a TCP port. Empty texts and 0: only root sees."""
+    """A program that listens at a TCP port. Empty texts and 0 mean that only root can see it."""
 
     port: int
     pid: int = 0
@@ -65,7 +65,7 @@ def _listener(port: int) -> Listener | None:
 
 
 def is_private(mode: int, owner: int) -> bool:
-    """Say whether a directory is closed to root, too, once systemd has taken its capabilities away."""
+    """Say whether a directory is closed even to root, if systemd takes root's capabilities away."""
     return owner != 0 and not mode & stat.S_IXOTH
 
 
@@ -81,36 +81,36 @@ def _judge_port(port: int, listener: Listener | None, homes: tuple[str, ...]) ->
     if listener is None:
         return Finding(subject, "is free")
     if not listener.pid:
-        return Finding(subject, f"is taken; only root can see by whom: {AS_ROOT}")
+        return Finding(subject, f"is in use; only root can see the program: {AS_ROOT}")
     if not _CONTROLLER.search(listener.command):
         return _judge_stranger(port, f"process {listener.pid}, {listener.command:.60}")
     if listener.directory in homes or any(f"{home}/" in listener.command for home in homes):
-        return Finding(subject, "this checkout's controller has it")
+        return Finding(subject, "this checkout's controller listens here")
     return Finding(
         subject,
-        f"the controller of another checkout has it: process {listener.pid} in {listener.directory}",
-        "take that lab down (make lab-down there), or stop its controller",
-        "a lab or a controller of this checkout: there is one at a time",
+        f"the controller of another checkout listens here: process {listener.pid} in {listener.directory}",
+        "take that lab down (run make lab-down there), or stop its controller",
+        "a lab or a controller of this checkout: only one can run at a time",
     )
 
 
 def _judge_stranger(port: int, who: str) -> Finding:
-    subject, fact = f"port {port}", f"is taken by {who}"
+    subject, fact = f"port {port}", f"is in use by {who}"
     if port == _OPENFLOW_PORT:
         options = f"--ofp-listen-host 127.0.0.1 --ofp-tcp-listen-port {port + 1}"
         remedy = f"stop it, or: ryu-manager {options} apps/edge.py"
-        return Finding(subject, f"{fact}: no lab and no controller can start", remedy)
+        return Finding(subject, f"{fact}: a lab or a controller cannot start", remedy)
     remedy = f"POSTERN_LISTEN=127.0.0.1:{port + 1}, or POSTERN_LISTEN=off"
-    lost = "the API over TCP: bouncers, and members on other hosts; its unix socket works"
+    lost = "the API over TCP, for bouncers and members on other hosts; its unix socket works"
     return Finding(subject, fact, remedy, lost)
 
 
 def _judge_checkout(facts: NeighbourFacts) -> Finding:
     if not facts.private:
-        return Finding("checkout", "can be read by all users that need it")
+        return Finding("checkout", "all users that need it can read it")
     return Finding(
         "checkout",
-        f"only its owner may enter {', '.join(facts.private)}",
-        "for systemd, have a checkout elsewhere: /opt/postern",
-        "the units of systemd, which have no right to pass there; the lab and the demo work",
+        f"only the owner may enter {', '.join(facts.private)}",
+        "to use systemd, put the checkout elsewhere, such as /opt/postern",
+        "the systemd units, which may not enter this directory; the lab and the demo work",
     )

@@ -1,4 +1,4 @@
-"""Open vSwitch: whether it runs, and whether the bridges of this edge are set up so that flows last."""
+"""Open vSwitch: whether it runs, and whether the bridges of this edge are configured so that flows last."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def look() -> SwitchFacts:
 
 
 def _runs() -> bool:
-    """Say whether the daemon lives. Anybody may look at that, and only root may ask the daemon."""
+    """Say whether the daemon is alive. Every user may see that, but only root may query the daemon."""
     pid = (content_of(_PID_FILE) or "").strip()
     return bool(pid) and Path("/proc", pid).exists()
 
@@ -84,7 +84,7 @@ def _bridges() -> tuple[tuple[BridgeFacts, ...], tuple[str, ...]]:
 
 
 def _await_connections() -> dict[str, bool]:
-    """Return by id which controllers are connected. The switch itself notices with a delay."""
+    """Return by id which controllers are connected. The switch itself notices changes with a delay."""
     for _ in range(_REFRESH_S):
         controllers = {row["_uuid"]: bool(row["is_connected"]) for row in _rows("Controller")}
         if all(controllers.values()) or not _listens():
@@ -141,10 +141,10 @@ def _offloads(port: str) -> bool:
 
 def judge(facts: SwitchFacts) -> Iterator[Finding]:
     if facts.needs_root:
-        yield Finding("Open vSwitch", f"runs; only root may ask it more: {AS_ROOT}")
+        yield Finding("Open vSwitch", f"running; only root can check its bridges: {AS_ROOT}")
         return
     if not facts.version:
-        yield Finding("Open vSwitch", "does not run", "make setup, or: systemctl start openvswitch-switch")
+        yield Finding("Open vSwitch", "not running", "make setup, or: systemctl start openvswitch-switch")
         return
     number = tuple(int(part) for part in re.findall(r"\d+", facts.version)[:2])
     is_old = number < _OLDEST
@@ -152,25 +152,25 @@ def judge(facts: SwitchFacts) -> Iterator[Finding]:
     for bridge in facts.bridges:
         yield from _judge_bridge(bridge, facts.has_kernel_module)
     if not facts.bridges:
-        yield Finding("bridges", "none of this edge is here; `postern lab up demo` makes one")
+        yield Finding("bridges", "no bridge of this edge exists; `postern lab up demo` creates one")
     if facts.others:
         yield _judge_others(facts.others)
     if any(bridge.has_controller for bridge in facts.bridges) and not facts.controller_listens:
         where = "{}:{}".format(*_DEFAULT_CONTROLLER)
         yield Finding(
             "controller",
-            f"nothing listens at {where}; flows stay as they are",
+            f"no controller listens at {where}; flows stay as they are",
             "POSTERN_POLICY=policies/demo.yaml ryu-manager --ofp-listen-host 127.0.0.1 apps/edge.py",
         )
 
 
 def _judge_others(names: tuple[str, ...]) -> Finding:
-    """Say whose bridges stand here beside ours; topologies of the lab call theirs s1, s2 and so on."""
-    fact = f"{' '.join(names)}: not ours, never touched"
+    """Report bridges that are not ours; the lab's own are named s1, s2 and so on."""
+    fact = f"{' '.join(names)}: not ours, never changed"
     if not (taken := [name for name in names if _LABS_NAME.fullmatch(name)]):
         return Finding("other bridges", fact)
-    remedy = f"if nobody needs it: ovs-vsctl del-br {taken[0]}"
-    return Finding("other bridges", fact, remedy, f"the lab, which wants the name {taken[0]} for its own")
+    remedy = f"if it is not needed: ovs-vsctl del-br {taken[0]}"
+    return Finding("other bridges", fact, remedy, f"the lab, which needs the name {taken[0]} for its own")
 
 
 def _judge_bridge(bridge: BridgeFacts, has_kernel_module: bool) -> Iterator[Finding]:
@@ -179,17 +179,17 @@ def _judge_bridge(bridge: BridgeFacts, has_kernel_module: bool) -> Iterator[Find
     complaints = [
         (
             bridge.datapath_type == "system" and not has_kernel_module,
-            "wants the kernel's datapath, and this kernel has no openvswitch module",
+            "needs the kernel's datapath, and this kernel has no openvswitch module",
             f"{change} datapath_type=netdev",
         ),
         (
             bridge.fail_mode != "secure",
-            f"fail_mode is {bridge.fail_mode}: a hidden flow forwards all while no controller is there",
+            f"fail_mode is {bridge.fail_mode}: a hidden flow forwards everything without a controller",
             f"ovs-vsctl set-fail-mode {bridge.name} secure",
         ),
         (
             bool(bridge.protocols) and _OPENFLOW not in bridge.protocols,
-            f"speaks {' '.join(bridge.protocols)}, and the flows need {_OPENFLOW}",
+            f"speaks {' '.join(bridge.protocols)}, but the flows need {_OPENFLOW}",
             f"{change} protocols={_OPENFLOW}",
         ),
         (
@@ -199,22 +199,22 @@ def _judge_bridge(bridge: BridgeFacts, has_kernel_module: bool) -> Iterator[Find
         ),
         (
             bridge.has_controller and not bridge.is_connected,
-            "is not connected to its controller; its flows go on working, but no edit reaches it",
-            f"start the controller; ovs-vsctl get-controller {bridge.name} says where it should listen",
+            "is not connected to its controller; its flows still work, but edits do not reach it",
+            f"start the controller; ovs-vsctl get-controller {bridge.name} shows its address",
         ),
         (
             bridge.has_normal_flow,
-            "has a flow with NORMAL: packets find ways that no policy gave them",
-            f"ovs-ofctl -O {_OPENFLOW} --strict del-flows {bridge.name} that one; find out who put it there",
+            "has a flow with NORMAL: packets can take paths that the policy does not allow",
+            f"find out what added it; ovs-ofctl -O {_OPENFLOW} --strict del-flows {bridge.name} FLOW",
         ),
         (
             bridge.drops_invalid,
-            "drops what conntrack calls invalid: clients that use a port again will stall",
+            "drops packets that conntrack calls invalid: clients that reuse a port will stall",
             "remove that flow: a new SYN on an old port counts as invalid",
         ),
         (
             bool(bridge.ports_with_offload),
-            f"checksums are left to hardware that is not there, on {' '.join(bridge.ports_with_offload)}: "
+            f"checksums are left to hardware that does not exist, on {' '.join(bridge.ports_with_offload)}: "
             "ping works and TCP hangs",
             "; ".join(f"ethtool -K {port} tx off" for port in bridge.ports_with_offload),
         ),

@@ -1,4 +1,4 @@
-"""What a machine may run out of: disk, memory; and a clock that is far from right."""
+"""Resources: disk and memory; and whether the clock is far wrong."""
 
 import os
 import re
@@ -23,7 +23,7 @@ _DATED = ("/usr/lib/os-release", "/etc/debian_version", "/usr/bin/python3", "/us
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A file system, and what stands on it of ours."""
+    """A file system, and our directories on it."""
 
     places: tuple[str, ...]
     free_mib: int
@@ -88,7 +88,7 @@ def _judge_disk(disk: Disk) -> Finding:
     if disk.is_read_only:
         return Finding("disk", f"read-only: {where}", f"mount -o remount,rw {place}")
     if disk.free_files is not None and disk.free_files < _FEWEST_FILES:
-        remedy = f"du -x --inodes {place} | sort -n | tail shows where they are"
+        remedy = f"du -x --inodes {place} | sort -n | tail shows the directories"
         return Finding("disk", f"room for {disk.free_files} more files: {where}", remedy)
     remedy = f"free {disk.needed_mib} MiB; du -xh {place} | sort -h | tail shows what is large"
     fact = f"{disk.free_mib} MiB are free: {where}"
@@ -101,17 +101,17 @@ def _judge_memory(free_mib: int) -> Finding:
     return Finding(
         "memory",
         f"{free_mib} MiB are free",
-        f"have {_LEAST_MEMORY_MIB} MiB free",
-        "the lab, whose programs may be killed; a single program of the edge needs less",
+        f"free memory up to {_LEAST_MEMORY_MIB} MiB",
+        "the lab: the kernel may kill its programs; a single program of the edge needs less",
     )
 
 
 def _judge_clock(now_s: float, system_made_s: float) -> Finding:
     now, made = datetime.fromtimestamp(now_s, UTC), datetime.fromtimestamp(system_made_s, UTC)
     if system_made_s < _EARLIEST_S or system_made_s <= now_s <= system_made_s + _LONGEST_AGE_S:
-        return Finding("clock", f"says {now:%Y-%m-%d %H:%M} UTC")
+        return Finding("clock", f"{now:%Y-%m-%d %H:%M} UTC")
     return Finding(
         "clock",
-        f"says {now:%Y-%m-%d}, and this system was made {made:%Y-%m-%d}: certificates count as not valid",
+        f"{now:%Y-%m-%d}, but this system was installed {made:%Y-%m-%d}: certificates are considered invalid",
         "timedatectl set-ntp true, or: date --set=...",
     )

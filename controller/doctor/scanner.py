@@ -1,4 +1,4 @@
-"""clamd: settings that make it call clean what it did not look at, or that let strangers stop it."""
+"""clamd: settings that report unscanned files as clean, or that let any client stop it."""
 
 import os
 import re
@@ -27,7 +27,7 @@ _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 class ScannerFacts:
     version: str  # empty: not installed
     settings_by_file: dict[str, dict[str, str]]
-    files_of_others: frozenset[str]  # of clamds that neither this checkout nor a lab has started
+    files_of_others: frozenset[str]  # of clamds that neither this checkout nor a lab started
 
 
 def look() -> ScannerFacts:
@@ -65,7 +65,7 @@ def _settings_file(words: list[str]) -> str:
 
 
 def parse_settings(text: str) -> dict[str, str]:
-    """Return the settings of a clamd.conf; of one that stands there twice, the last (clamd.conf(5))."""
+    """Return the settings of a clamd.conf; if one occurs twice, the last (clamd.conf(5))."""
     return dict(_SETTING.findall(text))
 
 
@@ -79,8 +79,8 @@ def judge(facts: ScannerFacts) -> Iterator[Finding]:
 
 
 def _of_another(finding: Finding) -> Finding:
-    """Somebody else's clamd may have good reasons."""
-    return replace(finding, lost="trust in its verdicts, if a pool of Postern asks it; if none does, nothing")
+    """Settings of a clamd that is not ours may be intended."""
+    return replace(finding, lost="reliable verdicts, if a pool of Postern uses it; otherwise nothing")
 
 
 def _release(version: str) -> tuple[int, int]:
@@ -93,27 +93,29 @@ def _judge_settings(file: str, settings: dict[str, str], release: tuple[int, int
     complaints = [
         (
             settings.get("AlertExceedsMax", "no") != "yes",
-            "says OK to what is past a limit, unscanned",
+            "reports files above a limit as OK without scanning them",
             "AlertExceedsMax yes",
         ),
         (
             _bytes(settings.get("StreamMaxLength", "100M")) < _SMALLEST_STREAM,
-            "takes smaller messages than most mail servers do",
+            "has a smaller message limit than most mail servers",
             f"StreamMaxLength {_SMALLEST_STREAM // 1024**2}M or more",
         ),
         (
             "TCPSocket" in settings and "TCPAddr" not in settings,
             "listens at every address of its host, without authentication",
-            "TCPAddr, with the pool's virtual address alone",
+            "set TCPAddr to the pool's virtual address only",
         ),
         (
             has_commands and "TCPSocket" in settings and settings.get("EnableShutdownCommand", "yes") != "no",
-            "can be shut down by any client",
+            "lets any client shut it down",
             "EnableShutdownCommand no, EnableReloadCommand no",
         ),
     ]
     found = [Finding(_SUBJECT, f"{file} {fact}", remedy) for is_wrong, fact, remedy in complaints if is_wrong]
-    yield from found or [Finding(_SUBJECT, f"{file} treats limits as findings, and serves only the proxies")]
+    yield from found or [
+        Finding(_SUBJECT, f"{file} reports exceeded limits, and is reachable only by the proxies")
+    ]
 
 
 def _bytes(text: str) -> int:

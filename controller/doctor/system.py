@@ -1,4 +1,4 @@
-"""How the doctor looks: runs programs that only read, and takes a missing one for an answer."""
+"""How the doctor collects facts: it runs programs that only read, and a missing program is a fact, too."""
 
 import os
 import subprocess
@@ -9,21 +9,21 @@ from pathlib import Path
 
 AS_ROOT = f"sudo {Path(sys.executable).parent / 'postern'} doctor"
 _TIMEOUT_S = 10.0
-# An ordinary user's PATH has no sbin on Debian; what is read must be in no language but English.
+# An ordinary user's PATH has no sbin on Debian; their output must be in English.
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
 _ENVIRONMENT = {"PATH": _PATH, "LC_ALL": "C.UTF-8"}
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """How long a program took, and whether it did what it was asked for."""
+    """How long a program took, and whether it succeeded."""
 
     seconds: float
     has_succeeded: bool
 
 
 def output_of(*command: str, within_s: float = _TIMEOUT_S) -> str | None:
-    """Return what a program printed; None if it is not there, fails or hangs."""
+    """Return a program's output; None if it is missing, fails or hangs."""
     try:
         done = subprocess.run(
             command,

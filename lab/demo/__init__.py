@@ -1,1 +1,1 @@
-"""The demo: real mail through a whole edge, and what became of each message, with the evidence."""
+"""The demo: real mail through a whole edge, and what happened to each message, with the evidence."""

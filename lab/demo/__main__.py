@@ -1,6 +1,6 @@
-"""`python -m lab.demo`: brings the lab up, sends real mail, and says what became of each message.
+"""`python -m lab.demo`: brings the lab up, sends real mail, and says what happened to each message.
 
-Exit code 0 if everything went as expected, 1 if anything failed.
+The exit code is 0 if every step is ok, 1 if a step failed.
 """
 
 import argparse
@@ -33,28 +33,28 @@ _NEXT = """\
 The lab is still up. Try:
   postern status                                  which revision is confirmed on which switch
   ovs-ofctl -O OpenFlow14 --names dump-flows s1   the flows, with the names of their tables
-  postern explain tenants.acme.mail               the flows that a line of the policy asked for
-  postern explain 0x9057...                       the line that asked for a flow (its cookie)
-  postern av fleet                                who uses which anti-virus signatures
-  postern explain 198.51.100.66                   what is known of the intruder, and what follows
+  postern explain tenants.acme.mail               the flows that a rule of the policy needs
+  postern explain 0x9057...                       the rule that needs a flow (its cookie)
+  postern av fleet                                which anti-virus signatures each client uses
+  postern explain 198.51.100.66                   what is known about the intruder
   postern lab exec sender -- swaks --server 203.0.113.10 --from me@sender.example --to alice@acme.example
   postern lab exec acme-mx -- tcpdump -ni acme-mx-eth0 port 25
-  postern lab stop scanner1.clamd                 what does mail do with one scanner less?
-  postern lab logs acme-mx.postfix                what acme's mail server says
-  postern lab down                                when you have seen enough
+  postern lab stop scanner1.clamd                 how does mail continue with one scanner fewer?
+  postern lab logs acme-mx.postfix                the log of acme's mail server
+  postern lab down                                takes everything down
 Before `postern status` and `explain`: export POSTERN_API=unix:{api}"""
 
 
 _CHAPTERS = (
-    ("Ways past the scanners", attempts.story),
+    ("Attempts to bypass the scanners", attempts.story),
     ("An intruder", intruder.story),
-    ("Malware that no signature knows yet", immunity.story),
+    ("Malware that no signature matches yet", immunity.story),
 )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.demo", description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="leave the lab up, and say what to try next")
+    parser.add_argument("--keep", action="store_true", help="leave the lab up, and print what to try next")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
@@ -76,7 +76,7 @@ def _run(lab: Lab, is_kept: bool) -> int:
     console.heading(
         "Postern: real mail through one edge switch, two proxies and two scanners, and an intruder"
     )
-    console.say("The topology stands in mininet_topos/demo.py, the policy in policies/demo.yaml.")
+    console.say("The topology is mininet_topos/demo.py, the policy is policies/demo.yaml.")
     lab.up(_TOPOLOGY, _POLICY, console.say)
     is_finished = is_good = False
     try:
@@ -88,26 +88,24 @@ def _run(lab: Lab, is_kept: bool) -> int:
         else:
             lab.down(keeps_logs=not is_good)
     console.say()
-    verdict = "Everything went as expected" if is_good else "Something failed; see FAILED above"
+    verdict = "Every step is ok" if is_good else "Some steps failed: see FAILED above"
     console.say(console.paint(f"{verdict} ({time.monotonic() - begun:.0f} s).", "good" if is_good else "bad"))
     if is_kept:
         console.say(_NEXT.format(api=lab.places.api))
     elif is_good:
-        console.say("The lab is down; nothing is left behind.")
+        console.say("The lab is down, and nothing is left behind.")
     else:
-        console.say(f"The lab is down; all its logs are in {lab.places.kept_logs}.")
+        console.say(f"The lab is down, and all its logs are in {lab.places.kept_logs}.")
     return 0 if is_good else 1
 
 
 def _show(lab: Lab) -> bool:
-    """Send everything, print everything, and return whether everything went as expected."""
+    """Send everything, print everything, and return whether every step is ok."""
     reader = Reader(lab.scene())
     console.heading("Mail")
-    rows: list[tuple[str, ...]] = [("message", "to", "reply", "delivered", "gateway", "scanner", "ok")]
+    rows: list[tuple[str, ...]] = [("message", "to", "reply", "delivered", "gateway", "scanner", "result")]
     if not ipv6.is_there():
-        console.say(
-            "This machine has no IPv6: the messages over IPv6 are left out. postern doctor says more."
-        )
+        console.say("This machine has no IPv6, so the messages over IPv6 are left out. See `postern doctor`.")
     for number, case in enumerate(CASES, start=1):
         if not ipv6.usable([case.server]):
             continue
@@ -121,14 +119,14 @@ def _show(lab: Lab) -> bool:
         for outcome in chapter:
             _show_attempt(outcome)
     lab.refuse_broken()
-    console.heading("In short")
+    console.heading("Summary")
     console.table(rows)
-    return all(row[-1] == "yes" for row in rows[1:]) and all(outcome.is_good for outcome in outcomes)
+    return all(row[-1] == console.OK for row in rows[1:]) and all(outcome.is_good for outcome in outcomes)
 
 
 @contextmanager
 def _naming_what_broke(lab: Lab) -> Iterator[None]:
-    """Turn a connection that fails into the program that broke, if one did."""
+    """Turn a failed connection into an error that names the program that died, if one did."""
     try:
         yield
     except (OSError, subprocess.SubprocessError, ApiError) as error:
@@ -174,25 +172,39 @@ def _path(case: Case, found: Found) -> str:
 
 
 def _opinion(line: str) -> str:
-    """Return clamd's own word from a line of its log: `instream(192.0.2.11@40000): OK`."""
+    """Return clamd's answer from a line of its log: `instream(192.0.2.11@40000): OK`."""
     return line.rpartition("): ")[2] or line
 
 
 def _what_server_says(found: Found) -> str:
     lines = [line.partition("postfix/")[2] for line in found.server_lines]
     kept = [line for line in lines if any(word in line for word in ("client=", "reject:", "status=sent"))]
-    return "\n".join(kept) or f"saw a connection from {found.server_saw or 'no client'}, and no message"
+    return "\n".join(kept) or _without_message(found)
+
+
+def _without_message(found: Found) -> str:
+    if not found.server_saw:
+        return "saw no connection"
+    return f"saw a connection from {found.server_saw}, and no message"
 
 
 def _row(case: Case, told: Told, found: Found, is_good: bool) -> tuple[str, ...]:
     scanner = " ".join(name for name, _ in found.scans) or "-"
     delivered = "yes" if found.is_delivered else "no"
     code = told.reply[:9].strip()
-    return (case.title, case.tenant, code, delivered, found.gateway, scanner, "yes" if is_good else "NO")
+    return (
+        case.title,
+        case.tenant,
+        code,
+        delivered,
+        found.gateway,
+        scanner,
+        console.OK if is_good else console.FAILED,
+    )
 
 
 def _show_attempt(outcome: Outcome) -> None:
-    mark = console.paint("ok", "good") if outcome.is_good else console.paint("FAILED", "bad")
+    mark = console.mark(outcome.is_good)
     console.say(f"     {outcome.title:<66} {outcome.what_happened:<26} {mark}")
 
 

@@ -1,4 +1,4 @@
-"""What the demo sends, and what must become of it. Data only."""
+"""What the demo sends, and what must happen to it. Data only."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from lab.messages import Content
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    code: int  # first word of what the sender must be told
+    code: int  # reply code that the sender must receive
     words: str = ""  # something that the reply must say
     is_scanned: bool = True
 
@@ -37,7 +37,7 @@ class Case:
 
     @property
     def gateway_kind(self) -> str:
-        """Return how the names of the gateways of this tenant's mode begin."""
+        """Return the prefix of the names of the gateways for this tenant's mode."""
         return "proxy" if self.tenant == "acme" else "scanner"
 
 

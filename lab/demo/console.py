@@ -1,15 +1,16 @@
-"""How the demo speaks: plain words, calm layout, colours only on a terminal."""
+"""The demo's output: plain words, calm layout, colours only on a terminal."""
 
 import os
 import sys
 from collections.abc import Sequence
 from textwrap import indent
 
+OK, FAILED = "ok", "FAILED"
 _CODES = {"good": "32", "bad": "31", "dim": "2", "strong": "1"}
 
 
 def paint(text: str, style: str) -> str:
-    """Return text in a style if a person is looking (and has not asked for none: no-color.org)."""
+    """Return text in a style if the output is a terminal, unless NO_COLOR is set (no-color.org)."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     return f"\033[{_CODES[style]}m{text}\033[0m"
@@ -25,25 +26,29 @@ def heading(text: str) -> None:
 
 
 def fact(label: str, text: str) -> None:
-    """Print a labelled fact; further lines of the text stand below its first."""
+    """Print a labelled fact; further lines of the text are indented below its first."""
     first, *others = text.splitlines() or [""]
     say(f"     {paint(f'{label:<10}', 'dim')} {first}")
     if others:
         say(indent("\n".join(others), " " * 16))
 
 
+def mark(is_good: bool) -> str:
+    return paint(OK, "good") if is_good else paint(FAILED, "bad")
+
+
 def judgement(complaints: Sequence[str]) -> None:
     for complaint in complaints:
-        say(f"     {paint('FAILED', 'bad')}  {complaint}")
+        say(f"     {mark(False)}  {complaint}")
     if not complaints:
-        say(f"     {paint('ok', 'good')}")
+        say(f"     {mark(True)}")
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns; the first row is the head, and a last cell `yes` or `NO` gets its colour."""
+    """Print rows in columns; the first row is the head, and a result in the last column gets its colour."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for number, row in enumerate(rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False))
         last = row[-1]
-        style = "good" if last == "yes" else "bad" if last == "NO" else "dim"
+        style = {OK: "good", FAILED: "bad"}.get(last, "dim")
         say(f"  {paint(line, 'dim') if number == 0 else line}  {paint(last, style)}")

@@ -25,7 +25,7 @@ _STEP_S = 0.1
 
 
 def story(lab: Lab) -> list[Outcome]:
-    """Play the whole story, telling it as it goes; return what was expected, and whether it happened."""
+    """Play the whole story and print each step; return what was expected, and whether it happened."""
     sample = b"PO" + os.urandom(_BYTES)  # no signature can match it
     with tempfile.TemporaryDirectory() as directory:
         file, message = Path(directory) / "sample.bin", Path(directory) / "message.eml"
@@ -45,17 +45,17 @@ def _passes(lab: Lab, sample: bytes) -> Iterator[Outcome]:
     for recipient in _SERVERS:
         told = _send_until_judged(lab, sample, recipient)
         console.fact("mails", f"unknown malware to {recipient}: {told}")
-        yield Outcome("malware that no signature knows passes as clean", told[:26], told.startswith("250"))
+        yield Outcome("malware that no signature matches passes as clean", told[:26], told.startswith("250"))
 
 
 def _mark(lab: Lab, message: Path) -> Outcome:
-    """An operator marks the message: its attachment becomes a signature, tried by the canary first."""
+    """An operator marks the message: its attachment becomes a signature, tested by the canary first."""
     command = antivirus.builder_command(lab.places, "immunize", str(message))
     done = tools.run(command)
     console.fact("marks", "postern av immunize message.eml")
     console.fact("canary", done.stderr.strip().splitlines()[-1] if done.stderr else "")
     last = done.stdout.strip().splitlines()[-1] if done.stdout else "nothing"
-    return Outcome("an operator marks it, and the canary agrees", last, done.returncode == 0)
+    return Outcome("an operator marks it, and the canary accepts the signature", last, done.returncode == 0)
 
 
 def _refused(lab: Lab, sample: bytes, begun: float) -> Iterator[Outcome]:
@@ -65,13 +65,13 @@ def _refused(lab: Lab, sample: bytes, begun: float) -> Iterator[Outcome]:
             time.sleep(_STEP_S)
             told = _send(lab, sample, recipient)
         seconds = time.monotonic() - begun
-        console.fact("mails", f"the same to {recipient}, {seconds:.1f} s after it was marked: {told}")
+        console.fact("mails", f"the same file to {recipient}, {seconds:.1f} s after it was marked: {told}")
         what = f"{told[:3]} after {seconds:.1f} s"
-        yield Outcome("the same mail is refused for every tenant", what, told.startswith("550"))
+        yield Outcome("the same file is refused for every tenant", what, told.startswith("550"))
 
 
 def _clients_find(lab: Lab, file: Path, begun: float) -> Iterator[Outcome]:
-    """With their own clamscan, in both intranets, at one and the same private address."""
+    """With their own clamscan, in both intranets, from the same private address."""
     for host in _CLIENTS:
         database = antivirus.database(lab.places, host)
         command = ["clamscan", "--no-summary", f"--database={database}", str(file)]
@@ -81,12 +81,12 @@ def _clients_find(lab: Lab, file: Path, begun: float) -> Iterator[Outcome]:
             said = done.stdout.strip().rpartition("/")[2]
         console.fact(host, f"clamscan: {said}")
         yield Outcome(
-            f"{host} finds it with its own clamscan", said.rpartition(" ")[2], said.endswith("FOUND")
+            f"{host} detects it with its own clamscan", said.rpartition(" ")[2], said.endswith("FOUND")
         )
 
 
 def _fleet(lab: Lab) -> Outcome:
-    """Every client and scanner tells which generation it uses."""
+    """Every client and scanner reports which generation it uses."""
     wanted = _published(lab)
     api = ApiClient(api_address(lab.places))
     deadline = time.monotonic() + _PATIENCE_S
@@ -98,8 +98,8 @@ def _fleet(lab: Lab) -> Outcome:
         time.sleep(_STEP_S)
     for row in rows:
         console.fact("fleet", f"{row['asker']:<10} {row['host']:<12} generation {row['generation']}")
-    what = f"not {', '.join(late)}" if late else f"{len(rows)} of {len(rows)}"
-    return Outcome("every client and scanner reports it", what, bool(rows) and not late)
+    what = f"not yet: {', '.join(late)}" if late else f"{len(rows)} of {len(rows)}"
+    return Outcome("every client and scanner reports the new generation", what, bool(rows) and not late)
 
 
 def _published(lab: Lab) -> int:
@@ -109,7 +109,7 @@ def _published(lab: Lab) -> int:
 
 
 def _send_until_judged(lab: Lab, sample: bytes, recipient: str) -> str:
-    """Send again while the edge asks for that, as a sender does: on a busy machine a scanner may be late."""
+    """Send again after a 4xx reply, as a sender does: on a busy machine a scanner may be late."""
     deadline = time.monotonic() + _PATIENCE_S
     while (told := _send(lab, sample, recipient)).startswith("4") and time.monotonic() < deadline:
         time.sleep(1)

@@ -1,6 +1,6 @@
-"""The demo's intruder: scans where nothing is published, meets decoys at real servers' addresses, is caught.
+"""The demo's intruder: scans unpublished addresses, reaches decoys at real servers' addresses, is caught.
 
-Meanwhile a legitimate sender's mail goes its way. At the end an operator takes the decision back.
+Meanwhile a legitimate sender's mail is delivered. At the end an operator deletes the decision.
 """
 
 import json
@@ -36,7 +36,7 @@ _LINE_BYTES = 512
 
 
 def story(lab: Lab) -> list[Outcome]:
-    """Play the whole story, telling it as it goes; return what was expected, and whether it happened."""
+    """Play the whole story and print each step; return what was expected, and whether it happened."""
     api = ApiClient(api_address(lab.places))
     found = [_scan(lab), _decided(api)]
     found.append(_log_in(lab))
@@ -48,17 +48,17 @@ def story(lab: Lab) -> list[Outcome]:
 
 
 def _scan(lab: Lab) -> Outcome:
-    """Knock at addresses where nobody lives; whoever answers there is a decoy."""
+    """Connect to unused addresses; any host that answers there is a decoy."""
     for address, port in _DARK:
         with _connected(lab, address, port) as connection:
             first = _first_line(connection)
         console.fact("scans", f"[{address}]:{port}, where nothing is published: answered by {first!r}")
-    return Outcome("a scan of addresses that nobody uses is answered by a decoy", "answered", True)
+    return Outcome("a decoy answers a scan of unused addresses", "answered", True)
 
 
 def _decided(api: ApiClient) -> Outcome:
     begun = time.monotonic()
-    title = "the edge decides about the intruder by itself"
+    title = "the edge makes a decision about the intruder automatically"
     known = _await(lambda: api.get(f"/v1/sources/{_ADDRESS}"), lambda known: bool(known["decisions"]))
     if not known["decisions"]:
         return Outcome(title, f"not within {_PATIENCE_S:.0f} s", False)
@@ -83,23 +83,23 @@ def _log_in(lab: Lab) -> Outcome:
     console.fact("logs in", f"ssh {_USER}@{_SERVER} '{_COMMANDS}'")
     console.fact("sees", done.stdout + done.stderr)
     is_good = "uid=0(root)" in done.stdout
-    return Outcome("at acme's real address the intruder is let into a decoy", "logged in", is_good)
+    return Outcome("at acme's real address the intruder logs in to a decoy", "logged in", is_good)
 
 
 def _mail(lab: Lab) -> Iterator[Outcome]:
-    """The intruder and a legitimate sender, at the same address: who answers is not the same."""
+    """The intruder and a legitimate sender, at the same address: different hosts answer."""
     log = lab.places.log("acme-mx.postfix")
     before = log.stat().st_size
     told = _send(lab, _INTRUDER)
     console.fact("mails", f"{_RECIPIENT} at [{_SERVER}]:25, reply: {told}")
-    yield Outcome("the decoy of a mail server takes no message for good", told[:26], told.startswith("4"))
+    yield Outcome("the decoy of a mail server accepts no message", told[:26], told.startswith("4"))
     told = _send(lab, "sender")
     console.fact("meanwhile", f"a legitimate sender's mail to {_RECIPIENT}: {told}")
-    yield Outcome("a legitimate sender works on", told[:26], told.startswith("250"))
+    yield Outcome("a legitimate sender's mail is delivered", told[:26], told.startswith("250"))
     with log.open(encoding="utf-8", errors="replace") as file:
         file.seek(before)
         is_seen = _ADDRESS in file.read()
-    what = "acme-mx saw the intruder" if is_seen else "acme-mx saw nothing of it"
+    what = "acme-mx saw the intruder" if is_seen else "acme-mx did not see it"
     yield Outcome("the intruder's mail never reaches acme's server", what, not is_seen)
 
 
@@ -110,18 +110,18 @@ def _send(lab: Lab, host: str) -> str:
 
 
 def _log(lab: Lab) -> Outcome:
-    """What the decoy wrote down."""
+    """Check what the decoy recorded."""
     file = decoys.journal(lab.places, _DECOY, "cowrie")
     events = _await(lambda: _events(file), lambda events: any(each["event"] == "command" for each in events))
     kept = [each for each in events if each["event"] in ("login", "command") and each["source"] == _ADDRESS]
     for event in kept[:4]:
         console.fact("log", json.dumps(event))
     is_whole = all(each.get("tenant") == "acme" and each.get("session") for each in kept)
-    return Outcome("the decoy logs log-ins and commands", f"{len(kept)} events", bool(kept) and is_whole)
+    return Outcome("the decoy records log-ins and commands", f"{len(kept)} events", bool(kept) and is_whole)
 
 
 def _receipt_and_pardon(lab: Lab, api: ApiClient) -> Iterator[Outcome]:
-    title = "the receipt counts the packets that met the decision"
+    title = "the receipt counts the packets that matched the decision"
     decisions = api.get(f"/v1/sources/{_ADDRESS}")["decisions"]
     if not decisions:
         yield Outcome(title, "there is no decision", False)
@@ -138,11 +138,11 @@ def _receipt_and_pardon(lab: Lab, api: ApiClient) -> Iterator[Outcome]:
         greeting = _first_line(connection)
     console.fact("pardoned", f"at [{_SERVER}]:25, greeted with {greeting!r} by acme's own server")
     is_good = answer["is_confirmed"] and "acme" in greeting
-    yield Outcome("once the decision is deleted, the real server answers at once", greeting[:26], is_good)
+    yield Outcome("after the decision is deleted, the real server answers at once", greeting[:26], is_good)
 
 
 def _compared(api: ApiClient) -> Outcome:
-    """An attacker's whole tool box, nmap included, at acme's real server and at its decoy: the same eyes."""
+    """Look at acme's real server and at its decoy from the same host, with all tools, nmap included."""
     command = ["persona", "compare", "acme", "--from", _WATCHER, "--address", _SERVER]
     command += ["--domain", "acme.example", "--pause", "0.02"]
     typed = [sys.executable, "-P", "-m", "cli.main", *command, "--api", api.address]
@@ -150,7 +150,7 @@ def _compared(api: ApiClient) -> Outcome:
     console.fact("compares", f"postern {' '.join(command)}")
     console.fact("sees", (done.stdout + done.stderr).strip())
     last = (done.stdout.strip().splitlines() or ["nothing"])[-1]
-    what = "nothing tells the decoy from the real server, nmap -sV included"
+    what = "nothing gives the decoy away, not even to nmap -sV"
     return Outcome(what, last.partition(";")[0], done.returncode == 0)
 
 
@@ -161,7 +161,7 @@ def _connected(lab: Lab, address: str, port: int) -> Iterator[socket.socket]:
 
 
 def _first_line(connection: socket.socket) -> str:
-    """Return what was said first, without what only a terminal understands (Telnet's options)."""
+    """Return the first line, without Telnet's options."""
     line = connection.recv(_LINE_BYTES).split(b"\n")[0].decode("ascii", "ignore")
     return "".join(filter(str.isprintable, line)).strip()
 
@@ -171,7 +171,7 @@ def _events(file: Path) -> list[dict[str, Any]]:
 
 
 def _await(ask: Callable[[], Any], is_so: Callable[[Any], bool]) -> Any:
-    """Ask again and again; return the first answer that is so, or the last one."""
+    """Ask repeatedly; return the first answer that satisfies `is_so`, or the last one."""
     deadline = time.monotonic() + _PATIENCE_S
     while not is_so(answer := ask()) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Runs a tool that the demo shows, and takes down what it says."""
+"""Runs a tool that the demo shows, and captures its output."""
 
 import subprocess
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ def run(
     """Run a command to its end.
 
     Raise `subprocess.TimeoutExpired` after `patience_s` seconds, and `subprocess.CalledProcessError` if it
-    fails and must not.
+    fails although `must_succeed` is set.
     """
     return subprocess.run(
         command,

@@ -34,4 +34,4 @@ def _about_way(case: Case, found: Found) -> Iterator[str]:
     if bool(found.scans) != case.expected.is_scanned:
         yield "it was not scanned" if case.expected.is_scanned else "it was scanned"
     if case.gateway_kind == "scanner" and any(name != found.gateway for name, _ in found.scans):
-        yield "another scanner than its own gateway's looked at it"
+        yield "it was scanned by a scanner other than its own gateway's"

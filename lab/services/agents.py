@@ -1,4 +1,4 @@
-"""The agents: one beside each member of a pool whose health an agent tells."""
+"""The health agents: one beside each member of a pool with `health: agent`."""
 
 import sys
 
@@ -20,7 +20,7 @@ def build_parts(scene: Scene) -> list[Part]:
 
 
 def _looks_at(policy: Policy, pool: Pool) -> list[str]:
-    """A decoy answers at tenants' addresses only: say a dark one."""
+    """A decoy answers only at tenants' addresses: return a dark one."""
     if pool.kind is not PoolKind.DECOY:
         return []
     return ["--address", str(policy.tenants[0].prefixes[0][-2])]

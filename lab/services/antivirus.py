@@ -58,12 +58,12 @@ def clients(scene: Scene) -> list[str]:
 
 
 def builder_command(places: Places, *arguments: str) -> list[str]:
-    """Return the command that has the builder do something."""
+    """Return the command line for the builder."""
     return [sys.executable, "-P", "-m", _BUILDER, "--store", str(store(places)), *arguments]
 
 
 def _builder(scene: Scene, own: Pool) -> Part:
-    """Publishes something before anybody asks, and then makes signatures of what decoys catch."""
+    """Publishes a first generation, and then makes signatures from the decoys' captures."""
     places = scene.places
     uploads = [
         decoys.spool(places, member.name, kind) / "uploads"
@@ -92,7 +92,7 @@ def _builder(scene: Scene, own: Pool) -> Part:
 
 
 class Words:
-    """What a program has said since it was started, or ever if that was an earlier command."""
+    """A program's output since it was started, or all of it if an earlier command started it."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -110,7 +110,7 @@ class Words:
 
 
 def _publish(places: Places) -> None:
-    command = builder_command(places, "publish", "--at-once", "--reason", "the lab begins")
+    command = builder_command(places, "publish", "--at-once", "--reason", "first generation of the lab")
     done = subprocess.run(
         command,
         capture_output=True,
@@ -120,7 +120,7 @@ def _publish(places: Places) -> None:
         check=False,
     )
     if done.returncode:
-        raise LabError(f"no signatures can be published: {done.stderr.strip()}")
+        raise LabError(f"signatures cannot be published: {done.stderr.strip()}")
 
 
 def _key(places: Places) -> Path:
@@ -173,7 +173,7 @@ def _agent(places: Places, pool: Pool, host: str, directory: Path, *more: str) -
 
 
 class _Heard:
-    """Whether the controller has heard from an agent, through a server, what the agent itself knows."""
+    """Whether an agent's report has reached the controller through a server."""
 
     def __init__(self, places: Places, host: str, state: Path) -> None:
         self._places, self._host, self._state = places, host, state
@@ -190,7 +190,7 @@ class _Heard:
         try:
             clients = ApiClient(api_address(self._places)).get("/v1/antivirus/fleet")["clients"]
         except (ApiError, OSError) as error:
-            return f"the controller cannot be asked about agents: {error}"
+            return f"the controller does not answer about agents: {error}"
         rows = [row for row in clients if row["host"] == self._host]
         running_s = time.monotonic() - self._started_at
         current = [row for row in rows if row["generation"] == generation and not row["stale"]]

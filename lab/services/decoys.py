@@ -62,7 +62,7 @@ def journal(places: Places, member: str, kind: str) -> Path:
 
 
 def spool(places: Places, member: str, kind: str) -> Path:
-    """Return where a decoy keeps what it caught."""
+    """Return the directory where a decoy keeps its captures."""
     return _home(places, member, kind) / "spool"
 
 

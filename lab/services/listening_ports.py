@@ -22,7 +22,7 @@ class Door:
     protocol: str
 
     def check(self, pin: Path) -> str:
-        """Ask from the decoy's own host: decoys answer it, and write nothing down."""
+        """Ask from the decoy's own host: decoys answer, and record nothing."""
         match self.protocol:
             case "ssh":
                 return probes.ssh(pin, self.address, self.port)
@@ -54,9 +54,9 @@ def _of_tenant(tenant: Tenant, personas: Path) -> Iterator[Door]:
             for port, service in (host.get("services") or {}).items():
                 yield Door(address, int(port), service["protocol"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise LabError(f"{file} is not a persona: {error!r}; remedy: docs/decoys.md") from error
+        raise LabError(f"{file} is not a valid persona: {error!r}; remedy: docs/decoys.md") from error
 
 
 def _address(tenant: Tenant, addresses: Any) -> str:
-    """Return the first address of a host; for dark space one where nobody lives."""
+    """Return the first address of a host; for dark space an unused one."""
     return str(tenant.prefixes[0][-2] if addresses == "dark" else addresses[0])

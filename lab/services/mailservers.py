@@ -49,7 +49,7 @@ def _first_problem(pin: Path, addresses: tuple[str, ...]) -> str:
 
 
 def _throttled(log: Path) -> str:
-    """Return what master(8) says of a program that it starts ever more slowly, because it dies each time."""
+    """Return master(8)'s line about a program that dies at each start, and is therefore throttled."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -71,7 +71,7 @@ def _prepare(home: Path, domain: str) -> None:
 
 
 def _make_certificate(home: Path, name: str) -> None:
-    """Make a self-signed certificate: enough for opportunistic TLS (RFC 7435), and for no more."""
+    """Make a self-signed certificate: enough for opportunistic TLS (RFC 7435) only."""
     chain = home / "tls.pem"
     chain.touch(mode=0o600)
     certificate = home / "certificate.pem"

@@ -1,4 +1,4 @@
-"""A program of ours on a member of a pool: told of the policy by the pool's settings file, with a journal."""
+"""A program of ours on a member of a pool, with the pool's settings file and a journal."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from lab.paths import Places
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """`kind` ends the part's name. `check` asks the program on the host of a pin, and says what is wrong."""
+    """`kind` ends the part's name. `check` asks the program on the host of a pin, and returns the problem."""
 
     kind: str
     module: str
@@ -44,7 +44,7 @@ class Program:
 
 
 def deaths_in(journal: Path, event: str, most: int) -> str:
-    """Return the reason of the last death in a journal; nothing while there are `most` deaths or fewer."""
+    """Return the reason of the last death in a journal; an empty text up to `most` deaths."""
     try:
         lines = journal.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The ways that must work once all runs: from outside, through the edge, to each tenant's mail server."""
+"""The paths that must work when everything runs: from outside, through the edge, to each mail server."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ from lab.errors import LabError
 def build_parts(scene: Scene) -> list[Part]:
     outside = scene.network.hosts_with("outside")
     if not outside:
-        raise LabError("this topology has no host outside, so nobody can send mail")
+        raise LabError("this topology has no host outside, so mail cannot be sent")
     pin = scene.places.pin(outside[0].name)
     return [
         Part(

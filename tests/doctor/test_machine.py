@@ -73,11 +73,11 @@ def test_a_machine_that_has_everything_loses_nothing() -> None:
         ({"ipv6": Ipv6.OFF}, "tenants' IPv6 addresses; IPv4 works"),
         ({"bpf": Bpf.ABSENT}, "closed ports of decoys"),
         ({"bpf": Bpf.FORBIDDEN}, "closed ports of decoys"),
-        ({"landlock": 0}, "the switch still lets it reach nobody"),
-        ({"landlock": 3}, "the switch still lets it reach nobody"),
+        ({"landlock": 0}, "the switch still drops its connections"),
+        ({"landlock": 3}, "the switch still drops its connections"),
         ({"has_user_namespaces": False}, "Cowrie (SSH and Telnet of decoys) for an ordinary user"),
         ({"has_other_namespaces": False}, "the lab, the demo, and Cowrie"),
-        ({"has_datapath": False}, "rate"),
+        ({"has_datapath": False}, "throughput"),
     ],
 )
 def test_what_the_kernel_lacks_is_said_with_what_is_lost(change: dict[str, object], lost: str) -> None:
@@ -87,7 +87,7 @@ def test_what_the_kernel_lacks_is_said_with_what_is_lost(change: dict[str, objec
 
 def test_an_ordinary_user_is_not_told_that_root_may_not_either() -> None:
     facts = replace(KERNEL, is_root=False, bpf=Bpf.FORBIDDEN, has_other_namespaces=None)
-    unknown = [finding.subject for finding in kernel.judge(facts) if "only root can try" in finding.fact]
+    unknown = [finding.subject for finding in kernel.judge(facts) if "only root can test" in finding.fact]
     assert unknown == ["bpf(2)", "other namespaces"]
     assert not not_good(kernel.judge(facts))
 
@@ -95,7 +95,7 @@ def test_an_ordinary_user_is_not_told_that_root_may_not_either() -> None:
 @pytest.mark.parametrize(
     ("own", "fact"),
     [
-        (Timed(10.0, False), "does not resolve; the resolver gives no answer within 10 s"),
+        (Timed(10.0, False), "does not resolve; the resolver does not answer within 10 s"),
         (Timed(0.0, False), "does not resolve; the resolver answers at once"),
         (Timed(5.2, True), "resolves; the resolver answers within 5.2 s"),
     ],
@@ -109,7 +109,7 @@ def test_a_host_name_that_nobody_knows_is_found_with_the_line_for_etc_hosts(own:
 
 def test_a_resolver_that_hears_nothing_is_found() -> None:
     finding = the_one(names.judge(replace(NAMES, nobodys=Timed(10.0, False))))
-    assert "no answer within 10 s" in finding.fact
+    assert "does not answer within 10 s" in finding.fact
     assert "/etc/resolv.conf" in finding.remedy
 
 
@@ -188,7 +188,7 @@ def test_a_directory_that_only_its_ordinary_owner_may_enter_is_private() -> None
 
 def test_a_bridge_of_somebody_else_with_the_name_of_a_labs_costs_the_lab() -> None:
     finding = the_one(openvswitch.judge(replace(SWITCH, others=("br-int", "s1"))))
-    assert (finding.level, finding.remedy) == (Level.LOST, "if nobody needs it: ovs-vsctl del-br s1")
+    assert (finding.level, finding.remedy) == (Level.LOST, "if it is not needed: ovs-vsctl del-br s1")
 
 
 def test_open_vswitch_that_talks_to_root_alone_is_not_called_stopped() -> None:
@@ -222,4 +222,4 @@ def test_a_decoy_that_can_make_no_network_for_cowrie_loses_ssh_and_telnet() -> N
 
 def test_a_decoys_kernel_without_bpf_is_told_so_rather_than_to_run_as_root() -> None:
     finding = the_one(decoy.judge(replace(DECOY, bpf=Bpf.ABSENT, may_shut_ports=False)))
-    assert finding.remedy == "a kernel with CONFIG_BPF_SYSCALL"
+    assert finding.remedy == "boot a kernel with CONFIG_BPF_SYSCALL"

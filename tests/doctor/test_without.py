@@ -25,7 +25,7 @@ def doctor(*prefix: str) -> dict[str, dict[str, str]]:
         ("ipv6-addresses", "IPv6", "IPv4 works"),
         ("userns", "user namespaces", "for an ordinary user"),
         ("bpf", "bpf(2)", "closed ports of decoys"),
-        ("landlock", "Landlock", "the switch still lets it reach nobody"),
+        ("landlock", "Landlock", "the switch still drops its connections"),
     ],
 )
 def test_what_a_machine_lacks_is_named_with_what_is_lost(feature: str, subject: str, lost: str) -> None:

@@ -127,7 +127,7 @@ def test_a_program_that_died_is_named_while_the_lab_is_in_use(lab: Lab) -> None:
     try:
         while lab.process("scanner1.clamd").is_alive:
             time.sleep(0.02)
-        with pytest.raises(LabError, match=r"scanner1\.clamd is unhealthy: it ended by itself"):
+        with pytest.raises(LabError, match=r"scanner1\.clamd is unhealthy: its program has ended"):
             lab.refuse_broken()
     finally:
         lab.start("scanner1.clamd")

@@ -42,7 +42,7 @@ def test_a_program_that_keeps_crashing_is_named_at_once_with_its_reason() -> Non
 def test_a_program_that_ended_is_named_at_once() -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
-    with pytest.raises(LabError, match=r"decoy1\.cowrie is unhealthy: it ended by itself"):
+    with pytest.raises(LabError, match=r"decoy1\.cowrie is unhealthy: its program has ended"):
         await_all([_part()], _watch(Process(gone.pid, 1)))
 
 
@@ -56,7 +56,7 @@ def test_a_program_that_ends_after_it_was_healthy_is_named_while_others_are_wait
             short.kill()
 
         watch = Watch(float("inf"), lambda part: process if part.name == "builder" else _HERE, tell)
-        with pytest.raises(LabError, match=r"^builder is unhealthy: it ended by itself"):
+        with pytest.raises(LabError, match=r"^builder is unhealthy: its program has ended"):
             await_all([_part("builder", problem=""), _part("mail")], watch)
     assert told == ["builder"]
 
@@ -66,7 +66,7 @@ def test_a_program_that_ended_is_named_while_paths_through_the_edge_are_tried() 
     gone = subprocess.Popen(["true"])
     gone.wait()
     path = Part("mail to acme", (), Path("/nonexistent"), lambda: "no answer")
-    with pytest.raises(LabError, match=r"^builder is unhealthy: it ended by itself"):
+    with pytest.raises(LabError, match=r"^builder is unhealthy: its program has ended"):
         await_all([path], _watch(_HERE), beside=[(_part("builder"), Process(gone.pid, 1))])
 
 
@@ -138,7 +138,7 @@ def test_a_scanner_can_read_its_signatures_if_only_their_owner_can_read_ours(
 def test_a_persona_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     policy = parse_policy((REPOSITORY / "policies" / "demo.yaml").read_text(encoding="utf-8"), "demo.yaml")
     (tmp_path / "acme.yaml").write_text("hosts: [", encoding="utf-8")
-    with pytest.raises(LabError, match=r"acme\.yaml is not a persona"):
+    with pytest.raises(LabError, match=r"acme\.yaml is not a valid persona"):
         doors(policy, tmp_path)
 
 

@@ -182,13 +182,13 @@ def test_up_after_the_network_died_cleans_and_begins_anew(bare: Lab) -> None:
 def test_a_second_up_is_refused_and_harms_nothing(lab: Lab) -> None:
     code, said = _run(lab, "up", "demo")
     assert code == 1
-    assert "a lab is up already" in said
+    assert "a lab is already up" in said
     assert all(not row.problem for row in lab.status())
 
 
 def test_a_foreign_bridge_is_named_and_left_alone(bare: Lab, foreign_bridge: str) -> None:
     uuid = _vsctl("get", "Bridge", foreign_bridge, "_uuid")
-    with pytest.raises(LabError, match="already in use by something else: bridge s1"):
+    with pytest.raises(LabError, match="another program uses Open vSwitch: bridge s1"):
         bare.up("demo", POLICY)
     bare.down()
     assert _vsctl("get", "Bridge", foreign_bridge, "_uuid") == uuid
@@ -310,7 +310,7 @@ def test_exec_keeps_exit_code_and_standard_input(lab: Lab) -> None:
 def test_exec_in_a_host_that_is_not_there_names_those_that_are(lab: Lab) -> None:
     code, said = _run(lab, "exec", "nobody", "--", "true")
     assert code == 1
-    assert "there is no host 'nobody'" in said
+    assert "the lab has no host 'nobody'" in said
     assert "acme-mx" in said
 
 

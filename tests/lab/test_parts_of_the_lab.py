@@ -261,9 +261,9 @@ def test_a_topology_that_cannot_be_loaded_is_one_line_with_the_mistake(tmp_path:
 @pytest.mark.parametrize(
     ("root", "why"),
     [
-        ("/proc/lab", "there can be no lab in /proc/lab: "),
+        ("/proc/lab", "the lab cannot use /proc/lab: "),
         (f"/tmp/{'x' * 60}", "is longer than 60 bytes"),
-        ("PRIVATE/lab", "only its owner may enter "),
+        ("PRIVATE/lab", "the lab's servers may not enter "),
     ],
 )
 def test_a_lab_that_cannot_stand_where_it_is_told_to_is_one_sentence(
