@@ -20,8 +20,8 @@ MARK = "postern-lab"  # external_ids key on bridges that are ours
 OWNER_VARIABLE = "POSTERN_LAB_OWNER"
 ANYIP_TABLE = 100
 
-# Silence and honesty: no address appears by itself, nobody asks for routers, and
-# no reverse-path filter hides what the switch lets through.
+# Hosts configure no address automatically and send no router solicitations, and no
+# reverse-path filter hides packets that the switch passes.
 _QUIET = {
     "net.ipv6.conf.{scope}.accept_ra": 0,
     "net.ipv6.conf.{scope}.autoconf": 0,
@@ -172,7 +172,7 @@ class EdgeTopo(Topo):
     def _add_router(self, router, site):
         device = f"{router.name}-eth0"
         steps = [*_addresses(router.addresses, device), *_defaults(router.edge, device)]
-        # Addresses of the site that nobody has must not travel back to the edge for ever.
+        # Packets to unused addresses of the site must not go back to the edge in a loop.
         steps += [(_family(network), f"route add unreachable {network}") for network in site.networks]
         for number, host in enumerate(site.hosts, start=1):
             inner = f"{router.name}-eth{number}"
