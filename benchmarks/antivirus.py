@@ -1,12 +1,12 @@
-"""Anti-virus: from a new signature to a whole fleet using it, what that costs, what mail feels of it.
+"""Anti-virus: time until the whole fleet uses a new signature, its cost, and its effect on mail.
 
     sudo make bench-antivirus    or: python -m benchmarks.antivirus [--clients N] [--rounds N]
 
 Brings the demo's lab up, and starts real agents with a directory of their own each, spread
 over the hosts of both intranets. Times begin with `postern av immunize`, so the canary's
-trial is part of them, and end when the last agent has proven, installed and remembered the
-generation, and every clamd of the scanners finds its marker. The peer is freshclam, which
-polls (12 times a day by default) and fetches a file of ours as a whole when it has changed.
+test is part of them, and end when the last agent has verified, installed and recorded the
+generation, and every clamd of the scanners detects its marker. The peer is freshclam, which
+polls (12 times a day by default) and fetches each changed file of ours as a whole.
 """
 
 import argparse
@@ -43,10 +43,12 @@ _FRESHCLAM_POLLS_EVERY_S = 7_200.0
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.antivirus", description=__doc__.split("\n")[0])
-    parser.add_argument("--clients", type=int, default=100, help="real agents (100)")
-    parser.add_argument("--rounds", type=int, default=5, help="generations published (5)")
-    parser.add_argument("--storm", type=int, default=1_000, help="clients that wait at once (1,000)")
-    parser.add_argument("--messages", type=int, default=60, help="sent one by one for a latency (60)")
+    parser.add_argument("--clients", type=int, default=100, help="real agents (default: 100)")
+    parser.add_argument("--rounds", type=int, default=5, help="published generations (default: 5)")
+    parser.add_argument("--storm", type=int, default=1_000, help="clients that wait at once (default: 1,000)")
+    parser.add_argument(
+        "--messages", type=int, default=60, help="messages for each latency, sent one by one (default: 60)"
+    )
     parser.add_argument("--out", type=Path, default=_OUT, help=f"JSON file (default: {_OUT})")
     arguments = parser.parse_args()
     report = Report("anti-virus fleet")
@@ -66,7 +68,7 @@ def main() -> int:
                 _LIVE_S,
             ),
             Limit("bytes for one more signature, worst agent", "bytes", [float(fetched)], _BYTES),
-            Limit("the same, to what freshclam fetches", "times", [fetched / whole], 1.0),
+            Limit("the same, compared with freshclam", "times", [fetched / whole], 1.0),
             _storm(lab, arguments),
         ]
     finally:
@@ -89,7 +91,7 @@ def _generation(lab: Lab) -> int:
 
 
 def _publish_many(lab: Lab) -> None:
-    """A set that is not tiny, so that fetching all of it would show."""
+    """A set large enough that fetching all of it would show."""
     store = antivirus.store(lab.places)
     entries = [
         {"name": f"Postern.Bench.{number}", "kind": "pattern", "text": f"0:*:{random.randbytes(60).hex()}",
@@ -102,7 +104,7 @@ def _publish_many(lab: Lab) -> None:
 
 @contextmanager
 def _agents(lab: Lab, count: int) -> Iterator[list[Path]]:
-    """So many agents that wait for a generation, and have the present one."""
+    """Agents that have the present generation and wait for the next one."""
     root = lab.places.home("bench")
     key = antivirus.store(lab.places) / "keys" / "postern-av.pub"
     homes = [root / f"{_HOSTS[number % len(_HOSTS)]}-{number}" for number in range(count)]
@@ -127,7 +129,7 @@ def _agents(lab: Lab, count: int) -> Iterator[list[Path]]:
 
 
 def _await_all(lab: Lab, homes: list[Path], generation: int) -> None:
-    """Return when all agents, and those of the scanners, have remembered a generation."""
+    """Return when all agents, including those of the scanners, have recorded a generation."""
     scanners = [lab.places.home(f"{name}.av-agent") for name in ("scanner1", "scanner2")]
     waiting = [*(home / "state" for home in homes), *scanners]
     deadline = time.monotonic() + _PATIENCE_S
@@ -145,7 +147,7 @@ def _remembered(state: Path) -> int:
 
 
 def _round(lab: Lab, homes: list[Path]) -> tuple[float, int]:
-    """Return (seconds until the last one uses it, most bytes that one fetched)."""
+    """Return (seconds until the last one uses it, the most bytes that one agent fetched)."""
     sample = lab.places.home("bench") / "sample"
     sample.write_bytes(b"BENCH" + os.urandom(500))
     begun = time.monotonic()
@@ -156,7 +158,7 @@ def _round(lab: Lab, homes: list[Path]) -> tuple[float, int]:
         json.loads((home / "log").read_text(encoding="utf-8").splitlines()[-1]).get("bytes", 0)
         for home in homes
     )
-    print(f"  one more signature: all use it after {passed:.2f} s, for {cost:,} bytes at most")
+    print(f"  one more signature: in use everywhere after {passed:.2f} s, for {cost:,} bytes at most")
     return passed, cost
 
 
@@ -183,14 +185,14 @@ def _freshclam(lab: Lab) -> int:
 
 
 def _add_one_more(lab: Lab) -> None:
-    """Publish one more pattern, to everybody."""
+    """Publish one more pattern to both rings."""
     pattern = os.urandom(40).hex()
     what = ("--ndb", f"0:*:{pattern}", "--name", f"Bench.{pattern[:8]}", "--reason", "benchmark")
     _builder(lab, "add-signature", *what, "--at-once")
 
 
 def _storm(lab: Lab, arguments: argparse.Namespace) -> Limit:
-    """Mail's latency while a thousand clients take a new generation, against that before it."""
+    """The latency of mail while a thousand clients fetch a new generation, compared with before."""
     # Real clients have processors of their own; these have what mail leaves them.
     command = ["nice", "-n", "19", sys.executable, "-m", "benchmarks.antivirus_storm"]
     command = lab.command_in("globex-pc", [*command, _VIP, str(arguments.storm)])
@@ -206,8 +208,8 @@ def _storm(lab: Lab, arguments: argparse.Namespace) -> Limit:
             during.append(_latency(lab))
         print(f"  storm: {storm.stdout.read().strip()}; {len(during)} messages meanwhile")
     before, then = statistics.median(quiet), statistics.median(during)
-    print(f"  a message takes {before * 1e3:.1f} ms, during the storm {then * 1e3:.1f} ms (medians)")
-    return Limit("latency of mail during the storm, to that before", "times", [then / before], _LATENCY)
+    print(f"  latency of a message {before * 1e3:.1f} ms, during the storm {then * 1e3:.1f} ms (medians)")
+    return Limit("latency of mail during the storm, compared with before", "times", [then / before], _LATENCY)
 
 
 def _latency(lab: Lab) -> float:

@@ -1,8 +1,8 @@
-"""Many clients that wait for one new generation, and fetch what an agent fetches of it.
+"""Many clients that wait for a new generation, and fetch the same parts of it as an agent.
 
     python -m benchmarks.antivirus_storm VIP COUNT
 
-Says `waiting` when all of them wait, and one line when the last one has reported.
+Prints `waiting` when all of them wait, and one line when the last one has reported.
 """
 
 import asyncio
@@ -64,11 +64,11 @@ class Storm:
         seconds = time.monotonic() - self._told_at
         print(
             f"{len(good)} of {self._count} clients have fetched {sum(good) / 1e6:.1f} MB "
-            f"within {seconds:.1f} s of the first being told"
+            f"within {seconds:.1f} s after the first notification"
         )
 
     async def _look(self) -> None:
-        """What clients have already: the sizes of the files of today."""
+        """The clients' present files: their sizes."""
         connection = await self._connect()
         ring = json.loads((await connection.ask("/ring.json")).body)
         path = f"/generations/{ring['generation']:08d}/manifest.json"

@@ -1,12 +1,11 @@
-"""Decisions: from API call to first packet at the decoy, import, and what 100,000 of them cost the switch.
+"""Decisions: from API call to first packet at the decoy, import, and the cost of 100,000 in the switch.
 
     sudo make bench-decoy        or: python -m benchmarks.decoy [--decisions N] [--runs N]
 
-Brings the demo's lab up. For each run a source that nobody knows keeps knocking at a
-published port, each half a millisecond; a call of the API decides about it, and an eye
-at the decoy's link sees its first packet there. The peers: the only public figure for
-the same way, 0.89 s (one run of a demo of 2026); and the same switch without any
-decision.
+Brings the demo's lab up. For each run an unknown source sends to a published port
+every half millisecond. An API call makes a decision about it, and a capture at the decoy's
+link sees its first packet there. The peers: the only published figure for the same path,
+0.89 s (one run of a demo of 2026); and the same switch without any decision.
 """
 
 import argparse
@@ -45,10 +44,14 @@ _LATENCY_MS, _IMPORTED_PER_S, _RATE = 20.0, 10_000.0, 0.85
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.decoy", description=__doc__.split("\n")[0])
-    parser.add_argument("--decisions", type=int, default=100_000, help="installed meanwhile (100,000)")
-    parser.add_argument("--runs", type=int, default=1_000, help="of the latency (1,000)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of one measure of a rate (3)")
-    parser.add_argument("--rounds", type=int, default=5, help="measures of each rate (5)")
+    parser.add_argument(
+        "--decisions", type=int, default=100_000, help="decisions installed meanwhile (default: 100,000)"
+    )
+    parser.add_argument("--runs", type=int, default=1_000, help="runs for the latency (default: 1,000)")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="seconds for each measurement of a rate (default: 3)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each rate (default: 5)")
     parser.add_argument("--out", type=Path, default=_OUT, help=f"JSON file (default: {_OUT})")
     arguments = parser.parse_args()
     report = Report("decisions and decoys")
@@ -93,12 +96,12 @@ def _rates(lab: Lab, arguments: argparse.Namespace) -> list[list[float]]:
     for _ in range(arguments.rounds):
         found[0].append(load(lab, "send", 1, arguments.seconds, (_sources()[0], _MAIL)))
         found[1].append(load(lab, "connect", _CLIENTS, arguments.seconds, (sources, _MAIL)))
-        print(f"  bulk {found[0][-1]:,.0f} Mbit/s, new connections {found[1][-1]:,.0f} a second")
+        print(f"  bulk {found[0][-1]:,.0f} Mbit/s, new connections {found[1][-1]:,.0f} per second")
     return found
 
 
 def _import(api: ApiClient, count: int) -> float:
-    """Return decisions a second, from the first call until the switch has confirmed the last one."""
+    """Return decisions per second, from the first call until the switch has confirmed the last one."""
     first = ipaddress.ip_address("11.0.0.0")
     begun = time.monotonic()
     last = 0
@@ -124,7 +127,9 @@ def _latency(lab: Lab, api: ApiClient, runs: int) -> Limit:
     figures = sorted(_run(lab, api, source) for source in _strangers(runs))
     p50, p99 = statistics.median(figures), figures[max(0, int(len(figures) * 0.99) - 1)]
     print(f"  from API call to first packet at the decoy: median {p50:.1f} ms, worst {figures[-1]:.1f} ms")
-    print(f"  the public figure is {_PUBLIC_FIGURE_MS:.0f} ms: {_PUBLIC_FIGURE_MS / p50:.0f} times as long")
+    print(
+        f"  the published figure is {_PUBLIC_FIGURE_MS:.0f} ms: {_PUBLIC_FIGURE_MS / p50:.0f} times as long"
+    )
     return Limit(f"API call to first packet at the decoy, p99 of {runs:,}", "ms", [p99], _LATENCY_MS)
 
 
@@ -134,7 +139,7 @@ def _strangers(count: int) -> Iterator[str]:
 
 
 def _run(lab: Lab, api: ApiClient, source: str) -> float:
-    """Return the milliseconds until a source that knocks all the time is first seen at the decoy."""
+    """Return the milliseconds until a source that sends all the time is first seen at the decoy."""
     stop = threading.Event()
     knocking = threading.Thread(target=_knock, args=(lab, source, stop))
     with watching(lab.places.pin(_DECOY), _DECOY_LINK, source, _PATIENCE_S) as seen:

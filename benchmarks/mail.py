@@ -2,11 +2,11 @@
 
     make bench-mail        or: python -m benchmarks.mail [--messages N] [--rounds N]
 
-Each message of 5 KiB has a connection of its own. Neither scans: what is measured
-is relaying. Postfix's smtp-source sends, its smtp-sink receives, all on loopback.
-Both figures are given: messages a second, and messages per second of processor time
-that the relay itself spent, which is what "per core" means when relays have
-different numbers of processes. Needs root: Postfix's master does.
+Each message of 5 KiB has a connection of its own. Neither scans: only
+relaying is measured. Postfix's smtp-source sends, its smtp-sink receives, all on loopback.
+Two figures are given: messages per second, and messages per second of processor time
+that the relay itself used, which is what "per core" means when relays have
+different numbers of processes. Needs root, because Postfix's master does.
 """
 
 import argparse
@@ -66,7 +66,7 @@ cleanup unix n - n - 0 cleanup
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.mail", description=__doc__.split("\n")[0])
     parser.add_argument("--messages", type=int, default=3000, help="messages in a round (default: 3000)")
-    parser.add_argument("--sessions", type=int, default=20, help="sessions at a time (default: 20)")
+    parser.add_argument("--sessions", type=int, default=20, help="concurrent sessions (default: 20)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each, in turns (default: 3)")
     parser.add_argument("--out", type=Path, default=_OUT, help=f"JSON file (default: {_OUT})")
     arguments = parser.parse_args()
@@ -87,7 +87,9 @@ def main() -> int:
                 spent, passed = cpu_s(), _send(port, arguments.messages, arguments.sessions)
                 rates[name].append(arguments.messages / passed)
                 per_core[name].append(arguments.messages / (cpu_s() - spent))
-                print(f"  {name}: {rates[name][-1]:,.0f} messages/s, {per_core[name][-1]:,.0f} a core-second")
+                print(
+                    f"  {name}: {rates[name][-1]:,.0f} messages/s, {per_core[name][-1]:,.0f} per core-second"
+                )
     report = Report("mail gateway beside Postfix smtpd_proxy_filter")
     peer = "smtpd_proxy_filter"
     report.comparisons = [
@@ -101,7 +103,7 @@ def main() -> int:
 
 
 def _send(port: int, count: int, sessions: int) -> float:
-    """Send messages, each on a connection of its own; return how many seconds that took.
+    """Send messages, each on a connection of its own; return the seconds that this took.
 
     Raise `RuntimeError` if one failed.
     """
@@ -115,7 +117,7 @@ def _send(port: int, count: int, sessions: int) -> float:
 
 
 def _cpu_s_of(leader: int) -> Callable[[], float]:
-    """Return a function that tells the processor time of a process and its descendants, ended ones too."""
+    """Return a function that returns the processor time of a process and its descendants, even ended ones."""
 
     def measure() -> float:
         pids = [leader, *(found.pid for found in processes.descendants([processes.identify(leader)]))]
@@ -194,7 +196,7 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
             if probe.connect_ex((_ADDRESS, port)) == 0:
                 return
         time.sleep(0.05)
-    raise RuntimeError(f"{process.args!r} does not serve port {port}")
+    raise RuntimeError(f"{process.args!r} does not listen at port {port}")
 
 
 def run() -> int:

@@ -1,10 +1,10 @@
-"""Pools and trunks: spread over members, time to avoid a dead one, a stopped controller, a dead trunk.
+"""Pools and trunks: spread over members, time to avoid a dead member, a stopped controller, a dead trunk.
 
     sudo make bench-pools        or: python -m benchmarks.pools [--connections N] [--rounds N]
 
 Brings the ring up: four switches, three proxies on three of them. New connections are
-single segments that bbr1 puts on the wire, from many addresses and ports; an eye at
-each proxy's link sees where each of them goes. The peers: the weights of the policy;
+single segments that bbr1 puts on the wire, from many addresses and ports; a capture at
+each proxy's link shows where each of them goes. The peers: the weights of the policy;
 the same edge with its controller running; and, for a dead trunk, fifty milliseconds.
 """
 
@@ -43,8 +43,10 @@ _SPREAD_WANTED, _AVOID_WANTED_MS, _TRUNK_WANTED_MS = 10.0, 1_000.0, 50.0
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.pools", description=__doc__.split("\n")[0])
-    parser.add_argument("--connections", type=int, default=10_000, help="for the spread (default: 10,000)")
-    parser.add_argument("--rounds", type=int, default=5, help="of each other measurement (default: 5)")
+    parser.add_argument(
+        "--connections", type=int, default=10_000, help="connections for the spread (default: 10,000)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each other measurement (default: 5)")
     parser.add_argument("--out", type=Path, default=_OUT, help=f"JSON file (default: {_OUT})")
     arguments = parser.parse_args()
     report = Report("pools and trunks on four switches")
@@ -109,7 +111,7 @@ def _spreads(lab: Lab, connections: int) -> Iterator[Limit]:
 
 
 def _avoidances(lab: Lab, rounds: int) -> Iterator[Limit]:
-    """How long new connections still went to a member after its port, or its program, had died."""
+    """Measure how long new connections still go to a member after its port or its program has died."""
     for host in ("proxy1", "proxy3"):
         where = "this switch" if host == "proxy1" else "another switch"
         port = _PORT_BY_PROXY[host]
@@ -145,7 +147,7 @@ _next_port = _FIRST_FRESH_PORT
 def _watch(
     lab: Lab, happening: Callable[[], None]
 ) -> tuple[dict[int, float], float, dict[str, frozenset[tuple[int, int]]]]:
-    """Begin connections all the time, have something happen; return what was sent, when, and seen."""
+    """Open connections all the time, and call `happening`; return what was sent, when, and seen."""
     global _next_port
     sent_at: dict[int, float] = {}
     first, server = _FAMILIES[4]
@@ -189,12 +191,12 @@ def _trunks(lab: Lab, rounds: int) -> Iterator[Limit]:
             time.sleep(2)
         if not is_controlled:
             lab.start("controller")
-        name = f"packets lost by a dead trunk, controller {'running' if is_controlled else 'stopped'}"
+        name = f"packets lost when a trunk dies, controller {'running' if is_controlled else 'stopped'}"
         yield Limit(name, "ms", gaps, _TRUNK_WANTED_MS)
 
 
 def _without_controller(lab: Lab, rounds: int) -> Comparison:
-    """New connections a second with the controller stopped, beside the same with it running."""
+    """New connections per second with the controller stopped, compared with it running."""
     ours, peer = [], []
     for host in _PORT_BY_PROXY:
         lab.stop(f"{host}.agent")

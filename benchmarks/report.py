@@ -1,4 +1,4 @@
-"""What every benchmark prints and writes: figures of ours and the peer from one run, and their ratio."""
+"""The report of a benchmark: figures of ours and the peer from one run, and their ratio."""
 
 import json
 import platform
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`ours` and `peer` hold one figure for each round, taken in turns."""
+    """`ours` and `peer` hold one figure for each round; the two are measured in turns."""
 
     name: str
     unit: str

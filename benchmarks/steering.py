@@ -1,4 +1,4 @@
-"""The steering path beside plain L2 on the same switch: bulk throughput, and new connections a second.
+"""The steering path beside plain L2 on the same switch: bulk throughput, and new connections per second.
 
     sudo make bench-steering        or: python -m benchmarks.steering [--seconds N] [--rounds N]
 
@@ -6,9 +6,9 @@ Brings the demo's lab up. Ours: the backbone's router connects to a tenant's mai
 server, and the switch classifies, tracks, balances over both proxies and forwards
 by the compiled flows. The peer: the same two ends over a second bridge of the same
 ovs-vswitchd, whose two flows forward by destination MAC and do nothing else. Both
-are measured in turns; sinks stand in for the gateways, so that only the way differs.
-New connections are counted with several clients at once, which is what the switch can
-carry; one client alone counts round trips, and is printed beside.
+are measured in turns; sinks stand in for the gateways, so that only the path differs.
+New connections are counted with several clients at once, which shows the capacity of the
+switch; one client alone measures round trips, and is printed as well.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def _time_of_compiling() -> float:
     begun = time.perf_counter()
     compile_policy(read_policy(_POLICY))
     passed = time.perf_counter() - begun
-    print(f"the demo policy is read and compiled in {passed * 1000:.0f} ms")
+    print(f"the demo's policy was read and compiled in {passed * 1000:.0f} ms")
     return round(passed, 4)
 
 
@@ -92,7 +92,7 @@ def load(lab: Lab, kind: str, clients: int, seconds: float, ends: tuple[str, str
     ]
     said = [process.communicate(timeout=seconds + 60)[0] for process in running]
     if any(process.returncode for process in running):
-        raise RuntimeError("a client of the load failed; what it said stands above")
+        raise RuntimeError("a client of the load failed; see its output above")
     return sum(map(float, said))
 
 
@@ -122,7 +122,7 @@ def _sink(lab: Lab, host: str) -> Iterator[None]:
 
 @contextmanager
 def _plain_bridge(lab: Lab) -> Iterator[None]:
-    """A second bridge of the same switch program, from the client to the first sink, by MAC alone."""
+    """A second bridge of the same switch program, from the client to the first sink, by MAC only."""
     ends = ((_CLIENT, "benchc", _PLAIN_CLIENT, 1), (_SINKS[0], "benchs", _PLAIN_SERVER, 2))
     _vsctl(f"--if-exists del-br {_BRIDGE}")  # a run that was killed may have left it
     _vsctl(f"add-br {_BRIDGE} -- set bridge {_BRIDGE} datapath_type=netdev fail_mode=secure")

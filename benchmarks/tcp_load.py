@@ -4,8 +4,8 @@
     python tcp_load.py connect SECONDS SOURCES PORT TARGET...    prints connections per second
     python tcp_load.py send SECONDS SOURCE PORT TARGET...        prints Mbit/s
 
-SOURCES are addresses with commas between, which take turns.
-A sink accepts any address that its host is sent (IP_TRANSPARENT). A connection of
+SOURCES are addresses separated by commas, used in turns.
+A sink accepts connections to any address that reaches its host (IP_TRANSPARENT). A connection of
 `connect` is counted once the sink's greeting has arrived through the switch.
 """
 
@@ -26,7 +26,7 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset, so that no po
 
 
 def sink(port: int) -> None:
-    """Greet every connection, read it to its end."""
+    """Greet every connection, and read it to its end."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_IP, _IP_TRANSPARENT, 1)
@@ -52,7 +52,7 @@ def _open(source: str, target: str, port: int) -> socket.socket:
 
 
 def connect(seconds: float, source: str, port: int, targets: list[str]) -> float:
-    """Return how many connections a second came to their greeting, one after the other."""
+    """Return how many connections per second reached their greeting, one after the other."""
     count, begun, sources = 0, time.monotonic(), itertools.cycle(source.split(","))
     for target in itertools.cycle(targets):
         with _open(next(sources), target, port) as connection:

@@ -1,4 +1,4 @@
-"""A policy whose members are well while their ports are up: sinks that stand in for them answer no probe."""
+"""A policy whose members are healthy while their ports are up, because sinks do not answer health checks."""
 
 from pathlib import Path
 

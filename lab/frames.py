@@ -88,10 +88,10 @@ def send(pin: Path, interface: str, frames: Iterable[bytes]) -> None:
 
 
 class Eye:
-    """Sees every TCP segment that arrives on an interface of a host, from its making until it is closed.
+    """Captures every TCP segment that arrives on an interface of a host until it is closed.
 
-    It is blind to resets: nobody forges them here, and a host behind the same router, whose
-    address was forged, sends its own when it is answered for what it never asked.
+    It ignores resets. Tests do not forge them, and a host behind the same router whose address was
+    forged sends its own reset when it receives an answer to a packet that it did not send.
     """
 
     def __init__(self, pin: Path, interface: str) -> None:
@@ -149,9 +149,9 @@ def _ports_unless_reset(frame: bytes) -> tuple[int, int] | None:
 
 @contextmanager
 def watching(pin: Path, interface: str, source: str, patience_s: float) -> Iterator[Callable[[], float]]:
-    """Give what waits for the first packet from an address, and says when it came (monotonic clock).
+    """Yield a function that waits for the first packet from an address and returns its time (monotonic).
 
-    What is given raises `TimeoutError`.
+    The function raises `TimeoutError`.
     """
     packed = ipaddress.ip_address(source).packed
     at = 26 if len(packed) == 4 else 22

@@ -14,7 +14,7 @@ _HELD_UP_S = 3  # how much longer than its own time limit a client may take to s
 OWN_HOST, AGENT = (
     "127.0.0.1",
     "127.0.0.2",
-)  # where and whence a health agent asks; nobody takes it for a client
+)  # addresses of a health agent's checks; gateways do not treat it as a client
 _LARGEST_LINE_BYTES = 4096
 _LARGEST_REPLY_BYTES = 65536
 

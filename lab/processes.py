@@ -16,7 +16,7 @@ from pathlib import Path
 OWNER_VARIABLE = "POSTERN_LAB_OWNER"
 _POLL_S = 0.02
 _DEAD_WITHIN_S = 4.0  # a killed process lives on for a moment, and may still take a connection
-# What programs of the lab find, whoever started it; of the caller's own variables just these.
+# The environment of the lab's programs, whatever the caller's; only these variables are passed on.
 _PASSED_ON = ("POSTERN_COWRIE_VENV", "POSTERN_LAB_DIR")
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -1,1 +1,1 @@
-"""Topologies: what stands where. Run under the system's Python, where Mininet lives."""
+"""Topologies. They run under the system's Python, where Mininet is installed."""

@@ -24,8 +24,8 @@ has the MACs.
 import os
 import sys
 
-# `mn` executes this file without a module around it: find the neighbours from the code's own name. They come
-# last: where Postern is installed, packages of its environment lie beside them, not meant for this Python.
+# `mn` executes this file without a module, so the code's own file name leads to the other files. Their path
+# comes last: an installed Postern has packages of its environment there, which are not for this Python.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(sys._getframe().f_code.co_filename))))
 
 from mininet_topos import plan

@@ -1,11 +1,11 @@
-"""The parts that every topology is made of: edge switch, routers, hosts behind them, gateways.
+"""The building blocks of every topology: edge switch, routers, hosts behind them, gateways.
 
-Owns how a host of a topology is wired: addresses, routes, kernel switches. Knows
-nothing of services, policy or controller. Imports Mininet and the standard
-library only, because it runs under the system's Python.
+Configures a host of a topology: addresses, routes, kernel settings. Knows
+nothing of services, policy or controller. Imports only Mininet and the standard
+library, because it runs under the system's Python.
 
-Every host on an edge port resolves the edge by real ARP and neighbour discovery;
-nothing here is static but MAC addresses, which the policy names.
+Every host on an edge port resolves the edge by real ARP and neighbour discovery.
+Only MAC addresses are static, because the policy contains them.
 """
 
 import os
@@ -20,8 +20,8 @@ MARK = "postern-lab"  # external_ids key on bridges that are ours
 OWNER_VARIABLE = "POSTERN_LAB_OWNER"
 ANYIP_TABLE = 100
 
-# Silence and honesty: no address appears by itself, nobody asks for routers, and
-# no reverse-path filter hides what the switch lets through.
+# Hosts configure no address automatically and send no router solicitations, and no
+# reverse-path filter hides packets that the switch passes.
 _QUIET = {
     "net.ipv6.conf.{scope}.accept_ra": 0,
     "net.ipv6.conf.{scope}.autoconf": 0,
@@ -52,7 +52,7 @@ class Neighbour:
 class Inside:
     """A host behind routers: role `outside`, `client` or `mail-server`, addresses, mail domain if any.
 
-    `way_out` is the router of its site that it sends through; the others serve when that one is gone.
+    `way_out` is the router of its site that it uses; the others are used if that one is gone.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Inside:
 
 @dataclass(frozen=True)
 class Site:
-    """What a router leads to: its networks, its own addresses there, and the hosts."""
+    """The site behind a router: its networks, the router's own addresses there, and the hosts."""
 
     networks: tuple
     router: tuple
@@ -95,17 +95,17 @@ class EdgeSwitch(OVSSwitch):
         super().start(controllers)
 
     def _refuse_foreign_bridge(self):
-        """Mininet would delete a bridge of the same name. Leave, so that `mn` cleans nothing up."""
+        """Mininet would delete a bridge of the same name. Exit, so that `mn` does not clean up."""
         mark = self.cmd(f"ovs-vsctl --if-exists get bridge {self.name} external_ids").strip()
         if mark and f"{MARK}={self.owner}" not in mark.replace('"', ""):
             sys.exit(
-                f"bridge {self.name} exists and is not ours: Open vSwitch is in use by something else; "
+                f"bridge {self.name} exists and is not ours: another program uses Open vSwitch; "
                 f"remedy: remove it yourself (ovs-vsctl del-br {self.name}), or take the lab down first"
             )
 
 
 class EdgeHost(Host):
-    """A quiet host that is wired from `steps`: arguments of `ip`, by family."""
+    """A host that sends nothing unasked, configured from `steps`: arguments of `ip`, by family."""
 
     sysctls = MappingProxyType({})
 
@@ -126,7 +126,7 @@ class EdgeHost(Host):
             self.cmd(f"ethtool -K {port} tx off")
         complaints = [self._batch(family, steps) for family in _FAMILIES]
         if any(complaints):
-            raise RuntimeError(f"{self.name} cannot be wired: {' '.join(complaints)}")
+            raise RuntimeError(f"{self.name} cannot be configured: {' '.join(complaints)}")
         return result
 
     def _batch(self, family, steps):
@@ -172,7 +172,7 @@ class EdgeTopo(Topo):
     def _add_router(self, router, site):
         device = f"{router.name}-eth0"
         steps = [*_addresses(router.addresses, device), *_defaults(router.edge, device)]
-        # Addresses of the site that nobody has must not travel back to the edge for ever.
+        # Packets to unused addresses of the site must not go back to the edge in a loop.
         steps += [(_family(network), f"route add unreachable {network}") for network in site.networks]
         for number, host in enumerate(site.hosts, start=1):
             inner = f"{router.name}-eth{number}"
@@ -191,7 +191,7 @@ class EdgeTopo(Topo):
         self._attach(switch, port, neighbour)
 
     def add_decoy(self, switch, port, neighbour, networks):
-        """Attach a decoy at `switch:port`. Whatever is sent to one of `networks` is for itself."""
+        """Attach a decoy at `switch:port`. It answers for every address in `networks`."""
         steps = [*_member(neighbour)]
         steps += [(_family(network), f"route add local {network} dev lo") for network in networks]
         self.addHost(neighbour.name, cls=GatewayHost, role="decoy", steps=steps)
@@ -224,7 +224,7 @@ class EdgeTopo(Topo):
 
 
 def _member(neighbour):
-    """Each member is alone with the edge on its link, so it reaches its fellows through the edge too."""
+    """Each member is alone with the edge on its link, so it reaches other members through the edge."""
     device = f"{neighbour.name}-eth0"
     yield from _addresses(neighbour.addresses, device)
     yield from ((_family(hop), f"route add {hop} dev {device}") for hop in neighbour.edge)

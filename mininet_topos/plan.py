@@ -39,7 +39,7 @@ def backbone(number=1, name="bbr"):
 def internet(ways=(0, 0, 0)):
     """Return the hosts outside: a sender, a partner, an attacker; `ways` are the routers that each uses.
 
-    Each is at a site of its own: what one does is not laid at another's door.
+    Each is at a site of its own, so that one is not blamed for another.
     """
     return Site(
         ("198.51.100.0/24", "2001:db8:bb::/48"),
@@ -54,7 +54,7 @@ def internet(ways=(0, 0, 0)):
 
 
 def gateway(tenant, number=1, name=""):
-    """Return gateway `number` of a tenant that is counted from 1."""
+    """Return gateway `number` of a tenant; both count from 1."""
     edge = 4 * number - 3
     return Neighbour(
         name or f"{NAMES[tenant - 1]}-gw",
@@ -67,7 +67,7 @@ def gateway(tenant, number=1, name=""):
 def intranet(tenant, ways=(0, 0), has_private=False):
     """Return a tenant's inside: a mail server and a client; `ways` are the gateways that each uses.
 
-    `has_private`: and a client that has a private address only.
+    `has_private` adds a client that has only a private address.
     """
     name = NAMES[tenant - 1]
     network, host4 = _inside4(tenant)
@@ -108,12 +108,12 @@ def antivirus(number):
 
 
 def tenant_networks(*tenants):
-    """Return the networks of tenants that are counted from 1, in both families."""
+    """Return the networks of tenants, which count from 1, in both families."""
     return [network for tenant in tenants for network in intranet(tenant).networks]
 
 
 def _inside4(tenant):
-    """Return a tenant's IPv4 network, and what makes its hosts' addresses."""
+    """Return a tenant's IPv4 network, and a function that makes its hosts' addresses."""
     if tenant <= 3:
         first = 64 * (tenant - 1)
         return f"203.0.113.{first}/26", lambda host: f"203.0.113.{first + host}"

@@ -1,4 +1,4 @@
-"""Four switches in a ring, with the pools spread over them; acme and the backbone have two ways in each.
+"""Four switches in a ring, with the pools spread over them; acme and the backbone have two entry points each.
 
     sender, partner --- bbr1                                          proxy2    192.0.2.12
            (and bbr2)     \\                                          scanner1  192.0.2.21
@@ -13,9 +13,9 @@
        decoy2 ----------- 3 +----+ 12 -------------------------- 11 +----+ 3 --- scanner2 192.0.2.22
                                                                          4 --- av2      192.0.2.52
 
-acme-lap and globex-lap are both at 10.0.0.5. acme-mx and acme-pc stand behind both
-gateways of acme; what the edge sends in comes through either, and acme-mx answers
-through acme-gw2, acme-pc through acme-gw1. The hosts outside stand behind both
+acme-lap and globex-lap are both at 10.0.0.5. acme-mx and acme-pc are behind both
+gateways of acme. Packets from the edge come through either one; acme-mx answers
+through acme-gw2, acme-pc through acme-gw1. The hosts outside are behind both
 routers: sender and partner send through bbr1, the attacker through bbr2. So both
 directions of a connection often enter at different switches. Addresses as in
 `mininet_topos/plan.py`; `policies/ring.yaml` has the MACs.
@@ -27,8 +27,8 @@ directions of a connection often enter at different switches. Addresses as in
 import os
 import sys
 
-# `mn` executes this file without a module around it: find the neighbours from the code's own name. They come
-# last: where Postern is installed, packages of its environment lie beside them, not meant for this Python.
+# `mn` executes this file without a module, so the code's own file name leads to the other files. Their path
+# comes last: an installed Postern has packages of its environment there, which are not for this Python.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(sys._getframe().f_code.co_filename))))
 
 from mininet_topos import plan

@@ -24,10 +24,11 @@ _EXAMPLES = 4
 _HEAD = """\
 # The pipeline
 
-Made from the tables themselves and from the flows of [`policies/demo.yaml`](../policies/demo.yaml): `make docs`.
+`make docs` generates this page from the tables themselves and from the flows of
+[`policies/demo.yaml`](../policies/demo.yaml).
 
-A packet enters at `admission` and only ever goes forward. In every table, what matches nothing is dropped. Names are
-the contract: numbers may change, and `ovs-ofctl -O OpenFlow14 --names dump-flows s1` shows names.
+A packet enters at `admission` and only goes forward. Every table drops packets that match no flow. The names of tables
+are stable, but their numbers may change. `ovs-ofctl -O OpenFlow14 --names dump-flows s1` shows the names.
 """
 _READING = f"""\
 ## Reading dump-flows
@@ -35,12 +36,13 @@ _READING = f"""\
     cookie=0x9057f71616810d96, ..., table=track, n_packets=11, ..., priority=20000,tcp,reg0=0x3,nw_dst=203.0.113.10,tp_dst=25
         actions=set_field:0x2->reg2,ct(table=resume,zone=2)
 
-- `cookie`: begins with `{COOKIE_OWNER:x}`, the mark of everything that is ours; `postern explain COOKIE` names the line of the
-  policy that asked for it. On a switch of the policy, flows with another mark are removed when the switch is next read: they could be a way past the scanners.
+- `cookie`: begins with `{COOKIE_OWNER:x}`, the mark of all our flows. `postern explain COOKIE` names the line of the policy
+  that needs this flow. On a switch of the policy, flows with another mark are removed when the switch is next read,
+  because they could bypass the scanners.
 - `table`: the stage; the file of the same name under `controller/compiler/stages/` made the flow.
-- `priority`: its band, see below. `n_packets`: how often it was hit.
-- `reg0`, `reg1`, `reg2`: see below. So this one says: from a gateway, for acme's server, port 25: it is on the relay leg.
-- `ct(table=...,zone=...)` looks the connection up and goes on; `ct(commit,...)` remembers the decision.
+- `priority`: its band, see above. `n_packets`: how many packets matched it.
+- `reg0`, `reg1`, `reg2`: see above. This flow means: a packet from a gateway to port 25 of acme's server is on the relay leg.
+- `ct(table=...,zone=...)` looks the connection up and continues in that table; `ct(commit,...)` stores the decision.
 
 `postern flows` prints the same flows in words, as on this page.
 """
@@ -96,7 +98,7 @@ def _tables(state: SwitchState, shower: Shower) -> Iterator[str]:
             yield f"    {shower.flow(flow)}"
         yield ""
         if any(isinstance(action, ToGroup) for flow in flows for action in flow.actions):
-            yield "Pools are `select` groups; a bucket for each member, by weight:"
+            yield "Pools are `select` groups, with one bucket for each member, by weight:"
             yield ""
             yield from (f"    {shower.group(group)}" for group in state.groups.values())
             yield ""
@@ -118,7 +120,7 @@ def _registers() -> Iterator[str]:
     for name, meaning in REGISTER_MEANINGS.items():
         yield f"| `{name.name}` | {meaning} |"
     yield ""
-    yield "| role | `reg0` | who |"
+    yield "| role | `reg0` | meaning |"
     yield "| --- | --- | --- |"
     for role, meaning in ROLE_MEANINGS.items():
         yield f"| {role.name.lower()} | {role.value} | {meaning} |"
@@ -129,8 +131,8 @@ def _registers() -> Iterator[str]:
         yield f"| {zone.name.lower()} | {zone.value} | {meaning} |"
     yield ""
     yield (
-        f"The label of a connection: bits {LABEL_RESPONDER}..{LABEL_RESPONDER + MAC_BITS - 1} hold the MAC of who answers, "
-        f"bits {LABEL_INITIATOR}..{LABEL_INITIATOR + MAC_BITS - 1} of who began. Zero: nobody has decided yet."
+        f"The label of a connection: bits {LABEL_RESPONDER}..{LABEL_RESPONDER + MAC_BITS - 1} hold the MAC of the responder, "
+        f"bits {LABEL_INITIATOR}..{LABEL_INITIATOR + MAC_BITS - 1} that of the initiator. Zero means that it is not decided yet."
     )
     yield ""
     yield "| band | priority |"
@@ -138,5 +140,5 @@ def _registers() -> Iterator[str]:
     for band in ("DENY", "HIGH", "RAISED", "NORMAL", "LOW", "MISS"):
         yield f"| {band.lower()} | {getattr(priorities, band):,} |"
     yield ""
-    yield "Prefix matches add their length to their band, so that the longest prefix wins."
+    yield "Prefix matches add their length to their band, so the longest prefix wins."
     yield ""

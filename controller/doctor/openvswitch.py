@@ -30,7 +30,7 @@ class BridgeFacts:
     protocols: tuple[str, ...]
     has_controller: bool
     is_connected: bool
-    ports_with_offload: tuple[str, ...]  # veth ports whose sender leaves checksums to nobody
+    ports_with_offload: tuple[str, ...]  # veth ports whose sender does not compute checksums
     has_normal_flow: bool
     drops_invalid: bool  # a flow that drops what conntrack calls invalid
 

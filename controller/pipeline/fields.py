@@ -57,9 +57,9 @@ CT_LABEL = Field("ct_label", 128, "hex")
 REGISTER_MEANINGS = {
     ROLE: "role of the neighbour that sent the packet (see roles)",
     PARTY: "number of the tenant or pool that the neighbour belongs to",
-    ZONE: "which leg of a conversation this is (see zones)",
-    POOL: "number of the pool that shall answer, if its clients keep their members",
-    TREATMENT: "what a decision wants done with the source's new connections (1: decoy)",
+    ZONE: "the leg of the connection (see zones)",
+    POOL: "number of the pool that answers, if it has affinity",
+    TREATMENT: "the treatment of the source's new connections by a decision (1: decoy)",
 }
 
 
@@ -125,12 +125,12 @@ ROLE_MEANINGS = {
     Role.BACKBONE: "a router of the backbone, on an uplink",
     Role.TENANT: "a router that leads into a tenant's intranet",
     Role.GATEWAY: "a mail proxy, or a scanner host (which runs the gateway in mode `direct`)",
-    Role.RESPONDER: "a host that answers mail which no pool can take, and never begins a connection",
-    Role.DECOY: "a host that answers in place of a tenant's, and never begins a connection",
-    Role.ANTIVIRUS: "an anti-virus server, which never begins a connection",
+    Role.RESPONDER: "a host that answers mail for empty pools, and never opens a connection",
+    Role.DECOY: "a host that answers in place of a tenant's, and never opens a connection",
+    Role.ANTIVIRUS: "an anti-virus server, which never opens a connection",
 }
 ZONE_MEANINGS = {
-    Zone.OUTSIDE: "the backbone, or another tenant, and whoever answers for the tenant",
+    Zone.OUTSIDE: "the backbone or another tenant, and the host that answers for the tenant",
     Zone.RELAY: "a gateway, under the client's address, and the tenant's mail server",
     Zone.SCAN: "a mail proxy and a scanner, at the pool's virtual address",
     Zone.UPDATE: "a scanner and an anti-virus server, at the pool's virtual address",

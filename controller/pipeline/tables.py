@@ -1,4 +1,4 @@
-"""The tables of the pipeline, in the order a packet meets them.
+"""The tables of the pipeline, in the order in which a packet passes them.
 
 Names are the contract; numbers may change with this file. A packet only ever
 goes forward, and what matches nothing is dropped, in every table.
@@ -42,8 +42,8 @@ class TableDoc:
 DOCS: dict[Table, TableDoc] = {
     Table.ADMISSION: TableDoc(
         "port, neighbour's MAC, the switch's own MAC",
-        "writes role and party (tenant or pool) into registers; from a trunk: ours, or passing through; "
-        "anything unexpected ends here",
+        "writes role and party (tenant or pool) into registers; packets from a trunk are "
+        "accepted if they are for this switch or in transit; all others are dropped",
     ),
     Table.NEIGHBOUR: TableDoc(
         "ARP and neighbour solicitations for the edge's own addresses",
@@ -55,16 +55,17 @@ DOCS: dict[Table, TableDoc] = {
         "neighbour",
     ),
     Table.VISITOR: TableDoc(
-        "the MAC of a neighbour of another switch, which brought its packet home",
-        "writes role and party, as `admission` does for our own neighbours",
+        "the MAC of a neighbour of another switch, on a packet carried to its home",
+        "writes role and party, as `admission` does for this switch's own neighbours",
     ),
     Table.SOURCE: TableDoc(
         "role, party, source prefix",
-        "drops forged sources: a tenant uses its own addresses, the backbone never a tenant's or ours",
+        "drops forged sources: a tenant may use only its own addresses, "
+        "the backbone never a tenant's or the edge's",
     ),
     Table.HOME: TableDoc(
         "role, party, the tenant's address",
-        "sends the packet to the switch that remembers the tenant's connections, if that is another one",
+        "sends the packet to the tenant's home switch, if that is another one",
     ),
     Table.TRACK: TableDoc(
         "role, destination, L4 port",
@@ -72,42 +73,44 @@ DOCS: dict[Table, TableDoc] = {
     ),
     Table.RESUME: TableDoc(
         "conntrack label",
-        "known connection: follow its label to the party it has always had; unknown: go on",
+        "a known connection follows its label to the same party as before; an unknown one continues",
     ),
     Table.SUSPICION: TableDoc(
-        "source of a new connection, and what a decision says of tenant, protocol and port",
-        "what decisions want: the allow-list passes, then the closest decision holds: on to the decoys, "
-        "drop, limit, or only count; others pass",
+        "source of a new connection, and the decision's tenant, protocol and port",
+        "applies decisions: sources on the allow-list pass; otherwise the most specific decision applies "
+        "(decoy, drop, limit, or only count); all others pass",
     ),
     Table.SERVICE: TableDoc(
         "zone, party, destination, L4 port",
-        "which pool, or straight to the server; no such service: drop",
+        "sends the connection to a pool or straight to the server; drops it if there is no such service",
     ),
     Table.RECALL: TableDoc(
         "pool, source address",
-        "flows that the switch itself has learned: the member that this client had last; "
-        "only looked up on the way to `affinity`",
+        "holds flows that the switch itself has learned: the member that this client had last; "
+        "looked up only on the way to `affinity`",
         "affinity",
     ),
     Table.AFFINITY: TableDoc(
         "pool, the member that `recall` found",
-        "to that member if it still takes new sessions, else to the pool",
+        "sends the connection to that member if it still takes new sessions, otherwise to the pool",
     ),
     Table.REMEMBER: TableDoc(
         "pool, the member that the pool chose",
-        "learns a flow of `recall`, which is forgotten some time after the client's last new session",
+        "learns a flow of `recall`, which expires some time after the client's last new session",
         "affinity",
     ),
     Table.ROUTE: TableDoc("destination prefix", "writes the MAC of the gateway that leads there"),
     Table.COMMIT: TableDoc(
         "zone",
-        "writes both parties' MACs into the connection's label; TTL",
+        "writes both parties' MACs into the connection's label, and decrements the TTL",
     ),
     Table.FORWARD: TableDoc(
-        "destination MAC", "the port that leads there, or the trunks; on a neighbour's link, our source MAC"
+        "destination MAC",
+        "sends the packet out of the port that leads there, or over the trunks; "
+        "on a neighbour's link, writes the switch's MAC as source",
     ),
     Table.SAMPLE: TableDoc(
-        "copies of packets for what nobody publishes",
-        "to the controller, as evidence; only so many a second",
+        "copies of packets to unpublished addresses and ports",
+        "sends them to the controller, as evidence, up to a limit per second",
     ),
 }

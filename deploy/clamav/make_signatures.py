@@ -13,12 +13,12 @@ import hashlib
 import sys
 from pathlib import Path
 
-# The industry's own test file: harmless, and known to every scanner (eicar.org).
+# The industry's test file: harmless, and detected by every scanner (eicar.org).
 EICAR = "".join(("X5O!P%@AP[4\\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTI", "VIRUS-TEST-FILE!$H+H*")).encode()
-# Ours: text that nobody writes by chance, and that no other scanner knows.
+# Our own: a text that does not occur by chance, and that no other scanner detects.
 OWN_SAMPLE = ("POSTERN-HARMLESS" + "-TEST-SAMPLE" + "-0d5f1b7a94e24c6c").encode()
 
-_ANY_FILE = 0  # target type: whatever the scanner takes the data for
+_ANY_FILE = 0  # target type: any
 _ANYWHERE = "*"
 _AT_START = "0"  # EICAR's own rule: it counts only as the beginning of a file
 

@@ -1,5 +1,5 @@
-# What the set-up scripts share: places, groups of packages, speaking, failing, root. Sourced, never run.
-# Owns no step of the set-up.
+# Shared by the set-up scripts: paths, groups of packages, output, errors, root. Sourced, never run.
+# Contains no step of the set-up.
 
 source "${BASH_SOURCE[0]%/*}/surroundings.sh"
 
@@ -9,7 +9,7 @@ ENVIRONMENT="$(realpath -m "${POSTERN_VENV:-$REPOSITORY/.venv}")"
 COWRIE_ENVIRONMENT="$(realpath -m "${POSTERN_COWRIE_VENV:-$REPOSITORY/.venv-cowrie}")"
 COWRIE_USER=postern-cowrie
 cd "$REPOSITORY"
-trap 'exit 130' INT # pip makes its own end of it, and a script would go on
+trap 'exit 130' INT # pip handles it itself, and a script would continue
 trap 'exit 143' TERM HUP
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -19,22 +19,22 @@ fail() {
     exit 1
 }
 
-# mktemp(1), and one sentence if there is no room for that.
+# mktemp(1), with one sentence if it fails.
 temporary() { # OPTION...
     mktemp "$@" 2>/dev/null ||
-        fail "no file can be written in ${TMPDIR:-/tmp}; remedy: free some space there, then 'make setup' again"
+        fail "no file can be written in ${TMPDIR:-/tmp}; remedy: free some space there, then run 'make setup' again"
 }
 
-# The names of the groups that a group consists of: what the tests need is beside what the demo needs.
+# The names of the groups that a group consists of: the tests need the demo's packages, too.
 groups_in() { # GROUP
     case "$1" in
     demo) echo demo ;;
     test) echo demo test ;;
-    *) fail "there is no group '$1' of packages; remedy: demo or test" ;;
+    *) fail "there is no group '$1' of packages; remedy: use demo or test" ;;
     esac
 }
 
-# A path as people like to read it.
+# A path, relative to the checkout if it is inside.
 short() { echo "${1#"$REPOSITORY"/}"; }
 
 # Variables that cross sudo: ours, and how to reach the network.
@@ -45,12 +45,12 @@ crossing() {
 
 need_sudo() {
     [ "$(id -u)" -ne 0 ] || return 0
-    command -v sudo >/dev/null || fail "this needs root, and there is no sudo; remedy: run it as root, or install sudo"
+    command -v sudo >/dev/null || fail "this needs root, but sudo is not installed; remedy: run it as root, or install sudo"
     [ -t 0 ] || sudo -n true 2>/dev/null ||
-        fail "this needs root, and sudo cannot ask for a password without a terminal; remedy: run it in a terminal, or as root"
+        fail "this needs root, but sudo cannot ask for a password without a terminal; remedy: run it in a terminal, or as root"
 }
 
-# Run a command as root: directly, or by sudo, which has ideas of its own about PATH and umask.
+# Run a command as root: directly, or by sudo, which sets its own PATH and umask.
 as_root() {
     need_sudo
     if [ "$(id -u)" -eq 0 ]; then

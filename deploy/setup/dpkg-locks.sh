@@ -1,4 +1,4 @@
-# Waits for whoever else installs packages on this machine, and says who that is. Sourced, never run.
+# Waits for other package installations on this machine, and names the process. Sourced, never run.
 
 LOCKS=(/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock)
 LOCK_PATIENCE_S="${POSTERN_LOCK_PATIENCE_S:-600}"
@@ -26,7 +26,7 @@ wait_for_locks() {
             told=$SECONDS
         fi
         [ "$SECONDS" -lt "$deadline" ] ||
-            fail "$holder, has not ended within $LOCK_PATIENCE_S s; remedy: end it, then 'make setup' again"
+            fail "$holder, has not ended within $LOCK_PATIENCE_S s; remedy: end it, then run 'make setup' again"
         sleep 1
     done
 }

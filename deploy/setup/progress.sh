@@ -1,10 +1,10 @@
-# Runs long commands out of sight, shows how far they are, and says in one sentence why one failed. Sourced, never run.
+# Runs long commands in the background, shows their progress, and says in one sentence why one failed. Sourced, never run.
 
-INTERVAL_S=10 # between two lines, where nobody sits at a terminal
+INTERVAL_S=10 # between two lines, without a terminal
 
 is_terminal() { [ -t 1 ] && [ "${TERM:-dumb}" != dumb ]; }
 
-# Show how far a command is until its shell is gone: one line that is rewritten, or now and then one more.
+# Show the progress of a command until its shell ends: one updating line, or a new line every INTERVAL_S.
 tick() { # SHELL LABEL PROGRESS LOG
     local begun=$SECONDS shown=$SECONDS text
     while kill -0 "$1" 2>/dev/null; do
@@ -22,8 +22,8 @@ tick() { # SHELL LABEL PROGRESS LOG
 
 unknown_progress() { :; }
 
-# Run a command with its output in a file. PROGRESS is a function that reads that file and prints how far it is.
-# Returns the command's exit code; if it is not 0, LOG names the file, and it stays, for anybody to read.
+# Run a command with its output in a file. PROGRESS is a function that reads that file and prints the progress.
+# Returns the command's exit code; if it is not 0, the file stays, readable by all users, and LOG names it.
 attend() { # LABEL PROGRESS COMMAND...
     local label="$1" progress="$2" begun=$SECONDS code=0 ticker
     shift 2
@@ -47,33 +47,33 @@ attend() { # LABEL PROGRESS COMMAND...
     return "$code"
 }
 
-# Say why the command that LOG tells about failed, and end.
+# Say why the command that wrote LOG failed, and end.
 give_up() { # WHAT
     local why
     why="$(explain "$LOG")"
     if [ -z "$why" ]; then
         tail -n 15 "$LOG" >&2
-        why="see above; remedy: fix that, then 'make setup' again"
+        why="see above; remedy: fix this, then run 'make setup' again"
     fi
     fail "$1: $why (full output: $LOG)"
 }
 
-# One sentence with a remedy for what apt-get and pip print when they fail; nothing if it is something else.
-# What keeps a program from the network comes first: a package is "not there", too, where no index can be read.
+# One sentence with a remedy for failures of apt-get and pip; nothing for an unknown failure.
+# Network failures come first: without an index, packages are reported as missing, too.
 explain() { # FILE...
-    local again="then 'make setup' again" found
+    local again="then run 'make setup' again" found
     if grep -qE 'No space left on device|enough free space|Disk quota exceeded' "$@"; then
         echo "the disk is full; remedy: free some space (df -h shows where), $again"
     elif found="$(unreachable "$@")" && [ -n "$found" ]; then
         echo "$found cannot be reached; remedy: check the network and the proxy settings (http_proxy, https_proxy), $again"
     elif grep -qE 'CERTIFICATE_VERIFY_FAILED|certificate verification failed|certificate is NOT trusted' "$@"; then
-        echo "a certificate on the way is not trusted; remedy: PIP_CERT=its authority's file, $again"
+        echo "a TLS certificate is not trusted; remedy: set PIP_CERT to the file of its authority, $again"
     elif grep -qE 'DO NOT MATCH THE HASHES|Hash Sum mismatch' "$@"; then
-        echo "something on the way altered what was downloaded; remedy: another mirror or proxy, $again"
+        echo "a download does not match its hash; remedy: use another mirror or proxy, $again"
     elif found="$(absent "$@")" && [ -n "$found" ]; then
-        echo "there is no package $found for this machine; remedy: sources that have it, $again"
+        echo "there is no package $found for this machine; remedy: add a package source that has it, $again"
     elif found="$(broken "$@")" && [ -n "$found" ]; then
-        echo "dpkg cannot finish $found; remedy: dpkg --configure -a shows why, $again"
+        echo "dpkg cannot configure $found; remedy: run dpkg --configure -a to see why, fix this, $again"
     fi
 }
 

@@ -149,9 +149,10 @@ def _compared(api: ApiClient) -> Outcome:
     done = tools.run(typed, patience_s=120)
     console.fact("compares", f"postern {' '.join(command)}")
     console.fact("sees", (done.stdout + done.stderr).strip())
-    last = (done.stdout.strip().splitlines() or ["nothing"])[-1]
-    what = "nothing gives the decoy away, not even to nmap -sV"
-    return Outcome(what, last.partition(";")[0], done.returncode == 0)
+    # Not always the last line: the command starts another program, whose output may come first.
+    count = next((line for line in done.stdout.splitlines() if " tells;" in line), "no answer")
+    title = "nothing gives the decoy away, not even to nmap -sV"
+    return Outcome(title, count.partition(";")[0], done.returncode == 0)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ _SAID = {
     "Temporary failure resolving 'mirror.example'\nE: Unable to locate package nmap":
         "mirror.example cannot be reached",
     "Errors were encountered while processing:\n crowdsec\n mininet\nE: Sub-process returned an error":
-        "dpkg cannot finish crowdsec mininet",
+        "dpkg cannot configure crowdsec mininet",
     "E: You don't have enough free space in /var/cache/apt/archives/.": "the disk is full",
     "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device":
         "the disk is full",
@@ -37,7 +37,7 @@ _SAID = {
     "WARNING: Retrying after connection broken by 'SSLError(SSLCertVerificationError(1, "
     "'[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed'))'": "is not trusted",
     "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.":
-        "altered what was downloaded",
+        "does not match its hash",
 }  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def test_a_place_that_is_not_an_environment_is_not_emptied(tmp_path: Path) -> No
     (tmp_path / "letters").write_text("precious", encoding="utf-8")
     done = run(SETUP / "environment", environment=CALM | {"POSTERN_VENV": str(tmp_path)})
     assert done.returncode == 1
-    assert done.stderr.startswith(f"setup: {tmp_path} is there, and is not a virtual environment; remedy: ")
+    assert done.stderr.startswith(f"setup: {tmp_path} exists, but is not a virtual environment; remedy: ")
     assert (tmp_path / "letters").read_text(encoding="utf-8") == "precious"
 
 
@@ -96,7 +96,7 @@ def test_an_environment_that_was_half_made_is_made_anew_and_a_disk_without_room_
     (place / "postern-setup.begun").touch()
     (place / "lib").mkdir()
     shown = call(f"make_environment '{place}' 99999999", "python.sh")
-    assert f"setup: {place} has " in shown and " MB free, and needs 99999999; remedy: " in shown
+    assert f"setup: {place} has " in shown and " MB free, but 99999999 MB are needed; remedy: " in shown
     assert [file.name for file in place.iterdir()] == ["postern-setup.begun"]
 
 
@@ -107,7 +107,7 @@ def test_a_place_for_temporary_files_that_is_full_is_named(tmp_path: Path) -> No
         shown = call(f"export TMPDIR=/proc; {script}; echo went on", "python.sh", environment=environment)
         assert (
             shown == "setup: no file can be written in /proc; remedy: free some space there, "
-            "then 'make setup' again\n"
+            "then run 'make setup' again\n"
         )
 
 
@@ -146,4 +146,4 @@ def test_a_second_set_up_of_the_same_checkout_says_that_it_waits(tmp_path: Path)
 def test_a_group_that_there_is_not_is_named() -> None:
     done = run(SETUP / "setup", "everything")
     assert done.returncode == 1
-    assert done.stderr == "setup: there is no group 'everything' of packages; remedy: demo or test\n"
+    assert done.stderr == "setup: there is no group 'everything' of packages; remedy: use demo or test\n"
