@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from common.wire.codec import Loaded
 from services.base import ipv6
 from services.base.evidence import Evidence
 from services.base.journal import Event, Journal
-from services.base.settings import Address, SettingsError
+from services.base.settings import Address, SettingsError, facts_of
 from services.base.sockets import OWN_ADDRESSES, end_of, listen
 from services.base.watched import WatchedFile
 from services.mail.evidence import Client, Witness
@@ -108,27 +109,34 @@ class Gateway:
     def reload(self) -> None:
         """Take up the settings file if it is good; say why if it is not."""
         try:
-            settings = self._read()
+            loaded = self._read()
         except (OSError, SettingsError, UnicodeDecodeError) as error:
             self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=str(error))
             return
+        settings = loaded.record
         if settings.port != self._settings.port or settings.is_transparent != self._settings.is_transparent:
             why = "port and transparency only change with a restart; remedy: restart the gateway"
             self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=why)
             return
-        self._take_up(settings)
+        self._take_up(loaded)
 
     # settings
 
-    def _read(self) -> Settings:
-        settings = parse_settings(self._file.read())
-        return replace(settings, state_dir=self._state_dir) if self._state_dir else settings
+    def _read(self) -> Loaded[Settings]:
+        loaded = parse_settings(self._file.read())
+        if self._state_dir is None:
+            return loaded
+        return replace(loaded, record=replace(loaded.record, state_dir=self._state_dir))
 
-    def _take_up(self, settings: Settings) -> None:
+    def _take_up(self, loaded: Loaded[Settings]) -> None:
+        settings = loaded.record
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         self._settings = settings
         self._tls = {tenant.name: self._tls_for(settings, tenant) for tenant in settings.tenants}
-        self._journal.write(Event.SETTINGS_LOADED, revision=settings.revision, tenants=len(settings.tenants))
+        facts = facts_of(loaded)
+        self._journal.write(
+            Event.SETTINGS_LOADED, None, revision=settings.revision, tenants=len(settings.tenants), **facts
+        )
 
     def _tls_for(self, settings: Settings, tenant: Tenant) -> ssl.SSLContext | None:
         """Return the tenant's context; without one, STARTTLS is not offered, and that is said."""

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from services.base.settings import SettingsError
-from services.responder.settings import parse_settings
+from common.wire.responder import ResponderSettings
+from services.base.settings import SettingsError, read_settings
 from tests.journals import read_journal
 from tests.mail.conftest import ROOT, free_port, stop
 from tests.mail.scripted import Client
@@ -218,7 +218,7 @@ def test_a_hangup_opens_the_log_again(responder: Running) -> None:
 )
 def test_a_file_that_is_no_settings_is_refused_by_key(text: str, why: str) -> None:
     with pytest.raises(SettingsError, match=why):
-        parse_settings(text)
+        read_settings(ResponderSettings, text)
 
 
 def test_without_ipv6_clients_of_ipv4_are_answered_and_the_loss_is_noted_once(

@@ -10,13 +10,13 @@ from typing import Any
 
 from aiohttp import web
 
+from common.wire.antivirus import AntivirusSettings, SignatureClient
 from services.antivirus.server.http import Answering, read_source
 from services.antivirus.server.nginx import Nginx, NginxFailed
 from services.antivirus.server.replica import Copy, NotCopied
-from services.antivirus.settings import Settings, SignatureClient, parse_settings
 from services.base import controller, ipv6
 from services.base.journal import Journal
-from services.base.settings import SettingsError
+from services.base.settings import SettingsError, facts_of, read_settings
 from services.base.watched import WatchedFile
 
 _LOOK_EVERY_S = 0.1
@@ -55,7 +55,7 @@ class Server:
     def __init__(self, place: Place, copy: Copy, journal: Journal) -> None:
         self._file, self._home, self._copy = WatchedFile(place.settings), place.home, copy
         self._journal, self._name, self._api = journal, place.name, place.controller
-        self._settings: Settings = parse_settings(self._file.read())
+        self._settings = read_settings(AntivirusSettings, self._file.read()).record
         self._nginx = Nginx(place.home)
         self._problem, self._retry_at = "", 0.0
         self._answering = Answering(copy, self._who_asks, self._what_is_wrong)
@@ -123,13 +123,14 @@ class Server:
 
     async def _take_settings(self) -> None:
         try:
-            settings = parse_settings(self._file.read())
-            await self._nginx.serve(settings)
+            loaded = read_settings(AntivirusSettings, self._file.read())
+            await self._nginx.serve(loaded.record)
         except (OSError, UnicodeDecodeError, SettingsError, NginxFailed) as error:
             self._journal.write(Event.SETTINGS_REFUSED, why=str(error))
             return
-        self._settings = settings
-        self._journal.write(Event.SETTINGS_LOADED, revision=settings.revision)
+        self._settings = loaded.record
+        facts = facts_of(loaded)
+        self._journal.write(Event.SETTINGS_LOADED, None, revision=self._settings.revision, **facts)
 
     async def _keep_nginx(self) -> None:
         while True:
@@ -175,7 +176,7 @@ class Server:
         return {"server": self._name, "rings": rings, "error": self._what_is_wrong()}
 
     def _who_asks(self, source: str) -> SignatureClient | None:
-        return self._settings.asker_by_source.get(read_source(source))
+        return self._settings.client_by_source.get(read_source(source))
 
     def _what_is_wrong(self) -> str:
         """A generation that is refused is a reason to be told of, not one to serve nothing."""

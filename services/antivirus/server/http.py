@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+from common.wire.antivirus import ClientKind, SignatureClient
 from services.antivirus.server.replica import Copy
-from services.antivirus.settings import SignatureClient
 
 _WAITS_S = 25.0
 _FETCHES_PER_S, _LONGEST_SPREAD_S = 50.0, 300.0  # of each server
@@ -74,7 +74,7 @@ class Answering:
     def _spread_s(self, request: web.Request) -> float:
         """Return over how long the clients that wait shall spread their fetches; scanners need not wait."""
         asker = self._who_asks(request.headers.get("X-Postern-Source", ""))
-        is_scanner = asker is not None and asker.kind == "pool"
+        is_scanner = asker is not None and asker.kind is ClientKind.POOL
         return 0.0 if is_scanner else min(self.waiting / _FETCHES_PER_S, _LONGEST_SPREAD_S)
 
     async def _report(self, request: web.Request) -> web.Response:
