@@ -13,13 +13,12 @@ from pathlib import Path
 from types import GenericAlias, UnionType
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, Union, get_args, get_origin
 
-from cattrs import ClassValidationError, Converter, override, transform_error
+from cattrs import ClassValidationError, Converter, transform_error
 from cattrs.dispatch import StructureHook, UnstructureHook
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from common.wire.values import Address, Network
 
-_KEY = "key"
 _MOST_SHOWN = 10
 _NAMES = {str: "a text", int: "a whole number", bool: "true or false"}
 
@@ -51,11 +50,6 @@ class Loaded(Generic[R]):
     unknown_keys: tuple[str, ...] = ()
 
 
-def key(name: str) -> Mapping[str, str]:
-    """Return the metadata of a field whose key in JSON is another than its name."""
-    return {_KEY: name}
-
-
 def to_media(record: Versioned) -> dict[str, Any]:
     """Return a record as JSON values."""
     return {"format": record.FORMAT, **_converter.unstructure(record)}
@@ -67,20 +61,25 @@ def load(kind: type[R], text: str | bytes) -> Loaded[R]:
         media = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RecordError([f"not JSON: {error}"]) from error
-    return from_media(kind, media)
+    record = from_media(kind, media)
+    return Loaded(record, unknown_keys(media, record))
 
 
-def from_media(kind: type[R], media: object) -> Loaded[R]:
+def from_media(kind: type[R], media: object) -> R:
     """Read a record from JSON values. Raise `RecordError`."""
     if not isinstance(media, dict):
         raise RecordError(["an object is wanted"])
     _check_format(kind, media.get("format", 1))
     try:
-        record = _converter.structure(media, kind)
+        return _converter.structure(media, kind)
     except ClassValidationError as error:
         found = transform_error(error, path="", format_exception=_in_words)
         raise RecordError(list(map(_with_path_first, found))) from error
-    return Loaded(record, tuple(_unknown(media, to_media(record), "")))
+
+
+def unknown_keys(media: object, record: Versioned) -> tuple[str, ...]:
+    """Return the paths of keys that the record was not made of, because this version does not know them."""
+    return tuple(_unknown(media, to_media(record), ""))
 
 
 def _check_format(kind: type[Versioned], found: object) -> None:
@@ -183,18 +182,19 @@ def _mapping_reader(wanted: Any) -> StructureHook:
 
 def _limited_reader(wanted: Any) -> StructureHook:
     kind, *limits = get_args(wanted)
+    read_kind = _converter.get_structure_hook(kind)
 
     def read(value: object, _wanted: type) -> object:
-        found = _converter.structure(value, kind)
+        found = read_kind(value, kind)
         for limit in limits:
-            limit.check(found)
+            found = limit.apply(found)
         return found
 
     return read
 
 
 def _record_reader(kind: Any) -> StructureHook:
-    fill = make_dict_structure_fn(kind, _converter, **_overrides(kind))
+    fill = make_dict_structure_fn(kind, _converter)
 
     def read(value: Any, wanted: Any) -> object:
         if not isinstance(value, dict):
@@ -205,11 +205,7 @@ def _record_reader(kind: Any) -> StructureHook:
 
 
 def _record_writer(kind: Any) -> UnstructureHook:
-    return make_dict_unstructure_fn(kind, _converter, **_overrides(kind))
-
-
-def _overrides(kind: Any) -> dict[str, Any]:
-    return {each.name: override(rename=each.metadata[_KEY]) for each in fields(kind) if _KEY in each.metadata}
+    return make_dict_unstructure_fn(kind, _converter)
 
 
 def _write_sorted(items: Iterable[object]) -> list[str]:

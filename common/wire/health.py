@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from common.wire.codec import Versioned
-from common.wire.values import AtMost, PlainText, Port, Range
+from common.wire.values import AtMost, Detail, PlainText, Port, Range
 
 _MOST_CHECKS = 50
 
@@ -81,5 +81,5 @@ class HealthReport(Versioned):
     """What an agent reports: is the member healthy, why not, and why it is stale if it is."""
 
     good: bool
-    detail: str = ""
-    stale: str = ""
+    detail: Detail = ""
+    stale: Detail = ""

@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from common.wire.codec import key
 from common.wire.settings import HostSettings
 from common.wire.values import Address, Network, Port, Range
 
@@ -145,8 +144,8 @@ class MailSettings(HostSettings):
     port: Port = 25
     hostname: str = "postern"
     tenants: tuple[MailTenant, ...] = ()
-    is_transparent: bool = field(default=True, metadata=key("transparent"))
-    refused_sources: frozenset[Address] = field(default=frozenset(), metadata=key("trusted_sources_refused"))
+    transparent: bool = True
+    trusted_sources_refused: frozenset[Address] = frozenset()
     state_dir: Path = Path("/var/lib/postern/mail")
     limits: Mapping[str, Annotated[int, Range(1, 1_000_000)]] = field(default_factory=dict)
 

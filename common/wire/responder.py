@@ -1,11 +1,10 @@
 """Settings of the responder: which tenant has which servers, and how it answers their senders."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
-from common.wire.codec import key
 from common.wire.settings import HostSettings
 from common.wire.values import Address, Port
 
@@ -26,7 +25,7 @@ class ResponderTenant:
 class ResponderSettings(HostSettings):
     role: Literal["responder"]
     port: Port = 25
-    is_transparent: bool = field(default=True, metadata=key("transparent"))
+    transparent: bool = True
     tenants: tuple[ResponderTenant, ...] = ()
 
     @cached_property

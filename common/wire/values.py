@@ -11,8 +11,8 @@ Network = IPv4Network | IPv6Network
 
 
 class Limit(Protocol):
-    def check(self, value: object) -> None:
-        """Raise `ValueError`, which says what is wrong, if the value is beyond the limit."""
+    def apply(self, value: object) -> object:
+        """Return the value. Raise `ValueError`, which says what is wrong, if it is beyond the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,11 @@ class Range:
     low: float
     high: float
 
-    def check(self, value: object) -> None:
+    def apply(self, value: object) -> object:
         assert isinstance(value, int | float)
         if not self.low <= value <= self.high:  # also not for NaN
             raise ValueError(f"{value} is outside {self.low:g}..{self.high:g}")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,11 @@ class AtMost:
 
     count: int
 
-    def check(self, value: object) -> None:
+    def apply(self, value: object) -> object:
         assert isinstance(value, Sized)
         if len(value) > self.count:
             raise ValueError(f"more than {self.count} items")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,41 @@ class Matching:
     pattern: str
     what: str
 
-    def check(self, value: object) -> None:
+    def apply(self, value: object) -> object:
         assert isinstance(value, str)
         if not re.fullmatch(self.pattern, value):
             raise ValueError(f"{value!r:.60} is not {self.what}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Printable:
+    """A text of printable characters, at most so many."""
+
+    longest: int
+
+    def apply(self, value: object) -> object:
+        assert isinstance(value, str)
+        if len(value) > self.longest:
+            raise ValueError(f"is longer than {self.longest} characters")
+        if not value.isprintable():
+            raise ValueError("has characters that cannot be printed")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Shortened:
+    """A text for people, from a program that need not be trusted: cut, and unprintable characters are `?`."""
+
+    longest: int
+
+    def apply(self, value: object) -> object:
+        assert isinstance(value, str)
+        return "".join(each if each.isprintable() else "?" for each in value[: self.longest])
 
 
 Port = Annotated[int, Range(1, 65_535)]
+Count = Annotated[int, Range(0, 2**40)]
 PlainText = Annotated[str, Matching(r"[^\r\n\x80-\U0010ffff]{0,500}", "a line of ASCII text")]
+Name = Annotated[str, Printable(80)]
+Detail = Annotated[str, Shortened(200)]

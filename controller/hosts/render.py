@@ -118,7 +118,7 @@ def _mail_settings(policy: Policy, pool: Pool, role: GatewayRole, revision: int)
         port=_SMTP_PORT,
         tenants=tuple(tenants),
         limits={member.name: member.limit for member in pool.members if member.limit},
-        refused_sources=_own_addresses(policy),
+        trusted_sources_refused=_own_addresses(policy),
     )
 
 

@@ -3,7 +3,7 @@
 import json
 from urllib.parse import quote
 
-from common.wire.codec import Loaded, RecordError, from_media, to_media
+from common.wire.codec import Loaded, RecordError, from_media, to_media, unknown_keys
 from common.wire.health import AgentSettings, HealthReport
 from services.base.controller import NotHeard, request
 
@@ -24,8 +24,10 @@ class Controller:
 
 
 def _settings_in(media: object) -> Loaded[AgentSettings]:
+    agent = media.get("agent") if isinstance(media, dict) else None
     try:
-        return from_media(AgentSettings, media.get("agent") if isinstance(media, dict) else None)
+        settings = from_media(AgentSettings, agent)
     except RecordError as error:
         remedy = f"; remedy: {error.remedy}" if error.remedy else ""
         raise NotHeard(f"the controller's settings cannot be used: {error}{remedy}") from error
+    return Loaded(settings, unknown_keys(agent, settings))

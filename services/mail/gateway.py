@@ -77,7 +77,7 @@ class Gateway:
 
     async def start(self) -> None:
         self._take_up(self._read())
-        for sock in listen(self._settings.port, self._settings.is_transparent):
+        for sock in listen(self._settings.port, self._settings.transparent):
             self._servers.append(await self._loop.create_server(self._admit, sock=sock))
         self._chores = [self._loop.create_task(self._sweeper.run()), self._loop.create_task(self._watch())]
         self._journal.write(
@@ -114,7 +114,7 @@ class Gateway:
             self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=str(error))
             return
         settings = loaded.record
-        if settings.port != self._settings.port or settings.is_transparent != self._settings.is_transparent:
+        if settings.port != self._settings.port or settings.transparent != self._settings.transparent:
             why = "port and transparency only change with a restart; remedy: restart the gateway"
             self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=why)
             return
@@ -264,9 +264,9 @@ def _keys(client: Address, tenant: Tenant | None) -> tuple[object, ...]:
 
 def _cannot_be_a_client(client: Address, tenant: Tenant, settings: Settings) -> bool:
     """Say whether nobody can send mail from there: we would have to speak under that address."""
-    if client in settings.refused_sources or client.is_multicast or client.is_unspecified:
+    if client in settings.trusted_sources_refused or client.is_multicast or client.is_unspecified:
         return True
-    return settings.is_transparent and any(client in prefix for prefix in tenant.prefixes)
+    return settings.transparent and any(client in prefix for prefix in tenant.prefixes)
 
 
 class _ClientWire(Wire):

@@ -57,7 +57,7 @@ class Responder:
 
     async def start(self) -> None:
         self._take_up(read_settings(ResponderSettings, self._file.read()))
-        for sock in listen(self._settings.port, self._settings.is_transparent):
+        for sock in listen(self._settings.port, self._settings.transparent):
             self._servers.append(await self.loop.create_server(lambda: _Session(self), sock=sock))
         self._chores = [self.loop.create_task(self._watch())]
         self.journal.write(Event.RESPONDER_STARTED, pool=self._settings.pool, port=self._settings.port)

@@ -24,7 +24,7 @@ def settings_of(pool: str, text: str = DEMO) -> AgentSettings:
 
 
 def parse_settings(media: object) -> AgentSettings:
-    return from_media(AgentSettings, media).record
+    return from_media(AgentSettings, media)
 
 
 def test_a_proxy_is_looked_at_as_a_gateway() -> None:

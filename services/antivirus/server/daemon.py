@@ -3,14 +3,15 @@
 import asyncio
 import contextlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
 from common.wire.antivirus import AntivirusSettings, SignatureClient
+from common.wire.codec import to_media
+from common.wire.signatures import ServedRing, ServerReport
 from services.antivirus.server.http import Answering, read_source
 from services.antivirus.server.nginx import Nginx, NginxFailed
 from services.antivirus.server.replica import Copy, NotCopied
@@ -146,16 +147,16 @@ class Server:
 
     async def _hand_on(self) -> None:
         """Give the controller what agents reported, and say how we are; what he does not take waits."""
-        said_at, said = -_SAY_EVERY_S, dict[str, Any]()
+        said_at, said = -_SAY_EVERY_S, ServerReport(server=self._name)
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_TELL_EVERY_S)
             reports = self._answering.reports
             batch = [reports[number] for number in range(min(len(reports), _MOST_IN_A_POST))]
-            facts = self._facts()
-            if not batch and loop.time() - said_at < _SAY_EVERY_S and facts == said:
+            now = self._report()
+            if not batch and loop.time() - said_at < _SAY_EVERY_S and now == said:
                 continue
-            body = json.dumps({**facts, "reports": batch}).encode()
+            body = json.dumps(to_media(replace(now, reports=tuple(batch)))).encode()
             try:
                 await controller.request(self._api, "POST", "/v1/antivirus/reports", body)
             except controller.Refused:
@@ -163,17 +164,17 @@ class Server:
             except controller.NotHeard:
                 await asyncio.sleep(_RETRY_S)
                 continue
-            said_at, said = loop.time(), facts
+            said_at, said = loop.time(), now
             for _ in batch:
                 with contextlib.suppress(IndexError):
                     reports.popleft()
 
-    def _facts(self) -> dict[str, Any]:
+    def _report(self) -> ServerReport:
         rings = {
-            name: {"serial": ring.serial, "generation": ring.generation, "changed": ring.changed}
+            name: ServedRing(ring.serial, ring.generation, ring.changed)
             for name, ring in self._copy.rings.items()
         }
-        return {"server": self._name, "rings": rings, "error": self._what_is_wrong()}
+        return ServerReport(server=self._name, rings=rings, error=self._what_is_wrong())
 
     def _who_asks(self, source: str) -> SignatureClient | None:
         return self._settings.client_by_source.get(read_source(source))
