@@ -152,6 +152,19 @@ def test_a_new_settings_file_is_taken_up_at_once_and_a_bad_one_changes_nothing(r
     assert client.ask(b"MAIL FROM:<>")[:3] == "554"
 
 
+def test_settings_of_a_newer_format_are_named_and_the_last_good_ones_kept(responder: Running) -> None:
+    responder.write(json.dumps(settings(responder.port, format=2, tenants=[])))
+    refused = responder.wait_for("SettingsRefused")
+    assert "format: is 2, this program reads 1; remedy: upgrade this program" in str(refused)
+    responder.client(GLOBEX).hello()
+
+
+def test_keys_of_a_newer_controller_are_ignored_and_named(responder: Running) -> None:
+    responder.write(json.dumps(settings(responder.port, revision=2, greeting="hello")))
+    assert responder.wait_for("SettingsLoaded", 2)["unknown_keys"] == ["greeting"]
+    responder.client(GLOBEX).hello()
+
+
 def test_more_clients_than_it_holds_hear_421_at_once_and_are_counted(start: Start) -> None:
     responder = start("--sessions", "2")
     first, second = responder.client(), responder.client()
