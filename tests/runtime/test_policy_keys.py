@@ -129,7 +129,7 @@ def _other(value: Any) -> Any:
             return ip_address("198.18.0.1")
         case IPv4Network() | IPv6Network():
             return ip_network("198.18.0.0/24")
-    raise AssertionError(f"write how {value!r} is changed")
+    raise AssertionError(f"unknown kind of value: {value!r}")
 
 
 def test_a_policy_key_is_known_to_hosts_or_listed_with_the_reason_why_not() -> None:
