@@ -1,10 +1,10 @@
 """Settings of decoys: which tenants they stand in for, where these are, and what the pool's hosts share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from common.wire.settings import HostSettings
-from common.wire.values import AtMost, Matching, Network, Range
+from common.wire.values import AtMost, Matching, Network, Range, SecretBytes
 
 _MOST_TENANTS = 10_000
 # The name of a persona's file: no path, and nothing that a shell or a log could take for more.
@@ -23,7 +23,7 @@ class DecoySettings(HostSettings):
 
     role: Literal["decoy"] = "decoy"
     pool: str = ""
-    secret: Annotated[str, Matching("[0-9a-fA-F]{64}", "32 bytes in hex")]
+    secret: Annotated[str, SecretBytes(32)] = field(repr=False)
     since: Annotated[int, Range(1, 2**40 - 1)]
     tenants: Annotated[tuple[DecoyTenant, ...], AtMost(_MOST_TENANTS)] = ()
 

@@ -51,8 +51,8 @@ Check = SmtpCheck | ClamdCheck | HttpCheck | TcpCheck
 class ScannerRules:
     """How a scanner is checked beyond a PING: age of signatures, and a canary. Times in seconds."""
 
-    signatures_max_age_s: Annotated[float, Range(0, 1e9)] = 7 * 86_400.0
-    canary_interval_s: Annotated[float, Range(0, 1e6)] = 10.0  # 0: no canary
+    signatures_max_age_s: Annotated[float, Range(0, 1_000_000_000)] = 7 * 86_400.0
+    canary_interval_s: Annotated[float, Range(0, 1_000_000)] = 10.0  # 0: no canary
 
 
 @dataclass(frozen=True, kw_only=True)

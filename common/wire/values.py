@@ -19,13 +19,13 @@ class Limit(Protocol):
 class Range:
     """A number between two others, both included."""
 
-    low: float
-    high: float
+    low: int | float
+    high: int | float
 
     def apply(self, value: object) -> object:
         assert isinstance(value, int | float)
         if not self.low <= value <= self.high:  # also not for NaN
-            raise ValueError(f"{value} is outside {self.low:g}..{self.high:g}")
+            raise ValueError(f"{value!s:.30} is outside {self.low}..{self.high}")
         return value
 
 
@@ -53,6 +53,19 @@ class Matching:
         assert isinstance(value, str)
         if not re.fullmatch(self.pattern, value):
             raise ValueError(f"{value!r:.60} is not {self.what}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class SecretBytes:
+    """So many bytes in hex, which no message may show."""
+
+    count: int
+
+    def apply(self, value: object) -> object:
+        assert isinstance(value, str)
+        if not re.fullmatch(f"[0-9a-fA-F]{{{2 * self.count}}}", value):
+            raise ValueError(f"is not {self.count} bytes in hex")
         return value
 
 
