@@ -87,7 +87,7 @@ def _check_format(kind: type[Versioned], found: object) -> None:
     if isinstance(found, bool) or not isinstance(found, int):
         raise RecordError(["format: a whole number is wanted"])
     if found != kind.FORMAT:
-        older = "this program" if found > kind.FORMAT else "the program that writes this"
+        older = "the program that reads this" if found > kind.FORMAT else "the program that writes this"
         raise RecordError([f"format: is {found}, this program reads {kind.FORMAT}"], f"upgrade {older}")
 
 

@@ -199,7 +199,7 @@ def test_bad_settings_change_nothing(server: Server) -> None:
 def test_settings_of_a_newer_format_are_named_and_the_last_good_ones_kept(server: Server) -> None:
     put_settings(server.home.with_suffix(".json"), format=2, port=server.port)
     (refused,) = await_that(lambda: server.events("SettingsRefused"), "they are refused")
-    assert "format: is 2, this program reads 1; remedy: upgrade this program" in str(refused)
+    assert "format: is 2, this program reads 1; remedy: upgrade the program that reads this" in str(refused)
     assert server.generation() == 1
 
 

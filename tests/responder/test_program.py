@@ -155,7 +155,7 @@ def test_a_new_settings_file_is_taken_up_at_once_and_a_bad_one_changes_nothing(r
 def test_settings_of_a_newer_format_are_named_and_the_last_good_ones_kept(responder: Running) -> None:
     responder.write(json.dumps(settings(responder.port, format=2, tenants=[])))
     refused = responder.wait_for("SettingsRefused")
-    assert "format: is 2, this program reads 1; remedy: upgrade this program" in str(refused)
+    assert "format: is 2, this program reads 1; remedy: upgrade the program that reads this" in str(refused)
     responder.client(GLOBEX).hello()
 
 

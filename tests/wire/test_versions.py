@@ -57,7 +57,8 @@ def test_a_key_of_a_newer_release_deep_inside_is_named_with_its_path() -> None:
 
 @every_record
 @pytest.mark.parametrize(
-    ("found", "remedy"), [(2, "upgrade this program"), (0, "upgrade the program that writes this")]
+    ("found", "remedy"),
+    [(2, "upgrade the program that reads this"), (0, "upgrade the program that writes this")],
 )
 def test_another_format_is_refused_with_both_versions_and_the_program_to_upgrade(
     file: str, kind: type[Versioned], found: int, remedy: str
