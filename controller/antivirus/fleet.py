@@ -3,17 +3,15 @@
 Time is monotonic and a parameter; clients' own clocks are shown, and never believed.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+
+from common.wire.signatures import ClientReport, ServedRing
 
 MOST_CLIENTS = 100_000
 # So long a client may take for a new generation, and be silent, before it is called stale.
 LAGS_AFTER_S = 600.0
 SILENT_AFTER_S = 3_600.0
-_LONGEST_TEXT = 200
-_TEXTS = ("client", "host", "kind", "engine", "error", "agent", "installed_at", "asker", "asker_kind")
-_NUMBERS = ("generation", "serial", "bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,7 @@ class Client:
     """What one client or scanner reported last. `heard_at`: monotonic; `heard_utc`: for people."""
 
     key: str
-    facts: Mapping[str, Any]
+    report: ClientReport
     server: str
     heard_at: float
     heard_utc: str
@@ -30,21 +28,14 @@ class Client:
 
     @property
     def asker(self) -> str:
-        return str(self.facts["asker"])
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    serial: int
-    generation: int
-    changed: str
+        return self.report.asker
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
     """What a server said last. `heard_at`: monotonic; nothing for one that said nothing yet."""
 
-    rings: Mapping[str, Any] = field(default_factory=dict)
+    rings: Mapping[str, ServedRing] = field(default_factory=dict)
     error: str = ""
     heard_at: float | None = None
 
@@ -54,7 +45,7 @@ class Fleet:
 
     def __init__(self) -> None:
         self._clients: dict[str, Client] = {}
-        self._published: dict[str, Published] = {}
+        self._published: dict[str, ServedRing] = {}
         self.servers: dict[str, Server] = {}
         self.rings: Mapping[str, str] = {}
 
@@ -67,34 +58,33 @@ class Fleet:
         return tuple(self._clients.values())
 
     @property
-    def published(self) -> Mapping[str, Published]:
+    def published(self) -> Mapping[str, ServedRing]:
         return self._published
 
-    def restore(self, clients: Iterator[Client]) -> None:
-        """Take up what was known before a restart."""
-        for client in clients:
-            self._clients[client.key] = client
+    def restore(self, client: Client) -> None:
+        """Take up a client that was known before a restart."""
+        self._clients[client.key] = client
 
-    def on_server(self, now: float, name: str, rings: Mapping[str, Any], error: str) -> None:
+    def on_server(self, now: float, name: str, rings: Mapping[str, ServedRing], error: str) -> None:
         """A server says what it serves."""
         self.servers[name] = Server(dict(rings), error, now)
-        for ring, told in rings.items():
+        for ring, served in rings.items():
             known = self._published.get(ring)
-            if known is None or told["serial"] > known.serial:
-                self._published[ring] = Published(told["serial"], told["generation"], told["changed"])
+            if known is None or served.serial > known.serial:
+                self._published[ring] = served
 
-    def on_report(self, now: float, utc: str, server: str, report: Mapping[str, Any]) -> Client | None:
+    def on_report(self, now: float, utc: str, server: str, report: ClientReport) -> Client | None:
         """Keep what a client reported; return it, or nothing if there are too many, or it is an old one.
 
         Two reports may come over two servers, the later one first; a client's serial never falls.
         """
-        key = f"{report['asker']}/{report['client']}"
+        key = f"{report.asker}/{report.client}"
         if key not in self._clients and len(self._clients) >= MOST_CLIENTS:
             return None
         before = self._clients.get(key)
-        if before and report["serial"] < before.facts["serial"]:
+        if before and report.serial < before.report.serial:
             return None
-        client = Client(key, dict(report), server, now, utc, before.lags_since if before else None)
+        client = Client(key, report, server, now, utc, before.lags_since if before else None)
         client = replace(client, is_stale=before.is_stale if before else False)
         self._clients[key] = client
         return client
@@ -115,39 +105,10 @@ class Fleet:
     def behind(self, client: Client) -> str:
         """Say which generation a client should have; nothing if it has it."""
         wanted = self._published.get(self.rings.get(client.asker, "all"))
-        if wanted is None or client.facts["generation"] == wanted.generation:
+        if wanted is None or client.report.generation == wanted.generation:
             return ""
-        return f"has generation {client.facts['generation'] or 'none'}, its ring has {wanted.generation}"
+        return f"has generation {client.report.generation or 'none'}, its ring has {wanted.generation}"
 
     def _is_stale(self, client: Client, now: float) -> bool:
         is_silent = now - client.heard_at > SILENT_AFTER_S
         return is_silent or (client.lags_since is not None and now - client.lags_since > LAGS_AFTER_S)
-
-
-def read_report(media: Any) -> dict[str, Any] | None:
-    """Return a report with every field, bounded; nothing if it says not who he is."""
-    if not isinstance(media, dict):
-        return None
-    report: dict[str, Any] = {key: _text(media.get(key)) for key in _TEXTS}
-    report |= {key: _number(media.get(key)) for key in _NUMBERS}
-    return report if report["client"] and report["asker"] else None
-
-
-def read_rings(media: Any) -> dict[str, dict[str, Any]]:
-    """Return what a server says that it serves, without what cannot be understood."""
-    rings = {}
-    for ring in ("canary", "all"):
-        told = media.get(ring) if isinstance(media, dict) else None
-        if isinstance(told, dict):
-            numbers = {key: _number(told.get(key)) for key in ("serial", "generation")}
-            rings[ring] = {**numbers, "changed": _text(told.get("changed"))}
-    return rings
-
-
-def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else ""
-    return "".join(each if each.isprintable() else "?" for each in text[:_LONGEST_TEXT])
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40 else 0

@@ -4,12 +4,12 @@ from typing import Any
 
 import falcon
 
-from controller.antivirus.fleet import read_report, read_rings
+from common.wire.signatures import ServerReport
 from controller.api.auth import keep_to_itself
 from controller.api.context import Ask, Outside
+from controller.api.records import read_record
 from controller.reports import antivirus as reports
 
-_MOST_REPORTS = 1_000
 _LARGEST_BODY_BYTES = 1024 * 1024
 
 
@@ -30,17 +30,11 @@ class _Reports:
         """Take what an anti-virus server says of itself, and what agents told it."""
         if (request.content_length or 0) > _LARGEST_BODY_BYTES:
             raise falcon.HTTPContentTooLarge(description=f"at most {_LARGEST_BODY_BYTES} bytes")
-        media = request.get_media()
-        told = media.get("reports") if isinstance(media, dict) else None
-        name = media.get("server") if isinstance(media, dict) else None
-        if not isinstance(name, str) or not isinstance(told, list) or len(told) > _MOST_REPORTS:
-            raise falcon.HTTPBadRequest(description='send {"server": "av1", "rings": {}, "reports": [...]}')
-        keep_to_itself(request, name=name)
+        said = read_record(ServerReport, request.get_media(), 'send {"server": "av1", "reports": [...]}')
+        keep_to_itself(request, name=said.server)
         now = self._outside.now()
-        readable = [report for report in map(read_report, told) if report]
-        rings, error = read_rings(media.get("rings")), str(media.get("error") or "")[:200]
-        self._ask(lambda runtime: runtime.antivirus.on_server(now, name[:100], rings, error))
-        accepted = self._ask(lambda runtime: runtime.antivirus.on_reports(now, name[:100], readable))
+        self._ask(lambda runtime: runtime.antivirus.on_server(now, said.server, said.rings, said.error))
+        accepted = self._ask(lambda runtime: runtime.antivirus.on_reports(now, said.server, said.reports))
         response.media = {"accepted": accepted}
 
 

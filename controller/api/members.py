@@ -5,10 +5,12 @@ from typing import Any
 
 import falcon
 
+from common.wire.health import HealthReport
 from controller.api import antivirus, decisions
 from controller.api.auth import keep_to_itself
 from controller.api.confirm import await_switches
 from controller.api.context import Ask, Outside
+from controller.api.records import read_record
 from controller.api.unexpected import tell_unexpected
 from controller.hosts.publish import text_of
 from controller.hosts.render import Settings
@@ -16,8 +18,6 @@ from controller.pools.health import Report
 from controller.pools.roster import UnknownMember
 from controller.reports import edge as reports
 from controller.runtime import Runtime
-
-_LONGEST_DETAIL = 200
 
 
 def add_routes(app: falcon.App[Any, Any], ask: Ask[Any], outside: Outside) -> None:
@@ -68,11 +68,8 @@ class _Health:
     def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
         """Hear an agent's report: `{"good": false, "detail": "why", "stale": "why, if it is"}`."""
         keep_to_itself(request, path=name)
-        media = request.get_media()
-        if not isinstance(media, dict) or not isinstance(media.get("good"), bool):
-            raise falcon.HTTPBadRequest(description='send {"good": true} or {"good": false, "detail": "why"}')
-        detail, stale = (str(media.get(key, ""))[:_LONGEST_DETAIL] for key in ("detail", "stale"))
-        report = Report(media["good"], detail, stale)
+        said = read_record(HealthReport, request.get_media(), 'send {"good": false, "detail": "the reason"}')
+        report = Report(said.good, said.detail, said.stale)
         response.media = self._ask(lambda runtime: self._hear(runtime, name, report))
 
     def on_get(self, request: falcon.Request, response: falcon.Response, name: str) -> None:

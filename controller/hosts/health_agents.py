@@ -1,40 +1,38 @@
-"""What the agent beside a member of a pool shall look at, in the words that agents take. Pure.
-
-The keys are the contract with `services/health_agent/settings.py`.
-"""
+"""What the agent beside a member of a pool shall check. Pure."""
 
 from collections.abc import Iterator
-from typing import Any
 
+from common.wire.health import (
+    AgentSettings,
+    Check,
+    CheckTimes,
+    ClamdCheck,
+    ScannerCheck,
+    ScannerRules,
+    SmtpCheck,
+)
+from controller.hosts.render import shared
 from controller.policy.model import MailMode, Policy, Pool, PoolKind
 
 _SMTP_PORT = 25
 
 
-def settings_for(policy: Policy, pool: Pool) -> dict[str, Any]:
-    health = pool.health
-    scanner = {
-        "port": pool.port,
-        "signatures_max_age_s": health.signatures_max_age_s,
-        "canary_interval_s": health.canary_interval_s,
-    }
-    return {
-        "interval_s": health.interval_s,
-        "timeout_s": health.timeout_s,
-        "checks": list(_checks(policy, pool)),
-        "scanner": scanner if pool.kind is PoolKind.SCANNER else None,
-    }
+def settings_for(policy: Policy, pool: Pool) -> AgentSettings:
+    is_scanner = pool.kind is PoolKind.SCANNER
+    return AgentSettings(
+        checks=tuple(_checks(policy, pool)),
+        scanner=ScannerCheck(port=pool.port, **shared(pool.health, ScannerRules)) if is_scanner else None,
+        **shared(pool.health, CheckTimes),
+    )
 
 
-def _checks(policy: Policy, pool: Pool) -> Iterator[dict[str, Any]]:
+def _checks(policy: Policy, pool: Pool) -> Iterator[Check]:
     if _has_gateways(policy, pool):
-        yield {"kind": "smtp", "port": _SMTP_PORT}
+        yield SmtpCheck(_SMTP_PORT)
     if pool.kind is PoolKind.SCANNER:
-        yield {"kind": "clamd", "port": pool.port}
-    for page in pool.health.http:
-        yield {"kind": "http", "port": page.port, "path": page.path, "status": page.status}
-    for service in pool.health.tcp:
-        yield {"kind": "tcp", "port": service.port, "banner": service.banner}
+        yield ClamdCheck(pool.port)
+    yield from pool.health.http
+    yield from pool.health.tcp
 
 
 def _has_gateways(policy: Policy, pool: Pool) -> bool:

@@ -5,6 +5,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from common.wire.codec import to_media
+from common.wire.decoy import DecoySettings
 from controller.hosts.render import Settings
 
 
@@ -17,7 +19,8 @@ class Publisher:
     def __call__(self, settings_by_pool: Mapping[str, Settings]) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         for pool, settings in settings_by_pool.items():
-            replace_file(self._directory / f"{pool}.json", text_of(settings), is_secret="secret" in settings)
+            is_secret = isinstance(settings, DecoySettings)
+            replace_file(self._directory / f"{pool}.json", text_of(settings), is_secret=is_secret)
         for stale in self._directory.glob("*.json"):
             if stale.stem not in settings_by_pool:
                 stale.unlink()
@@ -25,7 +28,7 @@ class Publisher:
 
 def text_of(settings: Settings) -> str:
     """Return what stands in the file of a pool."""
-    return json.dumps(settings, indent=1) + "\n"
+    return json.dumps(to_media(settings), indent=1) + "\n"
 
 
 def replace_file(path: Path, text: str, *, is_secret: bool) -> None:

@@ -9,7 +9,7 @@ from controller.policy.model import (
     BareNewlines,
     Dark,
     HealthSource,
-    HttpProbe,
+    HttpCheck,
     Immunity,
     Level,
     Link,
@@ -31,7 +31,7 @@ from controller.policy.model import (
     Service,
     Suspicion,
     Switch,
-    TcpProbe,
+    TcpCheck,
     Tenant,
 )
 from controller.policy.reading import Fields
@@ -221,8 +221,8 @@ def _health(word_or_record: HealthSource | Fields) -> PoolHealth:
     times = {f"{name}_s": values.pop(name) for name in _HEALTH_TIMES & values.keys()}
     return PoolHealth(
         by=values.pop("by", HealthSource.AGENT),
-        http=tuple(HttpProbe(**probe.values) for probe in values.pop("http", ())),
-        tcp=tuple(TcpProbe(**probe.values) for probe in values.pop("tcp", ())),
+        http=tuple(HttpCheck(**probe.values) for probe in values.pop("http", ())),
+        tcp=tuple(TcpCheck(**probe.values) for probe in values.pop("tcp", ())),
         **times,
         **values,
     )

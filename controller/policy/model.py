@@ -10,10 +10,25 @@ stands in the file is kept apart, in `Policy.places`, keyed by rule path
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+# What hosts must know, too, is declared once, in `common.wire`; here it has the policy's names.
+from common.wire.antivirus import Immunity as Immunity
+from common.wire.antivirus import Ring as Ring
+from common.wire.health import CheckTimes, ScannerRules
+from common.wire.health import HttpCheck as HttpCheck
+from common.wire.health import TcpCheck as TcpCheck
+from common.wire.mail import BareNewlines as BareNewlines
+from common.wire.mail import ClientTls as ClientTls
+from common.wire.mail import Disposition as Disposition
+from common.wire.mail import MailRules as MailRules
+from common.wire.mail import MailTls as MailTls
+from common.wire.mail import NulBytes as NulBytes
+from common.wire.mail import OnVerdict as OnVerdict
+from common.wire.mail import ScanAction as ScanAction
+from common.wire.mail import ScanRule as ScanRule
+from common.wire.mail import ServerTls as ServerTls
+from common.wire.values import Address as Address
+from common.wire.values import Network as Network
 
 
 class PoolKind(StrEnum):
@@ -29,39 +44,18 @@ class HealthSource(StrEnum):
     AGENT = "agent"  # an agent beside each member reports; no traffic before its first good report
 
 
-@dataclass(frozen=True, slots=True)
-class HttpProbe:
-    """A GET at the member itself that must be answered with this status."""
-
-    port: int
-    path: str = "/"
-    status: int = 200
-
-
-@dataclass(frozen=True, slots=True)
-class TcpProbe:
-    """A connection to the member itself; what it says first must begin with the banner."""
-
-    port: int
-    banner: str = ""  # empty: to connect is enough
-
-
-@dataclass(frozen=True, slots=True)
-class PoolHealth:
-    """Who says that a member is well, what he looks at, and how soon he is believed. Times in seconds."""
+@dataclass(frozen=True)
+class PoolHealth(CheckTimes, ScannerRules):
+    """Who says that a member is healthy, by which checks, and how soon that counts. Times in seconds."""
 
     by: HealthSource = HealthSource.NONE
-    interval_s: float = 0.3
-    timeout_s: float = 0.8
     falls: int = 2  # bad reports in a row take a member out
     rises: int = 2  # good ones bring it back
     silence_s: float = 3.0
     slow_start_s: float = 10.0  # 0: off
     hold_down_s: float = 10.0  # 0: off
-    signatures_max_age_s: float = 7 * 86_400.0
-    canary_interval_s: float = 10.0  # 0: off
-    http: tuple[HttpProbe, ...] = ()
-    tcp: tuple[TcpProbe, ...] = ()
+    http: tuple[HttpCheck, ...] = ()
+    tcp: tuple[TcpCheck, ...] = ()
 
 
 class MailMode(StrEnum):
@@ -82,42 +76,6 @@ class Dark(StrEnum):
 
     DECOY = "decoy"  # a decoy answers, as the tenant's own host would
     DROP = "drop"
-
-
-class ScanAction(StrEnum):
-    SCAN = "scan"
-    SKIP = "skip"
-
-
-class Disposition(StrEnum):
-    """What happens to a message whose verdict is not `clean`."""
-
-    REJECT = "reject"  # 550, the sender is told
-    TEMPFAIL = "tempfail"  # 451, the sender keeps it and tries again
-    PASS_TAGGED = "pass-tagged"  # delivered, with a trace header that says why
-
-
-class ClientTls(StrEnum):
-    OFF = "off"
-    OFFER = "offer"
-    REQUIRE = "require"
-
-
-class ServerTls(StrEnum):
-    NONE = "none"
-    MAY = "may"
-    REQUIRE = "require"
-    VERIFY = "verify"
-
-
-class BareNewlines(StrEnum):
-    REJECT = "reject"
-    NORMALIZE = "normalize"
-
-
-class NulBytes(StrEnum):
-    REJECT = "reject"
-    PASS = "pass"
 
 
 class Protocol(StrEnum):
@@ -171,49 +129,15 @@ class Attachment:
     edge: tuple[Address, ...]  # the edge's own addresses there: it answers ARP and ND for them
 
 
-@dataclass(frozen=True, slots=True)
-class ScanRule:
-    """First rule whose every stated condition holds decides. Empty means any."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail(MailRules):
+    """A tenant's mail: how the edge leads it, and the rules that its gateways carry out."""
 
-    action: ScanAction
-    client: tuple[Network, ...] = ()
-    sender: tuple[str, ...] = ()  # patterns with `*`, lower case: `*@news.example`
-    recipient: tuple[str, ...] = ()
-    larger_than_bytes: int = 0  # 0: any size
-    tls: bool | None = None  # None: does not matter
-
-
-@dataclass(frozen=True, slots=True)
-class MailTls:
-    clients: ClientTls = ClientTls.OFFER
-    server: ServerTls = ServerTls.MAY
-    certificate: str = ""  # file; empty: self-signed, made on first start
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OnVerdict:
-    """What happens to a message, by verdict. `clean` is always delivered."""
-
-    infected: Disposition = Disposition.REJECT  # `pass-tagged` is refused by the parser
-    limits: Disposition = Disposition.REJECT  # a scanner limit was hit (archive bomb)
-    encrypted: Disposition = Disposition.PASS_TAGGED  # cannot be looked into
-    unavailable: Disposition = Disposition.TEMPFAIL  # no scanner answered; never `reject`
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
     mode: MailMode
     servers: tuple[Address, ...]  # the tenant's own mail servers, port 25
     proxies: str  # pool name; empty in mode `direct`
     scanners: str  # pool name
     on_empty: OnEmpty = OnEmpty.TEMPFAIL
-    scan: tuple[ScanRule, ...] = ()  # nothing matches: scan
-    on_verdict: OnVerdict = OnVerdict()
-    tls: MailTls = MailTls()
-    message_limit_bytes: int = 26_214_400
-    bare_newlines: BareNewlines = BareNewlines.REJECT
-    nul_bytes: NulBytes = NulBytes.REJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,21 +148,6 @@ class Service:
     protocol: Protocol
     ports: tuple[int, ...]  # empty exactly for icmp
     servers: tuple[Address, ...]
-
-
-class Immunity(StrEnum):
-    """What becomes of what decoys catch, by itself."""
-
-    OFF = "off"
-    SIMULATE = "simulate"  # only said
-    ON = "on"  # a signature, for everybody
-
-
-class Ring(StrEnum):
-    """Who gets new signatures first."""
-
-    CANARY = "canary"  # as soon as they are published
-    ALL = "all"  # when they are promoted
 
 
 @dataclass(frozen=True, slots=True)

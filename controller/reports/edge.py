@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from common.wire.codec import to_media
 from controller.compiler.names import names_of
 from controller.hosts.health_agents import settings_for
 from controller.ids import COOKIE_OWNER_SHIFT, is_ours
@@ -105,7 +106,8 @@ def agent_settings(runtime: Runtime, name: str) -> Json:
     member = runtime.roster.find(name)
     assert runtime.accepted is not None  # where there are members, there is a policy
     policy = runtime.accepted.policy
-    return settings_for(policy, next(pool for pool in policy.pools if pool.name == member.pool))
+    settings = settings_for(policy, next(pool for pool in policy.pools if pool.name == member.pool))
+    return to_media(settings)
 
 
 def _switch_row(dpid: int, record: SwitchRecord, accepted: Accepted, packet_ins: int) -> Json:

@@ -1,9 +1,11 @@
 """The fleet in the running controller: kept over restarts, its changes told."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
+from common.wire.codec import RecordError, from_media, to_media
+from common.wire.signatures import ClientReport, ServedRing
 from controller.antivirus.engines import end_of_life
 from controller.antivirus.fleet import Client, Fleet
 from controller.policy.model import Policy, PoolKind
@@ -22,8 +24,10 @@ class AntivirusFleet:
 
     def load(self, now: float) -> None:
         """Take up who was known; each gets its time to be heard of again."""
-        known = self._store.antivirus_clients()
-        self.fleet.restore(Client(key, facts, server, now, utc) for key, facts, server, utc in known)
+        for key, facts, server, utc in self._store.antivirus_clients():
+            with suppress(RecordError):  # another release kept it: the client will report again
+                report = from_media(ClientReport, facts)
+                self.fleet.restore(Client(key, report, server, now, utc))
 
     def on_policy(self, policy: Policy) -> None:
         self.fleet.rings = {
@@ -32,17 +36,17 @@ class AntivirusFleet:
         pools = (pool for pool in policy.pools if pool.kind is PoolKind.ANTIVIRUS)
         self.fleet.expect_servers({member.name for pool in pools for member in pool.members})
 
-    def on_server(self, now: float, server: str, rings: Mapping[str, Any], error: str) -> None:
+    def on_server(self, now: float, server: str, rings: Mapping[str, ServedRing], error: str) -> None:
         """A server says what it serves, and what is wrong with it."""
         self.fleet.on_server(now, server, rings, error)
 
-    def on_reports(self, now: float, server: str, reports: Sequence[Mapping[str, Any]]) -> int:
+    def on_reports(self, now: float, server: str, reports: Sequence[ClientReport]) -> int:
         """Take what clients reported to a server; return how many were taken."""
         utc = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         heard = [self.fleet.on_report(now, utc, server, report) for report in reports]
         taken = [client for client in heard if client]
         try:
-            rows = [(each.key, each.facts, each.server, each.heard_utc) for each in taken]
+            rows = [(each.key, to_media(each.report), each.server, each.heard_utc) for each in taken]
             self._store.put_antivirus_clients(rows)
         except StoreError as failure:
             self._journal.write(Event.CLIENTS_NOT_STORED, reason=str(failure))
@@ -63,7 +67,7 @@ class AntivirusFleet:
             self._journal.write(event, **_who(client), why=self.fleet.behind(client) or silent)
 
     def _tell_of_engine(self, client: Client) -> None:
-        ended = end_of_life(str(client.facts["engine"]), datetime.now(UTC).date())
+        ended = end_of_life(client.report.engine, datetime.now(UTC).date())
         if not ended:
             self._ended.discard(client.key)
         elif client.key not in self._ended:
@@ -72,4 +76,4 @@ class AntivirusFleet:
 
 
 def _who(client: Client) -> dict[str, object]:
-    return {"asker": client.asker, "host": client.facts["host"], "client": client.key}
+    return {"asker": client.asker, "host": client.report.host, "client": client.key}

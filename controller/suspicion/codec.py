@@ -3,6 +3,8 @@
 from ipaddress import ip_network
 from typing import Any
 
+from common.wire.codec import RecordError, from_media
+from common.wire.evidence import ReportedEvidence
 from controller.policy.evidence import EVIDENCE
 from controller.policy.model import Action, Network, OpenSessions, Protocol
 from controller.suspicion.allow import Allowance
@@ -80,29 +82,35 @@ def read_evidence(media: object) -> Evidence:
     """Return one fact about a source. Raise `BadInput`."""
     if not isinstance(media, dict):
         raise BadInput("evidence is an object", 'send {"kind": "auth-failure", "source": "198.51.100.66"}')
-    kind = _text(media, "kind")
-    if kind not in EVIDENCE:
-        raise BadInput(f"kind {kind!r} is unknown", f"write one of {', '.join(EVIDENCE)}")
-    protocol = _text(media, "protocol") or _text(media, "transport")
-    source = read_source(media.get("source"))
+    said = _read_reported({key: value for key, value in media.items() if value is not None})
+    if said.kind not in EVIDENCE:
+        raise BadInput(f"kind {said.kind!r} is unknown", f"write one of {', '.join(EVIDENCE)}")
+    source = read_source(said.source)
     if source.prefixlen != source.max_prefixlen:
         raise BadInput(f"source {source} is no single address", "write 198.51.100.66")
     return Evidence(
-        kind,
+        said.kind,
         source.network_address,
-        tenant=_text(media, "tenant"),
-        destination=_text(media, "destination"),
-        port=int(_number(media, "port", 0, 0, 65_535)),
-        protocol=_choice(Protocol, "protocol", protocol) if protocol else None,
-        detail=_printable(media.get("detail")),
-        trace=_text(media, "trace"),
-        count=int(_number(media, "count", 1, 1, 1_000)),
+        tenant=said.tenant,
+        destination=said.destination,
+        port=said.port,
+        protocol=_choice(Protocol, "protocol", said.transport) if said.transport else None,
+        detail=_printable(said.detail),
+        trace=said.trace,
+        count=said.count,
     )
 
 
-def _printable(value: object) -> str:
+def _read_reported(media: Json) -> ReportedEvidence:
+    """Other programs than ours may call the transport `protocol`."""
+    try:
+        return from_media(ReportedEvidence, {"transport": media.get("protocol", ""), **media})
+    except RecordError as error:
+        raise BadInput(str(error), error.remedy or 'send {"kind": ..., "source": ...}') from error
+
+
+def _printable(text: str) -> str:
     """Return an attacker's text so that it can be shown: escaped, and cut."""
-    text = value if isinstance(value, str) else ""
     return text[:_LONGEST_TEXT].encode("unicode_escape").decode("ascii")[:_LONGEST_TEXT]
 
 

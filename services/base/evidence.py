@@ -8,13 +8,16 @@ pieces are let go first, counted, and told.
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from common.wire.codec import to_media
+from common.wire.evidence import MOST_SEEN, ReportedEvidence
 from services.base import controller
 from services.base.controller import NotHeard, Refused
 
+Evidence = ReportedEvidence
 MOST_WAITING = 10_000
 _MOST_IN_ONE = 1_000  # the controller's own limit
 _RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -26,25 +29,6 @@ class Event(StrEnum):
     EVIDENCE_LOST = "EvidenceLost"
     CONTROLLER_AWAY = "ControllerAway"
     CONTROLLER_BACK = "ControllerBack"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One observed fact about a source. `detail` may hold whatever an attacker wrote."""
-
-    kind: str
-    source: str
-    destination: str
-    port: int
-    transport: str
-    detail: str
-    tenant: str = ""
-    trace: str = ""
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """What makes it the same thing seen again."""
-        return self.kind, self.source, self.tenant, self.destination, f"{self.transport}/{self.port}"
 
 
 @dataclass(slots=True)
@@ -69,7 +53,7 @@ class EvidencePost:
         """Note evidence; return at once."""
         if not self._socket:
             return
-        self._waiting.setdefault(evidence.key, _Waiting(evidence)).count += 1
+        self._waiting.setdefault(_key_of(evidence), _Waiting(evidence)).count += 1
         while len(self._waiting) > MOST_WAITING:
             self._lost += self._waiting.pop(next(iter(self._waiting))).count
         self._is_due.set()
@@ -111,7 +95,7 @@ class EvidencePost:
         self._is_due.set()
 
     async def _send(self, batch: Mapping[tuple[str, ...], _Waiting]) -> Any:
-        media = [to_media(each.first, each.count) for each in batch.values()]
+        media = [_media_of(each) for each in batch.values()]
         body = json.dumps({"evidence": media}).encode()
         return await controller.request(self._socket, "POST", "/v1/evidence", body)
 
@@ -126,8 +110,14 @@ class EvidencePost:
             )
 
 
-def to_media(evidence: Evidence, count: int) -> dict[str, Any]:
+def _key_of(evidence: Evidence) -> tuple[str, ...]:
+    """Return what makes it the same thing seen again."""
+    door = f"{evidence.transport}/{evidence.port}"
+    return evidence.kind, evidence.source, evidence.tenant, evidence.destination, door
+
+
+def _media_of(waiting: _Waiting) -> dict[str, Any]:
     """Return evidence in the controller's words, its text short and escaped."""
-    detail = evidence.detail[:_LONGEST_DETAIL]
+    detail = waiting.first.detail[:_LONGEST_DETAIL]
     escaped = "".join(each if " " <= each <= "~" else f"\\x{ord(each):02x}" for each in detail)
-    return {**asdict(evidence), "detail": escaped, "count": count}
+    return to_media(replace(waiting.first, detail=escaped, count=min(waiting.count, MOST_SEEN)))

@@ -1,12 +1,13 @@
 """Reads the JSON settings that the controller writes. Every error names the key and a remedy."""
 
-import json
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any
+from ipaddress import ip_address, ip_network
+from typing import Any, TypeVar
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
-_FORMAT = 1
+from common.wire.codec import Loaded, RecordError, Versioned, load
+from common.wire.values import Address as Address
+from common.wire.values import Network as Network
+
+R = TypeVar("R", bound=Versioned)
 
 
 class SettingsError(Exception):
@@ -86,15 +87,15 @@ class Reader:
         return f"{self._path}.{key}" if self._path else key
 
 
-def read_top(text: str) -> Reader:
-    """Return the keys of a settings file whose format is ours. Raise `SettingsError`."""
+def read_settings(kind: type[R], text: str) -> Loaded[R]:
+    """Read a settings file of the controller. Raise `SettingsError`."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"not JSON: {error}; remedy: let the controller write the file again") from error
-    top = Reader(value, "")
-    if (found := top.take("format", int, 0)) != _FORMAT:
-        raise SettingsError(
-            f"format: is {found}, this program reads {_FORMAT}; remedy: use matching releases"
-        )
-    return top
+        return load(kind, text)
+    except RecordError as error:
+        remedy = error.remedy or "let the controller write the file again"
+        raise SettingsError(f"{error}; remedy: {remedy}") from error
+
+
+def facts_of(loaded: Loaded[R]) -> dict[str, list[str]]:
+    """Return what a journal notes of settings from a newer controller: keys that were ignored."""
+    return {"unknown_keys": list(loaded.unknown_keys)} if loaded.unknown_keys else {}

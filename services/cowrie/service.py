@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from common.wire.decoy import DecoySettings
 from services.base import ipv6
 from services.base.evidence import EvidencePost
-from services.base.settings import SettingsError
+from services.base.settings import SettingsError, facts_of, read_settings
 from services.base.watched import WatchedFile
 from services.cowrie.acceptor import Front
 from services.cowrie.process import Installed
@@ -21,7 +22,6 @@ from services.decoy.admission import Admission, Caps
 from services.decoy.events import Encounter, Notes
 from services.decoy.journal import DecoyJournal, Event
 from services.decoy.listeners import servable, set_ttl
-from services.decoy.settings import parse_settings
 from services.decoy.spool.recordings import Recordings
 from services.decoy.spool.uploads import Uploads
 from services.decoy.tenants import Tenants
@@ -106,14 +106,16 @@ class CowrieService:
 
     def _follow(self) -> None:
         self._seen_personas = self._persona_facts()
-        settings = parse_settings(self._watched.read())
+        loaded = read_settings(DecoySettings, self._watched.read())
+        settings = loaded.record
         personas = load_personas(self._options.personas, [tenant.name for tenant in settings.tenants])
-        self._directory = Directory(Tenants(settings, personas))
-        self._cowries.follow(self._directory, settings.likeness)
+        tenants = Tenants(settings, personas)
+        self._directory = Directory(tenants)
+        self._cowries.follow(self._directory, tenants.likeness)
         for place, why in self._front.listen_at(servable(self._directory.places())).items():
             self._tell(Event.LISTEN_FAILED, place=str(place), why=why)
         names = [spec.name for spec in self._directory.specs]
-        self._tell(Event.SETTINGS_LOADED, revision=settings.revision, cowries=names)
+        self._tell(Event.SETTINGS_LOADED, revision=settings.revision, cowries=names, **facts_of(loaded))
 
     def _persona_facts(self) -> object:
         """Return what differs whenever a persona file does."""

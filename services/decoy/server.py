@@ -10,9 +10,10 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
+from common.wire.decoy import DecoySettings
 from services.base import ipv6
 from services.base.evidence import EvidencePost
-from services.base.settings import SettingsError
+from services.base.settings import SettingsError, facts_of, read_settings
 from services.base.sockets import end_of
 from services.base.watched import WatchedFile
 from services.decoy.admission import Admission, Caps
@@ -24,7 +25,6 @@ from services.decoy.journal import DecoyJournal, Event
 from services.decoy.listeners import Place, listen, places_of, servable, set_ttl
 from services.decoy.port_filter.kernel import Doorkeeper
 from services.decoy.session import Session
-from services.decoy.settings import parse_settings
 from services.decoy.spool.certificates import Certificates
 from services.decoy.spool.recordings import Recordings
 from services.decoy.spool.uploads import Uploads
@@ -84,9 +84,9 @@ class Decoy:
         self._is_due = False  # a reload that was asked for
 
     async def start(self) -> None:
-        self._tenants = self._read()
+        self._tenants, facts = self._read()
         self._open_doorkeeper()
-        await self._take_up(self._tenants)
+        await self._take_up(self._tenants, facts)
         self._chores = [self._loop.create_task(self._watch()), self._loop.create_task(self._post.run())]
         self._journal.write(Event.DECOY_STARTED, listening=len(self._servers), failed=len(self._failed))
         ipv6.tell_if_missing(self._journal, "decoys at tenants' IPv6 addresses")
@@ -110,26 +110,28 @@ class Decoy:
 
     # settings and personas
 
-    def _read(self) -> Tenants:
-        settings = parse_settings(self._file.read())
+    def _read(self) -> tuple[Tenants, dict[str, list[str]]]:
+        """Return the tenants, and what the journal shall note of the settings."""
+        loaded = read_settings(DecoySettings, self._file.read())
+        settings = loaded.record
         names = [tenant.name for tenant in settings.tenants]
         files = {name: WatchedFile(self._given.personas / f"{name}.yaml") for name in names}
         for file in files.values():
             file.mark_seen()
         self._personas = files
-        return Tenants(settings, load_personas(self._given.personas, names))
+        return Tenants(settings, load_personas(self._given.personas, names)), facts_of(loaded)
 
     async def _reload(self) -> None:
         """Take up what is good; say why if it is not, and go on as before."""
         self._is_due = False
         try:
-            tenants = self._read()
+            tenants, facts = self._read()
         except (OSError, SettingsError, PersonaErrors, UnicodeDecodeError) as error:
             self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=str(error))
             return
-        await self._take_up(tenants)
+        await self._take_up(tenants, facts)
 
-    async def _take_up(self, tenants: Tenants) -> None:
+    async def _take_up(self, tenants: Tenants, facts: dict[str, list[str]]) -> None:
         """Shut doors before a listener appears behind them."""
         self._tenants = tenants
         if self._doorkeeper is not None:
@@ -139,7 +141,9 @@ class Decoy:
                 self._tell_doors_are_open(error)
         await self._listen(places_of(tenants.personas))
         settings = tenants.settings
-        self._journal.write(Event.SETTINGS_LOADED, revision=settings.revision, tenants=len(settings.tenants))
+        self._journal.write(
+            Event.SETTINGS_LOADED, None, revision=settings.revision, tenants=len(settings.tenants), **facts
+        )
 
     async def _listen(self, wanted: Iterable[Place]) -> None:
         places = servable(wanted)
@@ -228,7 +232,7 @@ class Decoy:
 
     def _context_for(self, standing: Target) -> ssl.SSLContext | None:
         tls = standing.service.tls
-        likeness = self._tenants.settings.likeness
+        likeness = self._tenants.likeness
         return self._certificates.context(likeness, standing.tenant, tls) if tls else None
 
     def _forget(self, session: Session) -> None:

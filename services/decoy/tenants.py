@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from common.wire.decoy import DecoySettings
 from services.decoy.port_filter.table import Doors, doors_of
-from services.decoy.settings import Settings
+from services.decoy.shared_identity import Likeness
 from services.personas.model import Address, Host, Persona, Service
 
 
@@ -19,8 +20,9 @@ class Target:
 
 
 class Tenants:
-    def __init__(self, settings: Settings, personas: Mapping[str, Persona]) -> None:
+    def __init__(self, settings: DecoySettings, personas: Mapping[str, Persona]) -> None:
         self.settings, self.personas = settings, personas
+        self.likeness = Likeness(bytes.fromhex(settings.secret), settings.since)
         self._tenant_by_net: dict[tuple[int, int, int], str] = {}
         self._lengths: dict[int, list[int]] = {4: [], 6: []}
         for tenant in settings.tenants:

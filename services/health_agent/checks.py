@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import singledispatch
 
+from common.wire.health import Check, ClamdCheck, HttpCheck, SmtpCheck, TcpCheck
 from services.base import clamd
-from services.health_agent.settings import Check, ClamdCheck, HttpCheck, SmtpCheck, TcpCheck
 
 _OWN_HOST = "127.0.0.1"
 # Whence it asks on its own host: so clamd's log tells an agent's scans from those of mail.
@@ -45,8 +45,7 @@ async def bounded(timeout_s: float, ask: Callable[[], Awaitable[str]]) -> str:
 async def carry_out(check: Check, host: str, timeout_s: float) -> str:
     """Return what is wrong, with the name of the check. Raise `HeldUp`."""
     problem = await bounded(timeout_s, lambda: _ask(check, host))
-    kind = type(check).__name__.removesuffix("Check").lower()
-    return f"{kind}:{host}:{check.port}: {problem}" if problem else ""
+    return f"{check.kind}:{host}:{check.port}: {problem}" if problem else ""
 
 
 @asynccontextmanager

@@ -1,18 +1,11 @@
 """The controller as an agent sees it: reports go there, settings come back."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
+from common.wire.codec import Loaded, RecordError, from_media, to_media, unknown_keys
+from common.wire.health import AgentSettings, HealthReport
 from services.base.controller import NotHeard, request
-from services.health_agent.settings import AgentSettings, SettingsError, parse_settings
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    problem: str = ""
-    stale: str = ""
 
 
 class Controller:
@@ -20,18 +13,21 @@ class Controller:
         self._socket = socket
         self._path = f"/v1/members/{quote(member, safe='')}/health"
 
-    async def settings(self) -> AgentSettings:
-        """Ask what to look at. Raise `NotHeard`."""
+    async def settings(self) -> Loaded[AgentSettings]:
+        """Ask what to check. Raise `NotHeard`."""
         return _settings_in(await request(self._socket, "GET", self._path))
 
-    async def report(self, report: Report) -> AgentSettings:
-        """Say how the member is; return what to look at from now on. Raise `NotHeard`."""
-        said = {"good": not report.problem, "detail": report.problem, "stale": report.stale}
-        return _settings_in(await request(self._socket, "POST", self._path, json.dumps(said).encode()))
+    async def report(self, report: HealthReport) -> Loaded[AgentSettings]:
+        """Report the member's health; return what to check from now on. Raise `NotHeard`."""
+        body = json.dumps(to_media(report)).encode()
+        return _settings_in(await request(self._socket, "POST", self._path, body))
 
 
-def _settings_in(media: Any) -> AgentSettings:
+def _settings_in(media: object) -> Loaded[AgentSettings]:
+    agent = media.get("agent") if isinstance(media, dict) else None
     try:
-        return parse_settings(media.get("agent") if isinstance(media, dict) else None)
-    except SettingsError as error:
-        raise NotHeard(f"the controller's settings make no sense: {error}") from error
+        settings = from_media(AgentSettings, agent)
+    except RecordError as error:
+        remedy = f"; remedy: {error.remedy}" if error.remedy else ""
+        raise NotHeard(f"the controller's settings cannot be used: {error}{remedy}") from error
+    return Loaded(settings, unknown_keys(agent, settings))

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from common.wire.health import ScannerCheck
 from services.base import clamd
 from services.base.clamd import VerdictKind
 from services.health_agent.checks import bounded, connected
-from services.health_agent.settings import ScannerCheck
 
 # The sample of deploy/clamav/signatures: text that nobody writes by chance. In pieces, so that no scanner
 # takes this file for it.

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from common.wire.codec import Loaded
+from common.wire.health import AgentSettings, HealthReport, ScannerCheck
 from services.base.controller import NotHeard
 from services.health_agent import scanner
 from services.health_agent.checks import HeldUp, carry_out
-from services.health_agent.controller import Controller, Report
+from services.health_agent.controller import Controller
 from services.health_agent.scanner import Found
-from services.health_agent.settings import AgentSettings, ScannerCheck
 
 _RETRY_S = 1.0  # until the controller says what to look at; and after a scanner has failed
 _AGE_INTERVAL_S = 10.0  # where no canary sets another pace
@@ -30,11 +31,12 @@ class Agent:
         self._controller, self._host, self._tell = controller, host, tell
         self._settings: AgentSettings
         self._is_changed = asyncio.Event()
-        self._unsent: Report | None = None
+        self._unsent: HealthReport | None = None
         self._is_due = asyncio.Event()
         self._scanner = Found()
         self._last_round = self._reported_round = 0
         self._told = ""
+        self._unknown_keys: tuple[str, ...] = ()
 
     async def run(self) -> None:
         self._settings = await self._first_settings()
@@ -52,7 +54,7 @@ class Agent:
     async def _first_settings(self) -> AgentSettings:
         while True:
             try:
-                return await self._controller.settings()
+                return self._understood(await self._controller.settings())
             except NotHeard as error:
                 self._say(str(error))
                 await asyncio.sleep(_RETRY_S)
@@ -83,7 +85,7 @@ class Agent:
             return
         self._reported_round = number
         problems += [self._scanner.problem] if self._scanner.problem else []
-        self._unsent = Report("; ".join(problems), self._scanner.stale)
+        self._unsent = HealthReport(not problems, "; ".join(problems), self._scanner.stale)
         self._is_due.set()
 
     async def _watch_scanner(self, check: ScannerCheck) -> None:
@@ -110,9 +112,9 @@ class Agent:
             report, self._unsent = self._unsent, None
             if report is None:
                 continue
-            said = report.problem or report.stale or "all is well"
+            said = report.detail or report.stale or "all is well"
             try:
-                settings = await self._controller.report(report)
+                settings = self._understood(await self._controller.report(report))
             except NotHeard as error:
                 self._say(f"{said}; {error}")
                 continue
@@ -121,6 +123,14 @@ class Agent:
                 self._settings = settings
                 self._say("the controller has it looked at in another way")
                 self._is_changed.set()
+
+    def _understood(self, loaded: Loaded[AgentSettings]) -> AgentSettings:
+        """Return the settings; name what a newer controller wants beyond them, once."""
+        if loaded.unknown_keys != self._unknown_keys:
+            self._unknown_keys = loaded.unknown_keys
+            if keys := ", ".join(loaded.unknown_keys):
+                self._tell(f"unknown keys in the controller's settings are ignored: {keys}")
+        return loaded.record
 
     def _say(self, text: str) -> None:
         if text != self._told:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from common.wire.codec import Loaded
 from services.base import ipv6
 from services.base.evidence import Evidence
 from services.base.journal import Event, Journal
-from services.base.settings import Address, SettingsError
+from services.base.settings import Address, SettingsError, facts_of
 from services.base.sockets import OWN_ADDRESSES, end_of, listen
 from services.base.watched import WatchedFile
 from services.mail.evidence import Client, Witness
@@ -76,7 +77,7 @@ class Gateway:
 
     async def start(self) -> None:
         self._take_up(self._read())
-        for sock in listen(self._settings.port, self._settings.is_transparent):
+        for sock in listen(self._settings.port, self._settings.transparent):
             self._servers.append(await self._loop.create_server(self._admit, sock=sock))
         self._chores = [self._loop.create_task(self._sweeper.run()), self._loop.create_task(self._watch())]
         self._journal.write(
@@ -108,27 +109,34 @@ class Gateway:
     def reload(self) -> None:
         """Take up the settings file if it is good; say why if it is not."""
         try:
-            settings = self._read()
+            loaded = self._read()
         except (OSError, SettingsError, UnicodeDecodeError) as error:
             self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=str(error))
             return
-        if settings.port != self._settings.port or settings.is_transparent != self._settings.is_transparent:
+        settings = loaded.record
+        if settings.port != self._settings.port or settings.transparent != self._settings.transparent:
             why = "port and transparency only change with a restart; remedy: restart the gateway"
             self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=why)
             return
-        self._take_up(settings)
+        self._take_up(loaded)
 
     # settings
 
-    def _read(self) -> Settings:
-        settings = parse_settings(self._file.read())
-        return replace(settings, state_dir=self._state_dir) if self._state_dir else settings
+    def _read(self) -> Loaded[Settings]:
+        loaded = parse_settings(self._file.read())
+        if self._state_dir is None:
+            return loaded
+        return replace(loaded, record=replace(loaded.record, state_dir=self._state_dir))
 
-    def _take_up(self, settings: Settings) -> None:
+    def _take_up(self, loaded: Loaded[Settings]) -> None:
+        settings = loaded.record
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         self._settings = settings
         self._tls = {tenant.name: self._tls_for(settings, tenant) for tenant in settings.tenants}
-        self._journal.write(Event.SETTINGS_LOADED, revision=settings.revision, tenants=len(settings.tenants))
+        facts = facts_of(loaded)
+        self._journal.write(
+            Event.SETTINGS_LOADED, None, revision=settings.revision, tenants=len(settings.tenants), **facts
+        )
 
     def _tls_for(self, settings: Settings, tenant: Tenant) -> ssl.SSLContext | None:
         """Return the tenant's context; without one, STARTTLS is not offered, and that is said."""
@@ -256,9 +264,9 @@ def _keys(client: Address, tenant: Tenant | None) -> tuple[object, ...]:
 
 def _cannot_be_a_client(client: Address, tenant: Tenant, settings: Settings) -> bool:
     """Say whether nobody can send mail from there: we would have to speak under that address."""
-    if client in settings.refused_sources or client.is_multicast or client.is_unspecified:
+    if client in settings.trusted_sources_refused or client.is_multicast or client.is_unspecified:
         return True
-    return settings.is_transparent and any(client in prefix for prefix in tenant.prefixes)
+    return settings.transparent and any(client in prefix for prefix in tenant.prefixes)
 
 
 class _ClientWire(Wire):

@@ -62,8 +62,8 @@ def disposition_of(tenant: Tenant, verdict: Verdict) -> Disposition | None:
     """Return what happens to the message; None: deliver it as it is."""
     return {
         VerdictKind.CLEAN: None,
-        VerdictKind.INFECTED: tenant.on_infected,
-        VerdictKind.LIMITS: tenant.on_limits,
-        VerdictKind.ENCRYPTED: tenant.on_encrypted,
-        VerdictKind.UNAVAILABLE: tenant.on_unavailable,
+        VerdictKind.INFECTED: tenant.on_verdict.infected,
+        VerdictKind.LIMITS: tenant.on_verdict.limits,
+        VerdictKind.ENCRYPTED: tenant.on_verdict.encrypted,
+        VerdictKind.UNAVAILABLE: tenant.on_verdict.unavailable,
     }[verdict.kind]

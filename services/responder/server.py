@@ -7,13 +7,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from common.wire.codec import Loaded
+from common.wire.responder import Answer, ResponderSettings, ResponderTenant
 from services.base import ipv6
 from services.base.journal import About, Journal
-from services.base.settings import Address, SettingsError
+from services.base.settings import Address, SettingsError, facts_of, read_settings
 from services.base.sockets import OWN_ADDRESSES, end_of, listen
 from services.base.watched import WatchedFile
 from services.responder.dialogue import PUT_OFF, REFUSED, Dialogue
-from services.responder.settings import Answer, Settings, Tenant, parse_settings
 from services.smtp import catalogue
 from services.smtp.catalogue import with_trace
 
@@ -50,13 +51,13 @@ class Responder:
         self.sessions: set[_Session] = set()
         self.agents: set[_Session] = set()  # on this host; not sessions of anybody
         self.shed = 0  # not yet in the journal
-        self._settings: Settings
+        self._settings: ResponderSettings
         self._servers: list[asyncio.AbstractServer] = []
         self._chores: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        self._take_up(parse_settings(self._file.read()))
-        for sock in listen(self._settings.port, self._settings.is_transparent):
+        self._take_up(read_settings(ResponderSettings, self._file.read()))
+        for sock in listen(self._settings.port, self._settings.transparent):
             self._servers.append(await self.loop.create_server(lambda: _Session(self), sock=sock))
         self._chores = [self.loop.create_task(self._watch())]
         self.journal.write(Event.RESPONDER_STARTED, pool=self._settings.pool, port=self._settings.port)
@@ -77,21 +78,24 @@ class Responder:
     def reload(self) -> None:
         """Take up the settings file if it is good; say why if it is not."""
         try:
-            settings = parse_settings(self._file.read())
+            loaded = read_settings(ResponderSettings, self._file.read())
         except (OSError, SettingsError, UnicodeDecodeError) as error:
             self.journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=str(error))
             return
-        self._take_up(settings)
+        self._take_up(loaded)
 
-    def tenant_of(self, server: Address) -> Tenant | None:
+    def tenant_of(self, server: Address) -> ResponderTenant | None:
         """Return whose server this is. The switch may know a new one before we have looked."""
         if server not in self._settings.tenant_by_server and self._file.has_changed():
             self.reload()
         return self._settings.tenant_by_server.get(server)
 
-    def _take_up(self, settings: Settings) -> None:
-        self._settings = settings
-        self.journal.write(Event.SETTINGS_LOADED, revision=settings.revision, tenants=len(settings.tenants))
+    def _take_up(self, loaded: Loaded[ResponderSettings]) -> None:
+        self._settings = settings = loaded.record
+        facts = facts_of(loaded)
+        self.journal.write(
+            Event.SETTINGS_LOADED, None, revision=settings.revision, tenants=len(settings.tenants), **facts
+        )
 
     async def _watch(self) -> None:
         while True:
@@ -137,7 +141,7 @@ class _Session(asyncio.Protocol):
         self._timer = self._responder.loop.call_later(_AGENT_S, self._time_out)
         self._transport.write(self._dialogue.greet())
 
-    def _begin(self, client: tuple[Address, int], server: Address, tenant: Tenant | None) -> None:
+    def _begin(self, client: tuple[Address, int], server: Address, tenant: ResponderTenant | None) -> None:
         ends = {"client": str(client[0]), "port": client[1], "server": str(server)}
         if tenant is None:
             about = self._responder.journal.about(**ends)

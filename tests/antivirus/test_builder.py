@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main as postern
+from common.wire.antivirus import Immunity
 from services.antivirus.builder import immunity
 from services.antivirus.builder.automatic_immunity import Watch
 from services.antivirus.builder.corpus import CLEAN
@@ -23,7 +24,6 @@ from services.antivirus.builder.main import main
 from services.antivirus.builder.publisher import NotPublished, Publisher
 from services.antivirus.builder.store import Store, StoreError
 from services.antivirus.formats import generation_comment, parse_manifest, ring_comment
-from services.antivirus.settings import Immunity
 from services.antivirus.signatures import Entry, Kind
 from services.antivirus.signing import verify
 from tests.antivirus.conftest import await_that, put_settings

@@ -5,17 +5,16 @@ from typing import Any
 
 import pytest
 
+from common.wire.signatures import ClientReport, ServedRing
 from controller.antivirus.engines import end_of_life
-from controller.antivirus.fleet import LAGS_AFTER_S, SILENT_AFTER_S, Fleet, read_report, read_rings
+from controller.antivirus.fleet import LAGS_AFTER_S, SILENT_AFTER_S, Fleet
 from controller.reports.antivirus import fleet as show
 
 UTC = "2026-01-01T00:00:00Z"
 
 
-def report(client: str, generation: int, asker: str = "acme", **more: Any) -> dict[str, Any]:
-    told = read_report({"client": client, "asker": asker, "host": client, "generation": generation, **more})
-    assert told
-    return told
+def report(client: str, generation: int, asker: str = "acme", **more: Any) -> ClientReport:
+    return ClientReport(client=client, asker=asker, host=client, generation=generation, **more)
 
 
 @pytest.fixture
@@ -29,13 +28,11 @@ def fleet() -> Fleet:
 def test_a_report_that_another_server_hands_on_late_does_not_undo_a_later_one(fleet: Fleet) -> None:
     fleet.on_report(1.0, "", "av1", report("pc1", 5, serial=9))
     assert fleet.on_report(1.1, "", "av2", report("pc1", 4, serial=8)) is None
-    assert [client.facts["generation"] for client in fleet.clients] == [5]
+    assert [client.report.generation for client in fleet.clients] == [5]
 
 
-def rings(**generations: int) -> dict[str, dict[str, Any]]:
-    return read_rings(
-        {n: {"serial": 10 + g, "generation": g, "changed": UTC} for n, g in generations.items()}
-    )
+def rings(**generations: int) -> dict[str, ServedRing]:
+    return {name: ServedRing(10 + number, number, UTC) for name, number in generations.items()}
 
 
 def test_each_is_measured_by_his_ring(fleet: Fleet) -> None:
@@ -105,15 +102,3 @@ def test_the_worst_stand_first(fleet: Fleet) -> None:
 )
 def test_engines_that_have_ended_are_named(engine: str, ended: str) -> None:
     assert end_of_life(engine, date(2026, 1, 1)) == ended
-
-
-@pytest.mark.parametrize(
-    "media", [None, [], {}, {"client": "x"}, {"asker": "y"}, {"client": 7, "asker": "y"}]
-)
-def test_a_report_of_nobody_is_none(media: object) -> None:
-    assert read_report(media) is None
-
-
-def test_what_a_report_says_is_bounded_and_printable() -> None:
-    told = report("c", -5, error="\x1b[31m" + "x" * 1_000)
-    assert (told["generation"], len(told["error"]), "\x1b" in told["error"]) == (0, 200, False)

@@ -20,6 +20,7 @@ from tests.antivirus.conftest import (
     Server,
     await_that,
     forge_ring,
+    put_settings,
     tamper,
 )
 
@@ -193,6 +194,21 @@ def test_a_tenant_that_comes_to_another_ring_is_served_from_it_at_once(
 def test_bad_settings_change_nothing(server: Server) -> None:
     server.home.with_suffix(".json").write_text("{", encoding="utf-8")
     await_that(lambda: server.events("SettingsRefused"), "they are refused")
+    assert server.generation() == 1
+
+
+def test_settings_of_a_newer_format_are_named_and_the_last_good_ones_kept(server: Server) -> None:
+    put_settings(server.home.with_suffix(".json"), format=2, port=server.port)
+    (refused,) = await_that(lambda: server.events("SettingsRefused"), "they are refused")
+    assert "format: is 2, this program reads 1; remedy: upgrade the program that reads this" in str(refused)
+    assert server.generation() == 1
+
+
+def test_keys_of_a_newer_controller_are_ignored_and_named(server: Server) -> None:
+    clients = [{"name": "acme", "kind": "tenant", "ring": "all", "sources": [CANARY_TENANT]}]
+    put_settings(server.home.with_suffix(".json"), port=server.port, clients=clients, mirrors=3)
+    loaded = await_that(lambda: server.events("SettingsLoaded"), "they are taken up")
+    assert loaded[-1]["unknown_keys"] == ["mirrors"]
     assert server.generation() == 1
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from common.wire.antivirus import AntivirusSettings
 from services.antivirus.builder.publisher import Publisher
 from services.antivirus.server.nginx import configuration
-from services.antivirus.settings import parse_settings
+from services.base.settings import read_settings
 from tests.antivirus.conftest import Server, await_that, put_settings
 from tests.without import without
 
@@ -17,7 +18,7 @@ POOL = ["192.0.2.90", "2001:db8:e::90"]
 def test_an_address_that_the_host_cannot_have_is_left_out(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     put_settings(file, addresses=POOL)
-    settings = parse_settings(file.read_text(encoding="utf-8"))
+    settings = read_settings(AntivirusSettings, file.read_text(encoding="utf-8")).record
     both = configuration(settings, tmp_path, is_root=False, has_ipv6=True)
     assert [f"listen {place}:80;" in both for place in ("192.0.2.90", "[2001:db8:e::90]")] == [True, True]
     alone = configuration(settings, tmp_path, is_root=False, has_ipv6=False)

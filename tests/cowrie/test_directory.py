@@ -2,10 +2,9 @@
 
 from ipaddress import ip_address, ip_network
 
+from common.wire.decoy import DecoySettings, DecoyTenant
 from services.cowrie.routing import Directory
 from services.cowrie.spec import to_answering, to_configuration, to_identity
-from services.decoy.settings import Settings, Tenant
-from services.decoy.shared_identity import Likeness
 from services.decoy.tenants import Tenants
 from services.personas.parse import parse_persona
 
@@ -31,7 +30,9 @@ hosts:
 """
 NETS = (ip_network("203.0.113.0/26"), ip_network("2001:db8:a::/48"))
 acme = parse_persona(PERSONA, "acme.yaml")
-settings = Settings(1, (Tenant("acme", NETS),), Likeness(bytes(32), 1_700_000_000))
+settings = DecoySettings(
+    secret=bytes(32).hex(), since=1_700_000_000, tenants=(DecoyTenant(name="acme", prefixes=NETS),)
+)
 directory = Directory(Tenants(settings, {"acme": acme}))
 
 

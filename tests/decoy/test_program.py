@@ -132,6 +132,18 @@ def test_a_new_persona_is_taken_up_and_a_bad_one_changes_nothing(decoy: Running)
     assert decoy.client(MX, HELLO).hear() == b"renamed\r\n"
 
 
+def test_settings_of_a_newer_format_are_named_and_the_last_good_ones_kept(decoy: Running) -> None:
+    decoy.write_settings({"format": 2, "tenants": []})
+    assert "format: is 2, this program reads 1" in str(decoy.wait_for("SettingsRefused"))
+    assert decoy.client(MX, HELLO).hear() == b"named\r\n"
+
+
+def test_keys_of_a_newer_controller_are_ignored_and_named(decoy: Running) -> None:
+    decoy.write_settings({"revision": 2, "look": "old"})
+    assert decoy.wait_for("SettingsLoaded", 2)["unknown_keys"] == ["look"]
+    assert decoy.client(MX, HELLO).hear() == b"named\r\n"
+
+
 def test_a_session_is_replayed_with_all_that_was_said(decoy: Running) -> None:
     client = decoy.client(DARK, FTP)
     client.hear()

@@ -1,5 +1,6 @@
 """A controller over its real API at a unix socket, and agents as programs beside it."""
 
+import json
 import os
 import shutil
 import socket
@@ -60,6 +61,19 @@ class Watched:
     def _answer(self, environment: Any, start_response: Any) -> Any:
         self._northbound.world.now = time.monotonic() - self._begun
         return self._northbound.app(environment, start_response)
+
+    def answer_with(self, media: object) -> list[dict[str, Any]]:
+        """Answer from now on as another release would; return the list of reports that come in."""
+        reports: list[dict[str, Any]] = []
+
+        def answer(environment: Any, start_response: Any) -> list[bytes]:
+            size = int(environment.get("CONTENT_LENGTH") or 0)
+            reports.append(json.loads(environment["wsgi.input"].read(size) or b"{}"))
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps(media).encode()]
+
+        self._server.set_app(answer)
+        return reports
 
     def apply(self, policy: str) -> None:
         self._northbound.world.runtime.submit(0.0, "policy.yaml", policy)

@@ -91,6 +91,31 @@ def test_an_edit_of_the_policy_is_taken_up_without_a_restart(watched: StartContr
         controller.wait_until_well("trap1")
 
 
+def test_settings_of_a_newer_format_are_named_and_the_last_good_ones_kept(watched: StartController) -> None:
+    with echo() as (_, port):
+        controller = watched(with_probes(f"{{port: {port}, banner: SSH-2.0-}}"))
+        agent = controller.start_agent("traps.trap1")
+        controller.wait_until_well("trap1")
+        reports = controller.answer_with({"agent": {"format": 2, "checks": []}})
+        assert agent.stdout
+        assert any("format: is 2, this program reads 1" in line for line in agent.stdout)
+        before = len(reports)
+        while len(reports) < before + 2:
+            time.sleep(0.01)
+        assert reports[-1] == {"format": 1, "good": True, "detail": "", "stale": ""}
+
+
+def test_keys_of_a_newer_controller_are_ignored_and_named(watched: StartController) -> None:
+    with echo() as (_, port):
+        controller = watched(with_probes(f"{{port: {port}, banner: SSH-2.0-}}"))
+        agent = controller.start_agent("traps.trap1")
+        controller.wait_until_well("trap1")
+        checks = [{"kind": "tcp", "port": port, "jitter_s": 0.1}]
+        controller.answer_with({"agent": {"checks": checks}})
+        assert agent.stdout
+        assert any("are ignored: checks[0].jitter_s" in line for line in agent.stdout)
+
+
 def of_scanner(scanner: Clamd) -> str:
     """Return the demo's policy with scanners that are asked at a port of this machine, and take no mail."""
     policy = DEMO.replace("kind: scanner\n", f"kind: scanner\n    port: {scanner.port}\n")

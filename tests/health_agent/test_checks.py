@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from common.wire.health import Check, ClamdCheck, HttpCheck, SmtpCheck, TcpCheck
 from services.health_agent import checks
 from services.health_agent.checks import HeldUp, bounded, carry_out
-from services.health_agent.settings import Check, ClamdCheck, HttpCheck, SmtpCheck, TcpCheck
 
 EHLO = b"250-edge.example\r\n250-SIZE 1000\r\n250 8BITMIME\r\n"
 

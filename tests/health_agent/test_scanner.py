@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from common.wire.health import ScannerCheck
 from services.health_agent.scanner import SAMPLE, Found, look, too_old
-from services.health_agent.settings import ScannerCheck
 from tests.health_agent.conftest import StartClamd
 from tests.setup.clamd import REPOSITORY, Clamd
 from tests.setup.dated import daily_cud
@@ -16,7 +16,9 @@ DAY_S = 86_400.0
 
 
 def found_of(scanner: Clamd, max_age_s: float = 7 * DAY_S, canary_interval_s: float = 10.0) -> Found:
-    check = ScannerCheck(scanner.port, max_age_s, canary_interval_s)
+    check = ScannerCheck(
+        port=scanner.port, signatures_max_age_s=max_age_s, canary_interval_s=canary_interval_s
+    )
     return asyncio.run(look(check, "127.0.0.1", time.time()))
 
 
@@ -54,7 +56,7 @@ def test_a_scanner_that_tells_no_age_is_not_called_stale(start_clamd: StartClamd
 
 
 def test_a_scanner_that_is_not_there_is_ill() -> None:
-    found = asyncio.run(look(ScannerCheck(1, 60.0, 10.0), "127.0.0.1", time.time()))
+    found = asyncio.run(look(ScannerCheck(port=1, signatures_max_age_s=60.0), "127.0.0.1", time.time()))
     assert "Connect call failed" in found.problem
 
 

@@ -21,7 +21,8 @@ def settings_with(**of_tenant: Any) -> Settings:
         "scanners": [{"host": "192.0.2.100", "port": 3310}],
         **of_tenant,
     }
-    return parse_settings(json.dumps({"format": 1, "role": "proxy", "pool": "p", "tenants": [tenant]}))
+    media = {"format": 1, "role": "proxy", "pool": "p", "tenants": [tenant]}
+    return parse_settings(json.dumps(media)).record
 
 
 def tenant_with(**keys: Any) -> Tenant:

@@ -528,6 +528,20 @@ def test_bad_settings_change_nothing_and_are_named(gateway: RunningGateway) -> N
     gateway.client().hello()
 
 
+def test_settings_of_a_newer_format_are_named_and_the_last_good_ones_kept(gateway: RunningGateway) -> None:
+    gateway.write_settings({**gateway.settings, "format": 2, "tenants": []})
+    assert "format: is 2, this program reads 1" in str(gateway.wait_for("SettingsRefused"))
+    gateway.client().hello()
+
+
+def test_keys_of_a_newer_controller_are_ignored_and_named(gateway: RunningGateway) -> None:
+    gateway.settings["tenants"][0]["greylist"] = True
+    gateway.write_settings({**gateway.settings, "revision": 2})
+    loaded = gateway.wait_for("SettingsLoaded", count=2)
+    assert (loaded["revision"], loaded["unknown_keys"]) == (2, ["tenants[0].greylist"])
+    gateway.client().hello()
+
+
 def test_a_terminal_escape_of_a_client_stays_data_in_the_journal(
     client: Client, gateway: RunningGateway
 ) -> None:

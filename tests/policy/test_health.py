@@ -3,7 +3,7 @@
 import pytest
 
 from controller.policy.kinds import Wrong, duration
-from controller.policy.model import HealthSource, HttpProbe, Pool, PoolHealth, TcpProbe
+from controller.policy.model import HealthSource, HttpCheck, Pool, PoolHealth, TcpCheck
 from controller.policy.parse import parse_policy
 from tests.world import POLICIES
 
@@ -43,8 +43,8 @@ def test_everything_can_be_written_out() -> None:
         hold_down_s=60.0,
         signatures_max_age_s=129_600.0,
         canary_interval_s=300.0,
-        http=(HttpProbe(80, "/x", 204), HttpProbe(81)),
-        tcp=(TcpProbe(22, "SSH-2.0-"),),
+        http=(HttpCheck(80, "/x", 204), HttpCheck(81)),
+        tcp=(TcpCheck(22, "SSH-2.0-"),),
     )
 
 

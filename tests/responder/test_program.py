@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from services.base.settings import SettingsError
-from services.responder.settings import parse_settings
+from common.wire.responder import ResponderSettings
+from services.base.settings import SettingsError, read_settings
 from tests.journals import read_journal
 from tests.mail.conftest import ROOT, free_port, stop
 from tests.mail.scripted import Client
@@ -152,6 +152,19 @@ def test_a_new_settings_file_is_taken_up_at_once_and_a_bad_one_changes_nothing(r
     assert client.ask(b"MAIL FROM:<>")[:3] == "554"
 
 
+def test_settings_of_a_newer_format_are_named_and_the_last_good_ones_kept(responder: Running) -> None:
+    responder.write(json.dumps(settings(responder.port, format=2, tenants=[])))
+    refused = responder.wait_for("SettingsRefused")
+    assert "format: is 2, this program reads 1; remedy: upgrade the program that reads this" in str(refused)
+    responder.client(GLOBEX).hello()
+
+
+def test_keys_of_a_newer_controller_are_ignored_and_named(responder: Running) -> None:
+    responder.write(json.dumps(settings(responder.port, revision=2, greeting="hello")))
+    assert responder.wait_for("SettingsLoaded", 2)["unknown_keys"] == ["greeting"]
+    responder.client(GLOBEX).hello()
+
+
 def test_more_clients_than_it_holds_hear_421_at_once_and_are_counted(start: Start) -> None:
     responder = start("--sessions", "2")
     first, second = responder.client(), responder.client()
@@ -218,7 +231,7 @@ def test_a_hangup_opens_the_log_again(responder: Running) -> None:
 )
 def test_a_file_that_is_no_settings_is_refused_by_key(text: str, why: str) -> None:
     with pytest.raises(SettingsError, match=why):
-        parse_settings(text)
+        read_settings(ResponderSettings, text)
 
 
 def test_without_ipv6_clients_of_ipv4_are_answered_and_the_loss_is_noted_once(

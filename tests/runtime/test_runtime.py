@@ -4,6 +4,7 @@ import struct
 
 import pytest
 
+from common.wire.codec import to_media
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.openflow import messages
@@ -259,7 +260,8 @@ def test_gateways_that_cannot_be_told_do_not_keep_the_switches_from_it(world: Wo
 
 def test_gateways_are_told_of_each_accepted_policy(world: World) -> None:
     world.runtime.submit(world.now, "demo.yaml", WITHOUT_GLOBEX)
-    tenants = [{t["name"] for s in each.values() for t in s.get("tenants", [])} for each in world.published]
+    responders = [each["responders"] for each in world.published]
+    tenants = [{tenant["name"] for tenant in to_media(each)["tenants"]} for each in responders]
     assert tenants == [{"acme", "globex"}, {"acme"}]
 
 

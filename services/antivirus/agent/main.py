@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from common import entry
+from common.wire.codec import to_media
+from common.wire.signatures import SignatureReport
 from services.antivirus.agent.download import Fetcher, NotFetched
 from services.antivirus.agent.update import NotUpdated, Places, State, load_state, update
 from services.antivirus.agent.verification import Clamd, engine_version
@@ -135,18 +137,18 @@ class Agent:
     def _report(self) -> None:
         """Tell the servers what we have. Raise `NotFetched` if nobody hears it: then it is told again."""
         self._engine = self._engine or engine_version(self._clamd)
-        facts = {
-            "format": 1,
-            "client": self._state.client,
-            "generation": self._state.generation,
-            "serial": self._state.serial,
-            "installed_at": self._state.installed_at,
-            "engine": self._engine,
-            "error": self._error[:200],
-            "bytes": self._fetcher.received_bytes,
-        }
+        report = SignatureReport(
+            **self._identity,
+            client=self._state.client,
+            generation=self._state.generation,
+            serial=self._state.serial,
+            installed_at=self._state.installed_at,
+            engine=self._engine,
+            error=self._error[:200],
+            bytes=self._fetcher.received_bytes,
+        )
         try:
-            self._fetcher.report(json.dumps({**self._identity, **facts}).encode())
+            self._fetcher.report(json.dumps(to_media(report)).encode())
             self._reported_at, self._is_unreported = time.monotonic(), False
         except NotFetched as error:
             self._say("NotReported", why=str(error))

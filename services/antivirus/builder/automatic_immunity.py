@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.wire.antivirus import Immunity
 from services.antivirus.builder import immunity
 from services.antivirus.builder.corpus import CorpusError
 from services.antivirus.builder.immunity import LARGEST_BYTES, NotImmunized
 from services.antivirus.builder.publisher import NotPublished, Publisher
 from services.antivirus.builder.store import StoreError
-from services.antivirus.settings import Immunity
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOST_REMEMBERED = 100_000

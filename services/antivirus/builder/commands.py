@@ -6,6 +6,7 @@ import signal
 import threading
 from dataclasses import asdict
 
+from common.wire.antivirus import AntivirusSettings
 from services.antivirus import signatures
 from services.antivirus.builder import immunity, mirror
 from services.antivirus.builder.automatic_immunity import Watch
@@ -14,10 +15,9 @@ from services.antivirus.builder.immunity import NotImmunized
 from services.antivirus.builder.mirror import NotMirrored
 from services.antivirus.builder.publisher import NotPublished, Publisher
 from services.antivirus.builder.store import StoreError, utc_now, who
-from services.antivirus.settings import parse_settings
 from services.antivirus.signatures import BadEntry, Entry, Kind
 from services.antivirus.signing import SigningFailed
-from services.base.settings import SettingsError
+from services.base.settings import SettingsError, read_settings
 from services.base.watched import WatchedFile
 
 _LOOK_EVERY_S = 1.0
@@ -197,7 +197,7 @@ def watch(publisher: Publisher, parsed: argparse.Namespace) -> int:
 def _follow(policy: WatchedFile, watch: Watch) -> None:
     """Do as the policy says from now on; a settings file that is bad changes nothing."""
     try:
-        mode = parse_settings(policy.read()).immunity
+        mode = read_settings(AntivirusSettings, policy.read()).record.immunity
     except (OSError, UnicodeDecodeError, SettingsError) as error:
         watch.tell(f"{policy.path}: {error}; we go on with {watch.mode}")
         return

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common import entry
+from common.wire.antivirus import Immunity
 from services.antivirus.builder import commands
 from services.antivirus.builder.corpus import CLEAN, Corpus
 from services.antivirus.builder.publisher import Publisher
 from services.antivirus.builder.store import Store
 from services.antivirus.formats import RINGS
-from services.antivirus.settings import Immunity
 from services.base import program
 
 DEFAULT_STORE = "/var/lib/postern/antivirus"

@@ -3,20 +3,21 @@
 import asyncio
 import contextlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
+from common.wire.antivirus import AntivirusSettings, SignatureClient
+from common.wire.codec import to_media
+from common.wire.signatures import ServedRing, ServerReport
 from services.antivirus.server.http import Answering, read_source
 from services.antivirus.server.nginx import Nginx, NginxFailed
 from services.antivirus.server.replica import Copy, NotCopied
-from services.antivirus.settings import Settings, SignatureClient, parse_settings
 from services.base import controller, ipv6
 from services.base.journal import Journal
-from services.base.settings import SettingsError
+from services.base.settings import SettingsError, facts_of, read_settings
 from services.base.watched import WatchedFile
 
 _LOOK_EVERY_S = 0.1
@@ -55,7 +56,7 @@ class Server:
     def __init__(self, place: Place, copy: Copy, journal: Journal) -> None:
         self._file, self._home, self._copy = WatchedFile(place.settings), place.home, copy
         self._journal, self._name, self._api = journal, place.name, place.controller
-        self._settings: Settings = parse_settings(self._file.read())
+        self._settings = read_settings(AntivirusSettings, self._file.read()).record
         self._nginx = Nginx(place.home)
         self._problem, self._retry_at = "", 0.0
         self._answering = Answering(copy, self._who_asks, self._what_is_wrong)
@@ -123,13 +124,14 @@ class Server:
 
     async def _take_settings(self) -> None:
         try:
-            settings = parse_settings(self._file.read())
-            await self._nginx.serve(settings)
+            loaded = read_settings(AntivirusSettings, self._file.read())
+            await self._nginx.serve(loaded.record)
         except (OSError, UnicodeDecodeError, SettingsError, NginxFailed) as error:
             self._journal.write(Event.SETTINGS_REFUSED, why=str(error))
             return
-        self._settings = settings
-        self._journal.write(Event.SETTINGS_LOADED, revision=settings.revision)
+        self._settings = loaded.record
+        facts = facts_of(loaded)
+        self._journal.write(Event.SETTINGS_LOADED, None, revision=self._settings.revision, **facts)
 
     async def _keep_nginx(self) -> None:
         while True:
@@ -145,16 +147,16 @@ class Server:
 
     async def _hand_on(self) -> None:
         """Give the controller what agents reported, and say how we are; what he does not take waits."""
-        said_at, said = -_SAY_EVERY_S, dict[str, Any]()
+        said_at, said = -_SAY_EVERY_S, ServerReport(server=self._name)
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_TELL_EVERY_S)
             reports = self._answering.reports
             batch = [reports[number] for number in range(min(len(reports), _MOST_IN_A_POST))]
-            facts = self._facts()
-            if not batch and loop.time() - said_at < _SAY_EVERY_S and facts == said:
+            now = self._report()
+            if not batch and loop.time() - said_at < _SAY_EVERY_S and now == said:
                 continue
-            body = json.dumps({**facts, "reports": batch}).encode()
+            body = json.dumps(to_media(replace(now, reports=tuple(batch)))).encode()
             try:
                 await controller.request(self._api, "POST", "/v1/antivirus/reports", body)
             except controller.Refused:
@@ -162,20 +164,20 @@ class Server:
             except controller.NotHeard:
                 await asyncio.sleep(_RETRY_S)
                 continue
-            said_at, said = loop.time(), facts
+            said_at, said = loop.time(), now
             for _ in batch:
                 with contextlib.suppress(IndexError):
                     reports.popleft()
 
-    def _facts(self) -> dict[str, Any]:
+    def _report(self) -> ServerReport:
         rings = {
-            name: {"serial": ring.serial, "generation": ring.generation, "changed": ring.changed}
+            name: ServedRing(ring.serial, ring.generation, ring.changed)
             for name, ring in self._copy.rings.items()
         }
-        return {"server": self._name, "rings": rings, "error": self._what_is_wrong()}
+        return ServerReport(server=self._name, rings=rings, error=self._what_is_wrong())
 
     def _who_asks(self, source: str) -> SignatureClient | None:
-        return self._settings.asker_by_source.get(read_source(source))
+        return self._settings.client_by_source.get(read_source(source))
 
     def _what_is_wrong(self) -> str:
         """A generation that is refused is a reason to be told of, not one to serve nothing."""

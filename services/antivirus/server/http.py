@@ -2,25 +2,24 @@
 
 import asyncio
 import contextlib
-import json
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import asdict
 from ipaddress import ip_address
 from typing import Any
 
 from aiohttp import web
 
+from common.wire.antivirus import ClientKind, SignatureClient
+from common.wire.codec import RecordError, load
+from common.wire.signatures import ClientReport, SignatureReport
 from services.antivirus.server.replica import Copy
-from services.antivirus.settings import SignatureClient
 
 _WAITS_S = 25.0
 _FETCHES_PER_S, _LONGEST_SPREAD_S = 50.0, 300.0  # of each server
 _MOST_REPORTS = 10_000
 _LARGEST_REPORT_BYTES = 4_096
-_LONGEST_TEXT = 200
-_TEXTS = ("client", "host", "kind", "engine", "error", "agent", "installed_at")
-_NUMBERS = ("generation", "serial", "bytes")
 WhoAsks = Callable[[str], SignatureClient | None]
 
 
@@ -31,7 +30,7 @@ class Answering:
         self._copy, self._who_asks, self._is_well = copy, who_asks, is_well
         self._changed = asyncio.Event()
         self.waiting = 0
-        self.reports: deque[dict[str, Any]] = deque(maxlen=_MOST_REPORTS)
+        self.reports: deque[ClientReport] = deque(maxlen=_MOST_REPORTS)
 
     def application(self) -> web.Application:
         made = web.Application(client_max_size=_LARGEST_REPORT_BYTES)
@@ -74,22 +73,18 @@ class Answering:
     def _spread_s(self, request: web.Request) -> float:
         """Return over how long the clients that wait shall spread their fetches; scanners need not wait."""
         asker = self._who_asks(request.headers.get("X-Postern-Source", ""))
-        is_scanner = asker is not None and asker.kind == "pool"
+        is_scanner = asker is not None and asker.kind is ClientKind.POOL
         return 0.0 if is_scanner else min(self.waiting / _FETCHES_PER_S, _LONGEST_SPREAD_S)
 
     async def _report(self, request: web.Request) -> web.Response:
-        try:
-            told = json.loads(await request.read())
-        except (ValueError, RecursionError):
-            told = None
         asker = self._who_asks(request.headers.get("X-Postern-Source", ""))
-        if not isinstance(told, dict) or asker is None:
-            return web.Response(status=400, text="that is no report\n")
-        report: dict[str, Any] = {key: _text(told.get(key)) for key in _TEXTS}
-        report |= {key: _number(told.get(key)) for key in _NUMBERS}
-        if not report["client"]:
-            return web.Response(status=400, text="client: is missing\n")
-        self.reports.append({**report, "asker": asker.name, "asker_kind": asker.kind})
+        if asker is None:
+            return web.Response(status=400, text="this address belongs to no client of the policy\n")
+        try:
+            report = load(SignatureReport, await request.read()).record
+        except RecordError as error:
+            return web.Response(status=400, text=f"{error}\n")
+        self.reports.append(ClientReport(**asdict(report), asker=asker.name, asker_kind=asker.kind))
         return web.Response(status=204)
 
     async def _health(self, _request: web.Request) -> web.Response:
@@ -106,12 +101,3 @@ def read_source(text: str) -> Any:
         return ip_address(text)
     except ValueError:
         return None
-
-
-def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else ""
-    return "".join(each if each.isprintable() else "?" for each in text[:_LONGEST_TEXT])
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40 else 0

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.antivirus.settings import Settings
+from common.wire.antivirus import AntivirusSettings
 from services.base import ipv6
 
 _TEMPLATE = Path(__file__).resolve().parents[3] / "deploy" / "antivirus" / "nginx.conf"
@@ -21,7 +21,7 @@ class NginxFailed(Exception):
     """nginx does not take its configuration, or does not start; the text says why."""
 
 
-def configuration(settings: Settings, home: Path, is_root: bool, has_ipv6: bool) -> str:
+def configuration(settings: AntivirusSettings, home: Path, is_root: bool, has_ipv6: bool) -> str:
     """Return what nginx reads. An address that the host cannot have would keep nginx from serving any."""
     own = [f"127.0.0.1:{settings.port}"]
     own += [
@@ -29,7 +29,7 @@ def configuration(settings: Settings, home: Path, is_root: bool, has_ipv6: bool)
         for each in settings.addresses
         if str(each) != "127.0.0.1" and (each.version == 4 or has_ipv6)
     ]
-    rings = [f"        {source} {asker.ring};" for source, asker in settings.asker_by_source.items()]
+    rings = [f"        {source} {client.ring};" for source, client in settings.client_by_source.items()]
     words = {
         "HOME": str(home),
         "USER": f"user {_WORKERS};" if is_root else "",
@@ -51,7 +51,7 @@ class Nginx:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
-    async def serve(self, settings: Settings) -> None:
+    async def serve(self, settings: AntivirusSettings) -> None:
         """Have nginx serve by these settings: by a reload where it runs. Raise `NginxFailed`."""
         file = self._home / "nginx.conf"
         beside = self._home / "nginx.conf.new"

@@ -92,7 +92,7 @@ class Session:
             self.tenant,
             self.client,
             self.server,
-            self.settings.is_transparent,
+            self.settings.transparent,
         )
         self.envelope: Envelope | None = None
         self.offer: tuple[str, ...] = ()

@@ -1,0 +1,267 @@
+"""Records to JSON and back. Every mistake in what was read is named, with the path of its key.
+
+A record of another format is refused. Keys that this version does not know are ignored and named, so that the
+caller can report them; keys that are missing take the record's default (decision 026).
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from types import GenericAlias, UnionType
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, Union, get_args, get_origin
+
+from cattrs import ClassValidationError, Converter, transform_error
+from cattrs.dispatch import StructureHook, UnstructureHook
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
+
+from common.wire.values import Address, Network
+
+_MOST_SHOWN = 10
+_NAMES = {str: "a text", int: "a whole number", bool: "true or false"}
+
+
+class RecordError(Exception):
+    """What was read is not the record. Every mistake is named; `remedy` may be empty."""
+
+    def __init__(self, mistakes: Sequence[str], remedy: str = "") -> None:
+        more = len(mistakes) - _MOST_SHOWN
+        super().__init__("; ".join(mistakes[:_MOST_SHOWN]) + (f"; and {more} more" if more > 0 else ""))
+        self.remedy = remedy
+
+
+@dataclass(frozen=True)
+class Versioned:
+    """A record with a format. `FORMAT` grows only when a reader of the one before would go wrong."""
+
+    FORMAT: ClassVar[int] = 1
+
+
+R = TypeVar("R", bound=Versioned)
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[R]):
+    """A record, and the paths of keys that this version does not know."""
+
+    record: R
+    unknown_keys: tuple[str, ...] = ()
+
+
+def to_media(record: Versioned) -> dict[str, Any]:
+    """Return a record as JSON values."""
+    return {"format": record.FORMAT, **_converter.unstructure(record)}
+
+
+def load(kind: type[R], text: str | bytes) -> Loaded[R]:
+    """Read a record from JSON text. Raise `RecordError`."""
+    try:
+        media = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RecordError([f"not JSON: {error}"]) from error
+    record = from_media(kind, media)
+    return Loaded(record, unknown_keys(media, record))
+
+
+def from_media(kind: type[R], media: object) -> R:
+    """Read a record from JSON values. Raise `RecordError`."""
+    if not isinstance(media, dict):
+        raise RecordError(["an object is wanted"])
+    _check_format(kind, media.get("format", 1))
+    try:
+        return _converter.structure(media, kind)
+    except ClassValidationError as error:
+        found = transform_error(error, path="", format_exception=_in_words)
+        raise RecordError(list(map(_with_path_first, found))) from error
+
+
+def unknown_keys(media: object, record: Versioned) -> tuple[str, ...]:
+    """Return the paths of keys that the record was not made of, because this version does not know them."""
+    return tuple(_unknown(media, to_media(record), ""))
+
+
+def _check_format(kind: type[Versioned], found: object) -> None:
+    """A record without a format is of format 1: the first release wrote none into reports."""
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise RecordError(["format: a whole number is wanted"])
+    if found != kind.FORMAT:
+        older = "the program that reads this" if found > kind.FORMAT else "the program that writes this"
+        raise RecordError([f"format: is {found}, this program reads {kind.FORMAT}"], f"upgrade {older}")
+
+
+def _unknown(media: object, known: object, path: str) -> Iterator[str]:
+    """Yield the paths of keys in `media` that are not in `known`, which is the record written again."""
+    if isinstance(media, dict) and isinstance(known, dict):
+        for name, value in media.items():
+            if name not in known:
+                yield f"{path}{name}"
+            else:
+                yield from _unknown(value, known[name], f"{path}{name}.")
+    elif isinstance(media, list) and isinstance(known, list):
+        for number, (value, other) in enumerate(zip(media, known, strict=False)):
+            yield from _unknown(value, other, f"{path.removesuffix('.')}[{number}].")
+
+
+def _with_path_first(mistake: str) -> str:
+    """Turn `what @ .path`, as the library has it, into `path: what`."""
+    what, _, path = mistake.rpartition(" @ ")
+    return f"{path.lstrip('.')}: {what}" if path else what
+
+
+def _in_words(error: BaseException, _wanted: type | None) -> str:
+    return "is missing" if isinstance(error, KeyError) else str(error)
+
+
+# how each type is read
+
+
+def _read_strictly(kind: type) -> Callable[[object, type], object]:
+    """Return a reader that converts nothing: JSON has types of its own."""
+
+    def read(value: object, wanted: type) -> object:
+        if isinstance(wanted, type) and issubclass(wanted, StrEnum):
+            return _read_choice(value, [member.value for member in wanted], wanted)
+        if type(value) is not kind:
+            raise ValueError(f"{_NAMES[kind]} is wanted")
+        return value
+
+    return read
+
+
+def _read_choice(value: object, allowed: list[str], make: Callable[[str], object]) -> object:
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"unknown value {value!r:.60}; allowed: {', '.join(allowed)}")
+    return make(value)
+
+
+def _read_number(value: object, _wanted: type) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number is wanted")
+    return float(value)
+
+
+def _read_with(parse: Callable[[str], object]) -> Callable[[object, type], object]:
+    def read(value: object, _wanted: type) -> object:
+        if not isinstance(value, str):
+            raise ValueError("a text is wanted")
+        return parse(value)
+
+    return read
+
+
+def _literal_reader(wanted: Any) -> StructureHook:
+    words = list(get_args(wanted))
+    return lambda value, _: _read_choice(value, words, str)
+
+
+def _list_reader(wanted: Any) -> StructureHook:
+    """Return the reader of a tuple or a frozenset."""
+    make: Any = get_origin(wanted)
+    items: Any = GenericAlias(list, get_args(wanted)[0])
+
+    def read(value: object, _wanted: type) -> object:
+        if not isinstance(value, list):
+            raise ValueError("a list is wanted")
+        return make(_converter.structure(value, items))
+
+    return read
+
+
+def _mapping_reader(wanted: Any) -> StructureHook:
+    pairs: Any = GenericAlias(dict, get_args(wanted))
+
+    def read(value: object, _wanted: type) -> object:
+        if not isinstance(value, dict):
+            raise ValueError("an object is wanted")
+        return _converter.structure(value, pairs)
+
+    return read
+
+
+def _limited_reader(wanted: Any) -> StructureHook:
+    kind, *limits = get_args(wanted)
+    read_kind = _converter.get_structure_hook(kind)
+
+    def read(value: object, _wanted: type) -> object:
+        found = read_kind(value, kind)
+        for limit in limits:
+            found = limit.apply(found)
+        return found
+
+    return read
+
+
+def _record_reader(kind: Any) -> StructureHook:
+    fill = make_dict_structure_fn(kind, _converter)
+
+    def read(value: Any, wanted: Any) -> object:
+        if not isinstance(value, dict):
+            raise ValueError("an object is wanted")
+        return fill(value, wanted)
+
+    return read
+
+
+def _record_writer(kind: Any) -> UnstructureHook:
+    return make_dict_unstructure_fn(kind, _converter)
+
+
+def _write_sorted(items: Iterable[object]) -> list[str]:
+    """Write a set of values that are texts in JSON; the same set is the same text."""
+    return sorted(map(str, items))
+
+
+def _union_reader(wanted: Any) -> StructureHook:
+    """Return the reader of a union of records: each has a `kind`, by which they are told apart."""
+    record_by_kind = {_kind_of(record): record for record in get_args(wanted)}
+
+    def read(value: object, _wanted: type) -> object:
+        if not isinstance(value, dict):
+            raise ValueError("an object is wanted")
+        named = _read_choice(value.get("kind"), list(record_by_kind), str)
+        return _converter.structure(value, record_by_kind[str(named)])
+
+    return read
+
+
+def _kind_of(record: Any) -> str:
+    return next(str(each.default) for each in fields(record) if each.name == "kind")
+
+
+def _is_union_of_records(wanted: Any) -> bool:
+    return get_origin(wanted) in (Union, UnionType) and all(map(_is_record, get_args(wanted)))
+
+
+def _is_of(origin: object) -> Callable[[Any], bool]:
+    return lambda wanted: get_origin(wanted) is origin
+
+
+def _is_record(kind: Any) -> bool:
+    return isinstance(kind, type) and is_dataclass(kind)
+
+
+def _build_converter() -> Converter:
+    built = Converter(detailed_validation=True)
+    for kind in (str, int, bool):
+        built.register_structure_hook(kind, _read_strictly(kind))
+    built.register_structure_hook(float, _read_number)
+    built.register_structure_hook(Address, _read_with(ip_address))
+    built.register_structure_hook(Network, _read_with(ip_network))
+    built.register_structure_hook(Path, _read_with(Path))
+    for written_as_text in (Path, IPv4Address, IPv6Address, IPv4Network, IPv6Network):
+        built.register_unstructure_hook(written_as_text, str)
+    built.register_structure_hook_factory(_is_record, _record_reader)
+    built.register_unstructure_hook_factory(_is_record, _record_writer)
+    built.register_structure_hook_factory(_is_union_of_records, _union_reader)
+    built.register_structure_hook_factory(_is_of(Annotated), _limited_reader)
+    built.register_structure_hook_factory(_is_of(Literal), _literal_reader)
+    for collection in (tuple, frozenset):
+        built.register_structure_hook_factory(_is_of(collection), _list_reader)
+    built.register_unstructure_hook_factory(_is_of(frozenset), lambda _: _write_sorted)
+    built.register_structure_hook_factory(_is_of(Mapping), _mapping_reader)
+    return built
+
+
+_converter = _build_converter()

@@ -1,0 +1,24 @@
+"""Evidence: what a program on a host observed about a source."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from common.wire.codec import Versioned
+from common.wire.values import Name, Range
+
+MOST_SEEN = 1_000
+
+
+@dataclass(frozen=True)
+class ReportedEvidence(Versioned):
+    """One observed fact. `count`: so often since the last report. `detail` may be an attacker's own text."""
+
+    kind: Name
+    source: str
+    destination: Name = ""
+    port: Annotated[int, Range(0, 65_535)] = 0
+    transport: Name = ""
+    detail: str = ""
+    tenant: Name = ""
+    trace: Name = ""
+    count: Annotated[int, Range(1, MOST_SEEN)] = 1

@@ -1,0 +1,13 @@
+"""What the settings of all kinds of hosts have in common."""
+
+from dataclasses import dataclass
+
+from common.wire.codec import Versioned
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostSettings(Versioned):
+    """What the hosts of a pool need to know of the policy; the controller writes one file for each pool."""
+
+    revision: int = 0
+    pool: str

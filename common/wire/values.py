@@ -1,0 +1,102 @@
+"""Values inside records, and their limits. A limit stands beside the type: `Annotated[int, Range(1, 9)]`."""
+
+import re
+from collections.abc import Sized
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Annotated, Protocol
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+class Limit(Protocol):
+    def apply(self, value: object) -> object:
+        """Return the value. Raise `ValueError`, which says what is wrong, if it is beyond the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A number between two others, both included."""
+
+    low: int | float
+    high: int | float
+
+    def apply(self, value: object) -> object:
+        assert isinstance(value, int | float)
+        if not self.low <= value <= self.high:  # also not for NaN
+            raise ValueError(f"{value!s:.30} is outside {self.low}..{self.high}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """A list with at most so many items."""
+
+    count: int
+
+    def apply(self, value: object) -> object:
+        assert isinstance(value, Sized)
+        if len(value) > self.count:
+            raise ValueError(f"more than {self.count} items")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A text that a regular expression matches as a whole. `what` names such a text."""
+
+    pattern: str
+    what: str
+
+    def apply(self, value: object) -> object:
+        assert isinstance(value, str)
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(f"{value!r:.60} is not {self.what}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class SecretBytes:
+    """So many bytes in hex, which no message may show."""
+
+    count: int
+
+    def apply(self, value: object) -> object:
+        assert isinstance(value, str)
+        if not re.fullmatch(f"[0-9a-fA-F]{{{2 * self.count}}}", value):
+            raise ValueError(f"is not {self.count} bytes in hex")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Printable:
+    """A text of printable characters, at most so many."""
+
+    longest: int
+
+    def apply(self, value: object) -> object:
+        assert isinstance(value, str)
+        if len(value) > self.longest:
+            raise ValueError(f"is longer than {self.longest} characters")
+        if not value.isprintable():
+            raise ValueError("has characters that cannot be printed")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Shortened:
+    """A text for people, from a program that need not be trusted: cut, and unprintable characters are `?`."""
+
+    longest: int
+
+    def apply(self, value: object) -> object:
+        assert isinstance(value, str)
+        return "".join(each if each.isprintable() else "?" for each in value[: self.longest])
+
+
+Port = Annotated[int, Range(1, 65_535)]
+Count = Annotated[int, Range(0, 2**40)]
+PlainText = Annotated[str, Matching(r"[^\r\n\x80-\U0010ffff]{0,500}", "a line of ASCII text")]
+Name = Annotated[str, Printable(80)]
+Detail = Annotated[str, Shortened(200)]
