@@ -1,4 +1,4 @@
-"""Sessions whose other end is gone: has switches forget them, and tells who waits."""
+"""Ends orphaned sessions: has switches forget them, and wakes up the end that waits."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from controller.telemetry.journal import Event, Journal
 from controller.topology.ports import mac_number, ports_of
 
 
-class Departures:
+class OrphanedSessions:
     def __init__(self, journal: Journal, switches: Switches) -> None:
         self._journal = journal
         self._switches = switches

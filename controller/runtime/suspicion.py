@@ -11,7 +11,9 @@ from controller.compiler.decisions import Enforcement, SwitchFlows
 from controller.pipeline.fields import Zone
 from controller.policy.model import Action, Address, Network, OpenSessions, Policy, Protocol
 from controller.pools.conntrack import Connection
+from controller.runtime.context import Context
 from controller.runtime.encoding import Encoder
+from controller.runtime.principals import CONTROLLER, Principal
 from controller.runtime.switches import Switches
 from controller.store import Store, StoreError
 from controller.suspicion.allow import Allowance, AllowList
@@ -39,7 +41,9 @@ class Enforced:
     meters: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-class Suspicion:
+class DecisionKeeper:
+    """`by`: on whose behalf, for the journal."""
+
     def __init__(self, store: Store, journal: Journal, switches: Switches, encoder: Encoder) -> None:
         self._store = store
         self._journal = journal
@@ -98,9 +102,9 @@ class Suspicion:
                 self._put(allowance.source, self._enforcement.of_allowance(allowance))
         self._switches.settle(now)
 
-    def add(self, now: float, utc: float, requests: Sequence[Request]) -> Outcome:
+    def add(self, now: float, utc: float, requests: Sequence[Request], by: Principal = CONTROLLER) -> Outcome:
         assert self._guard is not None  # there is no API before there is a policy
-        return self._take_up(now, self.ledger.add(now, utc, requests, self._guard))
+        return self._take_up(now, self.ledger.add(now, utc, requests, self._guard), by=by)
 
     def on_evidence(self, now: float, utc: float, evidence: Sequence[Evidence]) -> None:
         """Take facts about sources; decide what the policy wants done about them."""
@@ -157,9 +161,9 @@ class Suspicion:
         """Return whose addresses, of those behind the edge, a source touches; empty: nobody's."""
         return self._guard.owner(source) if self._guard else ""
 
-    def delete(self, now: float, numbers: Iterable[int]) -> Outcome:
+    def delete(self, now: float, numbers: Iterable[int], by: Principal = CONTROLLER) -> Outcome:
         """End decisions. A source that the edge itself had decided about begins anew, without a score."""
-        outcome = self._take_up(now, self.ledger.delete(numbers), "deleted")
+        outcome = self._take_up(now, self.ledger.delete(numbers), "deleted", by)
         pardoned = [each.request.scope.source for each in outcome.ended if each.request.origin == ORIGIN]
         for source in pardoned:
             self.scores.pardon(source)
@@ -170,24 +174,23 @@ class Suspicion:
     def on_tick(self, now: float) -> None:
         self._take_up(now, self.ledger.expire(now), "expired")
         for allowance in self.allowed.expire(now):
-            self._disallow(now, allowance, "expired")
+            self._disallow(now, allowance, "expired", CONTROLLER)
 
-    def allow(
-        self, now: float, utc: float, source: Network, comment: str, duration_s: float = 0.0
-    ) -> Allowance:
+    def allow(self, context: Context, source: Network, comment: str, duration_s: float = 0.0) -> Allowance:
         """Let a source pass, whatever is decided about it. No duration: for good."""
         assert self._enforcement is not None
-        allowance = self.allowed.add(now, utc, source, comment, duration_s)
+        now, by = context.now, str(context.by)
+        allowance = self.allowed.add(now, context.utc, source, comment, duration_s)
         self._keep(lambda: self._store.put_allowance(allowance))
-        self._journal.write(Event.SOURCE_ALLOWED, allowance=allowance.number, source=str(source))
+        self._journal.write(Event.SOURCE_ALLOWED, allowance=allowance.number, source=str(source), by=by)
         self._put(source, self._enforcement.of_allowance(allowance))
         self._switches.settle(now)
         return allowance
 
-    def disallow(self, now: float, number: int) -> Allowance | None:
+    def disallow(self, now: float, number: int, by: Principal) -> Allowance | None:
         allowance = self.allowed.delete(number)
         if allowance:
-            self._disallow(now, allowance, "deleted")
+            self._disallow(now, allowance, "deleted", by)
         return allowance
 
     def cut(self, connections: Iterable[Connection]) -> tuple[Connection, ...]:
@@ -219,19 +222,23 @@ class Suspicion:
         enforced = self._enforced.get(scope)
         return enforced.keys if enforced else {}
 
-    def _disallow(self, now: float, allowance: Allowance, why: str) -> None:
+    def _disallow(self, now: float, allowance: Allowance, reason: str, by: Principal) -> None:
         self._keep(lambda: self._store.delete_allowance(allowance.number))
         self._journal.write(
-            Event.ALLOWANCE_ENDED, allowance=allowance.number, source=str(allowance.source), why=why
+            Event.ALLOWANCE_ENDED,
+            allowance=allowance.number,
+            source=str(allowance.source),
+            reason=reason,
+            by=str(by),
         )
         self._put(allowance.source, {})
         self._switches.settle(now)
 
-    def _take_up(self, now: float, outcome: Outcome, why: str = "") -> Outcome:
+    def _take_up(self, now: float, outcome: Outcome, reason: str = "", by: Principal = CONTROLLER) -> Outcome:
         """Store what has changed, tell it, and have it carried out."""
         if outcome.accepted or outcome.ended:
             self._keep(lambda: self._store.change_decisions(outcome.accepted, outcome.ended))
-        self._tell(outcome, why)
+        self._tell(outcome, reason, str(by))
         self._carry_out(outcome.changed)
         self._note_cuts(outcome)
         self._switches.settle(now)
@@ -275,7 +282,7 @@ class Suspicion:
             if request.sessions is OpenSessions.CUT and ends_sessions:
                 self.to_cut[request.scope] = None
 
-    def _tell(self, outcome: Outcome, why: str) -> None:
+    def _tell(self, outcome: Outcome, reason: str, by: str) -> None:
         self.evicted += outcome.evicted
         self.refused += len(outcome.refused)
         for decision in outcome.accepted[:_MOST_TOLD]:
@@ -290,10 +297,13 @@ class Suspicion:
                 reason=request.reason,
                 seconds=request.duration_s,
                 simulated=request.is_simulated,
+                by=by,
             )
         for decision in outcome.ended[:_MOST_TOLD]:
             scope = str(decision.request.scope)
-            self._journal.write(Event.DECISION_ENDED, decision=decision.number, scope=scope, why=why)
+            self._journal.write(
+                Event.DECISION_ENDED, decision=decision.number, scope=scope, reason=reason, by=by
+            )
         more = {
             "made": max(0, len(outcome.accepted) - _MOST_TOLD),
             "ended": max(0, len(outcome.ended) - _MOST_TOLD),
