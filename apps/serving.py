@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import stat
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,12 @@ from eventlet import wsgi
 from eventlet.green import ssl as green_ssl
 
 from apps import certificate
+from controller.api.context import PRINCIPAL
+from controller.runtime.principals import AccessRole, Principal
 
 _LISTEN = re.compile(r"(?:(?P<scheme>https?)://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^:/]+):(?P<port>[0-9]{1,5})/?")
 _ANSWERS_WITHIN_S = 1.0
+_CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 _LOG = logging.getLogger("postern.api")
 
 
@@ -38,7 +42,7 @@ def listen_for_operators(address: str) -> Any:
 
 def serve_api(listener: Any, app: Any) -> None:
     """Serve until the program ends."""
-    wsgi.server(listener, app, log=_LOG, log_output=False, socket_timeout=30)
+    wsgi.server(listener, app, protocol=_OnSocket, log=_LOG, log_output=False, socket_timeout=30)
 
 
 def serve_bearers(address: str, place: Path, app: Any, tell: Callable[[str], None]) -> None:
@@ -53,6 +57,17 @@ def serve_bearers(address: str, place: Path, app: Any, tell: Callable[[str], Non
         tell(f"{address}: {error}; remedy: mend that, or another POSTERN_LISTEN, or off")
         return
     wsgi.server(listener, app, protocol=_Patient, log=_LOG, log_output=False, socket_timeout=30)
+
+
+class _OnSocket(wsgi.HttpProtocol):
+    """The kernel says which user is at the other end of a unix socket (unix(7), SO_PEERCRED)."""
+
+    def get_environ(self) -> dict[str, Any]:
+        environment: dict[str, Any] = super().get_environ()
+        packed = self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        _, uid, _ = _CREDENTIALS.unpack(packed)
+        environment[PRINCIPAL] = Principal(f"uid {uid}", AccessRole.OPERATOR)
+        return environment
 
 
 class _Patient(wsgi.HttpProtocol):

@@ -90,7 +90,7 @@ COMMANDS_BY_ROLE: Mapping[AccessRole, Kinds] = {
 def check(by: Principal, command: Command[object]) -> None:
     """Raise `Forbidden` if the principal may not ask for this."""
     if type(command) not in COMMANDS_BY_ROLE[by.role]:
-        raise Forbidden(f"{type(command).__name__} is not permitted to a {by.role.value}")
+        raise Forbidden(f"{type(command).__name__} is not permitted to the role {by.role.value}")
     if isinstance(command, AddToken) and command.role not in BEARER_ROLES:
         raise Forbidden(f"no token can have the role {command.role.value}")
     if by.role is AccessRole.MEMBER:

@@ -1,16 +1,28 @@
 """The single writer: what it takes up, what it sends, and what it says when something is wrong."""
 
 import struct
+from ipaddress import ip_address, ip_network
 
 import pytest
 
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.openflow import messages
+from controller.policy.model import Action
 from controller.pools.conntrack import Counts
 from controller.runtime.commands.members import DrainMember, NoteCounts
-from controller.runtime.commands.policy import PlanPolicy
+from controller.runtime.commands.policy import ApplyPolicy, PlanPolicy
+from controller.runtime.commands.suspicion import (
+    AllowSource,
+    EndAllowance,
+    EndDecisions,
+    MakeDecisions,
+    ReportEvidence,
+)
+from controller.runtime.principals import OPERATOR, AccessRole, Principal
 from controller.store import StoreError
+from controller.suspicion.decision import Request, Scope
+from controller.suspicion.scores import Evidence
 from controller.sync.outcomes import Port, PortChanged
 from controller.sync.session import REPLY_TIMEOUT_S, RETRY_S, Phase
 from tests.fake_switch import FakeSwitch, HeldFlow
@@ -70,6 +82,37 @@ def test_a_bad_policy_changes_nothing_and_says_why(world: World) -> None:
     (refused,) = world.events("PolicyRefused")
     assert refused["file"] == "bad.yaml"
     assert "tenants.acme.mail.mode" in refused["reason"]
+
+
+def test_the_journal_says_on_whose_behalf_something_was_changed(world: World) -> None:
+    by = Principal("night-shift", AccessRole.OPERATOR)
+    world.handle(ApplyPolicy("demo.yaml", LESS_WEB), by)
+    with pytest.raises(PolicyErrors):
+        world.handle(ApplyPolicy("demo.yaml", BAD), by)
+    world.handle(DrainMember("proxy1", True), by)
+    source = ip_network("198.51.100.66")
+    made = world.handle(MakeDecisions((Request(Scope(source), Action.DROP, "api"),)), by)
+    world.handle(EndDecisions((made.accepted[0].number,)), by)
+    allowance = world.handle(AllowSource(source, "our auditors"), by)
+    world.handle(EndAllowance(allowance.number), by)
+    for name in [
+        "PolicyAccepted",
+        "PolicyRefused",
+        "MemberChanged",
+        "DecisionMade",
+        "DecisionEnded",
+        "SourceAllowed",
+        "AllowanceEnded",
+    ]:
+        assert world.events(name)[-1]["by"] == "night-shift (operator)", name
+
+
+def test_what_the_controller_does_by_itself_is_its_own(world: World) -> None:
+    world.handle(ReportEvidence((Evidence("decoy-login", ip_address("198.51.100.66")),)), OPERATOR)
+    world.tick(4_000.0)
+    assert [event["by"] for event in world.events("DecisionMade")] == ["controller"]
+    assert [event["by"] for event in world.events("DecisionEnded")] == ["controller"]
+    assert [event["by"] for event in world.events("PolicyAccepted")] == ["controller"]
 
 
 def test_rules_that_contradict_change_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
