@@ -48,8 +48,8 @@ def serve_api(listener: Any, app: Any) -> None:
 def serve_bearers(address: str, place: Path, app: Any, tell: Callable[[str], None]) -> None:
     """Serve over TCP until the program ends; if that cannot be, `tell` why and do without.
 
-    `address` is HOST:PORT: in clear on loopback, TLS anywhere else, since a token would be there for
-    everybody on the way; `http://` and `https://` before it say otherwise. `place` holds the certificate.
+    `address` is HOST:PORT: in clear on loopback, TLS anywhere else, since everything on the way
+    could read a token; `http://` and `https://` before it say otherwise. `place` holds the certificate.
     """
     try:
         listener = _listen_for_bearers(address, place)
@@ -71,7 +71,7 @@ class _OnSocket(wsgi.HttpProtocol):
 
 
 class _Patient(wsgi.HttpProtocol):
-    """Somebody who speaks no TLS, or hangs up within a handshake, is not worth a word."""
+    """A client that speaks no TLS, or hangs up within a handshake, leaves no line in the log."""
 
     def handle(self) -> None:
         try:
@@ -91,7 +91,7 @@ def _listen_for_bearers(address: str, place: Path) -> Any:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         files = certificate.find_or_make(place, host)
         try:
-            context.load_cert_chain(*files, password="")  # nobody is there to type one
+            context.load_cert_chain(*files, password="")  # there is no terminal to type one at
         except (OSError, ValueError) as error:  # of `ssl`, too; none names the file
             raise ValueError(f"{' and '.join(map(str, files))}: no pair to serve with: {error}") from error
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -124,7 +124,7 @@ def _is_served(path: Path) -> bool:
         client.settimeout(_ANSWERS_WITHIN_S)
         try:
             client.connect(str(path))
-        except TimeoutError:  # somebody listens, and is busy
+        except TimeoutError:  # a program listens, and is busy
             return True
         except OSError:
             return False

@@ -42,7 +42,7 @@ from controller.suspicion.codec import (
     show_decision,
 )
 from controller.suspicion.decision import Request
-from controller.suspicion.ledger import Outcome
+from controller.suspicion.ledger import LedgerOutcome
 
 T = TypeVar("T")
 _MOST_DECISIONS = 100_000
@@ -109,16 +109,16 @@ def _read_all(parts: list[Any], read: Callable[[Any], T]) -> tuple[list[T], list
     return good, indexes, bad
 
 
-def _refused(outcome: Outcome, indexes: list[int]) -> list[dict[str, Any]]:
+def _refused(outcome: LedgerOutcome, indexes: list[int]) -> list[dict[str, Any]]:
     return [
         {"index": indexes[index], "error": refusal.error, "remedy": refusal.remedy}
         for index, refusal in outcome.refused
     ]
 
 
-def _add(ask: Caller, requests: list[Request]) -> Outcome:
+def _add(ask: Caller, requests: list[Request]) -> LedgerOutcome:
     """Many are handed to the runtime some at a time, so that nothing else waits for all of them."""
-    outcome = Outcome()
+    outcome = LedgerOutcome()
     for first in range(0, len(requests), _AT_ONCE):
         outcome.merge(ask(MakeDecisions(tuple(requests[first : first + _AT_ONCE]))), first)
     return outcome

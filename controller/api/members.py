@@ -12,7 +12,7 @@ from controller.api.context import Outside, Resource
 from controller.api.unexpected import tell_unexpected
 from controller.hosts.publish import text_of
 from controller.hosts.render import Settings
-from controller.pools.health import Report
+from controller.pools.health import HealthReport
 from controller.pools.roster import UnknownMember
 from controller.reports import edge as reports
 from controller.runtime import Asker
@@ -72,7 +72,7 @@ class _Health(Resource):
         if not isinstance(media, dict) or not isinstance(media.get("good"), bool):
             raise falcon.HTTPBadRequest(description='send {"good": true} or {"good": false, "detail": "why"}')
         detail, stale = (str(media.get(key, ""))[:_LONGEST_DETAIL] for key in ("detail", "stale"))
-        heard = self._caller(request)(ReportMember(name, Report(media["good"], detail, stale)))
+        heard = self._caller(request)(ReportMember(name, HealthReport(media["good"], detail, stale)))
         response.media = {**reports.member_row(heard.member), "agent": heard.agent}
 
     def on_get(self, request: falcon.Request, response: falcon.Response, name: str) -> None:

@@ -13,7 +13,7 @@ class Opinion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class HealthReport:
     """What an agent says: is the member well, why not, and why it is stale if it is."""
 
     is_good: bool
@@ -29,7 +29,7 @@ class Health:
     heard_at: float = 0.0
     stale: str = ""  # why it is stale, as the last report has it
 
-    def on_report(self, now: float, report: Report, rules: PoolHealth) -> "Health":
+    def on_report(self, now: float, report: HealthReport, rules: PoolHealth) -> "Health":
         """Take one report in. A member nobody knows joins with its first good report."""
         detail = "" if report.is_good else report.detail
         heard = replace(self, heard_at=now, detail=detail, stale=report.stale)

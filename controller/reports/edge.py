@@ -7,7 +7,7 @@ from controller.compiler.names import names_of
 from controller.pipeline.flows import SwitchState
 from controller.pipeline.show import Shower
 from controller.policy.model import Policy
-from controller.pools.members import Member
+from controller.pools.members import PoolMember
 from controller.runtime.commands.members import PoolStatus
 from controller.runtime.commands.policy import Explanation, NotExplained, PolicyPlan, TenantConsent
 from controller.runtime.commands.switches import EdgeStatus, SwitchStatus
@@ -66,7 +66,7 @@ def pool_row(pool: PoolStatus) -> Json:
     return {"name": pool.name, "kind": pool.kind, "troubles": list(pool.troubles), "members": members}
 
 
-def member_row(member: Member) -> Json:
+def member_row(member: PoolMember) -> Json:
     return {
         "pool": member.pool,
         "name": member.name,

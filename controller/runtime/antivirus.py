@@ -1,4 +1,4 @@
-"""The fleet in the running controller: kept over restarts, its changes told."""
+"""The fleet in the running controller: kept over restarts, its changes reported."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ class AntivirusFleet:
         self._looked_at = 0.0
 
     def load(self, now: float) -> None:
-        """Take up who was known; each gets its time to be heard of again."""
+        """Take up the clients that were known; each has the usual time to report again."""
         known = self._store.antivirus_clients()
         self.fleet.restore(Client(key, facts, server, now, utc) for key, facts, server, utc in known)
 

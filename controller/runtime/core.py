@@ -16,8 +16,8 @@ from controller.pipeline.flows import SwitchState
 from controller.policy.model import Policy, PortRef
 from controller.policy.parse import parse_policy
 from controller.pools.conntrack import Connection, Counts
-from controller.pools.health import Report, trusted
-from controller.pools.members import Member, StateChanged
+from controller.pools.health import HealthReport, trusted
+from controller.pools.members import PoolMember, StateChanged
 from controller.pools.removed_members import member_paths, with_leaving, without_members
 from controller.pools.roster import Roster
 from controller.runtime.accepted import Accepted
@@ -55,27 +55,27 @@ class RuntimeDependencies:
 class RuntimeCore:
     """Raise `PolicyErrors`, `CompileError` or `StoreError` from `submit`; nothing has changed then."""
 
-    def __init__(self, surroundings: RuntimeDependencies) -> None:
-        self._world = surroundings
+    def __init__(self, dependencies: RuntimeDependencies) -> None:
+        self._outside = dependencies
         self.accepted: Accepted | None = None
         self.roster = Roster()
-        self.switches = Switches(surroundings.journal)
-        self.trunks = TrunkWatch(surroundings.journal, self.switches)
-        self.orphans = OrphanedSessions(surroundings.journal, self.switches)
-        self.tokens = Tokens(surroundings.store)
-        self.empty_pools = EmptyPools(surroundings.journal)
+        self.switches = Switches(dependencies.journal)
+        self.trunks = TrunkWatch(dependencies.journal, self.switches)
+        self.orphans = OrphanedSessions(dependencies.journal, self.switches)
+        self.tokens = Tokens(dependencies.store)
+        self.empty_pools = EmptyPools(dependencies.journal)
         self.suspicion = DecisionKeeper(
-            surroundings.store, surroundings.journal, self.switches, surroundings.encoder
+            dependencies.store, dependencies.journal, self.switches, dependencies.encoder
         )
-        self.antivirus = AntivirusFleet(surroundings.store, surroundings.journal)
-        self.floods = FloodWatch(surroundings.journal, self.switches)
+        self.antivirus = AntivirusFleet(dependencies.store, dependencies.journal)
+        self.floods = FloodWatch(dependencies.journal, self.switches)
         self.settings_by_pool: Mapping[str, Settings] = {}
         self._compiled_for = ALL_IS_WELL
 
     def start(self, now: float, utc: float, file: str, text: str) -> None:
-        """Take up the policy of the operator's file, or, if that is bad, the last good one."""
-        self._world.journal.write(Event.CONTROLLER_STARTED, policy=file)
-        last = self._world.store.last_policy()
+        """Take up the policy of the operator's file, or, if that is not valid, the last good one."""
+        self._outside.journal.write(Event.CONTROLLER_STARTED, policy=file)
+        last = self._outside.store.last_policy()
         self.suspicion.load(now, utc)
         self.antivirus.load(now)
         try:
@@ -83,7 +83,9 @@ class RuntimeCore:
         except (PolicyErrors, CompileError) as error:
             if last is None:
                 raise
-            self._world.journal.write(Event.LAST_GOOD_POLICY_KEPT, revision=last.revision, reason=str(error))
+            self._outside.journal.write(
+                Event.LAST_GOOD_POLICY_KEPT, revision=last.revision, reason=str(error)
+            )
             kept = PolicyRevision(last.revision, last.file)
             self._take_up(now, kept, *self._prepare(last.file, last.text), CONTROLLER)
 
@@ -91,23 +93,23 @@ class RuntimeCore:
         """Check, compile, keep and carry out a policy; return it with its revision."""
         try:
             policy, states = self._prepare(file, text)
-            new = PolicyRevision(self._world.store.accept_policy(file, text).revision, file)
+            new = PolicyRevision(self._outside.store.accept_policy(file, text).revision, file)
         except (PolicyErrors, CompileError, StoreError) as error:
-            self._world.journal.write(Event.POLICY_REFUSED, file=file, reason=str(error), by=str(by))
+            self._outside.journal.write(Event.POLICY_REFUSED, file=file, reason=str(error), by=str(by))
             raise
         return self._take_up(now, new, policy, states, by)
 
-    def drain(self, now: float, name: str, is_drained: bool, by: Principal) -> Member:
+    def drain(self, now: float, name: str, is_drained: bool, by: Principal) -> PoolMember:
         """Give a member no new sessions from now on, or give it some again; it keeps those it has.
 
         Raise `UnknownMember` or `StoreError`; nothing has changed then.
         """
         member = self.roster.find(name)
-        self._world.store.set_drained(member.path, is_drained)
+        self._outside.store.set_drained(member.path, is_drained)
         self._on_members(now, self.roster.on_drained(now, member.path, is_drained), by)
         return self.roster.find(member.path)
 
-    def on_report(self, now: float, name: str, report: Report) -> Member:
+    def on_report(self, now: float, name: str, report: HealthReport) -> PoolMember:
         """An agent says how a member is. Raise `UnknownMember`."""
         member = self.roster.find(name)
         self._on_members(now, self.roster.on_report(now, member.path, report))
@@ -123,15 +125,15 @@ class RuntimeCore:
     def _let_go(self, now: float, accepted: Accepted, gone: set[str]) -> None:
         """Members that were leaving have finished: nothing is left of them on the switches."""
         for path in sorted(gone):
-            self._world.journal.write(Event.MEMBER_LEFT, member=path)
+            self._outside.journal.write(Event.MEMBER_LEFT, member=path)
         carried = without_members(accepted.policy, gone)
         leaving = {each.path for each in self.roster.members if each.is_leaving} - gone
-        self.roster.on_policy(carried, self._world.store.drained(), leaving, now=now)
+        self.roster.on_policy(carried, self._outside.store.drained(), leaving, now=now)
         self._rebalance(now, replace(accepted, policy=carried))
 
     def _on_members(self, now: float, changes: tuple[StateChanged, ...], by: Principal = CONTROLLER) -> None:
         for change in changes:
-            self._world.journal.write(
+            self._outside.journal.write(
                 Event.MEMBER_CHANGED,
                 pool=change.member.pool,
                 member=change.member.name,
@@ -143,7 +145,7 @@ class RuntimeCore:
             )
             self.orphans.note(change.member)
             if change.hold_s:
-                self._world.journal.write(
+                self._outside.journal.write(
                     Event.MEMBER_HELD_DOWN,
                     pool=change.member.pool,
                     member=change.member.name,
@@ -154,7 +156,7 @@ class RuntimeCore:
         self._rebalance_if_changed(now)
 
     def wake_up(self, connections: Iterable[Connection]) -> None:
-        """Make initiators of forgotten connections speak, so that they learn whether anybody is there."""
+        """Make initiators of forgotten connections speak, so that they learn whether the other end is there."""
         if self.accepted is not None:
             self.orphans.wake_up(self.accepted.policy, connections)
 
@@ -175,7 +177,7 @@ class RuntimeCore:
         """Return what would be sent to a switch if `desired` were accepted."""
         record = self.switches.by_name().get(name)
         return difference(
-            self._world.encoder.state(desired), record.session.installed if record else WireState()
+            self._outside.encoder.state(desired), record.session.installed if record else WireState()
         )
 
     def on_outcome(self, now: float, dpid: int, channel: Channel, outcome: Outcome) -> None:
@@ -218,9 +220,9 @@ class RuntimeCore:
         if self._conditions(carried) != ALL_IS_WELL or carried is not policy:
             states = self._compile(carried)
         self._publish(policy, new.revision)
-        self._world.journal.write(Event.POLICY_ACCEPTED, revision=new.revision, file=new.file, by=str(by))
+        self._outside.journal.write(Event.POLICY_ACCEPTED, revision=new.revision, file=new.file, by=str(by))
         for text in moved_homes(self.accepted.policy, policy) if self.accepted else ():
-            self._world.journal.write(Event.HOME_MOVED, reason=text)
+            self._outside.journal.write(Event.HOME_MOVED, reason=text)
         self.switches.match(now, policy)
         self.suspicion.on_policy(now, policy)
         self.antivirus.on_policy(policy)
@@ -236,18 +238,18 @@ class RuntimeCore:
 
     def _with_leaving(self, now: float, policy: Policy) -> Policy:
         """Return what is carried out: the policy, and members that still have sessions to finish."""
-        # The last count may be old: whoever is reachable stays until the next one.
+        # The last count may be old, so every reachable member stays until the next one.
         reachable = {each.path for each in self.roster.members if each.has_port}
         carried = policy
         if self.accepted is not None:
             carried = with_leaving(policy, self.accepted.policy, reachable.__contains__)
         leaving = member_paths(carried) - member_paths(policy)
         newcomer = trusted(now) if self.accepted is None else None
-        self.roster.on_policy(carried, self._world.store.drained(), leaving, newcomer, now)
+        self.roster.on_policy(carried, self._outside.store.drained(), leaving, newcomer, now)
         return carried if leaving else policy
 
     def _encode(self, states: Mapping[str, SwitchState]) -> Mapping[str, WireState]:
-        return {name: self._world.encoder.state(state) for name, state in states.items()}
+        return {name: self._outside.encoder.state(state) for name, state in states.items()}
 
     def _set_desired(self, now: float, accepted: Accepted) -> Accepted:
         self.accepted = accepted
@@ -259,9 +261,9 @@ class RuntimeCore:
     def _publish(self, policy: Policy, revision: int) -> None:
         """Tell the gateways before the switches, so that nothing is steered to one that does not know."""
         try:
-            secret_of = self._world.store.pool_secret
+            secret_of = self._outside.store.pool_secret
             settings = render_gateways(policy, revision, secret_of)
             self.settings_by_pool = settings
-            self._world.publish(settings)
+            self._outside.publish(settings)
         except (OSError, StoreError) as error:
-            self._world.journal.write(Event.GATEWAYS_NOT_PUBLISHED, reason=str(error))
+            self._outside.journal.write(Event.GATEWAYS_NOT_PUBLISHED, reason=str(error))

@@ -28,7 +28,7 @@ class Runtime:
         self.core = RuntimeCore(dependencies)
 
     def start(self, file: str, text: str) -> None:
-        """Take up the policy of the operator's file, or, if that is bad, the last good one.
+        """Take up the policy of the operator's file, or, if that is not valid, the last good one.
 
         Raise `PolicyErrors`, `CompileError` or `StoreError` when there is neither.
         """

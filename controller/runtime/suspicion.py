@@ -1,6 +1,6 @@
 """Decisions and allowances: kept, stored, and carried out on the switches, each change for itself.
 
-A disk that refuses is told of and stops nothing: what is decided holds until the next start.
+A disk that refuses is reported and blocks nothing: what is decided holds until the next start.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,18 +19,18 @@ from controller.store import Store, StoreError
 from controller.suspicion.allow import Allowance, AllowList
 from controller.suspicion.decision import Request, Scope
 from controller.suspicion.floods import Floods
-from controller.suspicion.ledger import Caps, Ledger, Outcome
+from controller.suspicion.ledger import Caps, Ledger, LedgerOutcome
 from controller.suspicion.refusals import Guard
 from controller.suspicion.scans import Scans
 from controller.suspicion.scores import ORIGIN, Evidence, Offender, Scores
-from controller.suspicion.subnets import Crowds
+from controller.suspicion.subnets import Subnets
 from controller.sync.overlay import Patch
 from controller.sync.state import WireKey
 from controller.telemetry.journal import Event, Journal
 from controller.topology.ports import published_doors
 
-_REMEMBERED_S = 90 * 86_400.0  # how long somebody who has offended is known for it
-_MOST_TOLD = 20  # decisions that have a line of their own in the journal; of more, the count is told
+_REMEMBERED_S = 90 * 86_400.0  # how long an offender is remembered after its last decision has ended
+_MOST_TOLD = 20  # decisions with a line of their own in the journal; more are counted in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class DecisionKeeper:
         self.evicted = 0
         self.refused = 0
         self._scans = Scans()
-        self._crowds = Crowds()
+        self._subnets = Subnets()
         self._floods = Floods()
         self._published: frozenset[tuple[str, int]] = frozenset()
         self._guard: Guard | None = None
@@ -102,7 +102,9 @@ class DecisionKeeper:
                 self._put(allowance.source, self._enforcement.of_allowance(allowance))
         self._switches.settle(now)
 
-    def add(self, now: float, utc: float, requests: Sequence[Request], by: Principal = CONTROLLER) -> Outcome:
+    def add(
+        self, now: float, utc: float, requests: Sequence[Request], by: Principal = CONTROLLER
+    ) -> LedgerOutcome:
         assert self._guard is not None  # there is no API before there is a policy
         return self._take_up(now, self.ledger.add(now, utc, requests, self._guard), by=by)
 
@@ -135,7 +137,7 @@ class DecisionKeeper:
     def _crowd(self, now: float, request: Request) -> Iterator[Request]:
         """Decide about a whole network, too, once enough of it is suspicious."""
         source, enough = request.scope.source, self.scores.policy.crowd
-        network = self._crowds.on_decided(now, source, now + request.duration_s, enough)
+        network = self._subnets.on_decided(now, source, now + request.duration_s, enough)
         if network:
             reason = f"{enough} of its sources are suspicious at once, the last: {source}"
             scope = replace(request.scope, source=network)
@@ -150,7 +152,7 @@ class DecisionKeeper:
         return fact.kind.startswith("decoy-") and door in self._published
 
     def on_samples(self, now: float, utc: float, samples: Sequence[Evidence]) -> None:
-        """Take sampled first packets for what nobody publishes."""
+        """Take sampled first packets to addresses and ports that no tenant publishes."""
         self.on_evidence(now, utc, [*samples, *self._scans.on_samples(now, samples)])
 
     def on_connections(self, now: float, utc: float, open_by_source: Mapping[Address, int]) -> None:
@@ -158,10 +160,10 @@ class DecisionKeeper:
         self.on_evidence(now, utc, self._floods.on_connections(now, open_by_source))
 
     def owner(self, source: Network) -> str:
-        """Return whose addresses, of those behind the edge, a source touches; empty: nobody's."""
+        """Return the tenant or host behind the edge whose addresses a source touches; empty: none."""
         return self._guard.owner(source) if self._guard else ""
 
-    def delete(self, now: float, numbers: Iterable[int], by: Principal = CONTROLLER) -> Outcome:
+    def delete(self, now: float, numbers: Iterable[int], by: Principal = CONTROLLER) -> LedgerOutcome:
         """End decisions. A source that the edge itself had decided about begins anew, without a score."""
         outcome = self._take_up(now, self.ledger.delete(numbers), "deleted", by)
         pardoned = [each.request.scope.source for each in outcome.ended if each.request.origin == ORIGIN]
@@ -234,8 +236,10 @@ class DecisionKeeper:
         self._put(allowance.source, {})
         self._switches.settle(now)
 
-    def _take_up(self, now: float, outcome: Outcome, reason: str = "", by: Principal = CONTROLLER) -> Outcome:
-        """Store what has changed, tell it, and have it carried out."""
+    def _take_up(
+        self, now: float, outcome: LedgerOutcome, reason: str = "", by: Principal = CONTROLLER
+    ) -> LedgerOutcome:
+        """Store what has changed, report it, and have it carried out."""
         if outcome.accepted or outcome.ended:
             self._keep(lambda: self._store.change_decisions(outcome.accepted, outcome.ended))
         self._tell(outcome, reason, str(by))
@@ -275,14 +279,14 @@ class DecisionKeeper:
         if keys:
             self._enforced[what] = Enforced(keys, meters)
 
-    def _note_cuts(self, outcome: Outcome) -> None:
+    def _note_cuts(self, outcome: LedgerOutcome) -> None:
         for decision in outcome.accepted:
             request = decision.request
             ends_sessions = request.action in (Action.DECOY, Action.DROP) and not request.is_simulated
             if request.sessions is OpenSessions.CUT and ends_sessions:
                 self.to_cut[request.scope] = None
 
-    def _tell(self, outcome: Outcome, reason: str, by: str) -> None:
+    def _tell(self, outcome: LedgerOutcome, reason: str, by: str) -> None:
         self.evicted += outcome.evicted
         self.refused += len(outcome.refused)
         for decision in outcome.accepted[:_MOST_TOLD]:

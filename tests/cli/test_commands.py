@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from controller.pools.health import Report
+from controller.pools.health import HealthReport
 from controller.runtime.commands.members import DrainMember, ReportMember
 from tests.api.conftest import Northbound
 from tests.cli.conftest import Postern
@@ -258,7 +258,7 @@ def test_rolling_stops_before_the_next_member_when_one_does_not_come_back(
 ) -> None:
     controller.sessions = {}
     for _ in range(2):
-        controller.world.handle(ReportMember("proxy1", Report(False, "refused")))
+        controller.world.handle(ReportMember("proxy1", HealthReport(False, "refused")))
     answer = postern("pool", "roll", "proxies", "--command", "true", "--patience", "0")
     assert answer.code == 1
     assert answer.err == "proxy1 is down after 0 s: refused\n"

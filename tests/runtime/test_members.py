@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.pools.health import Report
+from controller.pools.health import HealthReport
 from controller.runtime.commands.members import ReportMember
 from tests.world import DEMO, FakeChannel, World
 
@@ -26,7 +26,7 @@ def channel(world: World) -> FakeChannel:
 
 def say(world: World, channel: FakeChannel, *reports: bool, member: str = "proxy1") -> None:
     for is_good in reports:
-        world.handle(ReportMember(member, Report(is_good, "" if is_good else "refused")))
+        world.handle(ReportMember(member, HealthReport(is_good, "" if is_good else "refused")))
         world.settle(channel)
 
 
@@ -34,7 +34,7 @@ def live(world: World, channel: FakeChannel, seconds: float) -> None:
     """Let time pass, with everybody reporting that he is well."""
     for _ in range(int(seconds * 2)):
         for member in world.core.roster.members:
-            world.handle(ReportMember(member.path, Report(True)))
+            world.handle(ReportMember(member.path, HealthReport(True)))
         world.tick(0.5)
         world.settle(channel)
 

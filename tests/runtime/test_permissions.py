@@ -6,7 +6,7 @@ import pytest
 
 from controller.policy.model import Action
 from controller.pools.conntrack import Counts
-from controller.pools.health import Report
+from controller.pools.health import HealthReport
 from controller.runtime.commands.antivirus import ReportAntivirus
 from controller.runtime.commands.base import Command
 from controller.runtime.commands.members import (
@@ -34,7 +34,7 @@ from tests.world import DEMO, World
 MEMBER = Principal("proxies.proxy1", AccessRole.MEMBER)
 SENSOR = Principal("feed", AccessRole.SENSOR)
 BOUNCER = Principal("firewall1", AccessRole.BOUNCER)
-WELL = Report(True)
+WELL = HealthReport(True)
 EVIDENCE = ReportEvidence((Evidence("decoy-login", ip_address("198.51.100.66")),))
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from controller.hosts.render import Settings
 from controller.pools.conntrack import Counts
-from controller.pools.health import Report
-from controller.pools.members import Member
+from controller.pools.health import HealthReport
+from controller.pools.members import PoolMember
 from controller.runtime.commands.base import Command
 
 
@@ -13,7 +13,7 @@ from controller.runtime.commands.base import Command
 class MemberHeard:
     """`agent`: what the agent beside the member shall check."""
 
-    member: Member
+    member: PoolMember
     agent: Settings
 
 
@@ -21,7 +21,7 @@ class MemberHeard:
 class MemberShare:
     """`share_percent`: of its pool's new sessions."""
 
-    member: Member
+    member: PoolMember
     share_percent: int
 
 
@@ -34,7 +34,7 @@ class PoolStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class DrainMember(Command[Member]):
+class DrainMember(Command[PoolMember]):
     """Give a member (`NAME` or `POOL.NAME`) no new sessions from now on, or some again.
 
     Raises `UnknownMember` or `StoreError`; nothing has changed then.
@@ -49,7 +49,7 @@ class ReportMember(Command[MemberHeard]):
     """Hear an agent's report on a member. Raises `UnknownMember`."""
 
     member: str
-    report: Report
+    report: HealthReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from controller.policy.model import Network
 from controller.runtime.commands.base import Command
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision, Request
-from controller.suspicion.ledger import Outcome
+from controller.suspicion.ledger import LedgerOutcome
 from controller.suspicion.scores import Evidence
 
 
@@ -76,7 +76,7 @@ class SourceExplanation:
 
 
 @dataclass(frozen=True, slots=True)
-class MakeDecisions(Command[Outcome]):
+class MakeDecisions(Command[LedgerOutcome]):
     """Each is accepted or refused by itself. A decision with the same scope and origin is renewed."""
 
     requests: tuple[Request, ...]

@@ -4,7 +4,7 @@ from collections import Counter
 
 from controller.hosts.health_agents import settings_for
 from controller.hosts.render import Settings
-from controller.pools.members import Member
+from controller.pools.members import PoolMember
 from controller.pools.roster import Roster
 from controller.runtime.commands.members import (
     DrainMember,
@@ -21,7 +21,7 @@ from controller.runtime.context import Context
 from controller.runtime.core import RuntimeCore
 
 
-def drain_member(core: RuntimeCore, command: DrainMember, context: Context) -> Member:
+def drain_member(core: RuntimeCore, command: DrainMember, context: Context) -> PoolMember:
     return core.drain(context.now, command.member, command.is_drained, context.by)
 
 
@@ -69,7 +69,7 @@ def _share_percent(roster: Roster) -> dict[str, int]:
     return {each.path: round(100 * weights[each.path] / (whole[each.pool] or 1)) for each in roster.members}
 
 
-def _agent_settings(core: RuntimeCore, member: Member) -> Settings:
+def _agent_settings(core: RuntimeCore, member: PoolMember) -> Settings:
     assert core.accepted is not None  # where there are members, there is a policy
     policy = core.accepted.policy
     return settings_for(policy, next(pool for pool in policy.pools if pool.name == member.pool))

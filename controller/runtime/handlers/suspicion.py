@@ -32,13 +32,13 @@ from controller.runtime.context import Context
 from controller.runtime.core import RuntimeCore
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision, Scope
-from controller.suspicion.ledger import Outcome
+from controller.suspicion.ledger import LedgerOutcome
 from controller.suspicion.scores import source_of
 
 _OF_BOUNCERS = (Action.DECOY, Action.DROP)
 
 
-def make_decisions(core: RuntimeCore, command: MakeDecisions, context: Context) -> Outcome:
+def make_decisions(core: RuntimeCore, command: MakeDecisions, context: Context) -> LedgerOutcome:
     return core.suspicion.add(context.now, context.utc, command.requests, context.by)
 
 
