@@ -1,9 +1,7 @@
 """The fleet as rows: what `postern av fleet` and the API show."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from controller.antivirus.engines import end_of_life
 from controller.runtime.commands.antivirus import ClientStatus, FleetStatus, ServerStatus
 
 
@@ -33,5 +31,5 @@ def _row(status: ClientStatus) -> dict[str, Any]:
         "heard_s": round(status.heard_s, 1),
         "stale": client.is_stale,
         "behind": status.behind,
-        "end_of_life": end_of_life(str(client.facts["engine"]), datetime.now(UTC).date()),
+        "end_of_life": status.end_of_life,
     }

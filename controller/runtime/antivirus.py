@@ -1,7 +1,7 @@
 """The fleet in the running controller: kept over restarts, its changes reported."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from controller.antivirus.engines import end_of_life
@@ -17,7 +17,7 @@ class AntivirusFleet:
     def __init__(self, store: Store, journal: Journal) -> None:
         self._store, self._journal = store, journal
         self.fleet = Fleet()
-        self._ended: set[str] = set()  # clients of whose engine was told that it has ended
+        self._ended: set[str] = set()  # clients whose engine was reported to have reached its end of life
         self._looked_at = 0.0
 
     def load(self, now: float) -> None:
@@ -36,10 +36,11 @@ class AntivirusFleet:
         """A server says what it serves, and what is wrong with it."""
         self.fleet.on_server(now, server, rings, error)
 
-    def on_reports(self, now: float, server: str, reports: Sequence[Mapping[str, Any]]) -> int:
+    def on_reports(self, now: float, utc: float, server: str, reports: Sequence[Mapping[str, Any]]) -> int:
         """Take what clients reported to a server; return how many were taken."""
-        utc = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        heard = [self.fleet.on_report(now, utc, server, report) for report in reports]
+        time = datetime.fromtimestamp(utc, UTC)
+        text = time.isoformat(timespec="seconds").replace("+00:00", "Z")
+        heard = [self.fleet.on_report(now, text, server, report) for report in reports]
         taken = [client for client in heard if client]
         try:
             rows = [(each.key, each.facts, each.server, each.heard_utc) for each in taken]
@@ -47,7 +48,7 @@ class AntivirusFleet:
         except StoreError as failure:
             self._journal.write(Event.CLIENTS_NOT_STORED, reason=str(failure))
         for client in taken:
-            self._tell_of_engine(client)
+            self._report_engine(client, time.date())
         self._look(now)
         return len(taken)
 
@@ -62,8 +63,8 @@ class AntivirusFleet:
             silent = f"last heard of at {client.heard_utc}" if client.is_stale else ""
             self._journal.write(event, **_who(client), reason=self.fleet.behind(client) or silent)
 
-    def _tell_of_engine(self, client: Client) -> None:
-        ended = end_of_life(str(client.facts["engine"]), datetime.now(UTC).date())
+    def _report_engine(self, client: Client, today: date) -> None:
+        ended = end_of_life(str(client.facts["engine"]), today)
         if not ended:
             self._ended.discard(client.key)
         elif client.key not in self._ended:

@@ -156,7 +156,7 @@ class RuntimeCore:
         self._rebalance_if_changed(now)
 
     def wake_up(self, connections: Iterable[Connection]) -> None:
-        """Make initiators of forgotten connections speak, so that they learn whether the other end is there."""
+        """Make initiators of forgotten connections send a packet, which is answered or reset."""
         if self.accepted is not None:
             self.orphans.wake_up(self.accepted.policy, connections)
 

@@ -46,7 +46,7 @@ class OrphanedSessions:
             self._journal.write(Event.SESSIONS_FORGOTTEN, switch=record.name, connections=count)
 
     def wake_up(self, policy: Policy, connections: Iterable[Connection]) -> None:
-        """Make initiators of forgotten connections send a packet, so that they learn whether the other end is there.
+        """Make initiators of forgotten connections send a packet, which is answered or reset.
 
         An initiator that has no answer to its first packet repeats it by itself. Woken up, it would send a
         reset before that (RFC 9293, 3.10.7.3). The switch would begin a connection with the reset, take the

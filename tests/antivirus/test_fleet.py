@@ -21,7 +21,7 @@ def report(client: str, generation: int, asker: str = "acme", **more: Any) -> di
 
 
 def show(fleet: Fleet, now: float, asker: str = "", only_stale: bool = False) -> dict[str, Any]:
-    return reports.fleet(fleet_status(fleet, ReadFleet(asker, only_stale), now))
+    return reports.fleet(fleet_status(fleet, ReadFleet(asker, only_stale), now, now))
 
 
 @pytest.fixture

@@ -20,11 +20,12 @@ class ServerStatus:
 
 @dataclass(frozen=True, slots=True)
 class ClientStatus:
-    """`heard_s`: seconds since its last report. `behind`: what it should have; empty: it is current."""
+    """`heard_s`: seconds since its last report. `behind`, `end_of_life`: what is wrong; empty: nothing."""
 
     client: Client
     heard_s: float
     behind: str
+    end_of_life: str
 
 
 @dataclass(frozen=True, slots=True)
