@@ -19,6 +19,7 @@ from ryu.controller.handler import CONFIG_DISPATCHER, DEAD_DISPATCHER, MAIN_DISP
 from ryu.lib import hub
 from ryu.ofproto import ofproto_v1_4
 
+from apps.channel import RyuChannel
 from apps.conntrack import SessionList
 from apps.loop import RuntimeLoop
 from apps.serving import check_switch_port, listen_for_operators, serve_api, serve_bearers
@@ -31,16 +32,12 @@ from controller.api.context import Outside
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.hosts.publish import Publisher
-from controller.openflow.conversation import Conversation
 from controller.openflow.encode import flow_to_wire, to_wire
-from controller.openflow.lldp import decode_probe, encode_probe
-from controller.openflow.messages import meter_to_wire, packet_out
-from controller.openflow.orphans import forget, wake_up_frame
+from controller.openflow.lldp import decode_probe
+from controller.openflow.messages import meter_to_wire
 from controller.openflow.replies import BadMessage
 from controller.openflow.samples import read_sample
 from controller.pipeline.tables import Table
-from controller.policy.model import PortRef
-from controller.pools.conntrack import Connection
 from controller.runtime import Asked, Clock, Encoder, Runtime, RuntimeDependencies
 from controller.runtime.commands.base import Command
 from controller.runtime.commands.policy import ApplyPolicy
@@ -56,60 +53,14 @@ from controller.runtime.principals import CONTROLLER, AccessRole
 from controller.runtime.session_watch import SessionWatch
 from controller.store import StoreError
 from controller.store.sqlite import SqliteStore
-from controller.sync.outcomes import Outcome
-from controller.sync.plan import Plan
 from controller.telemetry.journal import Event, Journal
 
 R = TypeVar("R")
 _PROGRAM = "postern-controller"
 _CANNOT = "postern: the controller cannot start: "
 _TICK_S = 0.5
-_SEND_CHUNK_BYTES = 1 << 20
 PROBE_KEY = os.urandom(32)
 ENCODER = Encoder(to_wire, flow_to_wire, meter_to_wire)
-
-
-class RyuChannel:
-    """The way to one switch, over the framework's connection."""
-
-    def __init__(self, datapath: Any) -> None:
-        self._datapath = datapath
-        self._conversation = Conversation()
-
-    def read(self, attempt: int) -> None:
-        self._send(self._conversation.ask_state(attempt))
-
-    def send(self, attempt: int, plan: Plan) -> None:
-        self._send(self._conversation.send_plan(attempt, plan))
-
-    def probe(self, origin: PortRef) -> None:
-        self._send([packet_out(0, origin.port, encode_probe(origin, PROBE_KEY))])
-
-    def forget(self, connections: tuple[Connection, ...]) -> None:
-        self._send([forget(0, connection) for connection in connections])
-
-    def ask_hits(self, table: int, cookie: int) -> None:
-        self._send(self._conversation.ask_hits(table, cookie))
-
-    def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
-        self._send([packet_out(0, port, wake_up_frame(connection, own_mac))])
-
-    def receive(self, buffer: bytes) -> Outcome | None:
-        """Take one message of the switch. Raise `BadMessage` if it is none."""
-        outcome = self._conversation.receive(buffer)
-        self._send(self._conversation.take_outgoing())
-        return outcome
-
-    def _send(self, messages: list[bytes]) -> None:
-        """Hand messages over in large pieces: the framework queues pieces, not bytes."""
-        pending = bytearray()
-        for message in messages:
-            pending += message
-            if len(pending) >= _SEND_CHUNK_BYTES:
-                self._datapath.send(bytes(pending))
-                pending.clear()
-        if pending:
-            self._datapath.send(bytes(pending))
 
 
 class Edge(app_manager.RyuApp):
@@ -204,7 +155,7 @@ class Edge(app_manager.RyuApp):
     def _on_state(self, event: Any) -> None:
         datapath = event.datapath
         if event.state == MAIN_DISPATCHER:
-            channel = self._channels[id(datapath)] = RyuChannel(datapath)
+            channel = self._channels[id(datapath)] = RyuChannel(datapath, PROBE_KEY)
             self._loop.put(SwitchConnected(datapath.id, channel))
         elif (gone := self._channels.pop(id(datapath), None)) and (dpid := datapath.id) is not None:
             self._loop.put(SwitchDisconnected(dpid, gone))

@@ -15,11 +15,19 @@ from typing import Any
 import pytest
 
 from controller.runtime import Asked, commands, handlers
+from controller.runtime.commands.antivirus import ReadFleet
 from controller.runtime.commands.base import Command
-from controller.runtime.commands.tokens import IdentifyBearer
+from controller.runtime.commands.members import ListPools, ReadAgentSettings, ReadPoolSettings
+from controller.runtime.commands.policy import ExplainRule, PlanPolicy, ReadConsent, ReadFlows
+from controller.runtime.commands.sessions import ReadSessionWork
+from controller.runtime.commands.suspicion import ExplainSource, MakeDecisions
+from controller.runtime.commands.switches import ReadStatus
+from controller.runtime.commands.tokens import IdentifyBearer, ListTokens
 from controller.runtime.handlers import HANDLERS
 from controller.runtime.permissions import COMMANDS_BY_ROLE
 from controller.runtime.principals import OPERATOR, AccessRole
+from controller.suspicion.decision import Request
+from tests.world import DEMO, World
 
 _SAMPLES: dict[type, object] = {
     str: "x",
@@ -108,3 +116,30 @@ def test_every_command_is_permitted_to_the_controller_and_says_who_else_may() ->
 
 def test_a_token_does_not_appear_in_what_logs_show_of_a_command() -> None:
     assert "s3cret" not in repr(IdentifyBearer("s3cret"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ReadStatus(),
+        ReadFlows(),
+        PlanPolicy("demo.yaml", DEMO),
+        ExplainRule("tenants.acme"),
+        ReadConsent("acme"),
+        ListPools(),
+        ReadAgentSettings("proxy1"),
+        ReadPoolSettings("proxies"),
+        MakeDecisions((built(Request),)),
+        ExplainSource(IPv4Network("198.51.100.66")),
+        ListTokens(),
+        ReadFleet(),
+        ReadSessionWork(frozenset({1})),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+def test_what_comes_back_travels_as_well(command: Command[object]) -> None:
+    world = World()
+    world.start()
+    world.settle(world.connect())
+    result = world.handle(command)
+    assert pickle.loads(pickle.dumps(result)) == result
