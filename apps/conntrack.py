@@ -5,11 +5,30 @@ OpenFlow has no message that lists connections, so a switch on another machine c
 
 import subprocess
 
+from controller.telemetry.journal import Event, Journal
+
 _TIMEOUT_S = 10
 
 
 class ConntrackError(Exception):
     """No switch of this machine tells its connections; the text says why, and what to do."""
+
+
+class SessionList:
+    """Called for a line for each connection, or None; each new reason why not is said once in the journal."""
+
+    def __init__(self, control: str, journal: Journal) -> None:
+        self._control, self._journal = control, journal
+        self._last_reason = ""
+
+    def __call__(self) -> list[str] | None:
+        try:
+            return dump_connections(self._control)
+        except ConntrackError as error:
+            if str(error) != self._last_reason:
+                self._last_reason = str(error)
+                self._journal.write(Event.SESSIONS_NOT_COUNTED, reason=str(error))
+            return None
 
 
 def dump_connections(control: str) -> list[str]:

@@ -1,7 +1,7 @@
 """The edge as a Ryu application: `POSTERN_POLICY=policies/demo.yaml ryu-manager apps/edge.py`.
 
-A shim: turns the framework's events into calls of the runtime, all of them from
-one green thread, and serves the API. `postern-controller --help` lists the settings.
+A shim: turns the framework's events into events of the runtime, and serves the API.
+`postern-controller --help` lists the settings.
 """
 
 import os
@@ -9,8 +9,9 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ryu.base import app_manager
 from ryu.controller import ofp_event
@@ -18,8 +19,10 @@ from ryu.controller.handler import CONFIG_DISPATCHER, DEAD_DISPATCHER, MAIN_DISP
 from ryu.lib import hub
 from ryu.ofproto import ofproto_v1_4
 
+from apps.channel import RyuChannel
+from apps.conntrack import SessionList
+from apps.loop import RuntimeLoop
 from apps.serving import check_switch_port, listen_for_operators, serve_api, serve_bearers
-from apps.sessions import SessionWatch
 from apps.settings import EdgeSettings, read_settings, switch_port
 from common import entry
 from common.environment import settle
@@ -29,77 +32,39 @@ from controller.api.context import Outside
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.hosts.publish import Publisher
-from controller.openflow.conversation import Conversation
 from controller.openflow.encode import flow_to_wire, to_wire
-from controller.openflow.lldp import decode_probe, encode_probe
-from controller.openflow.messages import meter_to_wire, packet_out
-from controller.openflow.orphans import forget, wake_up_frame
+from controller.openflow.lldp import decode_probe
+from controller.openflow.messages import meter_to_wire
 from controller.openflow.replies import BadMessage
 from controller.openflow.samples import read_sample
 from controller.pipeline.tables import Table
-from controller.policy.model import PortRef
-from controller.pools.conntrack import Connection
-from controller.runtime import Dependencies, Encoder, Runtime
-from controller.runtime.tokens import Role
+from controller.runtime import Asked, Clock, Encoder, Runtime, RuntimeDependencies
+from controller.runtime.commands.base import Command
+from controller.runtime.commands.policy import ApplyPolicy
+from controller.runtime.events import (
+    OutcomeReceived,
+    PacketsSampled,
+    ProbeHeard,
+    SwitchConnected,
+    SwitchDisconnected,
+    TimePassed,
+)
+from controller.runtime.principals import CONTROLLER, AccessRole
+from controller.runtime.session_watch import SessionWatch
 from controller.store import StoreError
 from controller.store.sqlite import SqliteStore
-from controller.sync.outcomes import Outcome
-from controller.sync.plan import Plan
 from controller.telemetry.journal import Event, Journal
 
+R = TypeVar("R")
 _PROGRAM = "postern-controller"
 _CANNOT = "postern: the controller cannot start: "
 _TICK_S = 0.5
-_SEND_CHUNK_BYTES = 1 << 20
 PROBE_KEY = os.urandom(32)
 ENCODER = Encoder(to_wire, flow_to_wire, meter_to_wire)
 
 
-class RyuChannel:
-    """The way to one switch, over the framework's connection."""
-
-    def __init__(self, datapath: Any) -> None:
-        self._datapath = datapath
-        self._conversation = Conversation()
-
-    def read(self, attempt: int) -> None:
-        self._send(self._conversation.ask_state(attempt))
-
-    def send(self, attempt: int, plan: Plan) -> None:
-        self._send(self._conversation.send_plan(attempt, plan))
-
-    def probe(self, origin: PortRef) -> None:
-        self._send([packet_out(0, origin.port, encode_probe(origin, PROBE_KEY))])
-
-    def forget(self, connections: tuple[Connection, ...]) -> None:
-        self._send([forget(0, connection) for connection in connections])
-
-    def ask_hits(self, table: int, cookie: int) -> None:
-        self._send(self._conversation.ask_hits(table, cookie))
-
-    def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
-        self._send([packet_out(0, port, wake_up_frame(connection, own_mac))])
-
-    def receive(self, buffer: bytes) -> Outcome | None:
-        """Take one message of the switch. Raise `BadMessage` if it is none."""
-        outcome = self._conversation.receive(buffer)
-        self._send(self._conversation.take_outgoing())
-        return outcome
-
-    def _send(self, messages: list[bytes]) -> None:
-        """Hand messages over in large pieces: the framework queues pieces, not bytes."""
-        pending = bytearray()
-        for message in messages:
-            pending += message
-            if len(pending) >= _SEND_CHUNK_BYTES:
-                self._datapath.send(bytes(pending))
-                pending.clear()
-        if pending:
-            self._datapath.send(bytes(pending))
-
-
 class Edge(app_manager.RyuApp):
-    """One runtime, one queue, one loop; everything else hands work to the queue."""
+    """Hands everything to the loop of the one runtime."""
 
     OFP_VERSIONS = (ofproto_v1_4.OFP_VERSION,)
 
@@ -117,20 +82,20 @@ class Edge(app_manager.RyuApp):
         self._listener = listen_for_operators(self._settings.api)
         self._packet_ins: Counter[int] = Counter()
         self._channels: dict[int, RyuChannel] = {}
-        self._queue = hub.Queue()
         self._samples: list[bytes] = []
         self._watched = self._settings.modified_at()
-        self._runtime = self._start_runtime()
-        self._sessions = SessionWatch(self._runtime, self._ask, self._settings.switch_control, self._journal)
+        self._loop = RuntimeLoop(self._start_runtime())
+        listed = SessionList(self._settings.switch_control, self._journal)
+        self._sessions = SessionWatch(self._ask_for_sessions, listed)
 
     def _start_runtime(self) -> Runtime:
         """Raise `SystemExit` with what is wrong, and a remedy."""
         try:
             store = SqliteStore(self._settings.state_dir / "postern.db")
             publisher = Publisher(self._settings.state_dir / "gateways")
-            runtime = Runtime(Dependencies(ENCODER, publisher, store, self._journal))
-            policy = str(self._settings.policy), self._settings.read_policy()
-            runtime.start(time.monotonic(), time.time(), *policy)
+            clock = Clock(time.monotonic, time.time)
+            runtime = Runtime(RuntimeDependencies(ENCODER, publisher, store, self._journal, clock))
+            runtime.start(str(self._settings.policy), self._settings.read_policy())
         except (OSError, PolicyErrors, CompileError, StoreError) as error:
             raise SystemExit(f"{_CANNOT}{error}") from error
         return runtime
@@ -142,62 +107,47 @@ class Edge(app_manager.RyuApp):
             self._serve()
 
     def _serve(self) -> None:
-        signal.signal(signal.SIGHUP, lambda *_: self._queue.put((self._reload, None)))
+        signal.signal(signal.SIGHUP, lambda *_: hub.spawn(self._reload, "a hang-up signal"))
         outside = Outside(time.monotonic, self._packet_ins, self._sessions.count, time.time, hub.sleep)
-        api = build_app(self._ask, outside)
-        sessions = self._sessions
-        watchers = (sessions.look, sessions.cut_departed, sessions.cut_decided, sessions.wake_forgotten)
-        self.threads += [hub.spawn(work) for work in (self._loop, self._tick, *watchers)]
+        api = build_app(self._loop.ask, outside)
+        sessions = partial(_repeat, self._sessions.look), partial(_repeat, self._sessions.care)
+        self.threads += [hub.spawn(work) for work in (self._loop.run, self._tick, *sessions)]
         self.threads.append(hub.spawn(serve_api, self._listener, api))
         if self._settings.listen != "off":
-            gate = Gate(self._ask, {Role.OPERATOR: api, **build_role_apps(self._ask, outside)})
+            role_apps = build_role_apps(self._loop.ask, outside)
+            gate = Gate(self._loop.ask, time.time, {AccessRole.OPERATOR: api, **role_apps})
             tell = partial(self._journal.write, Event.API_NOT_SERVED)
             place = self._settings.listen, self._settings.state_dir / "api"
             self.threads.append(hub.spawn(serve_bearers, *place, gate, lambda why: tell(reason=why)))
 
-    def _loop(self) -> None:
-        while True:
-            work, reply = self._queue.get()
-            try:
-                answer = (True, work(self._runtime))
-            except Exception as error:
-                answer = (False, error)
-                if reply is None:
-                    self.logger.exception("an event could not be handled")
-            if reply is not None:
-                reply.put(answer)
+    def _ask_as_controller(self, command: Command[R], reason: str) -> R:
+        return self._loop.ask(Asked(command, CONTROLLER, reason, time.time()))
 
-    def _ask(self, work: Any) -> Any:
-        """Have the loop run `work(runtime)`; return its result or raise its error here."""
-        reply = hub.Queue()
-        self._queue.put((work, reply))
-        is_good, answer = reply.get()
-        if not is_good:
-            raise answer
-        return answer
+    def _ask_for_sessions(self, command: Command[R], /) -> R:
+        return self._ask_as_controller(command, "the watch over sessions")
 
     def _tick(self) -> None:
         while True:
             hub.sleep(_TICK_S)
-            self._queue.put((lambda runtime: runtime.on_tick(time.monotonic()), None))
+            self._loop.put(TimePassed())
             self._hand_over_samples()
             if self._settings.watch and (modified := self._settings.modified_at()) != self._watched:
                 self._watched = modified
-                self._queue.put((self._reload, None))
+                hub.spawn(self._reload, "the file has changed")
 
     def _hand_over_samples(self) -> None:
-        """What nobody publishes was knocked at: first packets, of which the switches send some."""
+        """First packets to what no tenant publishes, of which the switches send some."""
         samples, self._samples = self._samples, []
-        facts = [fact for frame in samples if (fact := read_sample(frame))]
+        facts = tuple(fact for frame in samples if (fact := read_sample(frame)))
         if facts:
-            now, utc = time.monotonic(), time.time()
-            self._queue.put((lambda runtime: runtime.suspicion.on_samples(now, utc, facts), None))
+            self._loop.put(PacketsSampled(facts))
 
-    def _reload(self, runtime: Runtime) -> None:
+    def _reload(self, reason: str) -> None:
+        file = str(self._settings.policy)
         try:
-            runtime.submit(time.monotonic(), str(self._settings.policy), self._settings.read_policy())
+            self._ask_as_controller(ApplyPolicy(file, self._settings.read_policy()), reason)
         except OSError as error:
-            self._journal.write(Event.POLICY_REFUSED, file=str(self._settings.policy), reason=str(error))
+            self._journal.write(Event.POLICY_REFUSED, file=file, reason=str(error), by=str(CONTROLLER))
         except (PolicyErrors, CompileError, StoreError):
             return  # said in the journal; the last good policy stays
 
@@ -205,11 +155,11 @@ class Edge(app_manager.RyuApp):
     def _on_state(self, event: Any) -> None:
         datapath = event.datapath
         if event.state == MAIN_DISPATCHER:
-            channel = self._channels[id(datapath)] = RyuChannel(datapath)
-            dpid = datapath.id
-            self._queue.put((lambda runtime: runtime.on_connected(time.monotonic(), dpid, channel), None))
+            channel = self._channels[id(datapath)] = RyuChannel(datapath, PROBE_KEY)
+            self._loop.put(SwitchConnected(datapath.id, channel))
         elif (gone := self._channels.pop(id(datapath), None)) and (dpid := datapath.id) is not None:
-            self._queue.put((partial(self._sessions.lose, dpid=dpid, channel=gone), None))
+            self._loop.put(SwitchDisconnected(dpid, gone))
+            self._sessions.on_disconnected(dpid)
 
     @set_ev_cls(
         [
@@ -236,9 +186,7 @@ class Edge(app_manager.RyuApp):
             self._journal.write(Event.BAD_MESSAGE_RECEIVED, dpid=dpid, reason=str(error))
             return
         if outcome is not None:
-            self._queue.put(
-                (lambda runtime: runtime.on_outcome(time.monotonic(), dpid, channel, outcome), None)
-            )
+            self._loop.put(OutcomeReceived(dpid, channel, outcome))
 
     @set_ev_cls(ofp_event.EventOFPPacketIn, MAIN_DISPATCHER)
     def _on_packet_in(self, event: Any) -> None:
@@ -253,9 +201,15 @@ class Edge(app_manager.RyuApp):
         if origin is None:
             self._packet_ins[dpid] += 1
             return
-        self._queue.put(
-            (lambda runtime: runtime.on_probe(time.monotonic(), dpid, channel, port, origin), None)
-        )
+        self._loop.put(ProbeHeard(dpid, channel, port, origin))
+
+
+def _repeat(step: Callable[[], float]) -> None:
+    """Call again and again; each call says in how many seconds the next one is due."""
+    pause_s = 0.0
+    while True:
+        hub.sleep(pause_s)
+        pause_s = step()
 
 
 __all__ = ["Edge", "EdgeSettings"]

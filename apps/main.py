@@ -1,7 +1,7 @@
 """`postern-controller`: the edge under Ryu's own manager, with the arguments that Ryu takes.
 
 Imports nothing of Ryu before it has to: Ryu's manager replaces Python's sockets when it is
-imported, and that must come before anybody else uses them.
+imported, and that must come before any other module uses them.
 """
 
 import argparse

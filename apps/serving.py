@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import stat
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,12 @@ from eventlet import wsgi
 from eventlet.green import ssl as green_ssl
 
 from apps import certificate
+from controller.api.context import PRINCIPAL
+from controller.runtime.principals import AccessRole, Principal
 
 _LISTEN = re.compile(r"(?:(?P<scheme>https?)://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^:/]+):(?P<port>[0-9]{1,5})/?")
 _ANSWERS_WITHIN_S = 1.0
+_CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 _LOG = logging.getLogger("postern.api")
 
 
@@ -38,14 +42,14 @@ def listen_for_operators(address: str) -> Any:
 
 def serve_api(listener: Any, app: Any) -> None:
     """Serve until the program ends."""
-    wsgi.server(listener, app, log=_LOG, log_output=False, socket_timeout=30)
+    wsgi.server(listener, app, protocol=_OnSocket, log=_LOG, log_output=False, socket_timeout=30)
 
 
 def serve_bearers(address: str, place: Path, app: Any, tell: Callable[[str], None]) -> None:
     """Serve over TCP until the program ends; if that cannot be, `tell` why and do without.
 
-    `address` is HOST:PORT: in clear on loopback, TLS anywhere else, since a token would be there for
-    everybody on the way; `http://` and `https://` before it say otherwise. `place` holds the certificate.
+    `address` is HOST:PORT: in clear on loopback, TLS anywhere else, since everything on the way
+    could read a token; `http://` and `https://` before it say otherwise. `place` holds the certificate.
     """
     try:
         listener = _listen_for_bearers(address, place)
@@ -55,8 +59,19 @@ def serve_bearers(address: str, place: Path, app: Any, tell: Callable[[str], Non
     wsgi.server(listener, app, protocol=_Patient, log=_LOG, log_output=False, socket_timeout=30)
 
 
+class _OnSocket(wsgi.HttpProtocol):
+    """The kernel says which user is at the other end of a unix socket (unix(7), SO_PEERCRED)."""
+
+    def get_environ(self) -> dict[str, Any]:
+        environment: dict[str, Any] = super().get_environ()
+        packed = self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        _, uid, _ = _CREDENTIALS.unpack(packed)
+        environment[PRINCIPAL] = Principal(f"uid {uid}", AccessRole.OPERATOR)
+        return environment
+
+
 class _Patient(wsgi.HttpProtocol):
-    """Somebody who speaks no TLS, or hangs up within a handshake, is not worth a word."""
+    """A client that speaks no TLS, or hangs up within a handshake, leaves no line in the log."""
 
     def handle(self) -> None:
         try:
@@ -76,7 +91,7 @@ def _listen_for_bearers(address: str, place: Path) -> Any:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         files = certificate.find_or_make(place, host)
         try:
-            context.load_cert_chain(*files, password="")  # nobody is there to type one
+            context.load_cert_chain(*files, password="")  # there is no terminal to type one at
         except (OSError, ValueError) as error:  # of `ssl`, too; none names the file
             raise ValueError(f"{' and '.join(map(str, files))}: no pair to serve with: {error}") from error
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -109,7 +124,7 @@ def _is_served(path: Path) -> bool:
         client.settimeout(_ANSWERS_WITHIN_S)
         try:
             client.connect(str(path))
-        except TimeoutError:  # somebody listens, and is busy
+        except TimeoutError:  # a program listens, and is busy
             return True
         except OSError:
             return False

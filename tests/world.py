@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from controller.hosts.render import Settings
 from controller.openflow.conversation import Conversation
@@ -12,7 +12,12 @@ from controller.openflow.encode import flow_to_wire, to_wire
 from controller.openflow.messages import meter_to_wire
 from controller.policy.model import Network, PortRef
 from controller.pools.conntrack import Connection
-from controller.runtime import Dependencies, Encoder, Runtime
+from controller.runtime import Asked, Clock, Encoder, Runtime, RuntimeDependencies
+from controller.runtime.commands.base import Command
+from controller.runtime.commands.policy import ApplyPolicy, PolicyRevision
+from controller.runtime.core import RuntimeCore
+from controller.runtime.events import OutcomeReceived, SwitchConnected, SwitchDisconnected, TimePassed
+from controller.runtime.principals import CONTROLLER, Principal
 from controller.store import AcceptedPolicy, PoolSecret, StoreError, TokenRecord
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision
@@ -25,6 +30,7 @@ from tests.fake_switch import FakeSwitch
 POLICIES = Path(__file__).parents[1] / "policies"
 DEMO = (POLICIES / "demo.yaml").read_text(encoding="utf-8")
 
+R = TypeVar("R")
 ENCODER = Encoder(to_wire, flow_to_wire, meter_to_wire)
 UTC = 1_790_000_000.0  # the wall clock when a world begins
 
@@ -157,15 +163,36 @@ class FakeChannel:
 
 
 class World:
-    """One runtime. Time stands still unless a test moves it."""
+    """One runtime. Time stands still unless a test moves it. `utc`: the wall clock when it begins."""
 
-    def __init__(self, store: Any = None) -> None:
+    def __init__(self, store: Any = None, utc: float = UTC) -> None:
         self.now = 0.0
+        self._utc = utc
         self.store = store if store is not None else MemoryStore()
         self.published: list[Mapping[str, Settings]] = []
         self.publish_failure: OSError | None = None
         self._journal = io.StringIO()
-        self.runtime = Runtime(Dependencies(ENCODER, self._publish, self.store, Journal(self._journal)))
+        clock = Clock(lambda: self.now, lambda: self.utc)
+        journal = Journal(self._journal)
+        self.runtime = Runtime(RuntimeDependencies(ENCODER, self._publish, self.store, journal, clock))
+
+    @property
+    def utc(self) -> float:
+        return self._utc + self.now
+
+    @property
+    def core(self) -> RuntimeCore:
+        """What the runtime knows, to look at."""
+        return self.runtime.core
+
+    def start(self, file: str = "demo.yaml", text: str = DEMO) -> None:
+        self.runtime.start(file, text)
+
+    def handle(self, command: Command[R], by: Principal = CONTROLLER) -> R:
+        return self.runtime.handle(Asked(command, by, "a test", self.utc))
+
+    def apply(self, text: str, file: str = "demo.yaml") -> PolicyRevision:
+        return self.handle(ApplyPolicy(file, text))
 
     def _publish(self, settings: Mapping[str, Settings]) -> None:
         if self.publish_failure:
@@ -174,18 +201,25 @@ class World:
 
     def connect(self, dpid: int = 1, switch: FakeSwitch | None = None) -> FakeChannel:
         channel = FakeChannel(switch or FakeSwitch())
-        self.runtime.on_connected(self.now, dpid, channel)
+        self.runtime.on(SwitchConnected(dpid, channel))
         return channel
+
+    def disconnect(self, dpid: int, channel: FakeChannel) -> None:
+        self.runtime.on(SwitchDisconnected(dpid, channel))
+
+    def hear(self, dpid: int, channel: FakeChannel, outcome: Outcome) -> None:
+        """Let a switch say something of its own accord."""
+        self.runtime.on(OutcomeReceived(dpid, channel, outcome))
 
     def settle(self, channel: FakeChannel, dpid: int = 1) -> None:
         """Let everything travel until both sides have nothing left to say."""
         while channel.due:
             for outcome in channel.exchange():
-                self.runtime.on_outcome(self.now, dpid, channel, outcome)
+                self.hear(dpid, channel, outcome)
 
     def tick(self, seconds: float) -> None:
         self.now += seconds
-        self.runtime.on_tick(self.now)
+        self.runtime.on(TimePassed())
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return the facts of all events of one name, oldest first."""

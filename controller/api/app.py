@@ -9,45 +9,57 @@ from typing import Any
 import falcon
 
 from controller.api import antivirus, bouncers, decisions, members, tokens
-from controller.api.context import Ask, Outside
+from controller.api.auth import forbid
+from controller.api.context import Outside, Resource
 from controller.api.unexpected import tell_unexpected
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.reports import edge as reports
-from controller.runtime import Runtime
-from controller.runtime.tokens import Role
+from controller.runtime import Asker
+from controller.runtime.commands.members import ListPools, NoteCounts
+from controller.runtime.commands.policy import (
+    ApplyPolicy,
+    ExplainCookie,
+    ExplainRule,
+    PlanPolicy,
+    ReadConsent,
+    ReadFlows,
+    ReadPolicy,
+)
+from controller.runtime.commands.switches import ReadStatus
+from controller.runtime.principals import AccessRole
 from controller.store import StoreError
-from controller.topology.homes import moved_homes
 
 _LARGEST_BODY_BYTES = 8 * 1024 * 1024
 
 
-def build_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
+def build_app(ask: Asker, outside: Outside) -> falcon.App[Any, Any]:
     app = falcon.App()
     tell_unexpected(app)
+    forbid(app)
     app.add_route("/v1/status", _Status(ask, outside))
     app.add_route("/v1/policy", _Policy(ask, outside))
-    app.add_route("/v1/plan", _Plan(ask))
-    app.add_route("/v1/flows", _Flows(ask))
-    app.add_route("/v1/explain/{what:path}", _Explain(ask))
+    app.add_route("/v1/plan", _Plan(ask, outside))
+    app.add_route("/v1/flows", _Flows(ask, outside))
+    app.add_route("/v1/explain/{what:path}", _Explain(ask, outside))
     app.add_route("/v1/pools", _Pools(ask, outside))
-    app.add_route("/v1/tenants/{name}/consent", _Consent(ask))
+    app.add_route("/v1/tenants/{name}/consent", _Consent(ask, outside))
     decisions.add_routes(app, ask, outside)
     antivirus.add_routes(app, ask, outside)
     members.add_routes(app, ask, outside)
-    tokens.add_routes(app, ask)
+    tokens.add_routes(app, ask, outside)
     app.add_error_handler(PolicyErrors, _refuse)
     app.add_error_handler(CompileError, _refuse)
     app.add_error_handler(StoreError, _cannot_store)
     return app
 
 
-def build_role_apps(ask: Ask[Any], outside: Outside) -> dict[Role, falcon.App[Any, Any]]:
+def build_role_apps(ask: Asker, outside: Outside) -> dict[AccessRole, falcon.App[Any, Any]]:
     """Return what each role but the operator's is given over TCP."""
     return {
-        Role.SENSOR: decisions.build_sensor_app(ask, outside),
-        Role.MEMBER: members.build_member_app(ask, outside),
-        Role.BOUNCER: bouncers.build_bouncer_app(ask, outside),
+        AccessRole.SENSOR: decisions.build_sensor_app(ask, outside),
+        AccessRole.MEMBER: members.build_member_app(ask, outside),
+        AccessRole.BOUNCER: bouncers.build_bouncer_app(ask, outside),
     }
 
 
@@ -73,99 +85,66 @@ def _posted_policy(request: falcon.Request) -> tuple[str, str]:
     return media["file"], media["text"]
 
 
-class _Status:
-    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
-        self._ask, self._outside = ask, outside
-
-    def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
-        response.media = self._ask(lambda runtime: reports.status(runtime, self._outside.packet_ins))
+class _Status(Resource):
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        response.media = reports.status(self._caller(request)(ReadStatus()), self._outside.packet_ins)
 
 
-class _Policy:
-    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
-        self._ask, self._outside = ask, outside
-
-    def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
-        accepted = self._ask(lambda runtime: runtime.accepted)
+class _Policy(Resource):
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        accepted = self._caller(request)(ReadPolicy())
         if accepted is None:
-            raise falcon.HTTPNotFound(description="no policy has been accepted yet")
+            raise _no_policy()
         response.media = {"revision": accepted.revision, "file": accepted.file}
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         """Accept a policy and begin to carry it out; `GET /v1/status` says when it is confirmed."""
-        file, text = _posted_policy(request)
-        accepted = self._ask(lambda runtime: runtime.submit(self._outside.now(), file, text))
+        accepted = self._caller(request)(ApplyPolicy(*_posted_policy(request)))
         response.media = {"revision": accepted.revision}
 
 
-class _Plan:
-    def __init__(self, ask: Ask[Any]) -> None:
-        self._ask = ask
-
+class _Plan(Resource):
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         """Say what accepting a policy would change, and change nothing."""
-        file, text = _posted_policy(request)
-        response.media = self._ask(lambda runtime: _preview(runtime, file, text))
+        response.media = reports.plan(self._caller(request)(PlanPolicy(*_posted_policy(request))))
 
 
-def _preview(runtime: Runtime, file: str, text: str) -> dict[str, Any]:
-    policy, states = runtime.preview(file, text)
-    after = reports.show_flows(policy, states)
-    accepted = runtime.accepted
-    before = reports.show_flows(accepted.policy, accepted.states) if accepted else {}
-    plans = {name: str(runtime.plan_for(name, state)) for name, state in states.items()}
-    warnings = moved_homes(accepted.policy, policy) if accepted else []
-    return {"switches": reports.compare_flows(before, after), "plans": plans, "warnings": warnings}
-
-
-class _Flows:
-    def __init__(self, ask: Ask[Any]) -> None:
-        self._ask = ask
-
-    def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
-        accepted = self._ask(lambda runtime: runtime.accepted)
+class _Flows(Resource):
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        accepted = self._caller(request)(ReadFlows())
         response.media = reports.show_flows(accepted.policy, accepted.states) if accepted else {}
 
 
-class _Pools:
-    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
-        self._ask, self._outside = ask, outside
-
-    def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
+class _Pools(Resource):
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """Count open sessions now, and list every pool with its members."""
-        counts, now = self._outside.count_sessions(), self._outside.now()
+        ask, counts = self._caller(request), self._outside.count_sessions()
         if counts is not None:
-            self._ask(lambda runtime: runtime.on_counts(now, counts))
-        response.media = self._ask(lambda runtime: reports.pools(runtime))
+            ask.as_controller(NoteCounts(counts))
+        response.media = [reports.pool_row(pool) for pool in ask(ListPools())]
 
 
-class _Explain:
-    def __init__(self, ask: Ask[Any]) -> None:
-        self._ask = ask
-
-    def on_get(self, _request: falcon.Request, response: falcon.Response, what: str) -> None:
+class _Explain(Resource):
+    def on_get(self, request: falcon.Request, response: falcon.Response, what: str) -> None:
         """Explain a cookie (`0x9057...`) or a rule path (`tenants.acme.mail`)."""
-        accepted = self._ask(lambda runtime: runtime.accepted)
-        if accepted is None:
-            raise falcon.HTTPNotFound(description="no policy has been accepted yet")
-        is_cookie = what.startswith("0x")
-        response.media = (
-            reports.explain_cookie(accepted, _cookie(what))
-            if is_cookie
-            else reports.explain_rule(accepted, what)
-        )
+        command = ExplainCookie(_cookie(what)) if what.startswith("0x") else ExplainRule(what)
+        explanation = self._caller(request)(command)
+        if explanation is None:
+            raise _no_policy()
+        response.media = reports.explain(explanation)
 
 
-class _Consent:
-    def __init__(self, ask: Ask[Any]) -> None:
-        self._ask = ask
-
-    def on_get(self, _request: falcon.Request, response: falcon.Response, name: str) -> None:
-        """Say whether a tenant agrees that personas are learned from his servers, and which these are."""
-        found = self._ask(lambda runtime: reports.consent(runtime, name))
+class _Consent(Resource):
+    def on_get(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
+        """Say whether a tenant agrees that personas are learned from its servers, and which these are."""
+        found = self._caller(request)(ReadConsent(name))
         if found is None:
             raise falcon.HTTPNotFound(description=f"no tenant is named {name}")
-        response.media = found
+        response.media = reports.consent(found)
+
+
+def _no_policy() -> falcon.HTTPNotFound:
+    return falcon.HTTPNotFound(description="no policy has been accepted yet")
 
 
 def _cookie(text: str) -> int:

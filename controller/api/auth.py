@@ -1,48 +1,44 @@
-"""The API over TCP: nobody without a token, and each bearer only what his role is for. A WSGI application."""
+"""The API over TCP: nothing without a token, and only what the token's role is for. A WSGI application."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import falcon
 
-from controller.api.context import Ask
-from controller.runtime.tokens import Bearer, Role
+from controller.api.context import PRINCIPAL
+from controller.runtime import Asked, Asker
+from controller.runtime.commands.tokens import IdentifyBearer
+from controller.runtime.permissions import Forbidden
+from controller.runtime.principals import CONTROLLER, AccessRole
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
-BEARER = "postern.bearer"  # in the environment that the application behind is given
 
 
 class Gate:
-    """`apps`: who answers a role. What stands in no role's application does not exist for it."""
+    """`apps`: which application answers a role. A path that is not in it does not exist for the role."""
 
-    def __init__(self, ask: Ask[Any], apps: Mapping[Role, App]) -> None:
-        self._ask = ask
-        self._apps = apps
+    def __init__(self, asker: Asker, utc: Callable[[], float], apps: Mapping[AccessRole, App]) -> None:
+        self._asker, self._utc, self._apps = asker, utc, apps
 
     def __call__(self, environment: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         token = _token_in(environment)
-        bearer: Bearer | None = self._ask(lambda runtime: runtime.tokens.bearer(token)) if token else None
-        if bearer is None:
+        identify = Asked(IdentifyBearer(token), CONTROLLER, "a request over TCP", self._utc())
+        principal = self._asker(identify) if token else None
+        if principal is None:
             head = [("Content-Type", "application/json"), ("WWW-Authenticate", 'Bearer realm="postern"')]
             start_response("401 Unauthorized", head)
             return [b'{"errors": ["no valid token; remedy: postern token add NAME --role ROLE"]}']
-        environment[BEARER] = bearer
-        return self._apps[bearer.role](environment, start_response)
+        environment[PRINCIPAL] = principal
+        return self._apps[principal.role](environment, start_response)
 
 
-def keep_to_itself(request: falcon.Request, **asked: str) -> None:
-    """Raise `falcon.HTTPForbidden` if a member asks about another one.
+def forbid(app: falcon.App[Any, Any]) -> None:
+    """Have the application answer what a role may not do with 403."""
+    app.add_error_handler(Forbidden, _forbid)
 
-    `asked` has one key: `path` (POOL.NAME), `pool` or `name`, whose value must be the bearer's own.
-    """
-    bearer: Bearer | None = request.env.get(BEARER)
-    if bearer is None or bearer.role is not Role.MEMBER:
-        return
-    pool, _, name = bearer.name.partition(".")
-    own = {"path": bearer.name, "pool": pool, "name": name}
-    for what, value in asked.items():
-        if value != own[what]:
-            raise falcon.HTTPForbidden(description=f"{bearer.name} has to do with {own[what]} only")
+
+def _forbid(_request: falcon.Request, _response: falcon.Response, error: Exception, _params: object) -> None:
+    raise falcon.HTTPForbidden(description=str(error))
 
 
 def _token_in(environment: dict[str, Any]) -> str:

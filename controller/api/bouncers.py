@@ -11,47 +11,34 @@ from typing import Any
 
 import falcon
 
-from controller.api.auth import BEARER
-from controller.api.context import Ask, Outside
+from controller.api.auth import forbid
+from controller.api.context import Caller, Outside, Resource, principal_of
 from controller.api.unexpected import tell_unexpected
-from controller.policy.model import Action, Network
-from controller.runtime import Runtime
+from controller.policy.model import Network
+from controller.runtime import Asker
+from controller.runtime.commands.suspicion import ListBans
 from controller.suspicion.codec import read_source
-from controller.suspicion.decision import Decision, Scope
+from controller.suspicion.decision import Decision
 
 _MOST_BOUNCERS = 100
 Json = dict[str, Any]
 
 
-def build_bouncer_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
+def build_bouncer_app(ask: Asker, outside: Outside) -> falcon.App[Any, Any]:
     app = falcon.App()
     tell_unexpected(app)
-    app.add_route("/v1/decisions", _Decisions(ask, outside))
+    forbid(app)
+    app.add_route("/v1/decisions", _Bans(ask, outside))
     app.add_route("/v1/decisions/stream", _Stream(ask, outside))
     return app
 
 
-def offered(runtime: Runtime) -> dict[Network, Decision]:
-    """Return the decisions that a bouncer can carry out, by source. The allow-list is left out."""
-    suspicion = runtime.suspicion
-    found = {}
-    for scope in suspicion.ledger.scopes():
-        if scope != Scope(scope.source) or suspicion.allowed.covering(scope.source):
-            continue
-        decision = suspicion.ledger.in_force(scope)
-        if (
-            decision
-            and decision.request.action in (Action.DECOY, Action.DROP)
-            and not decision.request.is_simulated
-        ):
-            found[scope.source] = decision
-    return found
+def _bans(ask: Caller) -> dict[Network, Decision]:
+    """Return the decisions that a bouncer can carry out, by source."""
+    return {decision.request.scope.source: decision for decision in ask(ListBans())}
 
 
-class _Decisions:
-    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
-        self._ask, self._outside = ask, outside
-
+class _Bans(Resource):
     def on_head(self, _request: falcon.Request, response: falcon.Response) -> None:
         """Bouncers ask so whether their key is good."""
         response.status = falcon.HTTP_200
@@ -60,25 +47,24 @@ class _Decisions:
         """Answer a list, or `null`; `ip` and `range` choose what covers them."""
         asked = request.get_param("ip") or request.get_param("range") or request.get_param("value")
         wanted = read_source(asked) if asked else None
-        known = self._ask(offered)
+        known = _bans(self._caller(request))
         found = [each for source, each in known.items() if wanted is None or _covers(source, wanted)]
         response.media = [_show(each, self._outside.utc()) for each in found] or None
 
 
-class _Stream:
-    """Remembers what each bouncer was told, so that the next answer is the difference."""
+class _Stream(Resource):
+    """Remembers what each bouncer was sent, so that the next answer is the difference."""
 
-    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
-        self._ask, self._outside = ask, outside
+    def __init__(self, ask: Asker, outside: Outside) -> None:
+        super().__init__(ask, outside)
         self._told: OrderedDict[str, dict[Network, Decision]] = OrderedDict()
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        name = request.env[BEARER].name
+        name = principal_of(request).name
         before = self._told.pop(name, {})
         if request.get_param_as_bool("startup"):
             before = {}
-        now: dict[Network, Decision] = self._ask(offered)
-        self._told[name] = now
+        now = self._told[name] = _bans(self._caller(request))
         if len(self._told) > _MOST_BOUNCERS:
             self._told.popitem(last=False)
         utc = self._outside.utc()

@@ -1,21 +1,16 @@
 """How an answer waits for the switches: what it says is then so, or it says that it is not so yet."""
 
-from typing import Any
-
-from controller.api.context import Ask, Outside
-from controller.runtime import Runtime
+from controller.api.context import Caller
+from controller.runtime.commands.switches import ReadSettled
 
 PATIENCE_S = 2.0
 STEP_S = 0.002
 
 
-def await_switches(ask: Ask[Any], outside: Outside) -> bool:
-    """Wait a moment for all connected switches to carry out what is wanted; say whether they do."""
+def await_switches(ask: Caller) -> bool:
+    """Wait up to `PATIENCE_S` for all connected switches to carry out what is wanted; say whether they do."""
+    outside = ask.outside
     deadline = outside.now() + PATIENCE_S
-    while not (settled := bool(ask(_is_settled))) and outside.now() < deadline:
+    while not (is_settled := ask(ReadSettled())) and outside.now() < deadline:
         outside.sleep(STEP_S)
-    return settled
-
-
-def _is_settled(runtime: Runtime) -> bool:
-    return runtime.switches.is_settled
+    return is_settled

@@ -1,14 +1,18 @@
-"""What resources of the API need from whoever serves it."""
+"""What resources of the API need from their server, and how they ask the runtime for a client."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from controller.pools.conntrack import Counts
-from controller.runtime import Runtime
+import falcon
 
-T = TypeVar("T")
-Ask = Callable[[Callable[[Runtime], T]], T]
+from controller.pools.conntrack import Counts
+from controller.runtime import Asked, Asker
+from controller.runtime.commands.base import Command
+from controller.runtime.principals import CONTROLLER, OPERATOR, Principal
+
+R = TypeVar("R")
+PRINCIPAL = "postern.principal"  # in the WSGI environment, of a client that a token has named
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +22,37 @@ class Outside:
     count_sessions: Callable[[], Counts | None]  # None: cannot be counted here
     utc: Callable[[], float]
     sleep: Callable[[float], None]  # lets others work meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Asks the runtime on behalf of the client of one request."""
+
+    asker: Asker
+    outside: Outside
+    by: Principal
+    reason: str
+
+    def __call__(self, command: Command[R]) -> R:
+        return self.asker(Asked(command, self.by, self.reason, self.outside.utc()))
+
+    def as_controller(self, command: Command[R]) -> R:
+        """Ask on the controller's own behalf: what it measured itself."""
+        return self.asker(Asked(command, CONTROLLER, self.reason, self.outside.utc()))
+
+
+class Resource:
+    """A resource of the API; `_caller` begins each request."""
+
+    def __init__(self, asker: Asker, outside: Outside) -> None:
+        self._asker, self._outside = asker, outside
+
+    def _caller(self, request: falcon.Request) -> Caller:
+        reason = f"{request.method} {request.path}"
+        return Caller(self._asker, self._outside, principal_of(request), reason)
+
+
+def principal_of(request: falcon.Request) -> Principal:
+    """Return whom a token has named, or the operator: without a token only the unix socket leads here."""
+    principal: Principal = request.env.get(PRINCIPAL, OPERATOR)
+    return principal

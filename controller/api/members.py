@@ -5,34 +5,41 @@ from typing import Any
 
 import falcon
 
+from common.wire.codec import to_media
 from common.wire.health import HealthReport
 from controller.api import antivirus, decisions
-from controller.api.auth import keep_to_itself
+from controller.api.auth import forbid
 from controller.api.confirm import await_switches
-from controller.api.context import Ask, Outside
+from controller.api.context import Outside, Resource
 from controller.api.records import read_record
 from controller.api.unexpected import tell_unexpected
 from controller.hosts.publish import text_of
 from controller.hosts.render import Settings
-from controller.pools.health import Report
 from controller.pools.roster import UnknownMember
 from controller.reports import edge as reports
-from controller.runtime import Runtime
+from controller.runtime import Asker
+from controller.runtime.commands.members import (
+    DrainMember,
+    ReadAgentSettings,
+    ReadPoolSettings,
+    ReportMember,
+)
 
 
-def add_routes(app: falcon.App[Any, Any], ask: Ask[Any], outside: Outside) -> None:
+def add_routes(app: falcon.App[Any, Any], ask: Asker, outside: Outside) -> None:
     app.add_route("/v1/members/{name}", _Member(ask, outside))
     app.add_route("/v1/members/{name}/health", _Health(ask, outside))
-    app.add_route("/v1/settings/{pool}", _Settings(ask))
+    app.add_route("/v1/settings/{pool}", _PoolSettings(ask, outside))
     app.add_error_handler(UnknownMember, _unknown)
 
 
-def build_member_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
+def build_member_app(ask: Asker, outside: Outside) -> falcon.App[Any, Any]:
     """What a member may do: what concerns itself and its pool, and evidence. Its token is named POOL.NAME."""
     app = falcon.App()
     tell_unexpected(app)
+    forbid(app)
     app.add_route("/v1/members/{name}/health", _Health(ask, outside))
-    app.add_route("/v1/settings/{pool}", _Settings(ask))
+    app.add_route("/v1/settings/{pool}", _PoolSettings(ask, outside))
     app.add_error_handler(UnknownMember, _unknown)
     decisions.add_evidence_route(app, ask, outside)
     antivirus.add_reports_route(app, ask, outside)
@@ -44,10 +51,7 @@ def _unknown(_request: falcon.Request, response: falcon.Response, error: Excepti
     response.media = {"errors": [str(error)]}
 
 
-class _Member:
-    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
-        self._ask, self._outside = ask, outside
-
+class _Member(Resource):
     def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
         """Drain a member (`{"drained": true}`), or have it take new sessions again.
 
@@ -56,43 +60,35 @@ class _Member:
         media = request.get_media()
         if not isinstance(media, dict) or not isinstance(media.get("drained"), bool):
             raise falcon.HTTPBadRequest(description='send {"drained": true} or {"drained": false}')
-        member = self._ask(lambda runtime: runtime.drain(self._outside.now(), name, media["drained"]))
-        is_confirmed = await_switches(self._ask, self._outside)
-        response.media = {**reports.member_row(member), "is_confirmed": is_confirmed}
+        ask = self._caller(request)
+        member = ask(DrainMember(name, media["drained"]))
+        response.media = {**reports.member_row(member), "is_confirmed": await_switches(ask)}
 
 
-class _Health:
-    def __init__(self, ask: Ask[Any], outside: Outside) -> None:
-        self._ask, self._outside = ask, outside
-
+class _Health(Resource):
     def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
         """Hear an agent's report: `{"good": false, "detail": "why", "stale": "why, if it is"}`."""
-        keep_to_itself(request, path=name)
-        said = read_record(HealthReport, request.get_media(), 'send {"good": false, "detail": "the reason"}')
-        report = Report(said.good, said.detail, said.stale)
-        response.media = self._ask(lambda runtime: self._hear(runtime, name, report))
+        report = read_record(
+            HealthReport, request.get_media(), 'send {"good": false, "detail": "why"}'
+        )
+        heard = self._caller(request)(ReportMember(name, report))
+        response.media = {**reports.member_row(heard.member), "agent": to_media(heard.agent)}
 
     def on_get(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
-        """Say what the agent beside a member shall look at."""
-        keep_to_itself(request, path=name)
-        response.media = self._ask(lambda runtime: {"agent": reports.agent_settings(runtime, name)})
-
-    def _hear(self, runtime: Runtime, name: str, report: Report) -> dict[str, Any]:
-        member = runtime.on_report(self._outside.now(), name, report)
-        return {**reports.member_row(member), "agent": reports.agent_settings(runtime, name)}
+        """Say what the agent beside a member shall check."""
+        response.media = {"agent": to_media(self._caller(request)(ReadAgentSettings(name)))}
 
 
-class _Settings:
+class _PoolSettings(Resource):
     """What the controller writes for a pool's hosts, for those that share no disk with it."""
 
-    def __init__(self, ask: Ask[Any]) -> None:
-        self._ask = ask
+    def __init__(self, ask: Asker, outside: Outside) -> None:
+        super().__init__(ask, outside)
         self._shown: dict[str, tuple[Settings, bytes, str]] = {}
 
     def on_get(self, request: falcon.Request, response: falcon.Response, pool: str) -> None:
         """Show a pool's settings; with `If-None-Match` (RFC 9110, 13.1.2) only if they are others."""
-        keep_to_itself(request, pool=pool)
-        settings = self._ask(lambda runtime: runtime.settings_by_pool.get(pool))
+        settings = self._caller(request)(ReadPoolSettings(pool))
         if settings is None:
             raise falcon.HTTPNotFound(description=f"{pool}: no pool whose hosts are given settings")
         text, tag = self._show(pool, settings)
@@ -103,7 +99,7 @@ class _Settings:
         response.data, response.content_type = text, falcon.MEDIA_JSON
 
     def _show(self, pool: str, settings: Settings) -> tuple[bytes, str]:
-        """Everybody asks once a second, so what did not change is not written out again."""
+        """Every host asks once per second, so what did not change is not written out again."""
         known = self._shown.get(pool)
         if known is None or known[0] is not settings:
             text = text_of(settings).encode()

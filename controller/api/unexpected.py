@@ -1,4 +1,4 @@
-"""What a client is told when the controller meets an error that nobody expected: which, and where to look."""
+"""The answer to a client after an unexpected error of the controller: which one, and where to look."""
 
 import logging
 from typing import Any

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from common.wire.health import HealthReport
 from controller.policy.model import PoolHealth
 
 
@@ -13,15 +14,6 @@ class Opinion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What an agent says: is the member well, why not, and why it is stale if it is."""
-
-    is_good: bool
-    detail: str = ""
-    stale: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Health:
     opinion: Opinion = Opinion.UNKNOWN
     detail: str = ""  # of the last report that was bad
@@ -29,11 +21,11 @@ class Health:
     heard_at: float = 0.0
     stale: str = ""  # why it is stale, as the last report has it
 
-    def on_report(self, now: float, report: Report, rules: PoolHealth) -> "Health":
+    def on_report(self, now: float, report: HealthReport, rules: PoolHealth) -> "Health":
         """Take one report in. A member nobody knows joins with its first good report."""
-        detail = "" if report.is_good else report.detail
+        detail = "" if report.good else report.detail
         heard = replace(self, heard_at=now, detail=detail, stale=report.stale)
-        said = Opinion.GOOD if report.is_good else Opinion.BAD
+        said = Opinion.GOOD if report.good else Opinion.BAD
         if said is self.opinion:
             return replace(heard, contrary=0)
         needed = {Opinion.UNKNOWN: 1, Opinion.GOOD: rules.falls, Opinion.BAD: rules.rises}[self.opinion]

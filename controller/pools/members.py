@@ -24,7 +24,7 @@ class MemberState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class PoolMember:
     """`sessions` is None while nobody has counted."""
 
     pool: str
@@ -89,7 +89,7 @@ class Member:
         """A real client may be about to complete a handshake; a forged one ends within two minutes."""
         return self.sessions != 0 or self.handshakes > 0
 
-    def on_count(self, sessions: int, handshakes: int = 0) -> "Member":
+    def on_count(self, sessions: int, handshakes: int = 0) -> "PoolMember":
         """Take a count in. Who is full stays so until there is room worth talking about."""
         enough = self.limit * _ROOM_AGAIN if self.is_full else self.limit
         is_full = self.limit > 0 and sessions >= enough
@@ -98,7 +98,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    member: Member
+    member: PoolMember
     before: MemberState
     hold_s: float = 0.0  # it went down too often: how long it is held down
 

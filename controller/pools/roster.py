@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from common.wire.health import HealthReport
 from controller.policy.model import HealthSource, Policy, PortRef
 from controller.pools.conntrack import Counts
 from controller.pools.flap_damping import Damping
-from controller.pools.health import Health, Report
-from controller.pools.members import BY_RANK, Member, MemberState, StateChanged
+from controller.pools.health import Health
+from controller.pools.members import BY_RANK, MemberState, PoolMember, StateChanged
 from controller.pools.slow_start import LONG_AGO, STEPS, Start, starts_after
 
 
@@ -20,14 +21,14 @@ class Roster:
     """Each method returns the state changes it made; the order is that of the policy."""
 
     def __init__(self) -> None:
-        self._members: dict[str, Member] = {}  # by path
+        self._members: dict[str, PoolMember] = {}  # by path
         self._ports: dict[str, PortRef] = {}
         self._starts: dict[str, Start] = {}  # of those who take new sessions
         self._full_starts: dict[str, Start] = {}  # of those who are full: they are warm when there is room
         self._steps: dict[str, int] = {}  # how far they had come at the last look
 
     @property
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[PoolMember, ...]:
         return tuple(self._members.values())
 
     @property
@@ -73,7 +74,7 @@ class Roster:
         self._members, self._ports = {}, {}
         for pool in policy.pools:
             for wanted in pool.members:
-                member = Member(pool.name, wanted.name, wanted.mac, wanted.weight, wanted.limit)
+                member = PoolMember(pool.name, wanted.name, wanted.mac, wanted.weight, wanted.limit)
                 before = known.get(member.path, member)
                 self._members[member.path] = replace(
                     member,
@@ -93,7 +94,7 @@ class Roster:
             self._starts = dict.fromkeys(self._members.keys() - known.keys(), LONG_AGO) | self._starts
         self._look_at_takers(now)
 
-    def find(self, name: str) -> Member:
+    def find(self, name: str) -> PoolMember:
         """Return a member by `NAME`, or `POOL.NAME` where several pools have one. Raise `UnknownMember`."""
         found = [each for each in self.members if name in (each.name, f"{each.pool}.{each.name}", each.path)]
         if len(found) == 1:
@@ -108,7 +109,7 @@ class Roster:
         Who is resumed has been mended, so what he did before is forgotten.
         """
 
-        def look(member: Member) -> Member:
+        def look(member: PoolMember) -> PoolMember:
             if member.path != path:
                 return member
             damping = member.damping if is_drained else Damping()
@@ -119,14 +120,14 @@ class Roster:
     def on_ports(self, now: float, switch: str, up: set[int]) -> tuple[StateChanged, ...]:
         """A switch told which of its ports are up."""
 
-        def look(member: Member) -> Member:
+        def look(member: PoolMember) -> PoolMember:
             at = self._ports[member.path]
             return replace(member, has_port=at.port in up) if at.switch == switch else member
 
         return self._change(now, look)
 
-    def on_report(self, now: float, path: str, report: Report) -> tuple[StateChanged, ...]:
-        def hear(member: Member) -> Member:
+    def on_report(self, now: float, path: str, report: HealthReport) -> tuple[StateChanged, ...]:
+        def hear(member: PoolMember) -> PoolMember:
             if member.path != path:
                 return member
             return replace(member, health=member.health.on_report(now, report, member.rules))
@@ -140,7 +141,7 @@ class Roster:
         probed = [member for member in self.members if member.is_probed]
         talking = {member.pool for member in probed if member.health.is_heard(now, member.rules)}
 
-        def listen(member: Member) -> Member:
+        def listen(member: PoolMember) -> PoolMember:
             is_silent = member.is_probed and member.health.is_silent(now, member.rules)
             if is_silent and member.pool in talking:
                 return replace(member, health=member.health.on_silence(member.rules))
@@ -149,12 +150,12 @@ class Roster:
         return self._change(now, listen)
 
     def on_counts(self, now: float, counts: Counts) -> tuple[StateChanged, ...]:
-        def count(member: Member) -> Member:
+        def count(member: PoolMember) -> PoolMember:
             return member.on_count(counts.sessions.get(member.mac, 0), counts.handshakes.get(member.mac, 0))
 
         return self._change(now, count)
 
-    def _change(self, now: float, change: Callable[[Member], Member]) -> tuple[StateChanged, ...]:
+    def _change(self, now: float, change: Callable[[PoolMember], PoolMember]) -> tuple[StateChanged, ...]:
         changes = []
         for path, before in self._members.items():
             after, hold_s = _damped(now, before, change(before))
@@ -180,7 +181,7 @@ class Roster:
         }
 
 
-def _damped(now: float, before: Member, after: Member) -> tuple[Member, float]:
+def _damped(now: float, before: PoolMember, after: PoolMember) -> tuple[PoolMember, float]:
     """Return a member as its damping has it, and how long it is held down if it has just gone down."""
     hold_s = 0.0
     if before.state in BY_RANK and after.state is MemberState.DOWN:

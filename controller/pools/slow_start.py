@@ -8,7 +8,7 @@ starts slowly while there is nobody warm to carry the rest.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from controller.pools.members import Member
+from controller.pools.members import PoolMember
 
 STEPS = 5
 _EVER = float("-inf")
@@ -34,7 +34,7 @@ class Start:
 LONG_AGO = Start(_EVER, is_slow=False)
 
 
-def starts_after(now: float, before: Mapping[str, Start], takers: Iterable[Member]) -> dict[str, Start]:
+def starts_after(now: float, before: Mapping[str, Start], takers: Iterable[PoolMember]) -> dict[str, Start]:
     """Return when each of those who take new sessions began to."""
     takers = list(takers)
     warm = {

@@ -1,94 +1,72 @@
-"""What operators ask of a running controller, answered as plain JSON values. Pure reading."""
+"""What operators ask of a running controller, as plain JSON values. Pure."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from common.wire.codec import to_media
 from controller.compiler.names import names_of
-from controller.hosts.health_agents import settings_for
-from controller.ids import COOKIE_OWNER_SHIFT, is_ours
-from controller.pipeline.flows import Flow, SwitchState
+from controller.pipeline.flows import SwitchState
 from controller.pipeline.show import Shower
-from controller.policy.model import Policy, Protocol
-from controller.pools.members import Member
-from controller.pools.roster import Roster
-from controller.runtime import Accepted, Runtime, SwitchRecord
-from controller.topology.ports import ports_of
+from controller.policy.model import Policy
+from controller.pools.members import PoolMember
+from controller.runtime.commands.members import PoolStatus
+from controller.runtime.commands.policy import Explanation, NotExplained, PolicyPlan, TenantConsent
+from controller.runtime.commands.switches import EdgeStatus, SwitchStatus
 
 Json = dict[str, Any]
-_SMTP_PORT = 25
+_NO_POLICY = EdgeStatus(0, "", (), (), (), (), {})
 
 
-def status(runtime: Runtime, packet_ins: Mapping[int, int]) -> Json:
+def status(edge: EdgeStatus | None, packet_ins: Mapping[int, int]) -> Json:
     """Return revision, state in one word, and a row for each switch."""
-    accepted = runtime.accepted
-    if accepted is None:
-        return {
-            "revision": 0,
-            "state": "no policy",
-            "policy_file": "",
-            "switches": [],
-            "unknown_switches": [],
-            "cabling": [],
-            "floods": [],
-            "pools": [],
-        }
-    rows = [
-        _switch_row(dpid, record, accepted, packet_ins.get(dpid, 0))
-        for dpid, record in sorted(runtime.switches.records.items())
-    ]
-    confirmed = sum(row["confirmed_revision"] == accepted.revision for row in rows)
+    known = edge or _NO_POLICY
+    rows = [_switch_row(switch, packet_ins.get(switch.dpid, 0)) for switch in known.switches]
+    about = _progress(edge) if edge else {"state": "no policy"}
     return {
-        "revision": accepted.revision,
-        "state": "confirmed" if confirmed == len(rows) else "waiting",
-        "summary": f"revision {accepted.revision} confirmed on {confirmed} of {len(rows)} switches",
-        "policy_file": accepted.file,
-        "packet_ins": sum(packet_ins.values()),
+        "revision": known.revision,
+        **about,
+        "policy_file": known.file,
+        **({"packet_ins": sum(packet_ins.values())} if edge else {}),
         "switches": rows,
-        "unknown_switches": [f"{dpid:016x}" for dpid in sorted(runtime.switches.strangers)],
-        "pools": [f"{each.pool} {line}" for each in runtime.empty_pools.troubles for line in each.lines],
-        "cabling": sorted(map(str, runtime.trunks.troubles)),
+        "unknown_switches": [f"{dpid:016x}" for dpid in known.unknown_switches],
+        "pools": list(known.empty_pools),
+        "cabling": list(known.cabling),
         "floods": [
             f"{name} is flooded: {rate:.0f} first packets a second come, its limit lets fewer in"
-            for name, rate in runtime.floods.flooded.items()
+            for name, rate in known.floods.items()
         ],
     }
 
 
-def pools(runtime: Runtime) -> list[Json]:
-    """Return every pool with its members, in the policy's order."""
-    accepted = runtime.accepted
-    if accepted is None:
-        return []
-    shares = _share_percent(runtime.roster)
-    return [
-        {
-            "name": pool.name,
-            "kind": pool.kind.value,
-            "troubles": [
-                line for each in runtime.empty_pools.troubles if each.pool == pool.name for line in each.lines
-            ],
-            "members": [
-                {**member_row(each), "share_percent": shares[each.path]}
-                for each in runtime.roster.members
-                if each.pool == pool.name
-            ],
-        }
-        for pool in accepted.policy.pools
-    ]
+def _progress(edge: EdgeStatus) -> Json:
+    confirmed = sum(switch.confirmed_revision == edge.revision for switch in edge.switches)
+    whole = len(edge.switches)
+    return {
+        "state": "confirmed" if confirmed == whole else "waiting",
+        "summary": f"revision {edge.revision} confirmed on {confirmed} of {whole} switches",
+    }
 
 
-def _share_percent(roster: Roster) -> dict[str, int]:
-    """Return what part of its pool's new sessions each member gets, by path."""
-    weights = {member.path: roster.shares.get(member.path, member.weight) for member in roster.members}
-    whole = Counter[str]()
-    for member in roster.members:
-        whole[member.pool] += weights[member.path]
-    return {each.path: round(100 * weights[each.path] / (whole[each.pool] or 1)) for each in roster.members}
+def _switch_row(switch: SwitchStatus, packet_ins: int) -> Json:
+    return {
+        "name": switch.name,
+        "dpid": switch.dpid,
+        "connected": switch.is_connected,
+        "phase": switch.phase,
+        "confirmed_revision": switch.confirmed_revision,
+        "flows": switch.flows,
+        "flows_sent": switch.flows_sent,
+        "last_plan": switch.last_plan,
+        "packet_ins": packet_ins,
+        "problems": list(switch.problems),
+    }
 
 
-def member_row(member: Member) -> Json:
+def pool_row(pool: PoolStatus) -> Json:
+    members = [{**member_row(share.member), "share_percent": share.share_percent} for share in pool.members]
+    return {"name": pool.name, "kind": pool.kind, "troubles": list(pool.troubles), "members": members}
+
+
+def member_row(member: PoolMember) -> Json:
     return {
         "pool": member.pool,
         "name": member.name,
@@ -101,115 +79,40 @@ def member_row(member: Member) -> Json:
     }
 
 
-def agent_settings(runtime: Runtime, name: str) -> Json:
-    """Return what the agent beside a member shall look at. Raise `UnknownMember`."""
-    member = runtime.roster.find(name)
-    assert runtime.accepted is not None  # where there are members, there is a policy
-    policy = runtime.accepted.policy
-    settings = settings_for(policy, next(pool for pool in policy.pools if pool.name == member.pool))
-    return to_media(settings)
-
-
-def _switch_row(dpid: int, record: SwitchRecord, accepted: Accepted, packet_ins: int) -> Json:
-    session = record.session
-    who = {use.at.port: use.name for use in ports_of(accepted.policy) if use.at.switch == session.name}
-    problems = [
-        f"port {port} ({who.get(port, 'unused')}) is in the policy, but not on the switch"
-        for port in record.missing_ports
-    ]
-    problems += [
-        f"port {port.number} ({who.get(port.number, port.name)}) is down"
-        for port in record.ports.values()
-        if port.is_down and port.number < 0xFFFF_FF00
-    ]
-    if session.last_error:
-        problems.append(session.last_error)
+def consent(found: TenantConsent) -> Json:
     return {
-        "name": session.name,
-        "dpid": dpid,
-        "connected": record.channel is not None,
-        "phase": session.phase.value,
-        "confirmed_revision": session.confirmed_revision if record.channel is not None else 0,
-        "flows": len(accepted.wires[session.name].flows),
-        "flows_sent": session.flows_sent,
-        "last_plan": str(session.last_plan),
-        "packet_ins": packet_ins,
-        "problems": problems,
+        "tenant": found.tenant,
+        "consent": found.may_be_learned,
+        "addresses": list(found.ports),
+        "ports": {server: list(ports) for server, ports in found.ports.items()},
+        "prefixes": list(found.prefixes),
     }
 
 
-def consent(runtime: Runtime, name: str) -> Json | None:
-    """Return whether a tenant agrees that his servers are learned from; None: nobody has the name."""
-    tenants = runtime.accepted.policy.tenants if runtime.accepted else ()
-    tenant = next((each for each in tenants if each.name == name), None)
-    if tenant is None:
-        return None
-    mail = tenant.mail.servers if tenant.mail else ()
-    ports: dict[str, set[int]] = {str(server): {_SMTP_PORT} for server in mail}
-    for service in tenant.services:
-        for server in service.servers if service.protocol is Protocol.TCP else ():
-            ports.setdefault(str(server), set()).update(service.ports)
-    return {
-        "tenant": name,
-        "consent": tenant.may_be_learned,
-        "addresses": sorted(ports),
-        "ports": {server: sorted(ports[server]) for server in sorted(ports)},
-        "prefixes": [str(prefix) for prefix in tenant.prefixes],
-    }
-
-
-def explain_cookie(accepted: Accepted, cookie: int) -> Json:
-    """Return the rule behind a cookie, where it stands, and every flow that it asked for."""
-    if not is_ours(cookie):
-        owner = cookie >> COOKIE_OWNER_SHIFT
-        return {
-            "found": False,
-            "why": f"not a cookie of this edge (its owner mark is {owner:#x}, not 0x9057)",
-        }
-    return _explain(accepted, lambda flow: flow.cookie == cookie, f"no flow has cookie {cookie:#x} now")
-
-
-def explain_rule(accepted: Accepted, path: str) -> Json:
-    """Return the flows that a rule, or any rule below it, asked for."""
-    return _explain(
-        accepted,
-        lambda flow: flow.because == path or flow.because.startswith(f"{path}."),
-        f"no flow comes from a rule `{path}`",
-    )
-
-
-def _explain(accepted: Accepted, is_wanted: Any, otherwise: str) -> Json:
-    shower = Shower(names_of(accepted.policy))
-    rows = [
-        {"switch": name, "flow": shower.flow(flow), "cookie": f"{flow.cookie:#x}"}
-        for name, state in sorted(accepted.states.items())
-        for flow in _in_order(state)
-        if is_wanted(flow)
-    ]
-    if not rows:
-        return {"found": False, "why": otherwise}
-    rules = sorted({f.because for s in accepted.states.values() for f in s.flows.values() if is_wanted(f)})
+def explain(explanation: Explanation | NotExplained) -> Json:
+    """Return rules with their places, and the flows that they asked for."""
+    if isinstance(explanation, NotExplained):
+        return {"found": False, "why": explanation.reason}
     return {
         "found": True,
-        "revision": accepted.revision,
-        "rules": [{"rule": rule, "place": place_of(accepted.policy, rule)} for rule in rules],
-        "flows": rows,
+        "revision": explanation.revision,
+        "rules": [{"rule": each.rule, "place": each.place} for each in explanation.rules],
+        "flows": [
+            {"switch": each.switch, "flow": each.text, "cookie": f"{each.cookie:#x}"}
+            for each in explanation.flows
+        ],
     }
 
 
-def _in_order(state: SwitchState) -> Iterator[Flow]:
-    return iter(sorted(state.flows.values(), key=lambda flow: (flow.table, -flow.priority, flow.cookie)))
-
-
-def place_of(policy: Policy, rule: str) -> str:
-    """Return `file:line:column` of a rule, or of the nearest rule above it."""
-    path = rule
-    while path:
-        if path in policy.places and path != "policy":
-            place = policy.places[path]
-            return f"{place.file}:{place.line}:{place.column}"
-        path = path.rpartition(".")[0]
-    return "the edge itself (every policy needs this flow)"
+def plan(planned: PolicyPlan) -> Json:
+    """Return what would come and go on each switch, in words."""
+    after, accepted = show_flows(planned.policy, planned.states), planned.accepted
+    before = show_flows(accepted.policy, accepted.states) if accepted else {}
+    return {
+        "switches": compare_flows(before, after),
+        "plans": dict(planned.sends),
+        "warnings": list(planned.warnings),
+    }
 
 
 def show_flows(policy: Policy, states: Mapping[str, SwitchState]) -> dict[str, list[str]]:

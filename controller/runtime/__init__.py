@@ -1,7 +1,10 @@
-"""The single writer: everything that changes state comes through here, one event at a time."""
+"""The single writer: everything that changes state comes through here, one command or event at a time."""
 
+from controller.runtime.accepted import Accepted
+from controller.runtime.asked import Asked, Asker
+from controller.runtime.context import Clock
+from controller.runtime.core import RuntimeDependencies
 from controller.runtime.encoding import Encoder
-from controller.runtime.runtime import Accepted, Dependencies, Runtime
-from controller.runtime.switches import Channel, SwitchRecord
+from controller.runtime.runtime import Runtime
 
-__all__ = ["Accepted", "Channel", "Dependencies", "Encoder", "Runtime", "SwitchRecord"]
+__all__ = ["Accepted", "Asked", "Asker", "Clock", "Encoder", "Runtime", "RuntimeDependencies"]

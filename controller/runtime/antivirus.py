@@ -1,8 +1,8 @@
-"""The fleet in the running controller: kept over restarts, its changes told."""
+"""The fleet in the running controller: kept over restarts, its changes reported."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from common.wire.codec import RecordError, from_media, to_media
 from common.wire.signatures import ClientReport, ServedRing
@@ -19,13 +19,13 @@ class AntivirusFleet:
     def __init__(self, store: Store, journal: Journal) -> None:
         self._store, self._journal = store, journal
         self.fleet = Fleet()
-        self._ended: set[str] = set()  # clients of whose engine was told that it has ended
+        self._ended: set[str] = set()  # clients whose engine was reported to have reached its end of life
         self._looked_at = 0.0
 
     def load(self, now: float) -> None:
-        """Take up who was known; each gets its time to be heard of again."""
+        """Take up the clients that were known; each has the usual time to report again."""
         for key, facts, server, utc in self._store.antivirus_clients():
-            with suppress(RecordError):  # another release kept it: the client will report again
+            with suppress(RecordError):  # another release stored it: the client will report again
                 report = from_media(ClientReport, facts)
                 self.fleet.restore(Client(key, report, server, now, utc))
 
@@ -40,10 +40,11 @@ class AntivirusFleet:
         """A server says what it serves, and what is wrong with it."""
         self.fleet.on_server(now, server, rings, error)
 
-    def on_reports(self, now: float, server: str, reports: Sequence[ClientReport]) -> int:
+    def on_reports(self, now: float, utc: float, server: str, reports: Sequence[ClientReport]) -> int:
         """Take what clients reported to a server; return how many were taken."""
-        utc = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        heard = [self.fleet.on_report(now, utc, server, report) for report in reports]
+        time = datetime.fromtimestamp(utc, UTC)
+        text = time.isoformat(timespec="seconds").replace("+00:00", "Z")
+        heard = [self.fleet.on_report(now, text, server, report) for report in reports]
         taken = [client for client in heard if client]
         try:
             rows = [(each.key, to_media(each.report), each.server, each.heard_utc) for each in taken]
@@ -51,7 +52,7 @@ class AntivirusFleet:
         except StoreError as failure:
             self._journal.write(Event.CLIENTS_NOT_STORED, reason=str(failure))
         for client in taken:
-            self._tell_of_engine(client)
+            self._report_engine(client, time.date())
         self._look(now)
         return len(taken)
 
@@ -64,15 +65,15 @@ class AntivirusFleet:
         for client in self.fleet.look(now):
             event = Event.CLIENT_STALE if client.is_stale else Event.CLIENT_CURRENT
             silent = f"last heard of at {client.heard_utc}" if client.is_stale else ""
-            self._journal.write(event, **_who(client), why=self.fleet.behind(client) or silent)
+            self._journal.write(event, **_who(client), reason=self.fleet.behind(client) or silent)
 
-    def _tell_of_engine(self, client: Client) -> None:
-        ended = end_of_life(client.report.engine, datetime.now(UTC).date())
+    def _report_engine(self, client: Client, today: date) -> None:
+        ended = end_of_life(client.report.engine, today)
         if not ended:
             self._ended.discard(client.key)
         elif client.key not in self._ended:
             self._ended.add(client.key)
-            self._journal.write(Event.ENGINE_END_OF_LIFE, **_who(client), why=ended)
+            self._journal.write(Event.ENGINE_END_OF_LIFE, **_who(client), reason=ended)
 
 
 def _who(client: Client) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Says when a pool begins to take nobody, what that means to whom, and when it is over."""
+"""Reports when a pool has no member for new sessions, what follows for which tenants, and when it is over."""
 
 from controller.compiler.impact import Trouble, troubles_of
 from controller.compiler.network_state import Conditions

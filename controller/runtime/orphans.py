@@ -1,17 +1,17 @@
-"""Sessions whose other end is gone: has switches forget them, and tells who waits."""
+"""Ends orphaned sessions: has switches forget them, and wakes up the end that waits."""
 
 from collections.abc import Iterable
 
 from controller.policy.model import Policy
 from controller.pools.conntrack import Connection
-from controller.pools.members import Member
+from controller.pools.members import PoolMember
 from controller.pools.orphans import MOST_PER_CUT, cut
 from controller.runtime.switches import Switches
 from controller.telemetry.journal import Event, Journal
 from controller.topology.ports import mac_number, ports_of
 
 
-class Departures:
+class OrphanedSessions:
     def __init__(self, journal: Journal, switches: Switches) -> None:
         self._journal = journal
         self._switches = switches
@@ -21,7 +21,7 @@ class Departures:
     def is_pending(self) -> bool:
         return bool(self._path_by_mac)
 
-    def note(self, member: Member) -> None:
+    def note(self, member: PoolMember) -> None:
         """A member's state has changed."""
         mac = mac_number(member.mac)
         self._path_by_mac.pop(mac, None)
@@ -46,7 +46,7 @@ class Departures:
             self._journal.write(Event.SESSIONS_FORGOTTEN, switch=record.name, connections=count)
 
     def wake_up(self, policy: Policy, connections: Iterable[Connection]) -> None:
-        """Make initiators of forgotten connections speak, so that they learn whether anybody is there.
+        """Make initiators of forgotten connections send a packet, which is answered or reset.
 
         An initiator that has no answer to its first packet repeats it by itself. Woken up, it would send a
         reset before that (RFC 9293, 3.10.7.3). The switch would begin a connection with the reset, take the

@@ -1,6 +1,6 @@
 """Decisions and allowances: kept, stored, and carried out on the switches, each change for itself.
 
-A disk that refuses is told of and stops nothing: what is decided holds until the next start.
+A disk that refuses is reported and blocks nothing: what is decided holds until the next start.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,24 +11,26 @@ from controller.compiler.decisions import Enforcement, SwitchFlows
 from controller.pipeline.fields import Zone
 from controller.policy.model import Action, Address, Network, OpenSessions, Policy, Protocol
 from controller.pools.conntrack import Connection
+from controller.runtime.context import Context
 from controller.runtime.encoding import Encoder
+from controller.runtime.principals import CONTROLLER, Principal
 from controller.runtime.switches import Switches
 from controller.store import Store, StoreError
 from controller.suspicion.allow import Allowance, AllowList
 from controller.suspicion.decision import Request, Scope
 from controller.suspicion.floods import Floods
-from controller.suspicion.ledger import Caps, Ledger, Outcome
+from controller.suspicion.ledger import Caps, Ledger, LedgerOutcome
 from controller.suspicion.refusals import Guard
 from controller.suspicion.scans import Scans
 from controller.suspicion.scores import ORIGIN, Evidence, Offender, Scores
-from controller.suspicion.subnets import Crowds
+from controller.suspicion.subnets import Subnets
 from controller.sync.overlay import Patch
 from controller.sync.state import WireKey
 from controller.telemetry.journal import Event, Journal
 from controller.topology.ports import published_doors
 
-_REMEMBERED_S = 90 * 86_400.0  # how long somebody who has offended is known for it
-_MOST_TOLD = 20  # decisions that have a line of their own in the journal; of more, the count is told
+_REMEMBERED_S = 90 * 86_400.0  # how long an offender is remembered after its last decision has ended
+_MOST_TOLD = 20  # decisions with a line of their own in the journal; more are counted in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ class Enforced:
     meters: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-class Suspicion:
+class DecisionKeeper:
+    """`by`: on whose behalf, for the journal."""
+
     def __init__(self, store: Store, journal: Journal, switches: Switches, encoder: Encoder) -> None:
         self._store = store
         self._journal = journal
@@ -52,7 +56,7 @@ class Suspicion:
         self.evicted = 0
         self.refused = 0
         self._scans = Scans()
-        self._crowds = Crowds()
+        self._subnets = Subnets()
         self._floods = Floods()
         self._published: frozenset[tuple[str, int]] = frozenset()
         self._guard: Guard | None = None
@@ -98,9 +102,11 @@ class Suspicion:
                 self._put(allowance.source, self._enforcement.of_allowance(allowance))
         self._switches.settle(now)
 
-    def add(self, now: float, utc: float, requests: Sequence[Request]) -> Outcome:
+    def add(
+        self, now: float, utc: float, requests: Sequence[Request], by: Principal = CONTROLLER
+    ) -> LedgerOutcome:
         assert self._guard is not None  # there is no API before there is a policy
-        return self._take_up(now, self.ledger.add(now, utc, requests, self._guard))
+        return self._take_up(now, self.ledger.add(now, utc, requests, self._guard), by=by)
 
     def on_evidence(self, now: float, utc: float, evidence: Sequence[Evidence]) -> None:
         """Take facts about sources; decide what the policy wants done about them."""
@@ -131,7 +137,7 @@ class Suspicion:
     def _crowd(self, now: float, request: Request) -> Iterator[Request]:
         """Decide about a whole network, too, once enough of it is suspicious."""
         source, enough = request.scope.source, self.scores.policy.crowd
-        network = self._crowds.on_decided(now, source, now + request.duration_s, enough)
+        network = self._subnets.on_decided(now, source, now + request.duration_s, enough)
         if network:
             reason = f"{enough} of its sources are suspicious at once, the last: {source}"
             scope = replace(request.scope, source=network)
@@ -146,7 +152,7 @@ class Suspicion:
         return fact.kind.startswith("decoy-") and door in self._published
 
     def on_samples(self, now: float, utc: float, samples: Sequence[Evidence]) -> None:
-        """Take sampled first packets for what nobody publishes."""
+        """Take sampled first packets to addresses and ports that no tenant publishes."""
         self.on_evidence(now, utc, [*samples, *self._scans.on_samples(now, samples)])
 
     def on_connections(self, now: float, utc: float, open_by_source: Mapping[Address, int]) -> None:
@@ -154,12 +160,12 @@ class Suspicion:
         self.on_evidence(now, utc, self._floods.on_connections(now, open_by_source))
 
     def owner(self, source: Network) -> str:
-        """Return whose addresses, of those behind the edge, a source touches; empty: nobody's."""
+        """Return the tenant or host behind the edge whose addresses a source touches; empty: none."""
         return self._guard.owner(source) if self._guard else ""
 
-    def delete(self, now: float, numbers: Iterable[int]) -> Outcome:
+    def delete(self, now: float, numbers: Iterable[int], by: Principal = CONTROLLER) -> LedgerOutcome:
         """End decisions. A source that the edge itself had decided about begins anew, without a score."""
-        outcome = self._take_up(now, self.ledger.delete(numbers), "deleted")
+        outcome = self._take_up(now, self.ledger.delete(numbers), "deleted", by)
         pardoned = [each.request.scope.source for each in outcome.ended if each.request.origin == ORIGIN]
         for source in pardoned:
             self.scores.pardon(source)
@@ -170,24 +176,23 @@ class Suspicion:
     def on_tick(self, now: float) -> None:
         self._take_up(now, self.ledger.expire(now), "expired")
         for allowance in self.allowed.expire(now):
-            self._disallow(now, allowance, "expired")
+            self._disallow(now, allowance, "expired", CONTROLLER)
 
-    def allow(
-        self, now: float, utc: float, source: Network, comment: str, duration_s: float = 0.0
-    ) -> Allowance:
+    def allow(self, context: Context, source: Network, comment: str, duration_s: float = 0.0) -> Allowance:
         """Let a source pass, whatever is decided about it. No duration: for good."""
         assert self._enforcement is not None
-        allowance = self.allowed.add(now, utc, source, comment, duration_s)
+        now, by = context.now, str(context.by)
+        allowance = self.allowed.add(now, context.utc, source, comment, duration_s)
         self._keep(lambda: self._store.put_allowance(allowance))
-        self._journal.write(Event.SOURCE_ALLOWED, allowance=allowance.number, source=str(source))
+        self._journal.write(Event.SOURCE_ALLOWED, allowance=allowance.number, source=str(source), by=by)
         self._put(source, self._enforcement.of_allowance(allowance))
         self._switches.settle(now)
         return allowance
 
-    def disallow(self, now: float, number: int) -> Allowance | None:
+    def disallow(self, now: float, number: int, by: Principal) -> Allowance | None:
         allowance = self.allowed.delete(number)
         if allowance:
-            self._disallow(now, allowance, "deleted")
+            self._disallow(now, allowance, "deleted", by)
         return allowance
 
     def cut(self, connections: Iterable[Connection]) -> tuple[Connection, ...]:
@@ -219,19 +224,25 @@ class Suspicion:
         enforced = self._enforced.get(scope)
         return enforced.keys if enforced else {}
 
-    def _disallow(self, now: float, allowance: Allowance, why: str) -> None:
+    def _disallow(self, now: float, allowance: Allowance, reason: str, by: Principal) -> None:
         self._keep(lambda: self._store.delete_allowance(allowance.number))
         self._journal.write(
-            Event.ALLOWANCE_ENDED, allowance=allowance.number, source=str(allowance.source), why=why
+            Event.ALLOWANCE_ENDED,
+            allowance=allowance.number,
+            source=str(allowance.source),
+            reason=reason,
+            by=str(by),
         )
         self._put(allowance.source, {})
         self._switches.settle(now)
 
-    def _take_up(self, now: float, outcome: Outcome, why: str = "") -> Outcome:
-        """Store what has changed, tell it, and have it carried out."""
+    def _take_up(
+        self, now: float, outcome: LedgerOutcome, reason: str = "", by: Principal = CONTROLLER
+    ) -> LedgerOutcome:
+        """Store what has changed, report it, and have it carried out."""
         if outcome.accepted or outcome.ended:
             self._keep(lambda: self._store.change_decisions(outcome.accepted, outcome.ended))
-        self._tell(outcome, why)
+        self._tell(outcome, reason, str(by))
         self._carry_out(outcome.changed)
         self._note_cuts(outcome)
         self._switches.settle(now)
@@ -268,14 +279,14 @@ class Suspicion:
         if keys:
             self._enforced[what] = Enforced(keys, meters)
 
-    def _note_cuts(self, outcome: Outcome) -> None:
+    def _note_cuts(self, outcome: LedgerOutcome) -> None:
         for decision in outcome.accepted:
             request = decision.request
             ends_sessions = request.action in (Action.DECOY, Action.DROP) and not request.is_simulated
             if request.sessions is OpenSessions.CUT and ends_sessions:
                 self.to_cut[request.scope] = None
 
-    def _tell(self, outcome: Outcome, why: str) -> None:
+    def _tell(self, outcome: LedgerOutcome, reason: str, by: str) -> None:
         self.evicted += outcome.evicted
         self.refused += len(outcome.refused)
         for decision in outcome.accepted[:_MOST_TOLD]:
@@ -290,10 +301,13 @@ class Suspicion:
                 reason=request.reason,
                 seconds=request.duration_s,
                 simulated=request.is_simulated,
+                by=by,
             )
         for decision in outcome.ended[:_MOST_TOLD]:
             scope = str(decision.request.scope)
-            self._journal.write(Event.DECISION_ENDED, decision=decision.number, scope=scope, why=why)
+            self._journal.write(
+                Event.DECISION_ENDED, decision=decision.number, scope=scope, reason=reason, by=by
+            )
         more = {
             "made": max(0, len(outcome.accepted) - _MOST_TOLD),
             "ended": max(0, len(outcome.ended) - _MOST_TOLD),

@@ -146,7 +146,7 @@ class Switches:
             self._execute(record, record.session.on_tick(now))
 
     def match(self, now: float, policy: Policy) -> None:
-        """Keep a record for each switch of the policy; let go of switches no longer in it."""
+        """Keep a record for each switch of the policy; drop switches no longer in it."""
         name_by_dpid = {switch.dpid: switch.name for switch in policy.switches}
         for dpid in set(self.records) - set(name_by_dpid):
             channel = self.records.pop(dpid).channel

@@ -27,7 +27,7 @@ class Caps:
 
 
 @dataclass(slots=True)
-class Outcome:
+class LedgerOutcome:
     """`changed`: scopes whose decision in force may be another one now."""
 
     accepted: list[Decision] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Outcome:
     evicted: int = 0
     changed: dict[Scope, None] = field(default_factory=dict)
 
-    def merge(self, later: "Outcome", first: int) -> None:
+    def merge(self, later: "LedgerOutcome", first: int) -> None:
         """Add what came of further requests, of which the first one has this index."""
         self.accepted += later.accepted
         self.refused += [(first + index, refusal) for index, refusal in later.refused]
@@ -87,9 +87,9 @@ class Ledger:
     def of_origin(self, origin: str) -> list[Decision]:
         return [each for each in self.by_number.values() if each.request.origin == origin]
 
-    def add(self, now: float, utc: float, requests: Iterable[Request], guard: Guard) -> Outcome:
+    def add(self, now: float, utc: float, requests: Iterable[Request], guard: Guard) -> LedgerOutcome:
         """Take decisions up. One of the same origin about the same scope is renewed, and keeps its number."""
-        outcome = Outcome()
+        outcome = LedgerOutcome()
         for index, request in enumerate(requests):
             refusal = guard.refusal(request) or self._cap(request, outcome)
             if refusal:
@@ -113,21 +113,21 @@ class Ledger:
         heappush(self._expiry, (deadline, number))
         heappush(self._weakest, (request.confidence, number))
 
-    def delete(self, numbers: Iterable[int]) -> Outcome:
-        outcome = Outcome()
+    def delete(self, numbers: Iterable[int]) -> LedgerOutcome:
+        outcome = LedgerOutcome()
         for number in numbers:
             self._remove(number, outcome)
         return outcome
 
-    def expire(self, now: float) -> Outcome:
-        outcome = Outcome()
+    def expire(self, now: float) -> LedgerOutcome:
+        outcome = LedgerOutcome()
         while self._expiry and self._expiry[0][0] <= now:
             deadline, number = heappop(self._expiry)
             if self._deadline.get(number) == deadline:  # else it was renewed, or is gone
                 self._remove(number, outcome)
         return outcome
 
-    def withdraw(self, guard: Guard) -> Outcome:
+    def withdraw(self, guard: Guard) -> LedgerOutcome:
         """End what a new policy does not allow any more."""
         return self.delete([each.number for each in self.by_number.values() if guard.refusal(each.request)])
 
@@ -135,7 +135,7 @@ class Ledger:
         self._next += 1
         return self._next - 1
 
-    def _cap(self, request: Request, outcome: Outcome) -> Refusal | None:
+    def _cap(self, request: Request, outcome: LedgerOutcome) -> Refusal | None:
         if (request.origin, request.scope) in self._by_key:
             return None
         if self._count_by_origin[request.origin] >= self.caps.per_origin:
@@ -156,7 +156,7 @@ class Ledger:
             )
         return None
 
-    def _make_room(self, request: Request, outcome: Outcome) -> bool:
+    def _make_room(self, request: Request, outcome: LedgerOutcome) -> bool:
         """End the least certain and oldest decision, unless all are more certain than the new one."""
         while self._weakest:
             confidence, number = self._weakest[0]
@@ -181,7 +181,7 @@ class Ledger:
         self._count_by_origin[request.origin] += 1
         self._count_by_tenant[scope.tenant] += 1
 
-    def _remove(self, number: int, outcome: Outcome) -> None:
+    def _remove(self, number: int, outcome: LedgerOutcome) -> None:
         decision = self.by_number.pop(number, None)
         if decision is None:
             return

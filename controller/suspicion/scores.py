@@ -44,7 +44,7 @@ class Evidence:
 
 
 @dataclass(slots=True)
-class Record:
+class SourceRecord:
     """What is known of a source. `level`: 0, or which of the policy's levels was reached last."""
 
     points: float = 0.0
@@ -88,7 +88,7 @@ def source_of(address: Address) -> Network:
 class Scores:
     def __init__(self, policy: Suspicion | None = None) -> None:
         self.policy = policy or Suspicion()
-        self.by_source: OrderedDict[Network, Record] = OrderedDict()  # who was seen last stands last
+        self.by_source: OrderedDict[Network, SourceRecord] = OrderedDict()  # who was seen last stands last
 
     def on_evidence(self, now: float, evidence: Iterable[Evidence]) -> list[Suspected]:
         """Count facts; return whom they make suspicious, with what is to be decided."""
@@ -104,7 +104,7 @@ class Scores:
     def restore(self, offender: Offender, decided_until: float) -> None:
         """Take up what was known before a restart; what evidence there was is forgotten."""
         level = 1 if decided_until else 0
-        self.by_source[offender.source] = Record(
+        self.by_source[offender.source] = SourceRecord(
             offences=offender.offences, decided_until=decided_until, level=level
         )
 
@@ -120,14 +120,14 @@ class Scores:
         left = self._decay(now - record.seen)
         return record.points * left, record.unproven * left
 
-    def _take(self, source: Network) -> Record:
-        record = self.by_source.pop(source, None) or Record()
+    def _take(self, source: Network) -> SourceRecord:
+        record = self.by_source.pop(source, None) or SourceRecord()
         self.by_source[source] = record
         if len(self.by_source) > MOST_SOURCES:
             self.by_source.popitem(last=False)
         return record
 
-    def _count(self, now: float, record: Record, fact: Evidence) -> None:
+    def _count(self, now: float, record: SourceRecord, fact: Evidence) -> None:
         left = self._decay(now - record.seen) if record.count else 0.0
         weight = self._weight(record, fact)
         record.points = record.points * left + (weight if fact.is_proven else 0)
@@ -136,7 +136,7 @@ class Scores:
         record.count += fact.count
         record.lines = [*record.lines[-(_MOST_LINES - 1) :], (now, fact)]
 
-    def _weight(self, record: Record, fact: Evidence) -> int:
+    def _weight(self, record: SourceRecord, fact: Evidence) -> int:
         if fact.is_expected:
             return 0
         usual, _ = EVIDENCE[fact.kind]
@@ -149,7 +149,7 @@ class Scores:
         record.doors.add(door)
         return weight
 
-    def _judge(self, now: float, source: Network, record: Record, fact: Evidence) -> Suspected | None:
+    def _judge(self, now: float, source: Network, record: SourceRecord, fact: Evidence) -> Suspected | None:
         level, name, number = self._level(record.points)
         if level is None:
             return None
@@ -172,7 +172,7 @@ class Scores:
         return None, "", 0
 
     def _request(
-        self, source: Network, record: Record, level: Level, duration: float, fact: Evidence
+        self, source: Network, record: SourceRecord, level: Level, duration: float, fact: Evidence
     ) -> Request:
         reason = f"score {record.points:.0f}, last: {fact.kind}" + (
             f" ({fact.detail})" if fact.detail else ""

@@ -12,7 +12,7 @@ WIDER = {4: 24, 6: 48}  # the network that is decided about, by family
 _MOST_NETWORKS = 20_000
 
 
-class Crowds:
+class Subnets:
     def __init__(self) -> None:
         self._members: OrderedDict[Network, dict[Network, float]] = (
             OrderedDict()

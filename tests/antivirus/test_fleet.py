@@ -8,13 +8,19 @@ import pytest
 from common.wire.signatures import ClientReport, ServedRing
 from controller.antivirus.engines import end_of_life
 from controller.antivirus.fleet import LAGS_AFTER_S, SILENT_AFTER_S, Fleet
-from controller.reports.antivirus import fleet as show
+from controller.reports import antivirus as reports
+from controller.runtime.commands.antivirus import ReadFleet
+from controller.runtime.handlers.antivirus import fleet_status
 
 UTC = "2026-01-01T00:00:00Z"
 
 
 def report(client: str, generation: int, asker: str = "acme", **more: Any) -> ClientReport:
     return ClientReport(client=client, asker=asker, host=client, generation=generation, **more)
+
+
+def show(fleet: Fleet, now: float, asker: str = "", only_stale: bool = False) -> dict[str, Any]:
+    return reports.fleet(fleet_status(fleet, ReadFleet(asker, only_stale), now, now))
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
-from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import pytest
 from falcon import testing
@@ -7,8 +6,10 @@ from falcon import testing
 from controller.api.app import build_app
 from controller.api.context import Outside
 from controller.pools.conntrack import Counts
-from controller.runtime import Runtime
-from tests.world import DEMO, UTC, FakeChannel, World
+from controller.runtime import Asked
+from tests.world import FakeChannel, World
+
+R = TypeVar("R")
 
 
 class Northbound:
@@ -18,10 +19,10 @@ class Northbound:
         self.world = World()
         self.channel: FakeChannel | None = None
         self.sessions: dict[str, int] | None = None  # by member's MAC
-        outside = Outside(
-            lambda: self.world.now, {1: 3}, self._count, lambda: UTC + self.world.now, self._sleep
+        self.outside = Outside(
+            lambda: self.world.now, {1: 3}, self._count, lambda: self.world.utc, self._sleep
         )
-        self.app = build_app(self._ask, outside)
+        self.app = build_app(self.ask, self.outside)
         self.http = testing.TestClient(self.app)
 
     def _count(self) -> Counts | None:
@@ -33,15 +34,15 @@ class Northbound:
             self.world.settle(self.channel)
 
     def start(self) -> None:
-        self.world.runtime.start(0.0, UTC, "demo.yaml", DEMO)
+        self.world.start()
 
     def connect(self) -> FakeChannel:
         self.channel = self.world.connect()
         self.world.settle(self.channel)
         return self.channel
 
-    def _ask(self, work: Callable[[Runtime], Any]) -> Any:
-        answer = work(self.world.runtime)
+    def ask(self, asked: Asked[R]) -> R:
+        answer = self.world.runtime.handle(asked)
         if self.channel is not None:
             self.world.settle(self.channel)
         return answer

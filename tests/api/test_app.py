@@ -36,7 +36,7 @@ def test_status_waits_for_a_switch_that_is_away(bare: Northbound) -> None:
 
 def test_a_switch_that_was_confirmed_and_went_away_is_not_counted(api: Northbound) -> None:
     assert api.channel is not None
-    api.world.runtime.on_disconnected(1, api.channel)
+    api.world.disconnect(1, api.channel)
     status = api.http.simulate_get("/v1/status").json
     assert status["summary"] == "revision 1 confirmed on 0 of 1 switches"
 
@@ -148,7 +148,7 @@ def test_without_a_policy_there_are_no_flows(bare: Northbound) -> None:
 
 
 def test_a_cookie_is_explained_by_the_line_that_asked_for_it(api: Northbound) -> None:
-    accepted = api.world.runtime.accepted
+    accepted = api.world.core.accepted
     assert accepted is not None
     flow = next(f for f in accepted.states["s1"].flows.values() if f.because == "tenants.acme.services.web")
     answer = api.http.simulate_get(f"/v1/explain/{flow.cookie:#x}").json
@@ -204,7 +204,7 @@ def test_a_drained_member_gets_no_new_sessions_until_it_is_resumed(api: Northbou
     for is_drained, resting in ((True, {"pools.proxies.members.proxy1"}), (False, set())):
         response = api.http.simulate_post("/v1/members/proxy1", json={"drained": is_drained})
         assert response.status_code == 200
-        assert api.world.runtime.roster.resting == resting
+        assert api.world.core.roster.resting == resting
 
 
 def test_an_empty_pool_is_shown_with_what_it_means_wherever_an_operator_looks(api: Northbound) -> None:
@@ -225,7 +225,7 @@ def test_an_unknown_member_is_not_found_and_the_known_ones_are_named(api: Northb
 @pytest.mark.parametrize("body", [{}, {"drained": "yes"}, [True], {"drained": 1}])
 def test_a_member_is_not_drained_by_anything_but_true_or_false(api: Northbound, body: object) -> None:
     assert api.http.simulate_post("/v1/members/proxy1", json=body).status_code == 400
-    assert api.world.runtime.roster.resting == frozenset()
+    assert api.world.core.roster.resting == frozenset()
 
 
 def test_an_agent_is_told_what_to_look_at_before_and_after_it_reports(api: Northbound) -> None:

@@ -65,9 +65,9 @@ def test_a_decision_expires_by_itself(api: Northbound) -> None:
 def test_decisions_survive_a_restart_and_nothing_is_sent_again(api: Northbound) -> None:
     make(api, DECOY)
     assert api.channel is not None
-    again = World(api.world.store)
+    again = World(api.world.store, UTC + 10.0 - 500.0)
     again.now = 500.0
-    again.runtime.start(again.now, UTC + 10.0, "demo.yaml", DEMO)
+    again.start()
     channel = again.connect(switch=api.channel.switch)
     again.settle(channel)
     assert channel.asked == ["read"]
@@ -145,8 +145,8 @@ def test_a_feed_is_put_as_a_whole_and_only_the_difference_is_sent(api: Northboun
 
 def test_a_decision_about_a_tenant_that_moves_away_follows_him(api: Northbound) -> None:
     make(api, {**DECOY, "tenant": "acme"})
-    scope: Scope = next(iter(api.world.runtime.suspicion.ledger.scopes()))
-    assert list(api.world.runtime.suspicion.keys_of(scope)) == ["s1"]
+    scope: Scope = next(iter(api.world.core.suspicion.ledger.scopes()))
+    assert list(api.world.core.suspicion.keys_of(scope)) == ["s1"]
     assert api.channel is not None
     assert len(cookies(api.channel.switch)) == 1  # one IPv4 prefix; the source is IPv4
 

@@ -5,10 +5,9 @@ from falcon import testing
 
 from controller.api.app import build_role_apps
 from controller.api.auth import Gate
-from controller.api.context import Outside
-from controller.runtime.tokens import Role
+from controller.runtime.principals import AccessRole
+from controller.runtime.tokens import Tokens
 from tests.api.conftest import Northbound
-from tests.world import UTC
 
 
 class Bearers:
@@ -16,10 +15,8 @@ class Bearers:
 
     def __init__(self, api: Northbound) -> None:
         self.api = api
-        outside = Outside(
-            lambda: api.world.now, {}, lambda: None, lambda: UTC + api.world.now, lambda _s: None
-        )
-        gate = Gate(api._ask, {Role.OPERATOR: api.app, **build_role_apps(api._ask, outside)})
+        apps = {AccessRole.OPERATOR: api.app, **build_role_apps(api.ask, api.outside)}
+        gate = Gate(api.ask, api.outside.utc, apps)
         self.http = testing.TestClient(gate)
 
     def token(self, name: str, role: str) -> str:
@@ -86,8 +83,6 @@ def test_a_token_that_was_ended_is_of_no_use(bearers: Bearers) -> None:
 
 
 def test_tokens_outlive_a_restart_and_the_disk_does_not_know_them(bearers: Bearers) -> None:
-    from controller.runtime.tokens import Tokens
-
     token = bearers.token("firewall1", "bouncer")
     assert token not in str(bearers.api.world.store.kept_tokens)
     again = Tokens(bearers.api.world.store).bearer(token)

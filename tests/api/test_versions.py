@@ -42,9 +42,9 @@ def test_of_several_facts_only_those_of_another_format_are_refused(api: Northbou
 
 
 def test_clients_that_another_release_kept_are_forgotten_until_they_report_again(api: Northbound) -> None:
-    runtime, store = api.world.runtime, api.world.store
+    antivirus, store = api.world.core.antivirus, api.world.store
     report = golden("antivirus_server_report")["reports"][0]
     rows = [("acme/old", {**report, "client": "old"}), ("acme/new", {**report, "format": 2})]
     store.put_antivirus_clients([(key, facts, "av1", "2026-01-01T00:00:00Z") for key, facts in rows])
-    runtime.antivirus.load(0.0)
-    assert [client.key for client in runtime.antivirus.fleet.clients] == ["acme/old"]
+    antivirus.load(0.0)
+    assert [client.key for client in antivirus.fleet.clients] == ["acme/old"]

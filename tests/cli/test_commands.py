@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from controller.pools.health import Report
+from common.wire.health import HealthReport
+from controller.runtime.commands.members import DrainMember, ReportMember
 from tests.api.conftest import Northbound
 from tests.cli.conftest import Postern
 from tests.world import DEMO, POLICIES
@@ -74,7 +75,7 @@ def test_status_of_a_confirmed_edge_is_good(postern: Postern, controller: Northb
 
 def test_status_of_an_edge_whose_switch_is_away_is_not_good(postern: Postern, controller: Northbound) -> None:
     assert controller.channel is not None
-    controller.world.runtime.on_disconnected(1, controller.channel)
+    controller.world.disconnect(1, controller.channel)
     answer = postern("status")
     assert answer.code == 1
     assert "s1           not connected" in answer.out
@@ -82,7 +83,7 @@ def test_status_of_an_edge_whose_switch_is_away_is_not_good(postern: Postern, co
 
 def test_status_names_strange_switches_and_broken_ports(postern: Postern, controller: Northbound) -> None:
     controller.world.connect(dpid=0xAB)
-    controller.world.runtime.switches.records[1].session.last_error = "no answer within 15 s while sending"
+    controller.world.core.switches.records[1].session.last_error = "no answer within 15 s while sending"
     answer = postern("status")
     assert "! a switch with dpid 00000000000000ab is connected, but not in the policy" in answer.out
     assert "! no answer within 15 s while sending" in answer.out
@@ -100,7 +101,7 @@ def test_plan_shows_what_would_come_and_go(postern: Postern, controller: Northbo
     lines = answer.out.splitlines()
     assert lines[0] == "s1: 2 flows put, 2 deleted; groups: 0 new, 0 changed, 0 deleted"
     assert [line[:4] for line in lines[1:]] == ["  - ", "  - ", "  + ", "  + "]
-    assert controller.world.runtime.accepted.revision == 1  # type: ignore[union-attr]
+    assert controller.world.core.accepted.revision == 1  # type: ignore[union-attr]
 
 
 def test_plan_of_what_is_there_already_changes_nothing(postern: Postern, controller: Northbound) -> None:
@@ -137,7 +138,7 @@ def test_apply_does_not_wait_for_a_switch_that_is_away(
     postern: Postern, controller: Northbound, new: Path
 ) -> None:
     assert controller.channel is not None
-    controller.world.runtime.on_disconnected(1, controller.channel)
+    controller.world.disconnect(1, controller.channel)
     answer = postern("apply", new)
     assert answer.code == 0
     assert "s1: not connected; it gets revision 2 when it comes back" in answer.out
@@ -220,9 +221,9 @@ def test_a_pool_shows_who_takes_new_sessions(postern: Postern, controller: North
 
 def test_an_empty_pool_is_shown_loudly(postern: Postern, controller: Northbound, tmp_path: Path) -> None:
     text = DEMO.replace("on_empty: tempfail", "on_empty: bypass")
-    controller.world.runtime.submit(0.0, "demo.yaml", text)
+    controller.world.apply(text)
     for name in ("proxy1", "proxy2"):
-        controller.world.runtime.drain(0.0, name, True)
+        controller.world.handle(DrainMember(name, True))
     words = "EMPTY: acme's mail is passed on UNSCANNED (on_empty: bypass)"
     for command, line in ((("status",), f"  ! proxies {words}"), (("pool", "list"), f"  ! {words}")):
         answer = postern(*command)
@@ -232,7 +233,7 @@ def test_an_empty_pool_is_shown_loudly(postern: Postern, controller: Northbound,
 
 def test_a_full_member_is_shown_with_its_limit(postern: Postern, controller: Northbound) -> None:
     text = DEMO.replace("proxy1: {at: s1:4,", "proxy1: {limit: 3, at: s1:4,")
-    controller.world.runtime.submit(0.0, "demo.yaml", text)
+    controller.world.apply(text)
     controller.sessions = {"02:cc:00:00:00:01": 3}
     (line,) = [each for each in postern("pool", "list").out.splitlines() if "proxy1" in each]
     assert line.split()[:4] == ["proxy1", "full", "weight", "1"]
@@ -249,7 +250,7 @@ def test_a_pool_is_rolled_through_member_by_member(postern: Postern, controller:
     answer = postern("pool", "roll", "proxies", "--command", "true")
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines()[-1] == "all 2 members of proxies have been restarted"
-    assert controller.world.runtime.roster.resting == frozenset()
+    assert controller.world.core.roster.resting == frozenset()
 
 
 def test_rolling_stops_before_the_next_member_when_one_does_not_come_back(
@@ -257,11 +258,11 @@ def test_rolling_stops_before_the_next_member_when_one_does_not_come_back(
 ) -> None:
     controller.sessions = {}
     for _ in range(2):
-        controller.world.runtime.on_report(0.0, "proxy1", Report(False, "refused"))
+        controller.world.handle(ReportMember("proxy1", HealthReport(False, "refused")))
     answer = postern("pool", "roll", "proxies", "--command", "true", "--patience", "0")
     assert answer.code == 1
     assert answer.err == "proxy1 is down after 0 s: refused\n"
-    assert controller.world.runtime.roster.resting == {"pools.proxies.members.proxy1"}
+    assert controller.world.core.roster.resting == {"pools.proxies.members.proxy1"}
 
 
 def test_a_member_that_nobody_knows_is_an_error_that_names_the_known(

@@ -10,8 +10,9 @@ from controller.ids import is_ours
 from controller.pipeline.flows import Flow
 from controller.policy.model import Policy
 from controller.policy.parse import parse_policy
-from controller.reports.edge import explain_cookie, place_of
 from controller.runtime import Accepted
+from controller.runtime.commands.policy import Explanation, NotExplained
+from controller.runtime.explain import explain_cookie, place_of
 from tests.compiler.conftest import POLICIES
 
 DEMO = POLICIES / "demo.yaml"
@@ -25,6 +26,12 @@ def flows_of(text: str) -> list[Flow]:
 
 def accepted(policy: Policy) -> Accepted:
     return Accepted(1, "demo.yaml", policy, compile_policy(policy), {})
+
+
+def explained(policy: Policy, cookie: int) -> Explanation:
+    found = explain_cookie(accepted(policy), cookie)
+    assert isinstance(found, Explanation)
+    return found
 
 
 def keys_around(lines: list[str], number: int) -> str:
@@ -41,11 +48,9 @@ def keys_around(lines: list[str], number: int) -> str:
 
 def test_every_cookie_leads_to_a_line_of_the_policy_inside_its_rule() -> None:
     lines = DEMO.read_text(encoding="utf-8").splitlines()
-    edge = accepted(parse_policy("\n".join(lines), "demo.yaml"))
-    for flow in edge.states["s1"].flows.values():
-        ((rule, place),) = [
-            (rule["rule"], rule["place"]) for rule in explain_cookie(edge, flow.cookie)["rules"]
-        ]
+    policy = parse_policy("\n".join(lines), "demo.yaml")
+    for flow in compile_policy(policy)["s1"].flows.values():
+        ((rule, place),) = [(each.rule, each.place) for each in explained(policy, flow.cookie).rules]
         assert rule == flow.because
         if rule not in OF_THE_EDGE_ITSELF:
             file, line, _ = place.split(":")
@@ -106,5 +111,5 @@ def test_a_rule_under_another_name_has_another_cookie() -> None:
 def test_a_foreign_cookie_is_said_to_be_foreign() -> None:
     policy = parse_policy(DEMO.read_text(encoding="utf-8"), str(Path("demo.yaml")))
     answer = explain_cookie(accepted(policy), 0x1234_0000_0000_0001)
-    assert not answer["found"]
-    assert "not a cookie of this edge (its owner mark is 0x1234" in answer["why"]
+    assert isinstance(answer, NotExplained)
+    assert "not a cookie of this edge (its owner mark is 0x1234" in answer.reason

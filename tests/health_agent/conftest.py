@@ -20,7 +20,6 @@ import pytest
 from controller.pools.health import Health, Opinion
 from tests.api.conftest import Northbound
 from tests.setup.clamd import SIGNATURES, Clamd, copy_signatures
-from tests.world import UTC
 
 ROOT = Path(__file__).parents[2]
 StartClamd = Callable[..., Clamd]
@@ -52,7 +51,7 @@ class Watched:
         self._directory = directory
         self._northbound = Northbound()
         self._begun = time.monotonic()
-        self._northbound.world.runtime.start(0.0, UTC, "policy.yaml", policy)
+        self._northbound.world.start("policy.yaml", policy)
         self._server = _UnixServer(str(self.socket), _Quiet)  # type: ignore[arg-type]
         self._server.set_app(self._answer)
         self._agents: list[subprocess.Popen[str]] = []
@@ -76,7 +75,7 @@ class Watched:
         return reports
 
     def apply(self, policy: str) -> None:
-        self._northbound.world.runtime.submit(0.0, "policy.yaml", policy)
+        self._northbound.world.apply(policy, "policy.yaml")
 
     def start_agent(self, member: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "services.health_agent.main", "--api", f"unix:{self.socket}"]
@@ -91,7 +90,7 @@ class Watched:
         return agent
 
     def health(self, member: str) -> Health:
-        return self._northbound.world.runtime.roster.find(member).health
+        return self._northbound.world.core.roster.find(member).health
 
     def wait(self, member: str, is_so: Callable[[Health], bool], patience_s: float = 60.0) -> float:
         """Return after how many seconds a member's health was as wanted."""

@@ -156,6 +156,7 @@ def test_a_policy_that_is_applied_is_kept_across_a_crash(controller: Controller)
     )
     controller.api.post("/v1/policy", {"file": "mine.yaml", "text": text})
     controller.wait_for(2)
+    assert f'"by": "uid {os.getuid()} (operator)"' in controller.log.read_text(encoding="utf-8")
     after = controller.flows()
     controller.stop(signal.SIGKILL)
     assert controller.flows() == after

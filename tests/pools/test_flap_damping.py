@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from common.wire.health import HealthReport
 from controller.policy.model import PoolHealth
 from controller.policy.parse import parse_policy, read_policy
 from controller.pools.flap_damping import LONGEST, REMEMBERED_S, TOLERATED_FALLS, Damping
-from controller.pools.health import Report, trusted
+from controller.pools.health import trusted
 from controller.pools.members import MemberState, StateChanged
 from controller.pools.roster import Roster
 
@@ -26,14 +27,14 @@ def roster() -> Roster:
 
 def falls(roster: Roster, now: float, path: str = PROXY1) -> StateChanged:
     """Let a member go down by two bad reports; return the change."""
-    roster.on_report(now, path, Report(False, "refused"))
-    (change,) = roster.on_report(now, path, Report(False, "refused"))
+    roster.on_report(now, path, HealthReport(False, "refused"))
+    (change,) = roster.on_report(now, path, HealthReport(False, "refused"))
     return change
 
 
 def rises(roster: Roster, now: float, path: str = PROXY1) -> MemberState:
     for _ in range(2):
-        roster.on_report(now, path, Report(True))
+        roster.on_report(now, path, HealthReport(True))
     return roster.find(path).state
 
 
@@ -61,8 +62,8 @@ def test_the_third_time_it_is_held_down_although_it_is_well(roster: Roster) -> N
 def test_a_hold_ends_by_itself(roster: Roster) -> None:
     flap(roster, 3)
     assert roster.on_tick(FIRST_HOLD_S) == ()
-    roster.on_report(FIRST_HOLD_S + 1.9, PROXY1, Report(True))
-    roster.on_report(FIRST_HOLD_S + 1.9, PROXY2, Report(True))
+    roster.on_report(FIRST_HOLD_S + 1.9, PROXY1, HealthReport(True))
+    roster.on_report(FIRST_HOLD_S + 1.9, PROXY2, HealthReport(True))
     (change,) = roster.on_tick(FIRST_HOLD_S + 2.1)
     assert (change.before, change.member.state) == (MemberState.HELD, MemberState.UP)
     assert PROXY1 not in roster.resting

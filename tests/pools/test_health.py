@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from common.wire.health import HealthReport
 from controller.policy.model import PoolHealth
 from controller.policy.parse import parse_policy, read_policy
-from controller.pools.health import Health, Opinion, Report, trusted
+from controller.pools.health import Health, Opinion, trusted
 from controller.pools.members import MemberState
 from controller.pools.roster import Roster
 
@@ -24,8 +25,8 @@ def roster() -> Roster:
 
 
 def test_one_bad_report_is_an_accident_and_two_are_a_fact(roster: Roster) -> None:
-    assert roster.on_report(1.0, PROXY1, Report(False, "refused")) == ()
-    (change,) = roster.on_report(1.3, PROXY1, Report(False, "refused"))
+    assert roster.on_report(1.0, PROXY1, HealthReport(False, "refused")) == ()
+    (change,) = roster.on_report(1.3, PROXY1, HealthReport(False, "refused"))
     assert (change.before, change.member.state) == (MemberState.UP, MemberState.DOWN)
     assert change.member.health.detail == "refused"
     assert roster.resting == {PROXY1}
@@ -33,15 +34,15 @@ def test_one_bad_report_is_an_accident_and_two_are_a_fact(roster: Roster) -> Non
 
 def test_a_good_report_in_between_begins_anew(roster: Roster) -> None:
     for is_good in (False, True, False, True, False):
-        assert roster.on_report(1.0, PROXY1, Report(is_good, "")) == ()
+        assert roster.on_report(1.0, PROXY1, HealthReport(is_good, "")) == ()
     assert roster.resting == frozenset()
 
 
 def test_a_member_that_was_down_comes_back_after_two_good_reports(roster: Roster) -> None:
-    roster.on_report(1.0, PROXY1, Report(False, ""))
-    roster.on_report(1.3, PROXY1, Report(False, ""))
-    assert roster.on_report(1.6, PROXY1, Report(True, "")) == ()
-    (change,) = roster.on_report(1.9, PROXY1, Report(True, ""))
+    roster.on_report(1.0, PROXY1, HealthReport(False, ""))
+    roster.on_report(1.3, PROXY1, HealthReport(False, ""))
+    assert roster.on_report(1.6, PROXY1, HealthReport(True, "")) == ()
+    (change,) = roster.on_report(1.9, PROXY1, HealthReport(True, ""))
     assert change.member.state is MemberState.UP
     assert change.member.health.detail == ""
 
@@ -55,7 +56,7 @@ def test_a_new_member_gets_no_traffic_before_its_first_good_report(roster: Roste
     proxy3 = roster.find("proxy3")
     assert proxy3.state is MemberState.JOINING
     assert roster.resting == {proxy3.path}
-    (change,) = roster.on_report(1.0, proxy3.path, Report(True, ""))
+    (change,) = roster.on_report(1.0, proxy3.path, HealthReport(True, ""))
     assert (change.before, change.member.state) == (MemberState.JOINING, MemberState.UP)
     assert roster.resting == frozenset()
 
@@ -63,12 +64,12 @@ def test_a_new_member_gets_no_traffic_before_its_first_good_report(roster: Roste
 def test_a_new_member_whose_first_report_is_bad_is_down(roster: Roster) -> None:
     fresh = Roster()
     fresh.on_policy(read_policy(DEMO), ())
-    (change,) = fresh.on_report(1.0, PROXY1, Report(False, "refused"))
+    (change,) = fresh.on_report(1.0, PROXY1, HealthReport(False, "refused"))
     assert (change.before, change.member.state) == (MemberState.JOINING, MemberState.DOWN)
 
 
 def test_a_member_whose_agent_falls_silent_is_down_while_others_are_heard(roster: Roster) -> None:
-    roster.on_report(SILENCE_S, PROXY2, Report(True, ""))
+    roster.on_report(SILENCE_S, PROXY2, HealthReport(True, ""))
     (change,) = roster.on_tick(SILENCE_S + 0.1)
     assert (change.member.path, change.member.state) == (PROXY1, MemberState.DOWN)
     assert "no report for 3 s" in change.member.health.detail
@@ -80,8 +81,8 @@ def test_when_nobody_is_heard_everybody_is_left_as_he_was(roster: Roster) -> Non
 
 
 def test_the_last_one_standing_is_not_dropped_for_silence(roster: Roster) -> None:
-    roster.on_report(1.0, PROXY1, Report(False, ""))
-    roster.on_report(1.3, PROXY1, Report(False, ""))
+    roster.on_report(1.0, PROXY1, HealthReport(False, ""))
+    roster.on_report(1.3, PROXY1, HealthReport(False, ""))
     assert roster.on_tick(1.3 + SILENCE_S + 1) == ()
     assert roster.resting == {PROXY1}
 
@@ -91,8 +92,8 @@ def test_without_an_agent_reports_mean_nothing() -> None:
     roster.on_policy(
         parse_policy(DEMO.read_text(encoding="utf-8").replace("    health: agent\n", ""), "p.yaml"), ()
     )
-    assert roster.on_report(1.0, PROXY1, Report(False, "")) == ()
-    assert roster.on_report(1.3, PROXY1, Report(False, "")) == ()
+    assert roster.on_report(1.0, PROXY1, HealthReport(False, "")) == ()
+    assert roster.on_report(1.3, PROXY1, HealthReport(False, "")) == ()
     assert roster.find("proxy1").state is MemberState.UP
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from common.wire.health import HealthReport
 from controller.policy.parse import parse_policy
 from controller.pools.conntrack import Counts
-from controller.pools.health import Report, trusted
+from controller.pools.health import trusted
 from controller.pools.members import MemberState
 from controller.pools.roster import Roster
 
@@ -97,6 +98,6 @@ def test_a_pool_of_which_nobody_is_proved_yet_is_not_called_empty() -> None:
     roster = Roster()
     roster.on_policy(parse_policy(DEMO, "p.yaml"), ())
     assert {"proxies", "scanners"} <= roster.unready
-    roster.on_report(1.0, PROXY1, Report(False, "refused"))
+    roster.on_report(1.0, PROXY1, HealthReport(False, "refused"))
     assert "proxies" not in roster.unready
     assert roster.shares[PROXY1] == roster.shares[PROXY2] == 0

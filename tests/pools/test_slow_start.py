@@ -2,8 +2,9 @@
 
 import pytest
 
+from common.wire.health import HealthReport
 from controller.policy.parse import parse_policy
-from controller.pools.health import Report, trusted
+from controller.pools.health import trusted
 from controller.pools.roster import Roster
 from tests.world import DEMO
 
@@ -26,18 +27,18 @@ def roster() -> Roster:
 
 def falls(roster: Roster, now: float, path: str) -> None:
     for _ in range(2):
-        roster.on_report(now, path, Report(False))
+        roster.on_report(now, path, HealthReport(False))
 
 
 def rises(roster: Roster, now: float, path: str) -> None:
     for _ in range(2):
-        roster.on_report(now, path, Report(True))
+        roster.on_report(now, path, HealthReport(True))
 
 
 def shares_at(roster: Roster, now: float) -> dict[str, int]:
     """Return the shares at a time until which everybody has been well."""
     for member in roster.members:
-        roster.on_report(now, member.path, Report(True))
+        roster.on_report(now, member.path, HealthReport(True))
     roster.on_tick(now)
     return roster.shares
 
@@ -93,7 +94,7 @@ def test_a_new_member_of_the_policy_starts_slowly(roster: Roster) -> None:
     policy = parse_policy(DEMO.replace("  scanners:\n    kind", f"{line}  scanners:\n    kind"), "p.yaml")
     roster.on_policy(policy, (), now=20.0)
     assert roster.shares == {"pools.proxies.members.proxy3": 0}
-    roster.on_report(21.0, "pools.proxies.members.proxy3", Report(True))
+    roster.on_report(21.0, "pools.proxies.members.proxy3", HealthReport(True))
     assert roster.shares == {PROXY1: 5, PROXY2: 5, "pools.proxies.members.proxy3": 1}
 
 

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from common.wire.health import HealthReport
 from controller.policy.parse import read_policy
-from controller.pools.health import Report, trusted
+from controller.pools.health import trusted
 from controller.pools.members import MemberState
 from controller.pools.roster import Roster
 
 DEMO = Path(__file__).parents[2] / "policies" / "demo.yaml"
 SCANNER1, SCANNER2 = "pools.scanners.members.scanner1", "pools.scanners.members.scanner2"
-OLD = Report(True, stale="signatures are 9 days old")
+OLD = HealthReport(True, stale="signatures are 9 days old")
 
 
 @pytest.fixture
@@ -38,14 +39,14 @@ def test_when_all_are_stale_all_take_sessions(roster: Roster) -> None:
 def test_a_stale_member_takes_over_when_the_last_fresh_one_goes_down(roster: Roster) -> None:
     roster.on_report(1.0, SCANNER1, OLD)
     for _ in range(2):
-        roster.on_report(2.0, SCANNER2, Report(False, "refused"))
+        roster.on_report(2.0, SCANNER2, HealthReport(False, "refused"))
     assert roster.resting == {SCANNER2}
     assert roster.shares == {SCANNER2: 0}
 
 
 def test_new_signatures_make_a_member_fresh_at_once(roster: Roster) -> None:
     roster.on_report(1.0, SCANNER1, OLD)
-    (change,) = roster.on_report(2.0, SCANNER1, Report(True))
+    (change,) = roster.on_report(2.0, SCANNER1, HealthReport(True))
     assert (change.before, change.member.state) == (MemberState.STALE, MemberState.UP)
     assert roster.resting == frozenset()
 
@@ -53,7 +54,7 @@ def test_new_signatures_make_a_member_fresh_at_once(roster: Roster) -> None:
 def test_a_stale_member_that_does_not_answer_is_down(roster: Roster) -> None:
     roster.on_report(1.0, SCANNER1, OLD)
     for _ in range(2):
-        roster.on_report(2.0, SCANNER1, Report(False, "refused", stale="signatures are 9 days old"))
+        roster.on_report(2.0, SCANNER1, HealthReport(False, "refused", stale="signatures are 9 days old"))
     assert roster.find("scanner1").state is MemberState.DOWN
     assert roster.find("scanner1").detail == "refused"
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from controller.pools.health import Report
-from tests.world import DEMO, UTC, FakeChannel, World
+from common.wire.health import HealthReport
+from controller.runtime.commands.members import ReportMember
+from tests.world import DEMO, FakeChannel, World
 
 REGROUPED = "0 flows put, 0 deleted; groups: 0 new, 1 changed, 0 deleted"
 
@@ -11,7 +12,7 @@ REGROUPED = "0 flows put, 0 deleted; groups: 0 new, 1 changed, 0 deleted"
 @pytest.fixture
 def world() -> World:
     world = World()
-    world.runtime.start(world.now, UTC, "demo.yaml", DEMO)
+    world.start()
     return world
 
 
@@ -25,15 +26,15 @@ def channel(world: World) -> FakeChannel:
 
 def say(world: World, channel: FakeChannel, *reports: bool, member: str = "proxy1") -> None:
     for is_good in reports:
-        world.runtime.on_report(world.now, member, Report(is_good, "" if is_good else "refused"))
+        world.handle(ReportMember(member, HealthReport(is_good, "" if is_good else "refused")))
         world.settle(channel)
 
 
 def live(world: World, channel: FakeChannel, seconds: float) -> None:
     """Let time pass, with everybody reporting that he is well."""
     for _ in range(int(seconds * 2)):
-        for member in world.runtime.roster.members:
-            world.runtime.on_report(world.now, member.path, Report(True))
+        for member in world.core.roster.members:
+            world.handle(ReportMember(member.path, HealthReport(True)))
         world.tick(0.5)
         world.settle(channel)
 
@@ -88,6 +89,6 @@ def test_a_pool_that_empties_again_is_an_event_again(world: World, channel: Fake
 def test_an_edit_in_the_midst_of_a_slow_start_keeps_its_shares(world: World, channel: FakeChannel) -> None:
     say(world, channel, False, False, True, True)
     before = dict(channel.switch.tables.groups)
-    world.runtime.submit(world.now, "demo.yaml", DEMO.replace("ports: [80]", "ports: [8080]"))
+    world.apply(DEMO.replace("ports: [80]", "ports: [8080]"))
     world.settle(channel)
     assert channel.switch.tables.groups == before

@@ -1,6 +1,7 @@
 """The single writer: what it takes up, what it sends, and what it says when something is wrong."""
 
 import struct
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -8,13 +9,25 @@ from common.wire.codec import to_media
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.openflow import messages
-from controller.pipeline.flows import SwitchState
+from controller.policy.model import Action
 from controller.pools.conntrack import Counts
+from controller.runtime.commands.members import DrainMember, NoteCounts
+from controller.runtime.commands.policy import ApplyPolicy, PlanPolicy
+from controller.runtime.commands.suspicion import (
+    AllowSource,
+    EndAllowance,
+    EndDecisions,
+    MakeDecisions,
+    ReportEvidence,
+)
+from controller.runtime.principals import OPERATOR, AccessRole, Principal
 from controller.store import StoreError
+from controller.suspicion.decision import Request, Scope
+from controller.suspicion.scores import Evidence
 from controller.sync.outcomes import Port, PortChanged
 from controller.sync.session import REPLY_TIMEOUT_S, RETRY_S, Phase
 from tests.fake_switch import FakeSwitch, HeldFlow
-from tests.world import DEMO, UTC, FakeChannel, MemoryStore, World
+from tests.world import DEMO, FakeChannel, MemoryStore, World
 
 BAD = DEMO.replace("mode: proxy", "mode: magic")
 WITHOUT_GLOBEX = DEMO[: DEMO.index("  # Mail for globex")] + DEMO[DEMO.index("pools:") :]
@@ -24,7 +37,7 @@ LESS_WEB = DEMO.replace("ports: [80]", "ports: [8080]")
 @pytest.fixture
 def world() -> World:
     world = World()
-    world.runtime.start(world.now, UTC, "demo.yaml", DEMO)
+    world.start()
     return world
 
 
@@ -35,19 +48,19 @@ def connected(world: World, switch: FakeSwitch | None = None) -> FakeChannel:
 
 
 def phase(world: World) -> Phase:
-    return world.runtime.switches.records[1].session.phase
+    return world.core.switches.records[1].session.phase
 
 
 def test_a_switch_that_connects_is_brought_in_step_with_the_policy(world: World) -> None:
     channel = connected(world)
     assert phase(world) is Phase.IN_STEP
-    assert len(channel.switch.tables.flows) == len(world.runtime.accepted.states["s1"].flows)  # type: ignore[union-attr]
+    assert len(channel.switch.tables.flows) == len(world.core.accepted.states["s1"].flows)  # type: ignore[union-attr]
     assert world.events("RevisionConfirmed") == [{"switch": "s1", "revision": 1}]
 
 
 def test_an_edit_sends_only_what_differs(world: World) -> None:
     channel = connected(world)
-    world.runtime.submit(world.now, "demo.yaml", LESS_WEB)
+    world.apply(LESS_WEB)
     world.settle(channel)
     assert channel.asked[-1] == "2 flows put, 2 deleted; groups: 0 new, 0 changed, 0 deleted"
     assert world.events("RevisionConfirmed")[-1]["revision"] == 2
@@ -56,36 +69,67 @@ def test_an_edit_sends_only_what_differs(world: World) -> None:
 def test_the_same_policy_again_sends_nothing_and_keeps_its_revision(world: World) -> None:
     channel = connected(world)
     asked = list(channel.asked)
-    assert world.runtime.submit(world.now, "demo.yaml", DEMO).revision == 1
+    assert world.apply(DEMO).revision == 1
     assert channel.asked == asked
 
 
 def test_a_bad_policy_changes_nothing_and_says_why(world: World) -> None:
     channel = connected(world)
-    asked, accepted, published = list(channel.asked), world.runtime.accepted, len(world.published)
+    asked, accepted, published = list(channel.asked), world.core.accepted, len(world.published)
     with pytest.raises(PolicyErrors, match="mode"):
-        world.runtime.submit(world.now, "bad.yaml", BAD)
-    assert (world.runtime.accepted, channel.asked, len(world.published)) == (accepted, asked, published)
+        world.apply(BAD, "bad.yaml")
+    assert (world.core.accepted, channel.asked, len(world.published)) == (accepted, asked, published)
     assert [policy.revision for policy in world.store.policies] == [1]
     (refused,) = world.events("PolicyRefused")
     assert refused["file"] == "bad.yaml"
     assert "tenants.acme.mail.mode" in refused["reason"]
 
 
+def test_the_journal_says_on_whose_behalf_something_was_changed(world: World) -> None:
+    by = Principal("night-shift", AccessRole.OPERATOR)
+    world.handle(ApplyPolicy("demo.yaml", LESS_WEB), by)
+    with pytest.raises(PolicyErrors):
+        world.handle(ApplyPolicy("demo.yaml", BAD), by)
+    world.handle(DrainMember("proxy1", True), by)
+    source = ip_network("198.51.100.66")
+    made = world.handle(MakeDecisions((Request(Scope(source), Action.DROP, "api"),)), by)
+    world.handle(EndDecisions((made.accepted[0].number,)), by)
+    allowance = world.handle(AllowSource(source, "our auditors"), by)
+    world.handle(EndAllowance(allowance.number), by)
+    for name in [
+        "PolicyAccepted",
+        "PolicyRefused",
+        "MemberChanged",
+        "DecisionMade",
+        "DecisionEnded",
+        "SourceAllowed",
+        "AllowanceEnded",
+    ]:
+        assert world.events(name)[-1]["by"] == "night-shift (operator)", name
+
+
+def test_what_the_controller_does_by_itself_is_its_own(world: World) -> None:
+    world.handle(ReportEvidence((Evidence("decoy-login", ip_address("198.51.100.66")),)), OPERATOR)
+    world.tick(4_000.0)
+    assert [event["by"] for event in world.events("DecisionMade")] == ["controller"]
+    assert [event["by"] for event in world.events("DecisionEnded")] == ["controller"]
+    assert [event["by"] for event in world.events("PolicyAccepted")] == ["controller"]
+
+
 def test_rules_that_contradict_change_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.compiler.id_clashes.group_id", lambda _name: 7)
-    accepted = world.runtime.accepted
+    accepted = world.core.accepted
     with pytest.raises(CompileError, match="share an internal number"):
-        world.runtime.submit(world.now, "demo.yaml", LESS_WEB)
-    assert world.runtime.accepted is accepted
+        world.apply(LESS_WEB)
+    assert world.core.accepted is accepted
 
 
 def test_a_restart_with_a_bad_file_keeps_the_last_good_policy_and_says_why(world: World) -> None:
     again = World(world.store)
-    again.runtime.start(again.now, UTC, "demo.yaml", BAD)
-    assert again.runtime.accepted is not None
-    assert again.runtime.accepted.revision == 1
-    assert {tenant.name for tenant in again.runtime.accepted.policy.tenants} == {"acme", "globex"}
+    again.start("demo.yaml", BAD)
+    assert again.core.accepted is not None
+    assert again.core.accepted.revision == 1
+    assert {tenant.name for tenant in again.core.accepted.policy.tenants} == {"acme", "globex"}
     (kept,) = again.events("LastGoodPolicyKept")
     assert kept["revision"] == 1
     assert "tenants.acme.mail.mode" in kept["reason"]
@@ -94,14 +138,14 @@ def test_a_restart_with_a_bad_file_keeps_the_last_good_policy_and_says_why(world
 def test_a_first_start_with_a_bad_file_fails_with_the_reason() -> None:
     world = World()
     with pytest.raises(PolicyErrors, match="mode"):
-        world.runtime.start(world.now, UTC, "demo.yaml", BAD)
-    assert world.runtime.accepted is None
+        world.start("demo.yaml", BAD)
+    assert world.core.accepted is None
 
 
 def test_a_restarted_controller_sends_nothing_to_a_switch_that_kept_its_tables(world: World) -> None:
     switch = connected(world).switch
     again = World(world.store)
-    again.runtime.start(again.now, UTC, "demo.yaml", DEMO)
+    again.start()
     channel = connected(again, switch)
     assert channel.asked == ["read"]
     assert again.events("RevisionConfirmed") == [{"switch": "s1", "revision": 1}]
@@ -109,7 +153,7 @@ def test_a_restarted_controller_sends_nothing_to_a_switch_that_kept_its_tables(w
 
 def test_a_switch_that_reconnects_is_read_and_only_the_difference_is_sent(world: World) -> None:
     channel = connected(world)
-    world.runtime.on_disconnected(1, channel)
+    world.disconnect(1, channel)
     del channel.switch.tables.flows[next(iter(channel.switch.tables.flows))]
     back = connected(world, channel.switch)
     assert back.asked == ["read", "1 flows put, 0 deleted; groups: 0 new, 0 changed, 0 deleted"]
@@ -119,7 +163,7 @@ def test_a_switch_that_reconnects_is_read_and_only_the_difference_is_sent(world:
 def test_a_switch_that_restarted_empty_is_given_everything_again(world: World) -> None:
     channel = connected(world)
     before = channel.switch.tables.copy()
-    world.runtime.on_disconnected(1, channel)
+    world.disconnect(1, channel)
     channel.switch.restart()
     connected(world, channel.switch)
     assert channel.switch.tables.flows == before.flows
@@ -128,8 +172,8 @@ def test_a_switch_that_restarted_empty_is_given_everything_again(world: World) -
 
 def test_a_policy_accepted_while_a_switch_is_away_is_carried_out_when_it_comes_back(world: World) -> None:
     channel = connected(world)
-    world.runtime.on_disconnected(1, channel)
-    world.runtime.submit(world.now, "demo.yaml", LESS_WEB)
+    world.disconnect(1, channel)
+    world.apply(LESS_WEB)
     connected(world, channel.switch)
     assert world.events("RevisionConfirmed")[-1] == {"switch": "s1", "revision": 2}
 
@@ -137,8 +181,8 @@ def test_a_policy_accepted_while_a_switch_is_away_is_carried_out_when_it_comes_b
 def test_the_end_of_an_old_connection_does_not_end_the_new_one(world: World) -> None:
     old = connected(world)
     new = connected(world, old.switch)
-    world.runtime.on_disconnected(1, old)
-    assert world.runtime.switches.records[1].channel is new
+    world.disconnect(1, old)
+    assert world.core.switches.records[1].channel is new
     assert phase(world) is Phase.IN_STEP
 
 
@@ -155,7 +199,7 @@ def test_a_switch_that_never_answers_is_read_again(world: World) -> None:
     channel.due.clear()
     world.tick(REPLY_TIMEOUT_S)
     assert channel.asked == ["read", "read"]
-    assert "no answer within 15 s" in world.runtime.switches.records[1].session.last_error
+    assert "no answer within 15 s" in world.core.switches.records[1].session.last_error
 
 
 def test_a_plan_that_the_switch_refuses_is_told_and_tried_again(world: World) -> None:
@@ -164,14 +208,14 @@ def test_a_plan_that_the_switch_refuses_is_told_and_tried_again(world: World) ->
     channel.due = reading
     for _ in range(4):
         for outcome in channel.exchange():
-            world.runtime.on_outcome(world.now, 1, channel, outcome)
+            world.hear(1, channel, outcome)
     opening = channel.due[0]
     (xid,) = struct.unpack_from("!I", opening, 4)
     error = messages.message(messages.Type.ERROR, xid, struct.pack("!HH", 5, 1) + opening)
     channel.due.clear()
     refused = channel._conversation.receive(error)
     assert refused is not None
-    world.runtime.on_outcome(world.now, 1, channel, refused)
+    world.hear(1, channel, refused)
     assert phase(world) is Phase.REFUSED
     assert "flow-mod failed, code 1" in world.events("PlanRefused")[0]["reason"]
     world.tick(RETRY_S)
@@ -191,45 +235,45 @@ def test_a_switch_that_the_policy_does_not_name_is_left_alone(world: World) -> N
 
 def test_a_strange_switch_is_taken_up_when_a_policy_names_it(world: World) -> None:
     stranger = world.connect(dpid=99)
-    world.runtime.submit(world.now, "demo.yaml", DEMO.replace("dpid: 1}", "dpid: 99}"))
+    world.apply(DEMO.replace("dpid: 1}", "dpid: 99}"))
     world.settle(stranger, dpid=99)
-    assert world.runtime.switches.records[99].session.phase is Phase.IN_STEP
-    assert world.runtime.switches.strangers == {}
+    assert world.core.switches.records[99].session.phase is Phase.IN_STEP
+    assert world.core.switches.strangers == {}
 
 
 def test_the_end_of_a_strangers_old_connection_does_not_forget_the_new_one(world: World) -> None:
     old, new = world.connect(dpid=99), world.connect(dpid=99)
-    world.runtime.on_disconnected(99, old)
-    assert world.runtime.switches.strangers == {99: new}
-    world.runtime.on_disconnected(99, new)
-    assert world.runtime.switches.strangers == {}
+    world.disconnect(99, old)
+    assert world.core.switches.strangers == {99: new}
+    world.disconnect(99, new)
+    assert world.core.switches.strangers == {}
 
 
 def test_a_switch_that_leaves_the_policy_is_let_go_with_its_flows(world: World) -> None:
     channel = connected(world)
     flows = dict(channel.switch.tables.flows)
-    world.runtime.submit(world.now, "demo.yaml", DEMO.replace("dpid: 1}", "dpid: 2}"))
+    world.apply(DEMO.replace("dpid: 1}", "dpid: 2}"))
     world.settle(channel)
     assert channel.switch.tables.flows == flows
-    assert world.runtime.switches.strangers == {1: channel}
-    assert set(world.runtime.switches.records) == {2}
+    assert world.core.switches.strangers == {1: channel}
+    assert set(world.core.switches.records) == {2}
 
 
 def test_a_switch_under_a_new_name_keeps_its_session(world: World) -> None:
     channel = connected(world)
-    world.runtime.submit(world.now, "demo.yaml", DEMO.replace("s1", "edge1"))
+    world.apply(DEMO.replace("s1", "edge1"))
     world.settle(channel)
-    assert world.runtime.switches.records[1].session.name == "edge1"
+    assert world.core.switches.records[1].session.name == "edge1"
     assert channel.asked.count("read") == 1
 
 
 def test_a_store_that_fails_changes_nothing_and_says_why(world: World) -> None:
     channel = connected(world)
-    asked, accepted = list(channel.asked), world.runtime.accepted
+    asked, accepted = list(channel.asked), world.core.accepted
     world.store.failure = "postern.db: disk full; remedy: make room"
     with pytest.raises(StoreError, match="make room"):
-        world.runtime.submit(world.now, "demo.yaml", LESS_WEB)
-    assert (world.runtime.accepted, channel.asked) == (accepted, asked)
+        world.apply(LESS_WEB)
+    assert (world.core.accepted, channel.asked) == (accepted, asked)
     assert "disk full" in world.events("PolicyRefused")[0]["reason"]
 
 
@@ -237,8 +281,8 @@ def test_a_store_that_fails_drains_nobody(world: World) -> None:
     connected(world)
     world.store.failure = "disk full"
     with pytest.raises(StoreError):
-        world.runtime.drain(world.now, "proxy1", True)
-    assert world.runtime.roster.resting == frozenset()
+        world.handle(DrainMember("proxy1", True))
+    assert world.core.roster.resting == frozenset()
 
 
 def test_a_store_that_fails_at_the_start_stops_the_start() -> None:
@@ -246,20 +290,20 @@ def test_a_store_that_fails_at_the_start_stops_the_start() -> None:
     store.failure = "disk full"
     world = World(store)
     with pytest.raises(StoreError, match="disk full"):
-        world.runtime.start(world.now, UTC, "demo.yaml", DEMO)
+        world.start()
 
 
 def test_gateways_that_cannot_be_told_do_not_keep_the_switches_from_it(world: World) -> None:
     channel = connected(world)
     world.publish_failure = OSError("read-only file system")
-    world.runtime.submit(world.now, "demo.yaml", LESS_WEB)
+    world.apply(LESS_WEB)
     world.settle(channel)
     assert world.events("GatewaysNotPublished") == [{"reason": "read-only file system"}]
     assert world.events("RevisionConfirmed")[-1]["revision"] == 2
 
 
 def test_gateways_are_told_of_each_accepted_policy(world: World) -> None:
-    world.runtime.submit(world.now, "demo.yaml", WITHOUT_GLOBEX)
+    world.apply(WITHOUT_GLOBEX)
     responders = [each["responders"] for each in world.published]
     tenants = [{tenant["name"] for tenant in to_media(each)["tenants"]} for each in responders]
     assert tenants == [{"acme", "globex"}, {"acme"}]
@@ -268,14 +312,14 @@ def test_gateways_are_told_of_each_accepted_policy(world: World) -> None:
 def test_a_port_that_the_policy_needs_and_the_switch_lacks_is_named(world: World) -> None:
     connected(world, FakeSwitch(ports=5))
     assert world.events("PortMissing") == [{"switch": "s1", "ports": [6, 7, 8, 9, 10, 11]}]
-    assert world.runtime.switches.records[1].missing_ports == (6, 7, 8, 9, 10, 11)
+    assert world.core.switches.records[1].missing_ports == (6, 7, 8, 9, 10, 11)
 
 
 def test_a_missing_port_that_appears_is_missed_no_more(world: World) -> None:
     channel = connected(world, FakeSwitch(ports=10))
     appeared = PortChanged(Port(11, "02:70:00:00:00:0b", "p11", False), was_deleted=False)
-    world.runtime.on_outcome(world.now, 1, channel, appeared)
-    assert world.runtime.switches.records[1].missing_ports == ()
+    world.hear(1, channel, appeared)
+    assert world.core.switches.records[1].missing_ports == ()
     assert world.events("PortCameUp")[-1]["port"] == 11
 
 
@@ -283,14 +327,14 @@ def test_a_port_that_goes_down_is_told_once(world: World) -> None:
     channel = connected(world)
     down = PortChanged(Port(2, "02:70:00:00:00:02", "p2", True), was_deleted=False)
     for _ in range(2):
-        world.runtime.on_outcome(world.now, 1, channel, down)
+        world.hear(1, channel, down)
     assert [event["port"] for event in world.events("PortWentDown")] == [2]
 
 
 def test_a_port_that_is_taken_out_counts_as_down_and_missing(world: World) -> None:
     channel = connected(world)
     gone = PortChanged(Port(2, "02:70:00:00:00:02", "p2", False), was_deleted=True)
-    world.runtime.on_outcome(world.now, 1, channel, gone)
+    world.hear(1, channel, gone)
     assert [event["port"] for event in world.events("PortWentDown")] == [2]
     assert world.events("PortMissing") == [{"switch": "s1", "ports": [2]}]
 
@@ -298,29 +342,28 @@ def test_a_port_that_is_taken_out_counts_as_down_and_missing(world: World) -> No
 def test_a_plan_for_a_policy_that_is_not_accepted_changes_nothing(world: World) -> None:
     channel = connected(world)
     asked = list(channel.asked)
-    _, states = world.runtime.preview("new.yaml", LESS_WEB)
-    assert world.runtime.plan_for("s1", states["s1"]).size == 4
+    planned = world.handle(PlanPolicy("new.yaml", LESS_WEB))
+    assert planned.sends == {"s1": "2 flows put, 2 deleted; groups: 0 new, 0 changed, 0 deleted"}
     assert channel.asked == asked
 
 
 def test_a_plan_for_an_unknown_switch_is_everything(world: World) -> None:
-    _, states = world.runtime.preview("demo.yaml", DEMO)
-    assert len(world.runtime.plan_for("s9", states["s1"]).put_flows) == len(states["s1"].flows)
-    assert world.runtime.plan_for("s9", SwitchState()).is_empty
+    planned = world.handle(PlanPolicy("demo.yaml", DEMO.replace("s1", "s9")))
+    assert planned.sends["s9"].startswith(f"{len(planned.states['s9'].flows)} flows put, 0 deleted")
 
 
 def test_a_drained_member_stays_drained_after_a_restart(world: World) -> None:
     channel = connected(world)
-    world.runtime.drain(world.now, "proxy1", True)
+    world.handle(DrainMember("proxy1", True))
     world.settle(channel)
     again = World(world.store)
-    again.runtime.start(again.now, UTC, "demo.yaml", DEMO)
-    assert again.runtime.roster.resting == {"pools.proxies.members.proxy1"}
+    again.start()
+    assert again.core.roster.resting == {"pools.proxies.members.proxy1"}
     assert connected(again, channel.switch).asked == ["read"]
 
 
 def flows_of(world: World, rule: str) -> int:
-    accepted = world.runtime.accepted
+    accepted = world.core.accepted
     assert accepted is not None
     return sum(flow.because == rule for flow in accepted.states["s1"].flows.values())
 
@@ -336,10 +379,10 @@ def flows_of(world: World, rule: str) -> int:
 def test_a_pool_that_becomes_empty_is_told_once_with_the_consequence_and_again_when_it_comes_back(
     world: World, choice: str, words: str
 ) -> None:
-    world.runtime.submit(world.now, "demo.yaml", DEMO.replace("on_empty: tempfail", f"on_empty: {choice}"))
+    world.apply(DEMO.replace("on_empty: tempfail", f"on_empty: {choice}"))
     channel = connected(world)
     for name in ("proxy1", "proxy2", "scanner1"):
-        world.runtime.drain(world.now, name, True)
+        world.handle(DrainMember(name, True))
     expected = {
         "pool": "proxies",
         "tenants": ["acme"],
@@ -348,7 +391,7 @@ def test_a_pool_that_becomes_empty_is_told_once_with_the_consequence_and_again_w
     assert world.events("PoolBecameEmpty") == [expected]
     assert world.events("PoolCameBack") == []
     assert flows_of(world, "tenants.acme.mail.on_empty") == 2
-    world.runtime.drain(world.now, "proxy2", False)
+    world.handle(DrainMember("proxy2", False))
     assert world.events("PoolCameBack") == [expected]
     assert flows_of(world, "tenants.acme.mail.on_empty") == 0
     world.settle(channel)
@@ -357,8 +400,8 @@ def test_a_pool_that_becomes_empty_is_told_once_with_the_consequence_and_again_w
 
 def test_another_choice_while_a_pool_is_empty_is_told_as_well(world: World) -> None:
     for name in ("proxy1", "proxy2"):
-        world.runtime.drain(world.now, name, True)
-    world.runtime.submit(world.now, "demo.yaml", DEMO.replace("on_empty: tempfail", "on_empty: bypass"))
+        world.handle(DrainMember(name, True))
+    world.apply(DEMO.replace("on_empty: tempfail", "on_empty: bypass"))
     lines = [line for event in world.events("PoolBecameEmpty") for line in event["consequences"]]
     assert [line.split("(")[1] for line in lines] == ["on_empty: tempfail)", "on_empty: bypass)"]
 
@@ -366,13 +409,13 @@ def test_another_choice_while_a_pool_is_empty_is_told_as_well(world: World) -> N
 def test_load_alone_never_passes_mail_unscanned(world: World) -> None:
     text = DEMO.replace("on_empty: tempfail", "on_empty: bypass")
     text = text.replace("    kind: mail-proxy\n", "    kind: mail-proxy\n    limit: 5\n")
-    world.runtime.submit(world.now, "demo.yaml", text)
-    world.runtime.on_counts(world.now, Counts({"02:cc:00:00:00:01": 5, "02:cc:00:00:00:02": 50}))
+    world.apply(text)
+    world.handle(NoteCounts(Counts({"02:cc:00:00:00:01": 5, "02:cc:00:00:00:02": 50})))
     assert [event["state"] for event in world.events("MemberChanged")] == ["full", "full"]
     (event,) = world.events("PoolBecameEmpty")
     assert event["consequences"][0].startswith("FULL: acme's mail goes to full members")
     assert flows_of(world, "tenants.acme.mail.on_empty") == 0
-    world.runtime.on_counts(world.now, Counts({"02:cc:00:00:00:01": 5, "02:cc:00:00:00:02": 4}))
+    world.handle(NoteCounts(Counts({"02:cc:00:00:00:01": 5, "02:cc:00:00:00:02": 4})))
     assert len(world.events("PoolCameBack")) == 1
 
 
@@ -380,7 +423,7 @@ def test_a_tenant_given_the_addresses_of_a_member_that_leaves_takes_them_at_once
     channel = connected(world)
     member = next(line for line in DEMO.splitlines() if "proxy2:" in line)
     moved = DEMO.replace(f"{member}\n", "").replace("203.0.113.0/26,", "203.0.113.0/26, 192.0.2.12/31,")
-    world.runtime.submit(world.now, "demo.yaml", moved)
+    world.apply(moved)
     world.settle(channel)
     assert phase(world) is Phase.IN_STEP
     assert world.events("RevisionConfirmed")[-1]["revision"] == 2

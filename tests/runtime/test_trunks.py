@@ -7,9 +7,11 @@ import pytest
 from controller.pipeline.flows import GroupKind
 from controller.policy.model import PortRef
 from controller.pools.conntrack import Connection
+from controller.runtime.commands.sessions import CutOrphans, NoteForgotten, WakeUp
+from controller.runtime.events import ProbeHeard
 from controller.sync.outcomes import Port, PortChanged
 from tests.fake_switch import FakeSwitch
-from tests.world import POLICIES, UTC, FakeChannel, World
+from tests.world import POLICIES, FakeChannel, World
 
 RING = (POLICIES / "ring.yaml").read_text(encoding="utf-8")
 
@@ -19,7 +21,7 @@ class Ring(World):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runtime.start(self.now, UTC, "ring.yaml", RING)
+        self.start("ring.yaml", RING)
         self.channels: dict[int, FakeChannel] = {}
         for dpid in (1, 2, 3, 4):
             self.channels[dpid] = self.connect(dpid, FakeSwitch(ports=12))
@@ -28,10 +30,10 @@ class Ring(World):
     def port(self, ref: str, is_down: bool) -> None:
         dpid, number = int(ref[1]), int(ref.partition(":")[2])
         changed = PortChanged(Port(number, "02:70:00:00:00:01", f"s{dpid}-eth{number}", is_down), False)
-        self.runtime.on_outcome(self.now, dpid, self.channels[dpid], changed)
+        self.hear(dpid, self.channels[dpid], changed)
 
     def broken(self) -> frozenset[PortRef]:
-        return self.runtime._compiled_for.broken
+        return self.core._compiled_for.broken
 
 
 @pytest.fixture
@@ -47,29 +49,29 @@ def test_a_dead_trunk_is_left_out_on_every_switch(ring: Ring) -> None:
 
 
 def test_a_trunk_that_comes_back_is_used_again(ring: Ring) -> None:
-    states = ring.runtime.accepted.states  # type: ignore[union-attr]
+    states = ring.core.accepted.states  # type: ignore[union-attr]
     for is_down in (True, False):
         ring.port("s1:11", is_down)
     assert ring.broken() == frozenset()
-    assert ring.runtime.accepted.states == states  # type: ignore[union-attr]
+    assert ring.core.accepted.states == states  # type: ignore[union-attr]
 
 
 def test_a_dead_trunk_is_remembered_when_its_switch_stops_answering(ring: Ring) -> None:
     ring.port("s1:11", is_down=True)
-    ring.runtime.on_disconnected(1, ring.channels[1])
-    ring.runtime.submit(ring.now, "ring.yaml", RING.replace("ports: [80]", "ports: [8080]"))
+    ring.disconnect(1, ring.channels[1])
+    ring.apply(RING.replace("ports: [80]", "ports: [8080]"), "ring.yaml")
     assert ring.broken() == {PortRef("s1", 11)}
 
 
 def test_every_way_of_the_ring_has_a_second_one(ring: Ring) -> None:
-    for state in ring.runtime.accepted.states.values():  # type: ignore[union-attr]
+    for state in ring.core.accepted.states.values():  # type: ignore[union-attr]
         kinds = [group.kind for group in state.groups.values() if group.because.startswith("switches.")]
         assert sorted(kinds) == [GroupKind.SELECT, GroupKind.FAST_FAILOVER, GroupKind.FAST_FAILOVER]
 
 
 def test_packets_for_a_gateway_whose_port_is_down_go_to_the_other_one(ring: Ring) -> None:
     ring.port("s1:2", is_down=True)
-    state = ring.runtime.accepted.states["s2"]  # type: ignore[union-attr]
+    state = ring.core.accepted.states["s2"]  # type: ignore[union-attr]
     (flow,) = [
         f for f in state.flows.values() if f.because.endswith(".acme-gw1") and f.table.label == "forward"
     ]
@@ -78,7 +80,7 @@ def test_packets_for_a_gateway_whose_port_is_down_go_to_the_other_one(ring: Ring
 
 def heard(ring: Ring, at: str, origin: str) -> None:
     dpid, near = int(at[1]), PortRef(origin[:2], int(origin[3:]))
-    ring.runtime.on_probe(ring.now, dpid, ring.channels[dpid], int(at[3:]), near)
+    ring.runtime.on(ProbeHeard(dpid, ring.channels[dpid], int(at[3:]), near))
 
 
 def pass_time(ring: Ring, seconds: int, *cables: tuple[str, str]) -> None:
@@ -123,7 +125,7 @@ def test_a_silent_trunk_is_not_used_until_it_is_heard_again(ring: Ring) -> None:
 
 
 def test_a_trunk_to_a_switch_that_does_not_answer_is_not_judged(ring: Ring) -> None:
-    ring.runtime.on_disconnected(2, ring.channels[2])
+    ring.disconnect(2, ring.channels[2])
     pass_time(ring, 10, *GOOD[2:])
     assert ring.broken() == frozenset()
 
@@ -131,7 +133,7 @@ def test_a_trunk_to_a_switch_that_does_not_answer_is_not_judged(ring: Ring) -> N
 def test_members_on_a_switch_that_is_cut_off_get_no_sessions_from_the_others(ring: Ring) -> None:
     ring.port("s1:11", is_down=True)
     ring.port("s3:12", is_down=True)
-    state = ring.runtime.accepted.states["s1"]  # type: ignore[union-attr]
+    state = ring.core.accepted.states["s1"]  # type: ignore[union-attr]
     (pool,) = [group for group in state.groups.values() if group.because == "pools.proxies"]
     receivers = {action.value for bucket in pool.buckets for action in bucket.actions[:1]}  # type: ignore[union-attr]
     assert receivers == {0x02_CC_00_00_00_01, 0x02_CC_00_00_00_03}
@@ -142,14 +144,13 @@ def test_sessions_of_a_member_that_is_gone_are_forgotten_at_their_tenants_home(r
     client, server = ip_address("198.51.100.10"), ip_address("203.0.113.10")
     session = Connection(11, client, 4000, server, 25, initiator=bbr1, responder=proxy2)
     ring.port("s2:1", is_down=True)
-    told = ring.runtime.departures.cut([session])
-    ring.runtime.wake_up(told)
+    ring.handle(WakeUp(ring.handle(CutOrphans((session,)))))
     assert {dpid: channel.forgotten for dpid, channel in ring.channels.items() if channel.forgotten} == {
         1: [session]
     }
     assert ring.channels[1].woken == [(1, session)]
     assert ring.events("SessionsCut") == [{"member": "pools.proxies.members.proxy2", "connections": 1}]
-    assert not ring.runtime.departures.is_pending
+    assert not ring.core.orphans.is_pending
 
 
 def test_a_client_that_is_still_connecting_is_not_woken_up_because_it_would_answer_with_a_reset(
@@ -159,7 +160,7 @@ def test_a_client_that_is_still_connecting_is_not_woken_up_because_it_would_answ
     client, server = ip_address("198.51.100.10"), ip_address("203.0.113.10")
     ring.port("s2:1", is_down=True)
     connecting = Connection(11, client, 4000, server, 25, bbr1, proxy2, is_answered=False)
-    ring.runtime.wake_up(ring.runtime.departures.cut([connecting]))
+    ring.handle(WakeUp(ring.handle(CutOrphans((connecting,)))))
     assert ring.channels[1].forgotten == [connecting]
     assert ring.channels[1].woken == []
 
@@ -167,19 +168,19 @@ def test_a_client_that_is_still_connecting_is_not_woken_up_because_it_would_answ
 def test_a_member_that_comes_back_before_its_sessions_were_cut_keeps_them(ring: Ring) -> None:
     ring.port("s2:1", is_down=True)
     ring.port("s2:1", is_down=False)
-    assert not ring.runtime.departures.is_pending
+    assert not ring.core.orphans.is_pending
 
 
 def test_a_switch_is_back_only_when_it_has_its_flows_again(ring: Ring) -> None:
-    assert ring.runtime.switches.is_back(2)
-    ring.runtime.on_disconnected(2, ring.channels[2])
-    assert not ring.runtime.switches.is_back(2)
-    assert not ring.runtime.switches.is_back(99)
+    assert ring.core.switches.is_back(2)
+    ring.disconnect(2, ring.channels[2])
+    assert not ring.core.switches.is_back(2)
+    assert not ring.core.switches.is_back(99)
 
 
 def test_sessions_that_a_switch_has_forgotten_are_counted_in_the_journal(ring: Ring) -> None:
     client, server = ip_address("198.51.100.10"), ip_address("203.0.113.10")
     session = Connection(11, client, 4000, server, 25, initiator=1, responder=2)
-    ring.runtime.departures.note_forgotten(1, (session, session))
-    ring.runtime.departures.note_forgotten(2, ())
+    ring.handle(NoteForgotten(1, (session, session)))
+    ring.handle(NoteForgotten(2, ()))
     assert ring.events("SessionsForgotten") == [{"switch": "s1", "connections": 2}]

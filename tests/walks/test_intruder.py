@@ -15,7 +15,7 @@ POLICY = parse_policy(DEMO, "demo.yaml")
 
 
 def flows_of_decisions(api: Northbound) -> list[Flow]:
-    decisions = api.world.runtime.suspicion.ledger.by_number.values()
+    decisions = api.world.core.suspicion.ledger.by_number.values()
     enforcement = Enforcement(POLICY)
     return [flow for each in decisions for flow in enforcement.of_decision(each)["s1"].flows]
 

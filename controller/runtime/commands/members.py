@@ -1,0 +1,78 @@
+"""Commands about pools and their members."""
+
+from dataclasses import dataclass
+
+from common.wire.health import AgentSettings, HealthReport
+from controller.hosts.render import Settings
+from controller.pools.conntrack import Counts
+from controller.pools.members import PoolMember
+from controller.runtime.commands.base import Command
+
+
+@dataclass(frozen=True, slots=True)
+class MemberHeard:
+    """`agent`: what the agent beside the member shall check."""
+
+    member: PoolMember
+    agent: AgentSettings
+
+
+@dataclass(frozen=True, slots=True)
+class MemberShare:
+    """`share_percent`: of its pool's new sessions."""
+
+    member: PoolMember
+    share_percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatus:
+    name: str
+    kind: str
+    troubles: tuple[str, ...]
+    members: tuple[MemberShare, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DrainMember(Command[PoolMember]):
+    """Give a member (`NAME` or `POOL.NAME`) no new sessions from now on, or some again.
+
+    Raises `UnknownMember` or `StoreError`; nothing has changed then.
+    """
+
+    member: str
+    is_drained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMember(Command[MemberHeard]):
+    """Hear an agent's report on a member. Raises `UnknownMember`."""
+
+    member: str
+    report: HealthReport
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAgentSettings(Command[AgentSettings]):
+    """Say what the agent beside a member shall check. Raises `UnknownMember`."""
+
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPoolSettings(Command[Settings | None]):
+    """Read what is published for the hosts of a pool. None: nothing is."""
+
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListPools(Command[tuple[PoolStatus, ...]]):
+    """List every pool with its members, in the policy's order."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteCounts(Command[None]):
+    """Take the open sessions of members, as the switches' conntrack has them."""
+
+    counts: Counts

@@ -1,0 +1,174 @@
+"""Commands about sources: evidence, decisions and the allow-list."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controller.policy.model import Network
+from controller.runtime.commands.base import Command
+from controller.suspicion.allow import Allowance
+from controller.suspicion.decision import Decision, Request
+from controller.suspicion.ledger import LedgerOutcome
+from controller.suspicion.scores import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionChoice:
+    """Which decisions; what is empty or None chooses all."""
+
+    origin: str = ""
+    source: Network | None = None
+    tenant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionList:
+    """`count`: how many were chosen, of which the newest are listed; `whole` and `most`: of all."""
+
+    decisions: tuple[Decision, ...]
+    count: int
+    whole: int
+    most: int
+    evicted: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptRow:
+    """`flows`: how many a switch has for the decision."""
+
+    switch: str
+    flows: int
+    is_confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a decision is carried out."""
+
+    cookie: int
+    switches: tuple[ReceiptRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotInForce:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLine:
+    fact: Evidence
+    at_utc: float
+
+
+@dataclass(frozen=True, slots=True)
+class SourceExplanation:
+    """All that is known of a source. `party`: whose score it is; `owner`: the tenant that has the address."""
+
+    source: Network
+    party: Network
+    owner: str
+    score: float
+    unproven: float
+    offences: int
+    evidence: tuple[EvidenceLine, ...]
+    allowance: Allowance | None
+    decisions: tuple[tuple[Decision, Receipt | NotInForce], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDecisions(Command[LedgerOutcome]):
+    """Each is accepted or refused by itself. A decision with the same scope and origin is renewed."""
+
+    requests: tuple[Request, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndDecisions(Command[int]):
+    """End decisions, of this origin only if one is named; return how many ended."""
+
+    numbers: tuple[int, ...]
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListDecisions(Command[DecisionList]):
+    choice: DecisionChoice
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindDecisions(Command[tuple[int, ...]]):
+    """Return the numbers of the decisions chosen."""
+
+    choice: DecisionChoice
+
+
+@dataclass(frozen=True, slots=True)
+class ListOrigin(Command[tuple[Decision, ...]]):
+    """List all decisions of an origin."""
+
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListBans(Command[tuple[Decision, ...]]):
+    """List the decisions that a bouncer can carry out; sources on the allow-list are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDecision(Command[Decision | None]):
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadReceipt(Command[Receipt | NotInForce]):
+    """Say on which switches a decision is carried out."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountPackets(Command[None]):
+    """Have the switches count the packets that met a decision; `ReadPackets` has the answer."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPackets(Command[Mapping[str, int] | None]):
+    """Return packets by switch, once. None: not every switch has answered yet."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportEvidence(Command[None]):
+    """Take facts about sources, and decide what the policy wants done about them."""
+
+    facts: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainSource(Command[SourceExplanation]):
+    source: Network
+
+
+@dataclass(frozen=True, slots=True)
+class AllowSource(Command[Allowance]):
+    """Let a source pass, whatever is decided about it. Duration 0: without end."""
+
+    source: Network
+    comment: str
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EndAllowance(Command[Allowance | None]):
+    """None: no allowance has this number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListAllowances(Command[tuple[Allowance, ...]]):
+    """List the allow-list."""

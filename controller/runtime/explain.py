@@ -1,0 +1,68 @@
+"""Leads from a flow back to the line of the policy that asked for it. Pure."""
+
+from collections.abc import Callable, Iterator
+
+from controller.compiler.names import names_of
+from controller.ids import COOKIE_OWNER_SHIFT, is_ours
+from controller.pipeline.flows import Flow, SwitchState
+from controller.pipeline.show import Shower
+from controller.policy.model import Policy
+from controller.runtime.accepted import Accepted
+from controller.runtime.commands.policy import (
+    ExplainedFlow,
+    ExplainedRule,
+    Explanation,
+    NotExplained,
+)
+
+
+def explain_cookie(accepted: Accepted, cookie: int) -> Explanation | NotExplained:
+    """Return the rule behind a cookie, where it stands, and every flow that it asked for."""
+    if not is_ours(cookie):
+        owner = cookie >> COOKIE_OWNER_SHIFT
+        return NotExplained(f"not a cookie of this edge (its owner mark is {owner:#x}, not 0x9057)")
+    return _explain(accepted, lambda flow: flow.cookie == cookie, f"no flow has cookie {cookie:#x} now")
+
+
+def explain_rule(accepted: Accepted, path: str) -> Explanation | NotExplained:
+    """Return the flows that a rule, or any rule below it, asked for."""
+    return _explain(
+        accepted,
+        lambda flow: flow.because == path or flow.because.startswith(f"{path}."),
+        f"no flow comes from a rule `{path}`",
+    )
+
+
+def _explain(
+    accepted: Accepted, is_wanted: Callable[[Flow], bool], otherwise: str
+) -> Explanation | NotExplained:
+    found = [
+        (name, flow)
+        for name, state in sorted(accepted.states.items())
+        for flow in _in_order(state)
+        if is_wanted(flow)
+    ]
+    if not found:
+        return NotExplained(otherwise)
+    shower = Shower(names_of(accepted.policy))
+    rules = sorted({flow.because for _, flow in found})
+    return Explanation(
+        accepted.revision,
+        tuple(ExplainedRule(rule, place_of(accepted.policy, rule)) for rule in rules),
+        tuple(ExplainedFlow(name, shower.flow(flow), flow.cookie) for name, flow in found),
+    )
+
+
+def _in_order(state: SwitchState) -> Iterator[Flow]:
+    return iter(sorted(state.flows.values(), key=lambda flow: (flow.table, -flow.priority, flow.cookie)))
+
+
+def place_of(policy: Policy, rule: str) -> str:
+    """Return `file:line:column` of a rule, or of the nearest rule above it."""
+    path = rule
+    while path:
+        if path in policy.places and path != "policy":
+            place = policy.places[path]
+            return f"{place.file}:{place.line}:{place.column}"
+        path = path.rpartition(".")[0]
+    return "the edge itself (every policy needs this flow)"

@@ -1,0 +1,27 @@
+"""On whose behalf a command is carried out: a name, and a role that says what is permitted."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AccessRole(StrEnum):
+    OPERATOR = "operator"  # everything that people do
+    SENSOR = "sensor"  # evidence, and decisions under its own name as origin
+    MEMBER = "member"  # what a pool's member, whose path (POOL.NAME) is the name, needs on a host of its own
+    BOUNCER = "bouncer"  # reads decisions as from a CrowdSec local API
+    CONTROLLER = "controller"  # the program itself: what it counts, cuts and reloads; no token has this role
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    name: str
+    role: AccessRole
+
+    def __str__(self) -> str:
+        """As journals name it: the role is added where the name does not say it."""
+        return self.name if self.name == self.role.value else f"{self.name} ({self.role.value})"
+
+
+BEARER_ROLES = tuple(role for role in AccessRole if role is not AccessRole.CONTROLLER)
+OPERATOR = Principal("operator", AccessRole.OPERATOR)  # over the unix socket, which only operators can open
+CONTROLLER = Principal("controller", AccessRole.CONTROLLER)
