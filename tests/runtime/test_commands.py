@@ -76,7 +76,8 @@ def sample(wanted: Any) -> Any:
 
 def built(kind: Any) -> Any:
     assert kind.__dataclass_params__.frozen, f"{kind.__name__} is not frozen"
-    assert "__slots__" in vars(kind), f"{kind.__name__} has no slots"
+    is_of_hosts = kind.__module__.startswith("common.wire.")  # these cache what they look up
+    assert is_of_hosts or "__slots__" in vars(kind), f"{kind.__name__} has no slots"
     hints = typing.get_type_hints(kind)
     return kind(**{field.name: sample(hints[field.name]) for field in fields(kind)})
 
