@@ -22,12 +22,12 @@ from apps.serving import check_switch_port, listen_for_operators, serve_api, ser
 from apps.sessions import SessionWatch
 from apps.settings import EdgeSettings, read_settings, switch_port
 from common import entry
+from common.config.errors import ConfigErrors
 from common.environment import settle
 from controller.api.app import build_app, build_role_apps
 from controller.api.auth import Gate
 from controller.api.context import Outside
 from controller.compiler.errors import CompileError
-from controller.errors import PolicyErrors
 from controller.hosts.publish import Publisher
 from controller.openflow.conversation import Conversation
 from controller.openflow.encode import flow_to_wire, to_wire
@@ -131,7 +131,7 @@ class Edge(app_manager.RyuApp):
             runtime = Runtime(Dependencies(ENCODER, publisher, store, self._journal))
             policy = str(self._settings.policy), self._settings.read_policy()
             runtime.start(time.monotonic(), time.time(), *policy)
-        except (OSError, PolicyErrors, CompileError, StoreError) as error:
+        except (OSError, ConfigErrors, CompileError, StoreError) as error:
             raise SystemExit(f"{_CANNOT}{error}") from error
         return runtime
 
@@ -198,7 +198,7 @@ class Edge(app_manager.RyuApp):
             runtime.submit(time.monotonic(), str(self._settings.policy), self._settings.read_policy())
         except OSError as error:
             self._journal.write(Event.POLICY_REFUSED, file=str(self._settings.policy), reason=str(error))
-        except (PolicyErrors, CompileError, StoreError):
+        except (ConfigErrors, CompileError, StoreError):
             return  # said in the journal; the last good policy stays
 
     @set_ev_cls(ofp_event.EventOFPStateChange, [MAIN_DISPATCHER, DEAD_DISPATCHER])

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from cli.common import Subparsers, cannot_read
+from common.config.errors import ConfigErrors
 from controller.compiler.compile import compile_policy
 from controller.compiler.errors import CompileError
-from controller.errors import PolicyErrors
 from controller.policy.model import Policy
 from controller.policy.parse import read_policy
 
@@ -46,7 +46,7 @@ def _check(path: Path) -> Policy | list[dict[str, Any]]:
     try:
         policy = read_policy(path)
         compile_policy(policy)
-    except PolicyErrors as errors:
+    except ConfigErrors as errors:
         return [
             {
                 "file": error.place.file,

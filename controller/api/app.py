@@ -8,11 +8,11 @@ from typing import Any
 
 import falcon
 
+from common.config.errors import ConfigErrors
 from controller.api import antivirus, bouncers, decisions, members, tokens
 from controller.api.context import Ask, Outside
 from controller.api.unexpected import tell_unexpected
 from controller.compiler.errors import CompileError
-from controller.errors import PolicyErrors
 from controller.reports import edge as reports
 from controller.runtime import Runtime
 from controller.runtime.tokens import Role
@@ -36,7 +36,7 @@ def build_app(ask: Ask[Any], outside: Outside) -> falcon.App[Any, Any]:
     antivirus.add_routes(app, ask, outside)
     members.add_routes(app, ask, outside)
     tokens.add_routes(app, ask)
-    app.add_error_handler(PolicyErrors, _refuse)
+    app.add_error_handler(ConfigErrors, _refuse)
     app.add_error_handler(CompileError, _refuse)
     app.add_error_handler(StoreError, _cannot_store)
     return app

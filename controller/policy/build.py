@@ -3,30 +3,25 @@
 from math import ceil
 from typing import Any
 
+from common.config.reading import Fields
 from controller.policy.model import (
     Antivirus,
     Attachment,
-    BareNewlines,
     Dark,
     HealthSource,
     HttpProbe,
-    Immunity,
     Level,
     Link,
     Mail,
     MailMode,
     MailTls,
     Member,
-    NulBytes,
-    OnEmpty,
     OnVerdict,
-    OpenSessions,
     Policy,
     Pool,
     PoolHealth,
     PoolKind,
     Protocol,
-    Ring,
     ScanRule,
     Service,
     Suspicion,
@@ -34,9 +29,7 @@ from controller.policy.model import (
     TcpProbe,
     Tenant,
 )
-from controller.policy.reading import Fields
 
-_DEFAULT_MESSAGE_LIMIT = 25 * 1024 * 1024
 _PORTS = {PoolKind.SCANNER: 3310, PoolKind.ANTIVIRUS: 80}  # clamd's own default; HTTP
 _HEALTH_TIMES = {
     "interval",
@@ -66,17 +59,16 @@ def build_policy(top: Fields) -> Policy:
 def _suspicion(fields: Fields | None) -> Suspicion:
     if fields is None or not fields.is_whole:
         return Suspicion()
-    values, caps = fields.values, _values(fields.get("caps"))
-    usual = Suspicion()
+    caps, usual = _values(fields.get("caps")), Suspicion()
     return Suspicion(
-        half_life_s=values.get("half_life", usual.half_life_s),
+        half_life_s=fields["half_life"],
         suspect=_level(fields.get("suspect"), usual.suspect),
         hostile=_level(fields.get("hostile"), usual.hostile),
-        repeat=values.get("repeat", usual.repeat),
-        longest_s=values.get("longest", usual.longest_s),
-        is_simulated=values.get("simulate", False),
-        crowd=values.get("crowd", usual.crowd),
-        limit_per_s=values.get("limit_per_second", usual.limit_per_s),
+        repeat=fields["repeat"],
+        longest_s=fields["longest"],
+        is_simulated=fields["simulate"],
+        crowd=fields["crowd"],
+        limit_per_s=fields["limit_per_second"],
         cap=caps.get("whole", usual.cap),
         cap_of_origin=caps.get("origin", usual.cap_of_origin),
         cap_of_tenant=caps.get("tenant", usual.cap_of_tenant),
@@ -87,8 +79,7 @@ def _suspicion(fields: Fields | None) -> Suspicion:
 def _level(fields: Fields | None, usual: Level) -> Level:
     if fields is None or not fields.is_whole:
         return usual
-    sessions = fields.get("sessions", OpenSessions.KEEP)
-    return Level(fields["score"], fields["action"], fields["for"], sessions)
+    return Level(fields["score"], fields["action"], fields["for"], fields["sessions"])
 
 
 def _whole(records: dict[str, Fields] | None) -> list[tuple[str, Fields]]:
@@ -148,7 +139,7 @@ def _antivirus(fields: Fields) -> Antivirus:
         fields.get("pool", ""),
         _addresses(fields["as"]),
         tuple(sorted(fields.get("clients", ()), key=lambda p: (p.version, p))),
-        fields.get("ring", Ring.ALL),
+        fields["ring"],
     )
 
 
@@ -164,13 +155,13 @@ def _mail(fields: Fields) -> Mail:
         servers=_addresses(fields["servers"]),
         proxies=fields.get("proxies", ""),
         scanners=fields["scanners"],
-        on_empty=fields.get("on_empty", OnEmpty.TEMPFAIL),
+        on_empty=fields["on_empty"],
         scan=tuple(_scan_rule(rule) for rule in fields.get("scan", ())),
         on_verdict=OnVerdict(**_values(fields.get("on_verdict"))),
         tls=_tls(fields.get("tls")),
-        message_limit_bytes=fields.get("message_limit", _DEFAULT_MESSAGE_LIMIT),
-        bare_newlines=fields.get("bare_newlines", BareNewlines.REJECT),
-        nul_bytes=fields.get("nul_bytes", NulBytes.REJECT),
+        message_limit_bytes=fields["message_limit"],
+        bare_newlines=fields["bare_newlines"],
+        nul_bytes=fields["nul_bytes"],
     )
 
 
@@ -206,9 +197,9 @@ def _pool(name: str, fields: Fields) -> Pool:
         _addresses(fields["edge"]),
         _addresses(fields.get("vip", [])),
         fields.get("port", _PORTS.get(kind, 0)),
-        _health(fields.get("health", HealthSource.NONE)),
+        _health(fields["health"]),
         ceil(fields.get("affinity", 0)),
-        fields.get("immunity", Immunity.SIMULATE),
+        fields["immunity"],
     )
 
 
@@ -220,7 +211,6 @@ def _health(word_or_record: HealthSource | Fields) -> PoolHealth:
     values = dict(word_or_record.values)
     times = {f"{name}_s": values.pop(name) for name in _HEALTH_TIMES & values.keys()}
     return PoolHealth(
-        by=values.pop("by", HealthSource.AGENT),
         http=tuple(HttpProbe(**probe.values) for probe in values.pop("http", ())),
         tcp=tuple(TcpProbe(**probe.values) for probe in values.pop("tcp", ())),
         **times,
@@ -234,6 +224,6 @@ def _member(name: str, fields: Fields, limit_of_pool: int) -> Member:
         fields["at"],
         fields["mac"],
         _addresses(fields["addresses"]),
-        fields.get("weight", 1),
+        fields["weight"],
         fields.get("limit", limit_of_pool),
     )

@@ -3,12 +3,12 @@
 To add a key, add it here, in `model` and in `build`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from controller.policy import kinds
+from common.config import kinds
+from common.config.grammar import Document, Key, ListOf, MapOf, Record, WordOr
+from common.config.kinds import PORT, choice, duration, format_number, size, whole_number
+from common.config.nodes import Limits
 from controller.policy.evidence import EVIDENCE
-from controller.policy.kinds import Kind, choice, duration, whole_number
+from controller.policy.kinds import BANNER, PATTERN, PORT_REF, PREFIX, URL_PATH
 from controller.policy.model import (
     Action,
     BareNewlines,
@@ -32,61 +32,7 @@ from controller.policy.model import (
 MOST_MEMBERS = 250
 
 
-@dataclass(frozen=True)
-class Key:
-    """One key of a record: what it holds, and what it means, for the reference."""
-
-    type: "Type"
-    means: str
-    is_required: bool = False
-    default: str = ""
-
-
-@dataclass(frozen=True)
-class Record:
-    """A mapping with declared keys."""
-
-    keys: Mapping[str, Key]
-
-
-@dataclass(frozen=True)
-class ListOf:
-    item: "Kind | Record"
-    at_least: int = 0
-
-
-@dataclass(frozen=True)
-class MapOf:
-    """A mapping from the operator's own names to records."""
-
-    item: Record
-    at_least: int = 0
-    at_most: int | None = None
-
-
-@dataclass(frozen=True)
-class WordOr:
-    """One word, which means a record by itself, or the record written out."""
-
-    word: Kind
-    record: Record
-
-
-Type = Kind | Record | ListOf | MapOf | WordOr
-
-
-def record_within(wanted: Type) -> Record | None:
-    """Return the record that a value of this type holds, if it holds any."""
-    match wanted:
-        case WordOr():
-            return wanted.record
-        case ListOf() | MapOf():
-            return wanted.item if isinstance(wanted.item, Record) else None
-        case _:
-            return wanted if isinstance(wanted, Record) else None
-
-
-_PORT = whole_number("TCP or UDP port", 1, 65_535)
+_SIZE = size("1KiB", "1GiB")
 _LIMIT = whole_number("1..1000000", 1, 1_000_000)
 _CAP = whole_number("1..1000000", 1, 1_000_000)
 _EDGE = Key(
@@ -98,18 +44,18 @@ _EDGE = Key(
 SWITCH = Record(
     {
         "dpid": Key(whole_number("datapath id", 1, 2**64 - 1), "the switch's OpenFlow datapath id", True),
-        "mac": Key(kinds.MAC, "MAC that the switch shows to its neighbours", default="02:50 and the dpid"),
+        "mac": Key(kinds.MAC, "MAC that the switch shows to its neighbours", otherwise="02:50 and the dpid"),
     }
 )
 LINK = Record(
     {
-        "a": Key(kinds.PORT_REF, "one end of the trunk", True),
-        "b": Key(kinds.PORT_REF, "the other end", True),
+        "a": Key(PORT_REF, "one end of the trunk", True),
+        "b": Key(PORT_REF, "the other end", True),
     }
 )
 ATTACHMENT = Record(
     {
-        "at": Key(kinds.PORT_REF, "the switch port that leads there", True),
+        "at": Key(PORT_REF, "the switch port that leads there", True),
         "mac": Key(kinds.MAC, "MAC of the router on the other side", True),
         "edge": _EDGE,
     }
@@ -117,15 +63,15 @@ ATTACHMENT = Record(
 SCAN_CONDITIONS = Record(
     {
         "client": Key(ListOf(kinds.NETWORK, 1), "the sending client's address is in one of these prefixes"),
-        "sender": Key(ListOf(kinds.PATTERN, 1), "the envelope sender matches one of these patterns"),
-        "recipient": Key(ListOf(kinds.PATTERN, 1), "every envelope recipient matches one of these patterns"),
-        "larger_than": Key(kinds.SIZE, "the message is larger"),
+        "sender": Key(ListOf(PATTERN, 1), "the envelope sender matches one of these patterns"),
+        "recipient": Key(ListOf(PATTERN, 1), "every envelope recipient matches one of these patterns"),
+        "larger_than": Key(_SIZE, "the message is larger"),
         "tls": Key(kinds.FLAG, "the client's connection is encrypted, or not"),
     }
 )
 SCAN_RULE = Record(
     {
-        "if": Key(SCAN_CONDITIONS, "all of these hold", default="always"),
+        "if": Key(SCAN_CONDITIONS, "all of these hold", otherwise="always"),
         "then": Key(choice(ScanAction), "scan the message, or not", True),
     }
 )
@@ -143,8 +89,8 @@ MAIL_TLS = Record(
     {
         "clients": Key(choice(ClientTls), "STARTTLS towards clients", default="offer"),
         "server": Key(choice(ServerTls), "STARTTLS towards the tenant's server", default="may"),
-        "certificate": Key(kinds.FILE, "certificate chain (PEM) shown to clients", default="self-signed"),
-        "key": Key(kinds.FILE, "its private key (PEM)", default="self-signed"),
+        "certificate": Key(kinds.FILE, "certificate chain (PEM) shown to clients", otherwise="self-signed"),
+        "key": Key(kinds.FILE, "its private key (PEM)", otherwise="self-signed"),
     }
 )
 MAIL = Record(
@@ -159,11 +105,13 @@ MAIL = Record(
             default="tempfail",
         ),
         "scan": Key(
-            ListOf(SCAN_RULE), "first rule that holds decides (mode `proxy` only)", default="scan everything"
+            ListOf(SCAN_RULE),
+            "first rule that holds decides (mode `proxy` only)",
+            otherwise="scan everything",
         ),
         "on_verdict": Key(ON_VERDICT, "what happens to a message that is not clean"),
         "tls": Key(MAIL_TLS, "encryption on both legs"),
-        "message_limit": Key(kinds.SIZE, "largest message taken", default="25MiB"),
+        "message_limit": Key(_SIZE, "largest message taken", default="25MiB"),
         "bare_newlines": Key(choice(BareNewlines), "a CR or LF alone inside a message", default="reject"),
         "nul_bytes": Key(choice(NulBytes), "a NUL inside a message", default="reject"),
     }
@@ -171,13 +119,13 @@ MAIL = Record(
 SERVICE = Record(
     {
         "protocol": Key(choice(Protocol), "transport protocol", True),
-        "ports": Key(ListOf(_PORT), "destination ports; none for icmp"),
+        "ports": Key(ListOf(PORT), "destination ports; none for icmp"),
         "servers": Key(ListOf(kinds.ADDRESS, 1), "addresses that offer the service", True),
     }
 )
 ANTIVIRUS = Record(
     {
-        "pool": Key(kinds.NAME, "pool of anti-virus servers", default="the first pool of kind antivirus"),
+        "pool": Key(kinds.NAME, "pool of anti-virus servers", otherwise="the first pool of kind antivirus"),
         "as": Key(
             ListOf(kinds.ADDRESS, 1),
             "the servers see this address in place of the clients' own, and know the tenant by it; "
@@ -185,7 +133,7 @@ ANTIVIRUS = Record(
             True,
         ),
         "clients": Key(
-            ListOf(kinds.PREFIX),
+            ListOf(PREFIX),
             "addresses of the intranet besides the tenant's prefixes; other intranets may use the same",
         ),
         "ring": Key(
@@ -195,19 +143,19 @@ ANTIVIRUS = Record(
 )
 TENANT = Record(
     {
-        "prefixes": Key(ListOf(kinds.PREFIX, 1), "the tenant's own addresses", True),
+        "prefixes": Key(ListOf(PREFIX, 1), "the tenant's own addresses", True),
         "gateways": Key(MapOf(ATTACHMENT, 1), "routers that lead into the tenant's intranet", True),
         "home": Key(
             kinds.NAME,
             "the switch that remembers the tenant's connections; another one ends those that are open",
-            default="that of the first gateway by name",
+            otherwise="that of the first gateway by name",
         ),
         "mail": Key(MAIL, "mail protection; without it no mail comes in"),
         "services": Key(MapOf(SERVICE), "what the tenant publishes besides mail"),
         "decoys": Key(
             kinds.NAME,
             "pool of decoys that suspicious sources meet at the tenant's addresses",
-            default="the first pool of kind decoy",
+            otherwise="the first pool of kind decoy",
         ),
         "dark": Key(
             choice(Dark), "packets for addresses and ports where nothing is published", default="decoy"
@@ -215,7 +163,7 @@ TENANT = Record(
         "limit_per_second": Key(
             _LIMIT,
             "new connections from the backbone a second; the rest is dropped before anybody remembers it",
-            default="no limit",
+            otherwise="no limit",
         ),
         "antivirus": Key(ANTIVIRUS, "clients of the intranet get signatures from the anti-virus servers"),
         "consent_to_learning": Key(
@@ -227,28 +175,28 @@ TENANT = Record(
 )
 MEMBER = Record(
     {
-        "at": Key(kinds.PORT_REF, "the switch port that leads there", True),
+        "at": Key(PORT_REF, "the switch port that leads there", True),
         "mac": Key(kinds.MAC, "the host's MAC", True),
         "addresses": Key(ListOf(kinds.ADDRESS, 1), "the host's own addresses", True),
         "weight": Key(whole_number("1..100", 1, 100), "share of new connections", default="1"),
         "limit": Key(
             _LIMIT,
             "open sessions; at the limit it gets no new ones until it is below nine tenths of it",
-            default="the pool's `limit`",
+            otherwise="the pool's `limit`",
         ),
     }
 )
 HTTP_PROBE = Record(
     {
-        "port": Key(_PORT, "TCP port", True),
-        "path": Key(kinds.URL_PATH, "what to GET", default="/"),
+        "port": Key(PORT, "TCP port", True),
+        "path": Key(URL_PATH, "what to GET", default="/"),
         "status": Key(whole_number("status", 100, 599), "the status of the answer", default="200"),
     }
 )
 TCP_PROBE = Record(
     {
-        "port": Key(_PORT, "TCP port", True),
-        "banner": Key(kinds.BANNER, "how what it says first begins", default="to connect is enough"),
+        "port": Key(PORT, "TCP port", True),
+        "banner": Key(BANNER, "how what it says first begins", otherwise="to connect is enough"),
     }
 )
 HEALTH = Record(
@@ -286,13 +234,13 @@ POOL = Record(
         "edge": _EDGE,
         "members": Key(MapOf(MEMBER, 1, MOST_MEMBERS), "the hosts", True),
         "vip": Key(ListOf(kinds.ADDRESS, 1), "virtual addresses of the pool (scanner, antivirus)"),
-        "port": Key(_PORT, "TCP port at the virtual address", default="3310 for scanner, 80 for antivirus"),
+        "port": Key(PORT, "TCP port at the virtual address", otherwise="3310 for scanner, 80 for antivirus"),
         "health": Key(
             WordOr(choice(HealthSource), HEALTH),
             "who says that a member is well, and what he looks at; `agent` alone takes every default",
             default="none",
         ),
-        "limit": Key(_LIMIT, "limit of each member that has none of its own", default="no limit"),
+        "limit": Key(_LIMIT, "limit of each member that has none of its own", otherwise="no limit"),
         "affinity": Key(
             duration("1s", "18h"),
             "a client's next session goes to the member of its last one, if it comes within this time",
@@ -314,7 +262,7 @@ LEVEL = Record(
 )
 WEIGHTS = Record(
     {
-        kind: Key(whole_number("0..1000", 0, 1_000), means, default=str(weight))
+        kind: Key(whole_number("0..1000", 0, 1_000), means, otherwise=str(weight))
         for kind, (weight, means) in EVIDENCE.items()
     }
 )
@@ -328,8 +276,8 @@ CAPS = Record(
 SUSPICION = Record(
     {
         "half_life": Key(duration("1m", "30d"), "after this, a score is half of what it was", default="1h"),
-        "suspect": Key(LEVEL, "the first level", default="score 25: decoy for 1h"),
-        "hostile": Key(LEVEL, "the second level", default="score 100: decoy for 1d, open sessions cut"),
+        "suspect": Key(LEVEL, "the first level", otherwise="score 25: decoy for 1h"),
+        "hostile": Key(LEVEL, "the second level", otherwise="score 100: decoy for 1d, open sessions cut"),
         "repeat": Key(
             whole_number("1..10", 1, 10),
             "each time again, a decision lasts so many times longer",
@@ -353,7 +301,7 @@ SUSPICION = Record(
 )
 POLICY = Record(
     {
-        "postern": Key(whole_number("format", 1, 1), "format of this file", True),
+        "postern": Key(format_number(1), "format of this file", True),
         "switches": Key(MapOf(SWITCH, 1), "the switches of the edge", True),
         "links": Key(ListOf(LINK), "trunks between switches"),
         "uplinks": Key(MapOf(ATTACHMENT, 1), "routers of the backbone", True),
@@ -362,3 +310,4 @@ POLICY = Record(
         "suspicion": Key(SUSPICION, "how evidence about sources becomes decisions"),
     }
 )
+POLICY_FILE = Document("policy", "Postern policy", POLICY, Limits(size_bytes=8 * 1024 * 1024, depth=20))

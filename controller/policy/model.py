@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from common.config.errors import Place
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -124,15 +126,6 @@ class Protocol(StrEnum):
     TCP = "tcp"
     UDP = "udp"
     ICMP = "icmp"  # ICMP for IPv4 servers, ICMPv6 for IPv6 servers
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a policy file something stands. Line and column count from 1."""
-
-    file: str
-    line: int
-    column: int
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,10 +7,10 @@ journal are given to it, and time is a parameter.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from common.config.errors import ConfigErrors
 from controller.compiler.compile import compile_policy
 from controller.compiler.errors import CompileError
 from controller.compiler.network_state import ALL_IS_WELL, Conditions
-from controller.errors import PolicyErrors
 from controller.hosts.render import Settings, render_gateways
 from controller.pipeline.flows import SwitchState
 from controller.policy.model import Policy, PortRef
@@ -59,7 +59,7 @@ class Accepted:
 
 
 class Runtime:
-    """Raise `PolicyErrors`, `CompileError` or `StoreError` from `submit`; nothing has changed then."""
+    """Raise `ConfigErrors`, `CompileError` or `StoreError` from `submit`; nothing has changed then."""
 
     def __init__(self, surroundings: Dependencies) -> None:
         self._world = surroundings
@@ -86,7 +86,7 @@ class Runtime:
         self.antivirus.load(now)
         try:
             self.submit(now, file, text)
-        except (PolicyErrors, CompileError) as error:
+        except (ConfigErrors, CompileError) as error:
             if last is None:
                 raise
             self._world.journal.write(Event.LAST_GOOD_POLICY_KEPT, revision=last.revision, reason=str(error))
@@ -97,7 +97,7 @@ class Runtime:
         try:
             policy, states = self._prepare(file, text)
             revision = self._world.store.accept_policy(file, text).revision
-        except (PolicyErrors, CompileError, StoreError) as error:
+        except (ConfigErrors, CompileError, StoreError) as error:
             self._world.journal.write(Event.POLICY_REFUSED, file=file, reason=str(error))
             raise
         return self._take_up(now, revision, file, policy, states)

@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from controller.errors import PolicyErrors
+from common.config.errors import ConfigErrors
 from controller.policy.parse import parse_policy, read_policy
 
 LINES = (Path(__file__).parents[2] / "policies" / "demo.yaml").read_text(encoding="utf-8").splitlines()
@@ -21,7 +21,7 @@ _SCALARS = st.one_of(
 def is_survived(text: str) -> bool:
     try:
         parse_policy(text, "fuzz.yaml")
-    except PolicyErrors as errors:
+    except ConfigErrors as errors:
         return bool(errors.errors) and all(error.remedy and error.place.line > 0 for error in errors.errors)
     return True
 
@@ -43,7 +43,7 @@ def test_any_text_is_survived(text: str) -> None:
 def test_any_bytes_in_a_file_are_survived(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "fuzz.yaml"
     file.write_bytes(content)
-    with pytest.raises(PolicyErrors) as caught:
+    with pytest.raises(ConfigErrors) as caught:
         read_policy(file)
     assert all(error.remedy and error.place.line > 0 for error in caught.value.errors)
 
@@ -51,7 +51,7 @@ def test_any_bytes_in_a_file_are_survived(tmp_path: Path, content: bytes) -> Non
 @hypothesis.given(st.text(st.characters(categories=["Cs", "Cc", "Zl", "Zp", "Lu"]), max_size=50))
 @hypothesis.settings(max_examples=100)
 def test_any_text_of_a_json_body_is_survived_and_shown_in_plain_letters(text: str) -> None:
-    with pytest.raises(PolicyErrors) as caught:
+    with pytest.raises(ConfigErrors) as caught:
         parse_policy(f'"{text}": 1\n"{text}": 2', "body.yaml")
     assert all(str(error).isprintable() for error in caught.value.errors)
 
@@ -112,5 +112,5 @@ def _laughs() -> str:
 )
 @pytest.mark.timeout(20)
 def test_a_bomb_is_refused_before_it_hurts(text: str) -> None:
-    with pytest.raises(PolicyErrors):
+    with pytest.raises(ConfigErrors):
         parse_policy(text, "bomb.yaml")

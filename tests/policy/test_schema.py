@@ -9,13 +9,14 @@ import pytest
 import yaml
 
 from cli.main import main
-from controller.policy.schema import policy_schema
+from common.config.schema import build_schema
+from controller.policy.grammar import POLICY_FILE
 
 POLICIES = Path(__file__).parents[2] / "policies"
 
 
 def complaints(data: Any) -> list[str]:
-    validator = jsonschema.Draft202012Validator(policy_schema())
+    validator = jsonschema.Draft202012Validator(build_schema(POLICY_FILE))
     return [error.message for error in validator.iter_errors(data)]
 
 
@@ -27,7 +28,7 @@ def test_the_schema_that_we_ship_is_fresh(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_schema_is_a_schema() -> None:
-    jsonschema.Draft202012Validator.check_schema(policy_schema())
+    jsonschema.Draft202012Validator.check_schema(build_schema(POLICY_FILE))
 
 
 @pytest.mark.parametrize("file", sorted(POLICIES.glob("*.yaml")), ids=lambda file: file.stem)

@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
+from common.config.errors import ConfigErrors
 from controller.compiler.errors import CompileError
-from controller.errors import PolicyErrors
 from controller.openflow import messages
 from controller.pipeline.flows import SwitchState
 from controller.pools.conntrack import Counts
@@ -62,7 +62,7 @@ def test_the_same_policy_again_sends_nothing_and_keeps_its_revision(world: World
 def test_a_bad_policy_changes_nothing_and_says_why(world: World) -> None:
     channel = connected(world)
     asked, accepted, published = list(channel.asked), world.runtime.accepted, len(world.published)
-    with pytest.raises(PolicyErrors, match="mode"):
+    with pytest.raises(ConfigErrors, match="mode"):
         world.runtime.submit(world.now, "bad.yaml", BAD)
     assert (world.runtime.accepted, channel.asked, len(world.published)) == (accepted, asked, published)
     assert [policy.revision for policy in world.store.policies] == [1]
@@ -92,7 +92,7 @@ def test_a_restart_with_a_bad_file_keeps_the_last_good_policy_and_says_why(world
 
 def test_a_first_start_with_a_bad_file_fails_with_the_reason() -> None:
     world = World()
-    with pytest.raises(PolicyErrors, match="mode"):
+    with pytest.raises(ConfigErrors, match="mode"):
         world.runtime.start(world.now, UTC, "demo.yaml", BAD)
     assert world.runtime.accepted is None
 

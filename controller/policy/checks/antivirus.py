@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from controller.policy.checks import KnownNames, Report, check_pool
+from common.config.report import Report
+from controller.policy.checks.names import KnownNames, check_pool
 from controller.policy.model import Address, Antivirus, Policy, Pool, PoolKind
 
 
-def check_updating(policy: Policy, known: KnownNames, report: Report) -> None:
+def check_antivirus(policy: Policy, known: KnownNames, report: Report) -> None:
     for path, antivirus in _all(policy):
         _check_pool(path, antivirus, policy, known, report)
         _check_families(path, antivirus, report)

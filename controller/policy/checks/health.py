@@ -1,13 +1,13 @@
 """What must hold of how members are looked at: something is, often enough, and only what they have."""
 
-from controller.policy.checks import Report
+from common.config.report import Report
 from controller.policy.model import HealthSource, Policy, Pool, PoolKind
 
 _OWN_SERVICES = frozenset({PoolKind.DECOY, PoolKind.ANTIVIRUS})  # theirs are not known by their kind
 _OF_SCANNERS = ("signatures_max_age", "canary_interval")
 
 
-def check_probing(policy: Policy, report: Report) -> None:
+def check_health(policy: Policy, report: Report) -> None:
     for pool in policy.pools:
         path, health = f"pools.{pool.name}.health", pool.health
         if health.by is HealthSource.AGENT and health.silence_s < 2 * health.interval_s:
