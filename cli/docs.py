@@ -13,7 +13,10 @@ from controller.policy.parse import parse_policy
 
 _ROOT = Path(__file__).resolve().parents[1]
 _DEMO = Path("policies/demo.yaml")
-_SCHEMAS = {"policy": Path("policies/postern.schema.json")}
+_SCHEMAS = {
+    "policy": Path("policies/postern.schema.json"),
+    "sensors": Path("deploy/sensors/sensors.schema.json"),
+}
 
 
 def made_files() -> dict[Path, str]:

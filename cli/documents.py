@@ -9,7 +9,7 @@ from controller.policy import reference
 from controller.policy.grammar import POLICY_FILE
 from controller.policy.parse import parse_policy
 
-KINDS = ("policy",)
+KINDS = ("policy", "sensors")
 
 
 @dataclass(frozen=True)
@@ -24,5 +24,18 @@ class FileKind:
 
 def load_kind(kind: str) -> FileKind:
     """Return what belongs to one of `KINDS`. Programs on hosts are imported only for their own files."""
-    assert kind == "policy"
-    return FileKind(POLICY_FILE, parse_policy, reference.HEAD, Path("policies/demo.yaml"))
+    match kind:
+        case "policy":
+            return FileKind(POLICY_FILE, parse_policy, reference.HEAD, Path("policies/demo.yaml"))
+        case "sensors":
+            return _load_sensors()
+        case _:
+            raise ValueError(kind)
+
+
+def _load_sensors() -> FileKind:
+    from services.sensors.grammar import SENSORS_FILE
+    from services.sensors.reference import HEAD
+    from services.sensors.settings import parse_settings
+
+    return FileKind(SENSORS_FILE, parse_settings, HEAD, Path("deploy/sensors/sensors.yaml"))

@@ -110,7 +110,7 @@ def _words(variants: Variants, record: Record) -> str:
 def _default(key: Key) -> str:
     if key.is_required:
         return "**required**"
-    if key.default is None:
+    if key.otherwise or key.default in (None, "{}", "[]"):
         return key.otherwise or "none"
     return key.default or "empty"
 
