@@ -13,20 +13,14 @@ from controller.policy.parse import parse_policy
 
 _ROOT = Path(__file__).resolve().parents[1]
 _DEMO = Path("policies/demo.yaml")
-_SCHEMAS = {
-    "policy": Path("policies/postern.schema.json"),
-    "sensors": Path("deploy/sensors/sensors.schema.json"),
-}
 
 
 def made_files() -> dict[Path, str]:
     """Return what each made file must hold."""
     files = {Path("docs/pipeline.md"): pipeline_page.build_page(parse_policy(_text(_DEMO), str(_DEMO)))}
-    for noun in KINDS:
-        kind = load_kind(noun)
-        page = build_page(kind.document, kind.head, _text(kind.example))
-        files[Path(f"docs/reference/{noun}.md")] = page
-        files[_SCHEMAS[noun]] = json.dumps(build_schema(kind.document), indent=2) + "\n"
+    for kind in map(load_kind, KINDS):
+        files[kind.page] = build_page(kind.document, kind.head, _text(kind.example))
+        files[kind.schema] = json.dumps(build_schema(kind.document), indent=2) + "\n"
     return files
 
 

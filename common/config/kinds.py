@@ -71,7 +71,7 @@ def suggestion(text: str, known: Sequence[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def choice(words: Iterable[str]) -> Kind:
+def choice(words: Iterable[str], name: str = "") -> Kind:
     """Return the kind of one of some words; of a `StrEnum`, the value is its member."""
     by_text = {str(word): word for word in words}
     texts = tuple(by_text)
@@ -79,11 +79,16 @@ def choice(words: Iterable[str]) -> Kind:
     def read(text: str) -> str:
         if text not in by_text:
             raise Wrong(
-                f"unknown value {quoted(text)}", f"write one of {', '.join(texts)}{suggestion(text, texts)}"
+                f"unknown value {quoted(text)}", f"write one of {listed(texts)}{suggestion(text, texts)}"
             )
         return by_text[text]
 
-    return Kind(" or ".join(f"`{word}`" for word in texts), read, {"enum": list(texts)}, texts)
+    return Kind(name or " or ".join(f"`{word}`" for word in texts), read, {"enum": _in_json(texts)}, texts)
+
+
+def _in_json(texts: tuple[str, ...]) -> list[str | float]:
+    """Return the words as an editor reads them: YAML makes a number of 1.2."""
+    return [*texts, *(float(text) for text in texts if _DECIMAL.fullmatch(text))]
 
 
 def matching(name: str, pattern: str, remedy: str) -> Kind:
@@ -181,7 +186,7 @@ def _bytes(text: str) -> int:
     return int(found["number"]) * _UNITS[found["unit"]] if found else -1
 
 
-def line(name: str = "text of one line", longest: int = 2_000) -> Kind:
+def line(name: str = "text line", longest: int = 2_000) -> Kind:
     """Return the kind of a text of one line, with at most so many characters."""
     return _text(name, _CONTROL, longest)
 

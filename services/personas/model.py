@@ -1,7 +1,7 @@
 """What a persona is: hosts with addresses, and what answers at each of their ports. Frozen; no I/O.
 
 Texts are as they go over the wire, without the CRLF at their ends. Words in braces, such as
-`{name}` or `{address}`, are filled in by the dialogue; which there are, `docs/decoys.md` says.
+`{name}` or `{address}`, are filled in by the dialogue; which there are, `docs/reference/personas.md` says.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,6 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 
 Address = IPv4Address | IPv6Address
-MOST_HOSTS = 500
-MOST_SERVICES = 200
 
 
 class Protocol(StrEnum):
