@@ -3,7 +3,7 @@
 A file's own grammar is in its own module: `controller.policy.grammar` and so on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from common.config.kinds import NAME, Kind
@@ -15,7 +15,8 @@ class Key:
     """One key of a record: what it holds, and what it means.
 
     `default` is what an absent key holds, written as in the file: a scalar's text, or YAML. An absent key
-    without one has no value, and `otherwise` says what that means.
+    without one has no value, and `otherwise` says what that means. `field` is its name in the record's type,
+    where that is another.
     """
 
     type: "Type"
@@ -23,13 +24,19 @@ class Key:
     is_required: bool = False
     default: str | None = None
     otherwise: str = ""
+    field: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A mapping with declared keys."""
+    """A mapping with declared keys, and the type that is made of their values.
+
+    `name` is the field of that type for the name under which the record stands in a mapping.
+    """
 
     keys: Mapping[str, Key]
+    into: Callable[..., object] = dict
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class ListOf:
     at_least: int = 0
     at_most: int | None = None
     is_distinct: bool = True  # of scalars: none may be listed twice
+    is_set: bool = False  # its order means nothing: the values are sorted
 
 
 @dataclass(frozen=True)

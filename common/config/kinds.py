@@ -49,12 +49,16 @@ class Wrong(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """A scalar: its name in the reference, how to read it, its JSON Schema; the words of a choice."""
+    """A scalar: its name in the reference, how to read it, its JSON Schema; the words of a choice.
+
+    The names of fields that hold its values end with its unit.
+    """
 
     name: str
     read: Callable[[str], Any]
     schema: dict[str, Any]
     words: tuple[str, ...] = ()
+    unit: str = ""
 
 
 def listed(things: Sequence[object]) -> str:
@@ -153,7 +157,7 @@ def duration(least: str, most: str) -> Kind:
         return seconds
 
     pattern = "^[0-9]{1,9}(ms|s|m|h|d)$"
-    return Kind(f"duration, {least} to {most}", read, {"type": "string", "pattern": pattern})
+    return Kind(f"duration, {least} to {most}", read, {"type": "string", "pattern": pattern}, unit="_s")
 
 
 def _seconds(text: str) -> float:
@@ -178,7 +182,7 @@ def size(least: str, most: str) -> Kind:
         return _bytes(text)
 
     schema = {"type": ["string", "integer"], "pattern": "^[0-9]+ ?(B|KiB|MiB|GiB)?$"}
-    return Kind(f"size, {least} to {most}", read, schema)
+    return Kind(f"size, {least} to {most}", read, schema, unit="_bytes")
 
 
 def _bytes(text: str) -> int:

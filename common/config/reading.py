@@ -18,8 +18,10 @@ _DEFAULT_LIMITS = Limits(100_000, 4)
 class Fields:
     """A record that was read: good values by key. `is_whole` is false when anything in it was wrong."""
 
+    record: Record
     path: str
     values: dict[str, Any] = field(default_factory=dict)
+    name: Any = None  # under which it stands in a mapping
     is_whole: bool = True
 
     def get(self, key: str, otherwise: Any = None) -> Any:
@@ -70,7 +72,7 @@ class _Reader:
         self._report = report
 
     def record(self, node: Node, record: Record, path: str) -> Fields:
-        fields = Fields(path)
+        fields = Fields(record, path)
         self._report.places[path or self._report.noun] = node.place
         if not isinstance(node, Mapping):
             self._expected(node, path, "a mapping of keys", f"write keys such as {next(iter(record.keys))}:")
@@ -175,7 +177,9 @@ class _Reader:
                 self._report.places.setdefault(f"{path}.{value}", item.place)
             values.append(value)
         is_good = len(self._report.errors) == errors_before and not any(value is _BAD for value in values)
-        return tuple(values) if is_good else _BAD
+        if not is_good:
+            return _BAD
+        return tuple(sorted(values, key=_order) if wanted.is_set else values)
 
     def _pair(self, node: Node, wanted: PairOf, path: str) -> Any:
         if not isinstance(node, Sequence) or len(node.items) != 2:
@@ -197,6 +201,8 @@ class _Reader:
             value = self.value(value_node, wanted.item, inside)
             if value is not _BAD:
                 values[name] = value
+                if isinstance(value, Fields):
+                    value.name = name
                 self._report.places.setdefault(inside, key.place)
         return values
 
@@ -229,6 +235,11 @@ class _Reader:
                 return _BAD  # refused already
         self._report.note(node.place, path, f"holds {found} where {wanted} is expected", remedy)
         return _BAD
+
+
+def _order(value: Any) -> tuple[int, Any]:
+    """IPv4 before IPv6, which cannot be compared."""
+    return getattr(value, "version", 0), value
 
 
 def _join(path: str, key: str) -> str:

@@ -1,31 +1,45 @@
 """The grammar of a policy as data: from here come the checks of keys, the JSON Schema and the reference.
 
-To add a key, add it here, in `model` and in `build`.
+To add a key, add it here and in `model`: a record names the type that is made of its values.
 """
+
+from functools import partial
 
 from common.config import kinds
 from common.config.grammar import Document, Key, ListOf, MapOf, Record, WordOr
 from common.config.kinds import PORT, choice, duration, format_number, size, whole_number
 from common.config.nodes import Limits
+from controller.policy import build
 from controller.policy.evidence import EVIDENCE
 from controller.policy.kinds import BANNER, PATTERN, PORT_REF, PREFIX, URL_PATH
 from controller.policy.model import (
     Action,
+    Antivirus,
+    Attachment,
     BareNewlines,
     ClientTls,
     Dark,
     Disposition,
     HealthSource,
+    HttpProbe,
     Immunity,
+    Level,
+    Mail,
     MailMode,
+    MailTls,
+    Member,
     NulBytes,
     OnEmpty,
+    OnVerdict,
     OpenSessions,
+    PoolHealth,
     PoolKind,
     Protocol,
     Ring,
     ScanAction,
     ServerTls,
+    Service,
+    TcpProbe,
 )
 
 # A pool is one group of the switch: 256 slots, and all its buckets in one OpenFlow message of 65,535 bytes.
@@ -36,7 +50,7 @@ _SIZE = size("1KiB", "1GiB")
 _LIMIT = whole_number("1..1000000", 1, 1_000_000)
 _CAP = whole_number("1..1000000", 1, 1_000_000)
 _EDGE = Key(
-    ListOf(kinds.ADDRESS, 1),
+    ListOf(kinds.ADDRESS, 1, is_set=True),
     "the edge's own addresses on this link; the switch answers ARP and ND for them",
     True,
 )
@@ -45,20 +59,21 @@ SWITCH = Record(
     {
         "dpid": Key(whole_number("datapath id", 1, 2**64 - 1), "the switch's OpenFlow datapath id", True),
         "mac": Key(kinds.MAC, "MAC that the switch shows to its neighbours", otherwise="02:50 and the dpid"),
-    }
+    },
+    build.switch,
+    name="name",
 )
 LINK = Record(
-    {
-        "a": Key(PORT_REF, "one end of the trunk", True),
-        "b": Key(PORT_REF, "the other end", True),
-    }
+    {"a": Key(PORT_REF, "one end of the trunk", True), "b": Key(PORT_REF, "the other end", True)}, build.link
 )
 ATTACHMENT = Record(
     {
         "at": Key(PORT_REF, "the switch port that leads there", True),
         "mac": Key(kinds.MAC, "MAC of the router on the other side", True),
         "edge": _EDGE,
-    }
+    },
+    Attachment,
+    name="name",
 )
 SCAN_CONDITIONS = Record(
     {
@@ -71,9 +86,10 @@ SCAN_CONDITIONS = Record(
 )
 SCAN_RULE = Record(
     {
-        "if": Key(SCAN_CONDITIONS, "all of these hold", otherwise="always"),
-        "then": Key(choice(ScanAction), "scan the message, or not", True),
-    }
+        "if": Key(SCAN_CONDITIONS, "all of these hold", otherwise="always", field="conditions"),
+        "then": Key(choice(ScanAction), "scan the message, or not", True, field="action"),
+    },
+    build.scan_rule,
 )
 ON_VERDICT = Record(
     {
@@ -83,7 +99,8 @@ ON_VERDICT = Record(
         ),
         "encrypted": Key(choice(Disposition), "nobody can look inside", default="pass-tagged"),
         "unavailable": Key(choice(Disposition), "no scanner answered; never `reject`", default="tempfail"),
-    }
+    },
+    OnVerdict,
 )
 MAIL_TLS = Record(
     {
@@ -91,12 +108,13 @@ MAIL_TLS = Record(
         "server": Key(choice(ServerTls), "STARTTLS towards the tenant's server", default="may"),
         "certificate": Key(kinds.FILE, "certificate chain (PEM) shown to clients", otherwise="self-signed"),
         "key": Key(kinds.FILE, "its private key (PEM)", otherwise="self-signed"),
-    }
+    },
+    MailTls,
 )
 MAIL = Record(
     {
         "mode": Key(choice(MailMode), "through the mail proxies, or straight to the scanners", True),
-        "servers": Key(ListOf(kinds.ADDRESS, 1), "the tenant's own mail servers", True),
+        "servers": Key(ListOf(kinds.ADDRESS, 1, is_set=True), "the tenant's own mail servers", True),
         "proxies": Key(kinds.NAME, "pool of mail proxies (mode `proxy` only)"),
         "scanners": Key(kinds.NAME, "pool of scanners", True),
         "on_empty": Key(
@@ -114,36 +132,41 @@ MAIL = Record(
         "message_limit": Key(_SIZE, "largest message taken", default="25MiB"),
         "bare_newlines": Key(choice(BareNewlines), "a CR or LF alone inside a message", default="reject"),
         "nul_bytes": Key(choice(NulBytes), "a NUL inside a message", default="reject"),
-    }
+    },
+    partial(Mail, proxies=""),
 )
 SERVICE = Record(
     {
         "protocol": Key(choice(Protocol), "transport protocol", True),
-        "ports": Key(ListOf(PORT), "destination ports; none for icmp"),
-        "servers": Key(ListOf(kinds.ADDRESS, 1), "addresses that offer the service", True),
-    }
+        "ports": Key(ListOf(PORT, is_set=True), "destination ports; none for icmp"),
+        "servers": Key(ListOf(kinds.ADDRESS, 1, is_set=True), "addresses that offer the service", True),
+    },
+    partial(Service, ports=()),
+    name="name",
 )
 ANTIVIRUS = Record(
     {
         "pool": Key(kinds.NAME, "pool of anti-virus servers", otherwise="the first pool of kind antivirus"),
         "as": Key(
-            ListOf(kinds.ADDRESS, 1),
+            ListOf(kinds.ADDRESS, 1, is_set=True),
             "the servers see this address in place of the clients' own, and know the tenant by it; "
             "one for IPv4, one for IPv6",
             True,
+            field="addresses",
         ),
         "clients": Key(
-            ListOf(PREFIX),
+            ListOf(PREFIX, is_set=True),
             "addresses of the intranet besides the tenant's prefixes; other intranets may use the same",
         ),
         "ring": Key(
             choice(Ring), "signatures as soon as they are published, or when they are promoted", default="all"
         ),
-    }
+    },
+    partial(Antivirus, pool=""),
 )
 TENANT = Record(
     {
-        "prefixes": Key(ListOf(PREFIX, 1), "the tenant's own addresses", True),
+        "prefixes": Key(ListOf(PREFIX, 1, is_set=True), "the tenant's own addresses", True),
         "gateways": Key(MapOf(ATTACHMENT, 1), "routers that lead into the tenant's intranet", True),
         "home": Key(
             kinds.NAME,
@@ -164,40 +187,47 @@ TENANT = Record(
             _LIMIT,
             "new connections from the backbone a second; the rest is dropped before anybody remembers it",
             otherwise="no limit",
+            field="limit_per_s",
         ),
         "antivirus": Key(ANTIVIRUS, "clients of the intranet get signatures from the anti-virus servers"),
         "consent_to_learning": Key(
             kinds.FLAG,
             "the tenant agrees that `postern persona learn` reads what his servers show, once",
             default="false",
+            field="may_be_learned",
         ),
-    }
+    },
+    name="name",
 )
 MEMBER = Record(
     {
         "at": Key(PORT_REF, "the switch port that leads there", True),
         "mac": Key(kinds.MAC, "the host's MAC", True),
-        "addresses": Key(ListOf(kinds.ADDRESS, 1), "the host's own addresses", True),
+        "addresses": Key(ListOf(kinds.ADDRESS, 1, is_set=True), "the host's own addresses", True),
         "weight": Key(whole_number("1..100", 1, 100), "share of new connections", default="1"),
         "limit": Key(
             _LIMIT,
             "open sessions; at the limit it gets no new ones until it is below nine tenths of it",
             otherwise="the pool's `limit`",
         ),
-    }
+    },
+    Member,
+    name="name",
 )
 HTTP_PROBE = Record(
     {
         "port": Key(PORT, "TCP port", True),
         "path": Key(URL_PATH, "what to GET", default="/"),
         "status": Key(whole_number("status", 100, 599), "the status of the answer", default="200"),
-    }
+    },
+    HttpProbe,
 )
 TCP_PROBE = Record(
     {
         "port": Key(PORT, "TCP port", True),
         "banner": Key(BANNER, "how what it says first begins", otherwise="to connect is enough"),
-    }
+    },
+    TcpProbe,
 )
 HEALTH = Record(
     {
@@ -226,14 +256,17 @@ HEALTH = Record(
         ),
         "http": Key(ListOf(HTTP_PROBE, 1), "web pages that must answer at each member"),
         "tcp": Key(ListOf(TCP_PROBE, 1), "services that must answer at each member"),
-    }
+    },
+    PoolHealth,
 )
 POOL = Record(
     {
         "kind": Key(choice(PoolKind), "what the members do", True),
         "edge": _EDGE,
         "members": Key(MapOf(MEMBER, 1, MOST_MEMBERS), "the hosts", True),
-        "vip": Key(ListOf(kinds.ADDRESS, 1), "virtual addresses of the pool (scanner, antivirus)"),
+        "vip": Key(
+            ListOf(kinds.ADDRESS, 1, is_set=True), "virtual addresses of the pool (scanner, antivirus)"
+        ),
         "port": Key(PORT, "TCP port at the virtual address", otherwise="3310 for scanner, 80 for antivirus"),
         "health": Key(
             WordOr(choice(HealthSource), HEALTH),
@@ -250,15 +283,18 @@ POOL = Record(
             "(antivirus) what decoys catch becomes a signature for everybody: not, only in words, or really",
             default="simulate",
         ),
-    }
+    },
+    build.pool,
+    name="name",
 )
 LEVEL = Record(
     {
         "score": Key(whole_number("score", 1, 1_000_000), "reached by the score of a source", True),
         "action": Key(choice(Action), "what happens to its new connections", True),
-        "for": Key(duration("1s", "400d"), "how long, the first time", True),
+        "for": Key(duration("1s", "400d"), "how long, the first time", True, field="duration_s"),
         "sessions": Key(choice(OpenSessions), "what becomes of those that are open", default="keep"),
-    }
+    },
+    Level,
 )
 WEIGHTS = Record(
     {
@@ -268,9 +304,15 @@ WEIGHTS = Record(
 )
 CAPS = Record(
     {
-        "whole": Key(_CAP, "decisions at once; then the least certain and oldest go", default="150000"),
-        "origin": Key(_CAP, "decisions of one origin; more are refused", default="120000"),
-        "tenant": Key(_CAP, "decisions for one tenant alone; more are refused", default="50000"),
+        "whole": Key(
+            _CAP, "decisions at once; then the least certain and oldest go", default="150000", field="cap"
+        ),
+        "origin": Key(
+            _CAP, "decisions of one origin; more are refused", default="120000", field="cap_of_origin"
+        ),
+        "tenant": Key(
+            _CAP, "decisions for one tenant alone; more are refused", default="50000", field="cap_of_tenant"
+        ),
     }
 )
 SUSPICION = Record(
@@ -289,15 +331,17 @@ SUSPICION = Record(
             "so many sources of one /24 (IPv6: /48) at once make all of it suspicious; 0: never",
             default="5",
         ),
-        "simulate": Key(kinds.FLAG, "only say what would be decided", default="false"),
+        "simulate": Key(kinds.FLAG, "only say what would be decided", default="false", field="is_simulated"),
         "limit_per_second": Key(
             whole_number("1..100000", 1, 100_000),
             "new connections that a source under `limit` may open, for each switch",
             default="10",
+            field="limit_per_s",
         ),
         "caps": Key(CAPS, "how many decisions there may be"),
         "weights": Key(WEIGHTS, "what each kind of evidence adds to a score; 0: nothing"),
-    }
+    },
+    build.suspicion,
 )
 POLICY = Record(
     {
