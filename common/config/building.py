@@ -24,12 +24,13 @@ def arguments(fields: Fields) -> dict[str, Any]:
     """Return the values of a record by the names of its type."""
     keys = fields.record.keys
     values = {
-        _field(name, keys[name]): build(value) for name, value in fields.values.items() if _is_whole(value)
+        field_of(name, keys[name]): build(value) for name, value in fields.values.items() if _is_whole(value)
     }
     return {fields.record.name: fields.name, **values} if fields.record.name else values
 
 
-def _field(name: str, key: Key) -> str:
+def field_of(name: str, key: Key) -> str:
+    """Return the name of a key's field in the type of its record."""
     return key.field or name + (key.type.unit if isinstance(key.type, Kind) else "")
 
 

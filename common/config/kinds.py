@@ -244,7 +244,7 @@ def _read_network(text: str) -> Network:
             f"{quoted(text)} is not a valid prefix", "write 203.0.113.0/24 or 2001:db8:a::/48"
         ) from None
     if network.network_address != ip_address(text.split("/")[0]):
-        raise Wrong(f"{quoted(text)} has bits set behind its prefix", f"write {network}")
+        raise Wrong(f"{quoted(text)} has host bits set", f"write {network}")
     return network
 
 

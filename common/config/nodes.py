@@ -9,6 +9,7 @@ file never becomes a large tree.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NoReturn
 
 import yaml
 from yaml.reader import ReaderError
@@ -63,7 +64,10 @@ def read_nodes(text: str, report: Report, limits: Limits) -> Node | None:
         line_begin = text.rfind("\n", 0, found.start()) + 1
         place = Place(report.top.file, text.count("\n", 0, found.start()) + 1, found.start() - line_begin + 1)
         report.fail(
-            place, "", f"{quoted(found[0])} is half a character", "write the whole character, or remove it"
+            place,
+            "",
+            f"{quoted(found[0])} is half of a surrogate pair",
+            "write the whole character, or remove it",
         )
     if len(text.encode()) > limits.size_bytes:
         fail_too_large(report, limits)
@@ -79,7 +83,7 @@ def read_nodes(text: str, report: Report, limits: Limits) -> Node | None:
     report.fail(place, "", f"not valid YAML: {problem}", "correct the line; indent with spaces")
 
 
-def fail_too_large(report: Report, limits: Limits) -> None:
+def fail_too_large(report: Report, limits: Limits) -> NoReturn:
     """Raise `ConfigErrors`: the file is larger than its kind may be."""
     report.fail(report.top, "", f"file holds more than {limits.size_bytes} bytes", "shorten or divide it")
 
@@ -141,7 +145,7 @@ class _Builder:
             if first is key.place:
                 yield key, value
             else:
-                self._note(key.place, f"given a second time (first in line {first.line})", "keep one of them",
+                self._note(key.place, f"is a duplicate key (first in line {first.line})", "keep one of them",
                            key.text)  # fmt: skip
 
     def _inside(self, place: Place) -> Iterator[yaml.Event]:

@@ -1,7 +1,8 @@
 """The grammar of a persona as data: every key of every protocol, with defaults that a plain Debian has."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from ipaddress import ip_address
 
 from common.config import kinds
@@ -9,8 +10,8 @@ from common.config.errors import quoted
 from common.config.grammar import Document, Key, ListOf, MapOf, PairOf, Record, Type, Variants, WordOr
 from common.config.kinds import Address, Kind, Wrong, choice, format_number, matching, whole_number
 from common.config.nodes import Limits
-from services.personas import catalogue
-from services.personas.model import TLS_VERSIONS, Closed, Protocol
+from services.personas import build, catalogue
+from services.personas.model import TLS_VERSIONS, Banner, Closed, Ftp, Imap, Pop3, Protocol, Smtp, Speech, Tls
 
 MOST_HOSTS, MOST_SERVICES = 500, 200
 _MOST_ITEMS = 500
@@ -45,6 +46,7 @@ def _read_optional_reply(text: str) -> str:
 
 LINE = kinds.line()
 TEXT = kinds.lines()
+_LOWER = Kind(LINE.name, lambda text: str(LINE.read(text)).lower(), LINE.schema)
 _SHORT_LINE = kinds.line(longest=64)  # RFC 5280, ub-common-name and ub-organization-name
 NAME = matching("name", "[a-z0-9][a-z0-9_.-]{0,62}", "use small letters, digits, -, _ and .")
 _ADDRESS = Kind("IP address", _read_address, kinds.ADDRESS.schema)
@@ -72,9 +74,9 @@ def _listing(words: Iterable[str]) -> str:
     return f"[{', '.join(words)}]"
 
 
-def _lines(means: str, usual: Iterable[str] = ()) -> Key:
+def _lines(means: str, usual: Iterable[str] = (), kind: Kind = LINE) -> Key:
     """A list of lines as they go over the wire: their order counts, and a line may be repeated."""
-    return Key(ListOf(LINE, at_most=_MOST_ITEMS, is_distinct=False), means, default=_listing(usual))
+    return Key(ListOf(kind, at_most=_MOST_ITEMS, is_distinct=False), means, default=_listing(usual))
 
 
 def _replies(usual: Mapping[str, str], kind_by_name: Mapping[str, Kind], other: Kind) -> Key:
@@ -94,12 +96,13 @@ TLS = Record(
         "oldest": Key(choice(TLS_VERSIONS), "oldest version that is spoken", default="1.2"),
         "alpn": Key(ListOf(_ALPN, at_most=_MOST_ITEMS), "protocols that are offered", default="[]"),
         "key": Key(choice(("ec", "rsa")), "kind of its key: P-256, or RSA with 2048 bits", default="ec"),
-    }
+    },
+    Tls,
 )
 _TLS = {"tls": Key(TLS, "encryption; required where a protocol begins with TLS", otherwise="not offered")}
 
 
-def _speech(protocols: tuple[Protocol, ...], keys: Mapping[str, Key]) -> Record:
+def _speech(protocols: tuple[Protocol, ...], into: Callable[..., Speech], keys: Mapping[str, Key]) -> Record:
     """The record of a service that speaks one of these protocols."""
     return Record(
         {
@@ -108,12 +111,15 @@ def _speech(protocols: tuple[Protocol, ...], keys: Mapping[str, Key]) -> Record:
             "ttl": Key(
                 whole_number("0..255", 0, 255), "hop limit of this service; 0: the host's", default="0"
             ),
-        }
+        },
+        partial(build.service, into),
+        name="port",
     )
 
 
 SMTP = _speech(
     (Protocol.SMTP, Protocol.SMTPS),
+    Smtp,
     {
         "name": Key(LINE, "the server's name, `{name}` in replies", True),
         "banner": Key(TEXT, "greeting", default="220 {name} ESMTP Postfix"),
@@ -123,8 +129,8 @@ SMTP = _speech(
             "replies after which the server closes the connection",
             default=_listing(catalogue.SMTP_HANGS_UP),
         ),
-        "domains": _lines("its own domains; mail for others is relayed, or so it looks"),
-        "recipients": _lines("addresses that its own domains know; none: all"),
+        "domains": _lines("its own domains; mail for others is relayed, or so it looks", kind=_LOWER),
+        "recipients": _lines("addresses that its own domains know; none: all", kind=_LOWER),
         "replies": _replies(catalogue.SMTP, _SMTP_KINDS, _SMTP_REPLY),
         **_TLS,
     },
@@ -145,6 +151,7 @@ PAGE = Record(
 )
 HTTP = _speech(
     (Protocol.HTTP, Protocol.HTTPS),
+    build.http,
     {
         **PAGE.keys,
         "pages": Key(
@@ -161,6 +168,7 @@ HTTP = _speech(
 )
 POP3 = _speech(
     (Protocol.POP3, Protocol.POP3S),
+    Pop3,
     {
         "banner": Key(LINE, "greeting", default="+OK Dovecot (Debian) ready."),
         "capabilities": _lines(
@@ -173,6 +181,7 @@ POP3 = _speech(
 )
 IMAP = _speech(
     (Protocol.IMAP, Protocol.IMAPS),
+    Imap,
     {
         "banner": Key(LINE, "greeting", default="* OK [CAPABILITY {capabilities}] Dovecot (Debian) ready."),
         "capabilities": _lines(
@@ -185,6 +194,7 @@ IMAP = _speech(
 )
 FTP = _speech(
     (Protocol.FTP,),
+    Ftp,
     {
         "banner": Key(TEXT, "greeting", default="220 (vsFTPd 3.0.3)"),
         "features": _lines(
@@ -197,10 +207,13 @@ FTP = _speech(
 )
 BANNER = _speech(
     (Protocol.BANNER,),
+    Banner,
     {
         "banner": Key(TEXT, "what is sent at once", default=""),
         "reply": Key(TEXT, "answer to each line", default=""),
-        "close": Key(kinds.FLAG, "close the connection after the banner", default="false"),
+        "close": Key(
+            kinds.FLAG, "close the connection after the banner", default="false", field="is_closed_at_once"
+        ),
     },
 )
 _SHELL = {
@@ -226,6 +239,7 @@ _SHELL = {
 }
 SSH = _speech(
     (Protocol.SSH,),
+    build.ssh,
     {
         "identification": Key(_IDENTIFICATION, "the server's first line", True),
         "banner": Key(TEXT, "text before a log-in", default=""),
@@ -237,7 +251,9 @@ SSH = _speech(
         **_SHELL,
     },
 )
-TELNET = _speech((Protocol.TELNET,), {"banner": Key(TEXT, "text before the log-in", default=""), **_SHELL})
+TELNET = _speech(
+    (Protocol.TELNET,), build.telnet, {"banner": Key(TEXT, "text before the log-in", default=""), **_SHELL}
+)
 SERVICE = Variants("protocol", (SMTP, HTTP, POP3, IMAP, FTP, BANNER, SSH, TELNET))
 ADDRESSES: Type = WordOr(choice(("dark",)), ListOf(_ADDRESS, 1, _MOST_ITEMS))
 HOST = Record(
@@ -257,7 +273,9 @@ HOST = Record(
             "what answers at each TCP port",
             default="{}",
         ),
-    }
+    },
+    build.host,
+    name="name",
 )
 PERSONA = Record(
     {

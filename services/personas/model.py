@@ -11,6 +11,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 
 Address = IPv4Address | IPv6Address
+_DEFAULT_SIZE = 10_240_000  # Postfix's message_size_limit, in bytes
 
 
 class Protocol(StrEnum):
@@ -63,11 +64,18 @@ class Smtp:
     banner: str
     ehlo: tuple[str, ...]
     hang_up: tuple[str, ...]  # refusals after which the server closes the connection
-    size_limit: int
     domains: tuple[str, ...]  # mail for others is relayed, or so it looks
     recipients: tuple[str, ...]  # whom its own domains know; none written: everybody
     replies: Mapping[str, str]
-    tls: Tls | None
+    tls: Tls | None = None
+
+    @property
+    def size_limit(self) -> int:
+        """Bytes of the largest message, as SIZE announces them after EHLO (RFC 1870)."""
+        for word, _, number in (line.partition(" ") for line in self.ehlo):
+            if word.upper() == "SIZE" and number.isascii() and number.isdigit() and len(number) < 16:
+                return int(number) or _DEFAULT_SIZE
+        return _DEFAULT_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,7 @@ class Http:
     bad_request: Page
     bad_method: Page
     methods: tuple[str, ...]
-    tls: Tls | None
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,7 @@ class Pop3:
     banner: str
     capabilities: tuple[str, ...]
     replies: Mapping[str, str]
-    tls: Tls | None
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,7 @@ class Imap:
     banner: str
     capabilities: tuple[str, ...]
     replies: Mapping[str, str]
-    tls: Tls | None
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,7 @@ class Ftp:
     banner: str
     features: tuple[str, ...]
     replies: Mapping[str, str]
-    tls: Tls | None
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)

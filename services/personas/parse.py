@@ -1,8 +1,8 @@
 """A persona file's text to a frozen persona, or every mistake at once."""
 
+from common.config.building import build
 from common.config.reading import Fields, read_document
 from common.config.report import Report
-from services.personas.build import build_persona
 from services.personas.grammar import PERSONA_FILE
 from services.personas.model import BEGIN_WITH_TLS, Address, Persona
 
@@ -18,7 +18,7 @@ def parse_persona(text: str, file: str, tenant: str = "") -> Persona:
         _check_tls(f"hosts.{name}.services", host, report)
     _check_distinct(hosts, report)
     report.raise_any()
-    return build_persona(top)
+    return Persona(top["tenant"], tuple(build(top["hosts"]).values()))
 
 
 def _check_tls(path: str, host: Fields, report: Report) -> None:
@@ -41,4 +41,4 @@ def _check_distinct(hosts: dict[str, Fields], report: Report) -> None:
                 line = report.line(f"hosts.{first}.addresses")
                 path = f"hosts.{name}.addresses"
                 place = path if address == "dark" else f"{path}.{address}"
-                report.add(place, f"{address} is used already by {line}", "keep one of them")
+                report.add(place, f"{address} is already used by {line}", "keep one of them")

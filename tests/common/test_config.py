@@ -1,6 +1,8 @@
 """What an operator may write is the same in every file, and no text does anything but be read or refused."""
 
+import inspect
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from cli.documents import KINDS, load_kind
 from common.config import kinds
+from common.config.building import field_of
 from common.config.errors import ConfigErrors
 from common.config.grammar import (
     Document,
@@ -136,12 +139,12 @@ mac: &a 1
         '17:17: pets.Dog: "Dog" is not a valid name',
         "18:6: one: holds a mapping where a list is expected",
         "19:8: shape.edge: is missing",
-        "20:1: name: given a second time (first in line 2)",
+        "20:1: name: is a duplicate key (first in line 2)",
         "21:1: other: unknown key",
         "22:1: people: a key must be plain text",
-        "23:1: size: given a second time (first in line 6)",
+        "23:1: size: is a duplicate key (first in line 6)",
         "23:7: size: tags are not accepted",
-        "24:1: mac: given a second time (first in line 3)",
+        "24:1: mac: is a duplicate key (first in line 3)",
         "24:6: mac: anchors and aliases are not accepted",
     ]
 
@@ -168,7 +171,7 @@ def test_an_alias_is_refused_and_the_rest_of_the_file_is_still_read() -> None:
             "format: 1\n\tname: x\n",
             "2:1: people: not valid YAML: found a tab character that violates indentation",
         ),
-        ("format: 1\nname: \ud800", '2:7: people: "\\ud800" is half a character'),
+        ("format: 1\nname: \ud800", '2:7: people: "\\ud800" is half of a surrogate pair'),
         ("format: \0", "1:1: people: not valid YAML: control characters are not allowed"),
         ("x" * 10_001, "1:1: people: file holds more than 10000 bytes"),
         ("*a", "1:1: people: anchors and aliases are not accepted"),
@@ -229,23 +232,46 @@ def test_a_duration_in_another_spelling_is_refused(text: str) -> None:
     assert f'"{text}"'.encode("unicode_escape").decode() in refusal(kinds.duration("1ms", "1d"), text)
 
 
-def defaults_of(record: Record, seen: set[Record]) -> None:
-    """Read a record that leaves out every key that may be left out, and all records below it."""
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_key_of_every_grammar_has_a_meaning_and_a_good_default(kind: str) -> None:
+    for record in records_of(load_kind(kind).document.record, set()):
+        optional = Record({name: key for name, key in record.keys.items() if not key.is_required})
+        fields, report = read_document("{}", "f.yaml", Document("x", "x", optional, Limits(100, 3)))
+        report.raise_any()
+        assert all(fields.has(name) for name, key in optional.keys.items() if key.default is not None)
+        assert all(key.means for key in record.keys.values())
+
+
+def records_of(record: Record, seen: set[Record]) -> Iterator[Record]:
+    """Return a record and all records below it, each once."""
+    seen.add(record)
+    yield record
     for key in record.keys.values():
         for inner in records_within(key.type):
             if inner not in seen:
-                seen.add(inner)
-                defaults_of(inner, seen)
-    optional = Record({name: key for name, key in record.keys.items() if not key.is_required})
-    fields, report = read_document("{}", "f.yaml", Document("x", "x", optional, Limits(100, 3)))
-    report.raise_any()
-    assert all(fields.has(name) for name, key in optional.keys.items() if key.default is not None)
-    assert all(key.means for key in record.keys.values())
+                yield from records_of(inner, seen)
+
+
+def misfits(record: Record) -> set[str]:
+    """Return fields that are given and not known to a record's type, or needed and not given."""
+    parameters = inspect.signature(record.into).parameters
+    is_open = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    given = {field_of(name, key) for name, key in record.keys.items()} | {record.name} - {""}
+    sure = {
+        field_of(name, key) for name, key in record.keys.items() if key.is_required or key.default is not None
+    } | {record.name}
+    needed = {
+        name
+        for name, each in parameters.items()
+        if each.default is each.empty and each.kind not in (each.VAR_KEYWORD, each.POSITIONAL_ONLY)
+    }
+    return (set() if is_open else given - set(parameters)) | needed - sure
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_default_of_every_grammar_is_a_good_value(kind: str) -> None:
-    defaults_of(load_kind(kind).document.record, set())
+def test_every_key_of_every_grammar_has_its_field_in_the_type_of_its_record(kind: str) -> None:
+    records = records_of(load_kind(kind).document.record, set())
+    assert [misfits(record) for record in records if record.into is not dict and misfits(record)] == []
 
 
 def with_text_keys(data: Any) -> Any:

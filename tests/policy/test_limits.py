@@ -41,7 +41,7 @@ def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
 def test_half_a_character_in_a_text_that_came_as_json_is_refused_with_its_place() -> None:
     (error,) = refusal("postern: 1\nswitches: \ud800")
     assert (error.place.line, error.place.column) == (2, 11)
-    assert error.message == r'"\ud800" is half a character'
+    assert error.message == r'"\ud800" is half of a surrogate pair'
 
 
 def test_no_more_mistakes_are_listed_than_anybody_mends_at_once() -> None:

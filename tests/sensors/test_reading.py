@@ -115,7 +115,7 @@ def error_of(text: str) -> str:
         (FEED + "    size_limit: 16M\n", '"16M" is not a valid size (1B to 256MiB); remedy: write 16MiB'),
         (FEED + "    size_limit: 500k\n", '"500k" is not a valid size (1B to 256MiB); remedy: write 500KiB'),
         (FEED + "    confidence: nan\n", '"nan" is not a valid number (0 to 1)'),
-        (FEED + "    source: /other\n", "s.yaml:5:5: feeds.bad.source: given a second time"),
+        (FEED + "    source: /other\n", "s.yaml:5:5: feeds.bad.source: is a duplicate key"),
         (FEED.replace("/list", "file:///etc/passwd"), "is not a valid source"),
         (FEED.replace("/list", "https://[1/x"), "is not a valid URL"),
         (FEED.replace("/list", "list.txt"), "is not a valid source"),

@@ -122,7 +122,7 @@ def _check_families(policy: Policy, report: Report) -> None:
     for uplink, version in product(policy.uplinks, sorted(needed - spoken)):
         report.add(
             f"uplinks.{uplink.name}.edge",
-            f"no uplink speaks IPv{version}, but tenants have such prefixes",
+            f"no uplink has an IPv{version} address, although tenants have IPv{version} prefixes",
             f"add the edge's own IPv{version} address",
         )
 
@@ -133,7 +133,7 @@ def _check_gateways(tenant: Tenant, report: Report) -> None:
         if tenant.gateways and prefix.version not in spoken:
             report.add(
                 f"tenants.{tenant.name}.prefixes.{prefix}",
-                f"no gateway of {tenant.name} speaks IPv{prefix.version}",
+                f"no gateway of {tenant.name} has an IPv{prefix.version} address",
                 f"add the edge's IPv{prefix.version} address under `gateways`",
             )
 

@@ -33,4 +33,4 @@ def check_distinct(report: Report, used: Iterable[tuple[str, Hashable]], what: s
     for path, thing in in_file_order:
         first = first_by_thing.setdefault(thing, path)
         if first is not path:
-            report.add(path, f"{what} {thing} is used already by {report.line(first)}", f"use another {what}")
+            report.add(path, f"{what} {thing} is already used by {report.line(first)}", f"use another {what}")
