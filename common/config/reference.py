@@ -1,5 +1,6 @@
 """A grammar as a reference page in Markdown, with examples from a good file. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from common.config.errors import MOST_ERRORS
@@ -19,6 +20,7 @@ from common.config.kinds import Kind
 from common.config.nodes import Mapping, Node, Refused, Scalar, Sequence, read_nodes
 from common.config.report import Report
 
+_LONGEST_EXAMPLE = 100
 _SPELLING = """\
 ## Names, values and limits
 
@@ -36,41 +38,44 @@ def build_page(document: Document, head: str, example: str) -> str:
     assert tree is not None
     limits = document.limits
     spelling = _SPELLING.format(depth=limits.depth, mib=limits.size_bytes // 1024**2, errors=MOST_ERRORS)
-    page = _Page(dict(reversed(list(_examples(tree, document.record, "")))))  # the first of each key counts
-    return "\n".join([head, spelling, *page.section("The file", "", document.record)]).rstrip() + "\n"
+    examples = dict(reversed(list(_examples(tree, document.record))))  # the first of each key counts
+    sections = _Page(document.record, examples).section("The file", "", document.record)
+    return "\n".join([head, spelling, *sections]).rstrip() + "\n"
 
 
 class _Page:
     """Writes each record once; a record that is used again is named by its first place."""
 
-    def __init__(self, examples: dict[str, str]) -> None:
+    def __init__(self, top: Record, examples: dict[tuple[Record, str], str]) -> None:
         self._examples = examples
-        self._path_by_record: dict[Record, str] = {}
+        self._records_at = Counter(_paths(top, "", set()))
+        self._title_by_record: dict[Record, str] = {}
 
-    def section(self, title: str, path: str, record: Record) -> Iterator[str]:
-        new = self._name_records(record, path)
+    def section(self, title: str, path: str, record: Record, variant: str = "") -> Iterator[str]:
+        new = self._name_records(record, path, variant)
         yield f"## {title}"
         yield ""
         yield "| key | holds | meaning | default | example |"
         yield "| --- | --- | --- | --- | --- |"
         for name, key in record.keys.items():
-            cells = (f"`{name}`", self._holds(key.type), key.means, _default(key),
-                     self._examples.get(_path(name, path, key), ""))  # fmt: skip
+            example = self._examples.get((record, name), "")
+            cells = (f"`{name}`", self._holds(key.type), key.means, _default(key), example)
             yield f"| {' | '.join(map(_cell, cells))} |"
         yield ""
-        for inside, wanted, inner in new:
-            with_word = f", {wanted.by} {_words(wanted, inner)}" if isinstance(wanted, Variants) else ""
-            yield from self.section(f"`{inside}`{with_word}", inside, inner)
+        for inside, inner, inner_variant in new:
+            yield from self.section(self._title_by_record[inner], inside, inner, inner_variant)
 
-    def _name_records(self, record: Record, path: str) -> list[tuple[str, Type, Record]]:
-        """Return the records below one that have no section yet, with their paths."""
-        new: list[tuple[str, Type, Record]] = []
+    def _name_records(self, record: Record, path: str, variant: str) -> list[tuple[str, Record, str]]:
+        """Return the records below one that have no section yet, with their paths and variants."""
+        new: list[tuple[str, Record, str]] = []
         for name, key in record.keys.items():
             inside = _path(name, path, key)
             for inner in records_within(key.type):
-                if inner not in self._path_by_record:
-                    self._path_by_record[inner] = inside
-                    new.append((inside, _innermost(key.type), inner))
+                if inner not in self._title_by_record:
+                    inner_variant = _variant(_innermost(key.type), inner) or variant
+                    is_shared = self._records_at[inside] > 1
+                    self._title_by_record[inner] = f"`{inside}`{inner_variant if is_shared else ''}"
+                    new.append((inside, inner, inner_variant))
         return new
 
     def _holds(self, wanted: Type) -> str:
@@ -88,9 +93,20 @@ class _Page:
             case WordOr():
                 return f"{wanted.word.name}, or {self._holds(wanted.other)}"
             case Variants():
-                return f"the keys of `{self._path_by_record[wanted.records[0]]}`, by `{wanted.by}`"
+                return f"keys that depend on `{wanted.by}`"
             case Record():
-                return f"the keys of `{self._path_by_record[wanted]}`"
+                return f"the keys of {self._title_by_record[wanted]}"
+
+
+def _paths(record: Record, path: str, seen: set[Record]) -> Iterator[str]:
+    """Return the path of each record below one, once for each record."""
+    for name, key in record.keys.items():
+        inside = _path(name, path, key)
+        for inner in records_within(key.type):
+            if inner not in seen:
+                seen.add(inner)
+                yield inside
+                yield from _paths(inner, inside, seen)
 
 
 def _innermost(wanted: Type) -> Type:
@@ -103,8 +119,11 @@ def _innermost(wanted: Type) -> Type:
             return wanted
 
 
-def _words(variants: Variants, record: Record) -> str:
-    return " or ".join(f"`{word}`" for word in variants.words_of(record))
+def _variant(wanted: Type, record: Record) -> str:
+    """Return how the title of a variant ends; nothing for other records."""
+    if not isinstance(wanted, Variants):
+        return ""
+    return f" with `{wanted.by}: {' or '.join(wanted.words_of(record))}`"
 
 
 def _default(key: Key) -> str:
@@ -119,17 +138,17 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _examples(node: Node, record: Record, path: str) -> Iterator[tuple[str, str]]:
-    """Values of a file by the path of their key, in the order of the file."""
+def _examples(node: Node, record: Record) -> Iterator[tuple[tuple[Record, str], str]]:
+    """Values of a file by their key, in the order of the file. Long ones are left out."""
     assert isinstance(node, Mapping)  # the file is good
     for key_node, value in node.entries:
         key = record.keys[key_node.text]
-        inside = _path(key_node.text, path, key)
         if not records_within(key.type) or isinstance(value, Scalar):
-            yield inside, f"`{_shown(value)}`"
+            if len(shown := _shown(value)) <= _LONGEST_EXAMPLE:
+                yield (record, key_node.text), f"`{shown}`"
             continue
         for each, inner in _records_in(value, key.type):
-            yield from _examples(each, inner, inside)
+            yield from _examples(each, inner)
 
 
 def _records_in(node: Node, wanted: Type) -> Iterator[tuple[Node, Record]]:
