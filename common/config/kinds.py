@@ -118,7 +118,7 @@ def format_number(number: int) -> Kind:
     return Kind(f"`{number}`", read, {"const": number})
 
 
-def whole_number(name: str, low: int, high: int) -> Kind:
+def whole_number(low: int, high: int, name: str = "") -> Kind:
     def read(text: str) -> int:
         try:
             number = int(text, 0) if re.fullmatch(r"0x[0-9a-fA-F]{1,16}|[0-9]{1,20}", text) else -1
@@ -128,7 +128,7 @@ def whole_number(name: str, low: int, high: int) -> Kind:
             raise Wrong(f"{quoted(text)} is not a valid number ({low} to {high})", f"write {low} to {high}")
         return number
 
-    return Kind(name, read, {"type": "integer", "minimum": low, "maximum": high})
+    return Kind(name or f"{low}..{high}", read, {"type": "integer", "minimum": low, "maximum": high})
 
 
 def decimal(low: float, high: float) -> Kind:
@@ -288,4 +288,4 @@ FLAG = Kind("true or false", _read_flag, {"type": "boolean"})
 FILE = Kind("absolute path", _read_file, {"type": "string", "pattern": "^/"})
 PERCENTAGE = Kind("percentage", _read_percentage, {"type": "string", "pattern": "^[0-9.]+ ?%$"})
 URL = Kind("URL", _read_url, {"type": "string", "pattern": "^https?://[!-~]+$"})
-PORT = whole_number("TCP or UDP port", 1, 65_535)
+PORT = whole_number(1, 65_535, "TCP or UDP port")

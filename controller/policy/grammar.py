@@ -47,8 +47,7 @@ MOST_MEMBERS = 250
 
 
 _SIZE = size("1KiB", "1GiB")
-_LIMIT = whole_number("1..1000000", 1, 1_000_000)
-_CAP = whole_number("1..1000000", 1, 1_000_000)
+_LIMIT = whole_number(1, 1_000_000)
 _EDGE = Key(
     ListOf(kinds.ADDRESS, 1, is_set=True),
     "the edge's own addresses on this link; the switch answers ARP and ND requests for them",
@@ -57,7 +56,7 @@ _EDGE = Key(
 
 SWITCH = Record(
     {
-        "dpid": Key(whole_number("datapath id", 1, 2**64 - 1), "the switch's OpenFlow datapath id", True),
+        "dpid": Key(whole_number(1, 2**64 - 1, "datapath id"), "the switch's OpenFlow datapath id", True),
         "mac": Key(kinds.MAC, "MAC that the switch shows to its neighbours", otherwise="02:50 and the dpid"),
     },
     build.switch,
@@ -213,7 +212,7 @@ MEMBER = Record(
         "at": Key(PORT_REF, "the switch port that leads there", True),
         "mac": Key(kinds.MAC, "the host's MAC", True),
         "addresses": Key(ListOf(kinds.ADDRESS, 1, is_set=True), "the host's own addresses", True),
-        "weight": Key(whole_number("1..100", 1, 100), "share of new connections", default="1"),
+        "weight": Key(whole_number(1, 100), "share of new connections", default="1"),
         "limit": Key(
             _LIMIT,
             "maximum open sessions; at the limit it gets no new ones until it is below 90 %",
@@ -227,7 +226,7 @@ HTTP_PROBE = Record(
     {
         "port": Key(PORT, "TCP port", True),
         "path": Key(URL_PATH, "path of the request", default="/"),
-        "status": Key(whole_number("status", 100, 599), "status code of the response", default="200"),
+        "status": Key(whole_number(100, 599), "status code of the response", default="200"),
     },
     HttpProbe,
 )
@@ -250,13 +249,9 @@ HEALTH = Record(
         ),
         "timeout": Key(duration("50ms", "30s"), "maximum time for a response", default="800ms"),
         "falls": Key(
-            whole_number("1..10", 1, 10),
-            "consecutive failed reports after which a member is down",
-            default="2",
+            whole_number(1, 10), "consecutive failed reports after which a member is down", default="2"
         ),
-        "rises": Key(
-            whole_number("1..10", 1, 10), "consecutive good reports after which it is up", default="2"
-        ),
+        "rises": Key(whole_number(1, 10), "consecutive good reports after which it is up", default="2"),
         "silence": Key(
             duration("1s", "10m"), "time without a report after which a member is down", default="3s"
         ),
@@ -302,8 +297,7 @@ POOL = Record(
             _LIMIT, "maximum open sessions of each member without a `limit` of its own", otherwise="no limit"
         ),
         "affinity": Key(
-            duration("1s", "18h"),
-            "time within which a client's next session goes to the same member",
+            duration("1s", "18h"), "time within which a client's next session goes to the same member"
         ),
         "immunity": Key(
             choice(Immunity),
@@ -317,7 +311,7 @@ POOL = Record(
 )
 LEVEL = Record(
     {
-        "score": Key(whole_number("score", 1, 1_000_000), "score at which a source reaches this level", True),
+        "score": Key(whole_number(1, 1_000_000), "score at which a source reaches this level", True),
         "action": Key(choice(Action), "what happens to its new connections", True),
         "for": Key(duration("1s", "400d"), "duration of the first decision", True, field="duration_s"),
         "sessions": Key(choice(OpenSessions), "what happens to its open sessions", default="keep"),
@@ -326,23 +320,26 @@ LEVEL = Record(
 )
 WEIGHTS = Record(
     {
-        kind: Key(whole_number("0..1000", 0, 1_000), means, otherwise=str(weight))
+        kind: Key(whole_number(0, 1_000), means, otherwise=str(weight))
         for kind, (weight, means) in EVIDENCE.items()
     }
 )
 CAPS = Record(
     {
         "whole": Key(
-            _CAP,
+            _LIMIT,
             "maximum number of decisions; beyond it, the least certain and oldest are removed",
             default="150000",
             field="cap",
         ),
         "origin": Key(
-            _CAP, "maximum decisions of one origin; more are refused", default="120000", field="cap_of_origin"
+            _LIMIT,
+            "maximum decisions of one origin; more are refused",
+            default="120000",
+            field="cap_of_origin",
         ),
         "tenant": Key(
-            _CAP,
+            _LIMIT,
             "maximum decisions for a single tenant; more are refused",
             default="50000",
             field="cap_of_tenant",
@@ -355,13 +352,13 @@ SUSPICION = Record(
         "suspect": Key(LEVEL, "the first level", otherwise="score 25: decoy for 1h"),
         "hostile": Key(LEVEL, "the second level", otherwise="score 100: decoy for 1d, open sessions cut"),
         "repeat": Key(
-            whole_number("1..10", 1, 10),
+            whole_number(1, 10),
             "factor by which each further decision about a source lasts longer",
             default="2",
         ),
         "longest": Key(duration("1m", "400d"), "maximum duration of a decision", default="30d"),
         "crowd": Key(
-            whole_number("0..256", 0, 256),
+            whole_number(0, 256),
             "number of suspicious sources of one /24 (IPv6: /48) that make all of it suspicious; 0: never",
             default="5",
         ),
@@ -369,7 +366,7 @@ SUSPICION = Record(
             kinds.FLAG, "record decisions without carrying them out", default="false", field="is_simulated"
         ),
         "limit_per_second": Key(
-            whole_number("1..100000", 1, 100_000),
+            whole_number(1, 100_000),
             "maximum new connections per second of a source under `limit`, at each switch",
             default="10",
             field="limit_per_s",

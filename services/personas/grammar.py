@@ -92,7 +92,7 @@ TLS = Record(
         "names": Key(ListOf(_DNS_NAME, 1, _MOST_ITEMS), "names in the certificate", True),
         "issuer": Key(_SHORT_LINE, "common name of its issuer", default=""),
         "organization": Key(_SHORT_LINE, "organisation of its issuer", default=""),
-        "days": Key(whole_number("1..10000", 1, 10_000), "how long it is valid", default="365"),
+        "days": Key(whole_number(1, 10_000), "how long it is valid", default="365"),
         "oldest": Key(choice(TLS_VERSIONS), "oldest version that is spoken", default="1.2"),
         "alpn": Key(ListOf(_ALPN, at_most=_MOST_ITEMS), "protocols that are offered", default="[]"),
         "key": Key(choice(("ec", "rsa")), "kind of its key: P-256, or RSA with 2048 bits", default="ec"),
@@ -108,9 +108,7 @@ def _speech(protocols: tuple[Protocol, ...], into: Callable[..., Speech], keys: 
         {
             "protocol": Key(choice(protocols), "what is spoken at the port", True),
             **keys,
-            "ttl": Key(
-                whole_number("0..255", 0, 255), "hop limit of this service; 0: the host's", default="0"
-            ),
+            "ttl": Key(whole_number(0, 255), "hop limit of this service; 0: the host's", default="0"),
         },
         partial(build.service, into),
         name="port",
@@ -137,9 +135,7 @@ SMTP = _speech(
 )
 PAGE = Record(
     {
-        "status": Key(
-            whole_number("100..599", 100, 599), "status code", otherwise="200, or that of the error"
-        ),
+        "status": Key(whole_number(100, 599), "status code", otherwise="200, or that of the error"),
         "reason": Key(LINE, "reason phrase", otherwise="the usual one of the status"),
         "headers": Key(
             ListOf(PairOf(_HEADER, LINE), at_most=_MOST_ITEMS, is_distinct=False),
@@ -262,9 +258,9 @@ HOST = Record(
             ADDRESSES, "the host's addresses; `dark`: all of the tenant's that no other host has", True
         ),
         "closed": Key(choice(Closed), "what a port without a service does", default="reset"),
-        "ttl": Key(whole_number("1..255", 1, 255), "hop limit of its packets", default="64"),
+        "ttl": Key(whole_number(1, 255), "hop limit of its packets", default="64"),
         "window": Key(
-            whole_number(f"0..{_LARGEST_WINDOW}", 0, _LARGEST_WINDOW),
+            whole_number(0, _LARGEST_WINDOW),
             "bytes of the window in the answer to a SYN; 0: the kernel's",
             default="0",
         ),

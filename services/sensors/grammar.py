@@ -81,9 +81,7 @@ FEED = Record(
         ),
         "shrink_limit": Key(kinds.PERCENTAGE, "how much the feed may lose at once", default="50%"),
         "unreadable_limit": Key(kinds.PERCENTAGE, "how many lines may be unreadable", default="10%"),
-        "most_entries": Key(
-            whole_number("1..100000", 1, 100_000), "maximum number of entries", default="100000"
-        ),
+        "most_entries": Key(whole_number(1, 100_000), "maximum number of entries", default="100000"),
         "may_be_empty": Key(kinds.FLAG, "an empty feed is accepted", default="false"),
     }
 )
@@ -113,9 +111,7 @@ SURICATA = Record(
         ),
         "stream": Key(kinds.FILE, "or a socket that we listen on (`filetype: unix_stream`)"),
         "datagram": Key(kinds.FILE, "or a socket that we listen on (`filetype: unix_dgram`)"),
-        "least_severity": Key(
-            whole_number("1..255", 1, 255), "alerts with a greater number are skipped", default="3"
-        ),
+        "least_severity": Key(whole_number(1, 255), "alerts with a greater number are skipped", default="3"),
     }
 )
 TENANTS: Type = WordOr(

@@ -47,7 +47,7 @@ PEOPLE = Record(
         "share": Key(kinds.PERCENTAGE, "a share"),
         "colour": Key(kinds.choice(("blue", "green")), "a colour"),
         "flag": Key(kinds.FLAG, "a flag"),
-        "number": Key(kinds.whole_number("number", 1, 9), "a number"),
+        "number": Key(kinds.whole_number(1, 9), "a number"),
         "decimal": Key(kinds.decimal(0, 1), "a number"),
         "text": Key(kinds.lines(longest=10), "a text"),
         "file": Key(kinds.FILE, "a file"),
