@@ -25,12 +25,12 @@ from apps.loop import RuntimeLoop
 from apps.serving import check_switch_port, listen_for_operators, serve_api, serve_bearers
 from apps.settings import EdgeSettings, read_settings, switch_port
 from common import entry
+from common.config.errors import ConfigErrors
 from common.environment import settle
 from controller.api.app import build_app, build_role_apps
 from controller.api.auth import Gate
 from controller.api.context import Outside
 from controller.compiler.errors import CompileError
-from controller.errors import PolicyErrors
 from controller.hosts.publish import Publisher
 from controller.openflow.encode import flow_to_wire, to_wire
 from controller.openflow.lldp import decode_probe
@@ -96,7 +96,7 @@ class Edge(app_manager.RyuApp):
             clock = Clock(time.monotonic, time.time)
             runtime = Runtime(RuntimeDependencies(ENCODER, publisher, store, self._journal, clock))
             runtime.start(str(self._settings.policy), self._settings.read_policy())
-        except (OSError, PolicyErrors, CompileError, StoreError) as error:
+        except (OSError, ConfigErrors, CompileError, StoreError) as error:
             raise SystemExit(f"{_CANNOT}{error}") from error
         return runtime
 
@@ -148,7 +148,7 @@ class Edge(app_manager.RyuApp):
             self._ask_as_controller(ApplyPolicy(file, self._settings.read_policy()), reason)
         except OSError as error:
             self._journal.write(Event.POLICY_REFUSED, file=file, reason=str(error), by=str(CONTROLLER))
-        except (PolicyErrors, CompileError, StoreError):
+        except (ConfigErrors, CompileError, StoreError):
             return  # said in the journal; the last good policy stays
 
     @set_ev_cls(ofp_event.EventOFPStateChange, [MAIN_DISPATCHER, DEAD_DISPATCHER])

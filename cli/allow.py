@@ -5,8 +5,8 @@ from typing import Any
 
 from cli.common import Subparsers, add_command
 from cli.decisions import when
+from common.config.kinds import Wrong, duration
 from controller.api.client import ApiClient, ApiError
-from controller.policy.kinds import Wrong, duration
 
 _DURATION = duration("1s", "400d")
 

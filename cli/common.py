@@ -8,7 +8,7 @@ from typing import Any
 
 from common.reports import one_line
 from controller.api.client import DEFAULT_API, ApiClient, ApiError
-from controller.policy.nodes import MAX_BYTES
+from controller.policy.grammar import POLICY_FILE
 
 Subparsers = Any  # argparse keeps the type of add_subparsers() private
 
@@ -59,7 +59,7 @@ def with_api(run: Callable[[argparse.Namespace, ApiClient], int]) -> Callable[[a
 
 def read_policy_text(path: Path) -> dict[str, str]:
     """Return what the API takes as a policy. Raise `ApiError` if the file cannot be read."""
-    return {"file": str(path), "text": read_text(path, MAX_BYTES)}
+    return {"file": str(path), "text": read_text(path, POLICY_FILE.limits.size_bytes)}
 
 
 def read_text(path: Path, most_bytes: int) -> str:

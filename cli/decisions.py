@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from cli.common import Subparsers, add_command, read_text
+from common.config.kinds import Wrong, duration
 from controller.api.client import ApiClient, ApiError
-from controller.policy.kinds import Wrong, duration
 
 _DURATION = duration("1s", "400d")
 _CHUNK = 10_000

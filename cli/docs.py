@@ -4,12 +4,12 @@ import json
 import sys
 from pathlib import Path
 
+from cli.documents import KINDS, load_kind
 from common import entry
+from common.config.reference import build_page
+from common.config.schema import build_schema
 from controller.compiler import reference as pipeline_page
-from controller.policy import page as policy_page
-from controller.policy.nodes import Node, read_nodes
 from controller.policy.parse import parse_policy
-from controller.policy.schema import policy_schema
 
 _ROOT = Path(__file__).resolve().parents[1]
 _DEMO = Path("policies/demo.yaml")
@@ -17,21 +17,15 @@ _DEMO = Path("policies/demo.yaml")
 
 def made_files() -> dict[Path, str]:
     """Return what each made file must hold."""
-    return {
-        Path("docs/policy.md"): policy_page.build_page(_demo_nodes()),
-        Path("docs/pipeline.md"): pipeline_page.build_page(parse_policy(_demo_text(), str(_DEMO))),
-        Path("policies/postern.schema.json"): json.dumps(policy_schema(), indent=2) + "\n",
-    }
+    files = {Path("docs/pipeline.md"): pipeline_page.build_page(parse_policy(_text(_DEMO), str(_DEMO)))}
+    for kind in map(load_kind, KINDS):
+        files[kind.page] = build_page(kind.document, kind.head, _text(kind.example))
+        files[kind.schema] = json.dumps(build_schema(kind.document), indent=2) + "\n"
+    return files
 
 
-def _demo_nodes() -> Node:
-    nodes = read_nodes(_demo_text(), str(_DEMO))
-    assert nodes is not None  # the demo's policy is not empty
-    return nodes
-
-
-def _demo_text() -> str:
-    return (_ROOT / _DEMO).read_text(encoding="utf-8")
+def _text(file: Path) -> str:
+    return (_ROOT / file).read_text(encoding="utf-8")
 
 
 def main() -> None:

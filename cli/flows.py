@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from cli.common import Subparsers, add_api_option, cannot_read, with_api
+from common.config.errors import ConfigErrors
 from controller.api.client import ApiClient
 from controller.compiler.compile import compile_policy
 from controller.compiler.errors import CompileError
-from controller.errors import PolicyErrors
 from controller.policy.parse import read_policy
 from controller.reports.edge import show_flows
 
@@ -32,7 +32,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         policy = read_policy(arguments.policy)
         return _print(arguments.switch, show_flows(policy, compile_policy(policy)))
-    except (PolicyErrors, CompileError) as error:
+    except (ConfigErrors, CompileError) as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:

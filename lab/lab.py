@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from controller.errors import PolicyErrors
+from common.config.errors import ConfigErrors
 from controller.pipeline.tables import Table
 from controller.policy.model import Policy
 from controller.policy.parse import parse_policy
@@ -330,7 +330,7 @@ def _read_policy(file: Path) -> Policy:
         return parse_policy(file.read_text(encoding="utf-8"), str(file))
     except OSError as error:
         raise LabError(f"the policy cannot be read: {error}") from error
-    except (PolicyErrors, UnicodeDecodeError) as error:
+    except (ConfigErrors, UnicodeDecodeError) as error:
         raise LabError(f"the policy has mistakes:\n{error}") from error
 
 

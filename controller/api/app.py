@@ -8,12 +8,12 @@ from typing import Any
 
 import falcon
 
+from common.config.errors import ConfigErrors
 from controller.api import antivirus, bouncers, decisions, members, tokens
 from controller.api.auth import forbid
 from controller.api.context import Outside, Resource
 from controller.api.unexpected import tell_unexpected
 from controller.compiler.errors import CompileError
-from controller.errors import PolicyErrors
 from controller.reports import edge as reports
 from controller.runtime import Asker
 from controller.runtime.commands.members import ListPools, NoteCounts
@@ -48,7 +48,7 @@ def build_app(ask: Asker, outside: Outside) -> falcon.App[Any, Any]:
     antivirus.add_routes(app, ask, outside)
     members.add_routes(app, ask, outside)
     tokens.add_routes(app, ask, outside)
-    app.add_error_handler(PolicyErrors, _refuse)
+    app.add_error_handler(ConfigErrors, _refuse)
     app.add_error_handler(CompileError, _refuse)
     app.add_error_handler(StoreError, _cannot_store)
     return app

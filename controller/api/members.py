@@ -68,9 +68,7 @@ class _Member(Resource):
 class _Health(Resource):
     def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
         """Hear an agent's report: `{"good": false, "detail": "why", "stale": "why, if it is"}`."""
-        report = read_record(
-            HealthReport, request.get_media(), 'send {"good": false, "detail": "why"}'
-        )
+        report = read_record(HealthReport, request.get_media(), 'send {"good": false, "detail": "why"}')
         heard = self._caller(request)(ReportMember(name, report))
         response.media = {**reports.member_row(heard.member), "agent": to_media(heard.agent)}
 

@@ -1,239 +1,86 @@
-"""From fields to the model. Only records that are whole become objects; the rest has errors already."""
+"""From fields to the model. Only records that are whole become objects; the rest has errors already.
 
+Most types are made as the grammar says; here are those that need more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
+from common.config.building import arguments, build
+from common.config.reading import Fields
 from controller.policy.model import (
-    Antivirus,
-    Attachment,
-    BareNewlines,
-    Dark,
     HealthSource,
-    HttpCheck,
-    Immunity,
-    Level,
     Link,
-    Mail,
-    MailMode,
-    MailTls,
     Member,
-    NulBytes,
-    OnEmpty,
-    OnVerdict,
-    OpenSessions,
     Policy,
     Pool,
     PoolHealth,
     PoolKind,
-    Protocol,
-    Ring,
+    PortRef,
+    ScanAction,
     ScanRule,
-    Service,
     Suspicion,
     Switch,
-    TcpCheck,
     Tenant,
 )
-from controller.policy.reading import Fields
 
-_DEFAULT_MESSAGE_LIMIT = 25 * 1024 * 1024
+T = TypeVar("T")
 _PORTS = {PoolKind.SCANNER: 3310, PoolKind.ANTIVIRUS: 80}  # clamd's own default; HTTP
-_HEALTH_TIMES = {
-    "interval",
-    "timeout",
-    "silence",
-    "slow_start",
-    "hold_down",
-    "signatures_max_age",
-    "canary_interval",
-}
 
 
 def build_policy(top: Fields) -> Policy:
     """Return the policy of all records that are whole."""
+    tenants: dict[str, Fields] = top.get("tenants", {})
+    suspicion = top.get("suspicion")
     return Policy(
-        switches=tuple(_switch(name, fields) for name, fields in _whole(top.get("switches"))),
-        links=tuple(
-            sorted({_link(fields) for fields in top.get("links", ())}, key=lambda link: (link.a, link.b))
+        switches=by_name(build(top.get("switches", {}))),
+        links=tuple(sorted(set(build(top.get("links", ()))), key=lambda link: (link.a, link.b))),
+        uplinks=by_name(build(top.get("uplinks", {}))),
+        tenants=tuple(
+            _tenant(fields) for _, fields in sorted(tenants.items()) if fields.has("prefixes", "gateways")
         ),
-        uplinks=_attachments(top.get("uplinks")),
-        tenants=tuple(_tenant(name, fields) for name, fields in _complete_tenants(top)),
-        pools=tuple(_pool(name, fields) for name, fields in _whole(top.get("pools"))),
-        suspicion=_suspicion(top.get("suspicion")),
+        pools=by_name(build(top.get("pools", {}))),
+        suspicion=build(suspicion) if suspicion and suspicion.is_whole else Suspicion(),
     )
 
 
-def _suspicion(fields: Fields | None) -> Suspicion:
-    if fields is None or not fields.is_whole:
-        return Suspicion()
-    values, caps = fields.values, _values(fields.get("caps"))
-    usual = Suspicion()
-    return Suspicion(
-        half_life_s=values.get("half_life", usual.half_life_s),
-        suspect=_level(fields.get("suspect"), usual.suspect),
-        hostile=_level(fields.get("hostile"), usual.hostile),
-        repeat=values.get("repeat", usual.repeat),
-        longest_s=values.get("longest", usual.longest_s),
-        is_simulated=values.get("simulate", False),
-        crowd=values.get("crowd", usual.crowd),
-        limit_per_s=values.get("limit_per_second", usual.limit_per_s),
-        cap=caps.get("whole", usual.cap),
-        cap_of_origin=caps.get("origin", usual.cap_of_origin),
-        cap_of_tenant=caps.get("tenant", usual.cap_of_tenant),
-        weights=_values(fields.get("weights")),
-    )
+def by_name(records: Mapping[str, T]) -> tuple[T, ...]:
+    return tuple(record for _, record in sorted(records.items()))
 
 
-def _level(fields: Fields | None, usual: Level) -> Level:
-    if fields is None or not fields.is_whole:
-        return usual
-    sessions = fields.get("sessions", OpenSessions.KEEP)
-    return Level(fields["score"], fields["action"], fields["for"], sessions)
-
-
-def _whole(records: dict[str, Fields] | None) -> list[tuple[str, Fields]]:
-    return sorted((name, fields) for name, fields in (records or {}).items() if fields.is_whole)
-
-
-def _complete_tenants(top: Fields) -> list[tuple[str, Fields]]:
-    """Tenants that have at least prefixes and gateways, so that these can be checked."""
-    tenants = (top.get("tenants") or {}).items()
-    return sorted(
-        (name, fields) for name, fields in tenants if {"prefixes", "gateways"} <= set(fields.values)
-    )
-
-
-def _switch(name: str, fields: Fields) -> Switch:
-    dpid = fields["dpid"]
+def switch(name: str, dpid: int, mac: str = "") -> Switch:
     default = (0x02_50_00_00_00_00 | (dpid & 0xFF_FF_FF_FF)).to_bytes(6).hex(":")
-    return Switch(name, dpid, fields.get("mac", default))
+    return Switch(name, dpid, mac or default)
 
 
-def _link(fields: Fields) -> Link:
-    a, b = sorted((fields["a"], fields["b"]))
-    return Link(a, b)
+def link(a: PortRef, b: PortRef) -> Link:
+    return Link(*sorted((a, b)))
 
 
-def _attachments(records: dict[str, Fields] | None) -> tuple[Attachment, ...]:
-    return tuple(
-        Attachment(name, fields["at"], fields["mac"], _addresses(fields["edge"]))
-        for name, fields in _whole(records)
-    )
+def scan_rule(action: ScanAction, conditions: Mapping[str, Any] | None = None) -> ScanRule:
+    return ScanRule(action, **(conditions or {}))
 
 
-def _addresses(addresses: list[Any]) -> tuple[Any, ...]:
-    return tuple(sorted(addresses, key=lambda address: (address.version, address)))
-
-
-def _tenant(name: str, fields: Fields) -> Tenant:
-    mail, antivirus = fields.get("mail"), fields.get("antivirus")
-    gateways = _attachments(fields["gateways"])
-    return Tenant(
-        name,
-        tuple(sorted(fields["prefixes"], key=lambda p: (p.version, p))),
-        gateways,
-        fields.get("home", gateways[0].at.switch if gateways else ""),
-        _mail(mail) if mail is not None and mail.is_whole else None,
-        tuple(_service(service, record) for service, record in _whole(fields.get("services"))),
-        fields.get("decoys", ""),
-        fields.get("dark", Dark.DECOY),
-        fields.get("limit_per_second", 0),
-        fields.get("consent_to_learning", False),
-        _antivirus(antivirus) if antivirus is not None and antivirus.is_whole else None,
-    )
-
-
-def _antivirus(fields: Fields) -> Antivirus:
-    return Antivirus(
-        fields.get("pool", ""),
-        _addresses(fields["as"]),
-        tuple(sorted(fields.get("clients", ()), key=lambda p: (p.version, p))),
-        fields.get("ring", Ring.ALL),
-    )
-
-
-def _service(name: str, fields: Fields) -> Service:
-    protocol: Protocol = fields["protocol"]
-    return Service(name, protocol, tuple(sorted(fields.get("ports", ()))), _addresses(fields["servers"]))
-
-
-def _mail(fields: Fields) -> Mail:
-    mode: MailMode = fields["mode"]
-    return Mail(
-        mode=mode,
-        servers=_addresses(fields["servers"]),
-        proxies=fields.get("proxies", ""),
-        scanners=fields["scanners"],
-        on_empty=fields.get("on_empty", OnEmpty.TEMPFAIL),
-        scan=tuple(_scan_rule(rule) for rule in fields.get("scan", ())),
-        on_verdict=OnVerdict(**_values(fields.get("on_verdict"))),
-        tls=_tls(fields.get("tls")),
-        message_limit_bytes=fields.get("message_limit", _DEFAULT_MESSAGE_LIMIT),
-        bare_newlines=fields.get("bare_newlines", BareNewlines.REJECT),
-        nul_bytes=fields.get("nul_bytes", NulBytes.REJECT),
-    )
-
-
-def _tls(fields: Fields | None) -> MailTls:
-    """Return the defaults when any key is bad: a bad certificate was given all the same, with its key."""
-    return MailTls(**fields.values) if fields and fields.is_whole else MailTls()
-
-
-def _values(fields: Fields | None) -> dict[str, Any]:
-    return fields.values if fields else {}
-
-
-def _scan_rule(fields: Fields) -> ScanRule:
-    conditions = _values(fields.get("if"))
-    return ScanRule(
-        fields["then"],
-        tuple(conditions.get("client", ())),
-        tuple(conditions.get("sender", ())),
-        tuple(conditions.get("recipient", ())),
-        conditions.get("larger_than", 0),
-        conditions.get("tls"),
-    )
-
-
-def _pool(name: str, fields: Fields) -> Pool:
-    kind: PoolKind = fields["kind"]
+def pool(members: Mapping[str, Member], limit: int = 0, affinity_s: float = 0, **values: Any) -> Pool:
+    health = values.pop("health", HealthSource.NONE)
     return Pool(
-        name,
-        kind,
-        tuple(
-            _member(member, record, fields.get("limit", 0)) for member, record in _whole(fields["members"])
-        ),
-        _addresses(fields["edge"]),
-        _addresses(fields.get("vip", [])),
-        fields.get("port", _PORTS.get(kind, 0)),
-        _health(fields.get("health", HealthSource.NONE)),
-        ceil(fields.get("affinity", 0)),
-        fields.get("immunity", Immunity.SIMULATE),
+        members=tuple(replace(member, limit=member.limit or limit) for member in by_name(members)),
+        health=PoolHealth(health) if isinstance(health, HealthSource) else health,
+        affinity_s=ceil(affinity_s),
+        **{"port": _PORTS.get(values["kind"], 0), **values},
     )
 
 
-def _health(word_or_record: HealthSource | Fields) -> PoolHealth:
-    if isinstance(word_or_record, HealthSource):
-        return PoolHealth(word_or_record)
-    if not word_or_record.is_whole:
-        return PoolHealth()
-    values = dict(word_or_record.values)
-    times = {f"{name}_s": values.pop(name) for name in _HEALTH_TIMES & values.keys()}
-    return PoolHealth(
-        by=values.pop("by", HealthSource.AGENT),
-        http=tuple(HttpCheck(**probe.values) for probe in values.pop("http", ())),
-        tcp=tuple(TcpCheck(**probe.values) for probe in values.pop("tcp", ())),
-        **times,
-        **values,
-    )
+def suspicion(caps: Mapping[str, Any] | None = None, **values: Any) -> Suspicion:
+    return Suspicion(**values, **(caps or {}))
 
 
-def _member(name: str, fields: Fields, limit_of_pool: int) -> Member:
-    return Member(
-        name,
-        fields["at"],
-        fields["mac"],
-        _addresses(fields["addresses"]),
-        fields.get("weight", 1),
-        fields.get("limit", limit_of_pool),
-    )
+def _tenant(fields: Fields) -> Tenant:
+    """Return a tenant that has at least prefixes and gateways, so that these can be checked."""
+    values = arguments(fields)
+    gateways = by_name(values.pop("gateways"))
+    home = values.pop("home", gateways[0].at.switch if gateways else "")
+    services = by_name(values.pop("services", {}))
+    return Tenant(gateways=gateways, home=home, services=services, **values)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from common.config.errors import Place
+
 # What hosts must know, too, is declared once, in `common.wire`; here it has the policy's names.
 from common.wire.antivirus import Immunity as Immunity
 from common.wire.antivirus import Ring as Ring
@@ -82,15 +84,6 @@ class Protocol(StrEnum):
     TCP = "tcp"
     UDP = "udp"
     ICMP = "icmp"  # ICMP for IPv4 servers, ICMPv6 for IPv6 servers
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a policy file something stands. Line and column count from 1."""
-
-    file: str
-    line: int
-    column: int
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,55 +1,42 @@
-"""The border: text in, a frozen `Policy` out, or every error at once."""
+"""The border: text in, a frozen `Policy` out, or every mistake at once."""
 
 from dataclasses import replace
 from pathlib import Path
 
-from controller.errors import PolicyError, PolicyErrors
+from common.config.files import read_text
+from common.config.reading import Fields, read_document
+from common.config.report import Report
 from controller.policy.build import build_policy
-from controller.policy.checks import KnownNames, Report, check
-from controller.policy.grammar import POLICY
-from controller.policy.layout import check_layout
-from controller.policy.model import Place, Policy
-from controller.policy.nodes import MAX_BYTES, read_nodes, too_large
-from controller.policy.probing import check_probing
-from controller.policy.reading import Fields, Reader
-from controller.policy.updating import check_updating
+from controller.policy.checks.addresses import check_addresses
+from controller.policy.checks.antivirus import check_antivirus
+from controller.policy.checks.health import check_health
+from controller.policy.checks.mail import check_mail
+from controller.policy.checks.names import KnownNames
+from controller.policy.checks.pools import check_levels, check_pools
+from controller.policy.checks.topology import check_topology
+from controller.policy.grammar import POLICY_FILE
+from controller.policy.model import Policy
 
 
 def read_policy(path: Path) -> Policy:
-    """Read and check a policy file. Raise `PolicyErrors`, or `OSError` if it cannot be read."""
-    with path.open("rb") as file:
-        raw = file.read(MAX_BYTES + 1)
-    if len(raw) > MAX_BYTES:  # before decoding: the end of `raw` may be half a character
-        raise too_large(str(path))
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
-        place = Place(str(path), line, column)
-        message = f"byte {raw[error.start]:#04x} is not UTF-8 text"
-        raise PolicyErrors([PolicyError(place, "policy", message, "save the file as UTF-8")]) from error
-    return parse_policy(text, str(path))
+    """Read and check a policy file. Raise `ConfigErrors`, or `OSError` if it cannot be read."""
+    return parse_policy(read_text(path, POLICY_FILE), str(path))
 
 
 def parse_policy(text: str, file: str) -> Policy:
-    """Parse and check a policy. Raise `PolicyErrors` with all that is wrong."""
-    top_place = Place(file, 1, 1)
-    root = read_nodes(text, file)
-    if root is None:
-        raise PolicyErrors([PolicyError(top_place, "policy", "is empty", "begin with `postern: 1`")])
-    reader = Reader()
-    top = reader.record(root, POLICY, "")
-    places = {**reader.places, **_link_places(top, reader)}
-    report = Report(places, top_place, reader.errors)
-    policy = build_policy(top)
-    check(policy, _known_names(top), report)
-    check_layout(policy, _known_names(top), report)
-    check_probing(policy, report)
-    check_updating(policy, _known_names(top), report)
-    if report.errors:
-        raise PolicyErrors(report.errors)
-    return replace(policy, places=places)
+    """Parse and check a policy. Raise `ConfigErrors` with all that is wrong."""
+    top, report = read_document(text, file, POLICY_FILE)
+    _note_link_places(top, report)
+    policy, known = build_policy(top), _known_names(top)
+    check_topology(policy, known, report)
+    check_addresses(policy, report)
+    check_mail(policy, known, report)
+    check_pools(policy, known, report)
+    check_levels(policy, report)
+    check_health(policy, report)
+    check_antivirus(policy, known, report)
+    report.raise_any()
+    return replace(policy, places=report.places)
 
 
 def _known_names(top: Fields) -> KnownNames:
@@ -59,13 +46,11 @@ def _known_names(top: Fields) -> KnownNames:
     )
 
 
-def _link_places(top: Fields, reader: Reader) -> dict[str, Place]:
+def _note_link_places(top: Fields, report: Report) -> None:
     """Links are named by their ends, not by their position in the list."""
-    places: dict[str, Place] = {}
-    for fields in top.get("links", ()):
+    for number, fields in enumerate(top.get("links", ()), 1):
         a, b = sorted((fields["a"], fields["b"]))
-        path = f"links.{a}-{b}"
-        first = places.setdefault(path, fields.place)
-        if first is not fields.place:
-            reader.error(fields.place, path, f"is given already in line {first.line}", "remove one of them")
-    return places
+        path, place = f"links.{a}-{b}", report.place(f"links.{number}")
+        first = report.places.setdefault(path, place)
+        if first is not place:
+            report.note(place, path, f"is already given in line {first.line}", "remove one of them")

@@ -7,11 +7,11 @@ journal and clock are given to it, and time is a parameter. Handlers of commands
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from common.config.errors import ConfigErrors
 from common.wire.health import HealthReport
 from controller.compiler.compile import compile_policy
 from controller.compiler.errors import CompileError
 from controller.compiler.network_state import ALL_IS_WELL, Conditions
-from controller.errors import PolicyErrors
 from controller.hosts.render import Settings, render_gateways
 from controller.pipeline.flows import SwitchState
 from controller.policy.model import Policy, PortRef
@@ -54,7 +54,7 @@ class RuntimeDependencies:
 
 
 class RuntimeCore:
-    """Raise `PolicyErrors`, `CompileError` or `StoreError` from `submit`; nothing has changed then."""
+    """Raise `ConfigErrors`, `CompileError` or `StoreError` from `submit`; nothing has changed then."""
 
     def __init__(self, dependencies: RuntimeDependencies) -> None:
         self._outside = dependencies
@@ -81,7 +81,7 @@ class RuntimeCore:
         self.antivirus.load(now)
         try:
             self.submit(now, file, text, CONTROLLER)
-        except (PolicyErrors, CompileError) as error:
+        except (ConfigErrors, CompileError) as error:
             if last is None:
                 raise
             self._outside.journal.write(
@@ -95,7 +95,7 @@ class RuntimeCore:
         try:
             policy, states = self._prepare(file, text)
             new = PolicyRevision(self._outside.store.accept_policy(file, text).revision, file)
-        except (PolicyErrors, CompileError, StoreError) as error:
+        except (ConfigErrors, CompileError, StoreError) as error:
             self._outside.journal.write(Event.POLICY_REFUSED, file=file, reason=str(error), by=str(by))
             raise
         return self._take_up(now, new, policy, states, by)

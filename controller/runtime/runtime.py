@@ -30,7 +30,7 @@ class Runtime:
     def start(self, file: str, text: str) -> None:
         """Take up the policy of the operator's file, or, if that is not valid, the last good one.
 
-        Raise `PolicyErrors`, `CompileError` or `StoreError` when there is neither.
+        Raise `ConfigErrors`, `CompileError` or `StoreError` when there is neither.
         """
         self.core.start(self._clock.monotonic(), self._clock.utc(), file, text)
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
+from common.config.errors import ConfigErrors
 from services.base import program
 from services.cowrie.process import CowrieMissing, Installed, find_installed
 from services.cowrie.service import CowrieService, Options
 from services.decoy.admission import Caps
 from services.decoy.journal import DecoyJournal, Event
-from services.personas.errors import PersonaErrors
 
 _PROGRAM = "postern-cowrie"
 _MB = 1024 * 1024
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lambda journal: asyncio.run(_run(_options(parsed), installed, journal)),
             DecoyJournal,
         )
-    except (CowrieMissing, PersonaErrors) as error:
+    except (CowrieMissing, ConfigErrors) as error:
         return program.fail(_PROGRAM, str(error))
 
 

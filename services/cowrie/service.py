@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from common.config.errors import ConfigErrors
 from common.wire.decoy import DecoySettings
 from services.base import ipv6
 from services.base.evidence import EvidencePost
@@ -25,7 +26,6 @@ from services.decoy.listeners import servable, set_ttl
 from services.decoy.spool.recordings import Recordings
 from services.decoy.spool.uploads import Uploads
 from services.decoy.tenants import Tenants
-from services.personas.errors import PersonaErrors
 from services.personas.load import load_personas
 from services.personas.model import Address
 
@@ -67,7 +67,7 @@ class CowrieService:
         self._seen_personas: object = None
 
     def start(self) -> None:
-        """Raise `SettingsError`, `PersonaErrors`, `OSError`, `UnicodeDecodeError`."""
+        """Raise `SettingsError`, `ConfigErrors`, `OSError`, `UnicodeDecodeError`."""
         self._follow()
         ipv6.tell_if_missing(self._journal, "SSH and Telnet at tenants' IPv6 addresses")
 
@@ -88,7 +88,7 @@ class CowrieService:
         """Take up settings and personas; if they are bad, nothing changes."""
         try:
             self._follow()
-        except (SettingsError, PersonaErrors, OSError, UnicodeDecodeError) as error:
+        except (SettingsError, ConfigErrors, OSError, UnicodeDecodeError) as error:
             self._tell(Event.SETTINGS_REFUSED, why=str(error))
 
     async def stop(self) -> None:

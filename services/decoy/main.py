@@ -9,13 +9,13 @@ from pathlib import Path
 import uvloop
 
 from common import entry
+from common.config.errors import ConfigErrors
 from services.base import program
 from services.decoy.admission import Caps
 from services.decoy.journal import DecoyJournal, Event
 from services.decoy.landlock import forbid_connections
 from services.decoy.server import Decoy, Options
 from services.decoy.syslog import Syslog, SyslogError
-from services.personas.errors import PersonaErrors
 
 _PROGRAM = "postern-decoy"
 _MB = 1024 * 1024
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lambda journal: _begin(parsed, journal),
             lambda path, name: DecoyJournal(path, name, ship),
         )
-    except (PersonaErrors, SyslogError) as error:
+    except (ConfigErrors, SyslogError) as error:
         return program.fail(_PROGRAM, str(error))
 
 

@@ -10,6 +10,7 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
+from common.config.errors import ConfigErrors
 from common.wire.decoy import DecoySettings
 from services.base import ipv6
 from services.base.evidence import EvidencePost
@@ -29,7 +30,6 @@ from services.decoy.spool.certificates import Certificates
 from services.decoy.spool.recordings import Recordings
 from services.decoy.spool.uploads import Uploads
 from services.decoy.tenants import Target, Tenants
-from services.personas.errors import PersonaErrors
 from services.personas.load import load_personas
 from services.personas.model import BEGIN_WITH_TLS, BY_COWRIE, Address
 
@@ -61,7 +61,7 @@ class _Part:
 
 
 class Decoy:
-    """Raise `SettingsError`, `PersonaErrors` or `OSError` from `start`; then it runs until `stop`."""
+    """Raise `SettingsError`, `ConfigErrors` or `OSError` from `start`; then it runs until `stop`."""
 
     def __init__(self, given: Options, journal: DecoyJournal) -> None:
         self._given, self._journal = given, journal
@@ -126,7 +126,7 @@ class Decoy:
         self._is_due = False
         try:
             tenants, facts = self._read()
-        except (OSError, SettingsError, PersonaErrors, UnicodeDecodeError) as error:
+        except (OSError, SettingsError, ConfigErrors, UnicodeDecodeError) as error:
             self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=str(error))
             return
         await self._take_up(tenants, facts)

@@ -6,6 +6,7 @@ from argparse import Namespace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common.config.errors import quoted
 from services.fingerprint.client import Manners, Place, knock
 from services.fingerprint.compare import Comparison, compare
 from services.fingerprint.consent import require_consent
@@ -17,17 +18,16 @@ from services.fingerprint.render import file_text
 from services.fingerprint.scan import Sighting, Target, look_at
 from services.fingerprint.scanner import scan
 from services.fingerprint.snapshot import MOST_BYTES, Look, LookError, parse_look
-from services.personas.errors import quoted
+from services.personas.grammar import PERSONA_FILE
 from services.personas.model import Address, Persona, Protocol
-from services.personas.nodes import MAX_BYTES
 from services.personas.parse import parse_persona
 
 
 async def learn(target: Target, manners: Manners, wanted: Namespace) -> int:
-    """Write what was learned. Raise `NoConsent`, `CannotMerge`, `PersonaErrors` or `OSError`."""
+    """Write what was learned. Raise `NoConsent`, `CannotMerge`, `ConfigErrors` or `OSError`."""
     out: Path = wanted.out
     await require_consent(wanted.controller.removeprefix("unix:"), wanted.tenant, wanted.address)
-    before = _read(out, MAX_BYTES) if out.exists() else ""
+    before = _read(out, PERSONA_FILE.limits.size_bytes) if out.exists() else ""
     _check_tenant(before, out, wanted.tenant)
     sightings = await look_at(_only(target, wanted.service), manners)
     name = wanted.host or _name_of(before, out, wanted.address)

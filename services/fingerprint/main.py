@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from common import entry
+from common.config.errors import ConfigErrors
 from services.base import program
 from services.fingerprint.actions import compare_files, learn, look
 from services.fingerprint.client import Manners
@@ -16,12 +17,11 @@ from services.fingerprint.merge import CannotMerge
 from services.fingerprint.scan import Target
 from services.fingerprint.scanner import NmapFailed
 from services.fingerprint.snapshot import LookError
-from services.personas.errors import PersonaErrors
 from services.personas.model import Address, Protocol
 
 _PROGRAM = "postern-persona"
 _MOST_PORTS = 100
-_FAILURES = (NoConsent, PersonaErrors, LookError, CannotMerge, NmapFailed, OSError, UnicodeDecodeError)
+_FAILURES = (NoConsent, ConfigErrors, LookError, CannotMerge, NmapFailed, OSError, UnicodeDecodeError)
 _EPILOG = """\
 learn reads a tenant's own server once, with a few polite connections for each port. It never logs in,
 sends no mail and changes nothing there. The policy must have `consent_to_learning: true` for the tenant.

@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
+from common.config.errors import ConfigErrors
 from services.fingerprint.learn import LearnedHost
 from services.fingerprint.protocols.interface import Lesson
 from services.fingerprint.render import INDENT, host_text, service_text
-from services.personas.errors import PersonaErrors
 from services.personas.model import Host, Persona
 from services.personas.parse import parse_persona
 
@@ -26,7 +26,7 @@ class CannotMerge(Exception):
 
 
 def merge(text: str, file: str, host: LearnedHost, source: str) -> str:
-    """Return the file's text with the host's services in it. Raise `PersonaErrors` or `CannotMerge`."""
+    """Return the file's text with the host's services in it. Raise `ConfigErrors` or `CannotMerge`."""
     before = parse_persona(text, file)
     merged = text if text.endswith("\n") else text + "\n"
     keep_what_is_not_learned(text, host)
@@ -153,7 +153,7 @@ def _end_of_entry(lines: list[str], begin: int) -> int:
 def _parsed(text: str, file: str) -> Persona:
     try:
         return parse_persona(text, file)
-    except PersonaErrors as error:
+    except ConfigErrors as error:
         raise CannotMerge(
             f"{file}: the edit would break it ({error.errors[0]}); remedy: learn into a new file"
         ) from error

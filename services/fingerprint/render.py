@@ -41,7 +41,8 @@ def file_text(tenant: str, host: LearnedHost, source: str) -> str:
     """Return a whole persona file with one host, as it was learned."""
     head = (
         f"# What decoys of {tenant} look like. Learned by postern-persona; review it, it is yours to edit.\n"
-        "# Keys: docs/decoys.md. How it was learned, and what still tells decoys: docs/personas.md.\n\n"
+        "# Keys: docs/reference/personas.md. How it was learned, and what still tells decoys: "
+        "docs/personas.md.\n\n"
         f"postern-persona: 1\ntenant: {tenant}\n\nhosts:\n"
     )
     return head + textwrap.indent(host_text(host, source), " " * INDENT)

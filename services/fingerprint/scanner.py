@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from xml.etree import ElementTree
 
-from services.personas.errors import quoted
+from common.config.errors import quoted
 
 PROGRAM = "nmap"
 _WITHIN_S = 540

@@ -1,4 +1,4 @@
-"""Replies that a persona need not write down: those of Postfix, Dovecot and vsftpd as Debian has them.
+"""What a persona need not write down: replies and lists of SSH as Debian's servers have them.
 
 A persona overrides any of them by its name. Lines of one reply are parted by a newline.
 """
@@ -121,3 +121,40 @@ FTP = {
     "too_many_errors": "500 OOPS: vsf_sysutil_recv_peek: no data",
     "timed_out": "421 Timeout.",
 }
+
+# OpenSSH 9.2p1 as Debian 12 has it: read from the sshd of 2+deb12u10.
+SSH_KEY_EXCHANGE = (
+    "sntrup761x25519-sha512",
+    "sntrup761x25519-sha512@openssh.com",
+    "curve25519-sha256",
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group-exchange-sha256",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group18-sha512",
+    "diffie-hellman-group14-sha256",
+    "kex-strict-s-v00@openssh.com",
+)
+SSH_HOST_KEYS = ("rsa-sha2-512", "rsa-sha2-256", "ecdsa-sha2-nistp256", "ssh-ed25519")
+SSH_CIPHERS = (
+    "chacha20-poly1305@openssh.com",
+    "aes128-ctr",
+    "aes192-ctr",
+    "aes256-ctr",
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+)
+SSH_MACS = (
+    "umac-64-etm@openssh.com",
+    "umac-128-etm@openssh.com",
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha1-etm@openssh.com",
+    "umac-64@openssh.com",
+    "umac-128@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+    "hmac-sha1",
+)

@@ -1,7 +1,7 @@
 """What a persona is: hosts with addresses, and what answers at each of their ports. Frozen; no I/O.
 
 Texts are as they go over the wire, without the CRLF at their ends. Words in braces, such as
-`{name}` or `{address}`, are filled in by the dialogue; which there are, `docs/decoys.md` says.
+`{name}` or `{address}`, are filled in by the dialogue; which there are, `docs/reference/personas.md` says.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 
 Address = IPv4Address | IPv6Address
-MOST_HOSTS = 500
-MOST_SERVICES = 200
+_DEFAULT_SIZE = 10_240_000  # Postfix's message_size_limit, in bytes
 
 
 class Protocol(StrEnum):
@@ -65,11 +64,18 @@ class Smtp:
     banner: str
     ehlo: tuple[str, ...]
     hang_up: tuple[str, ...]  # refusals after which the server closes the connection
-    size_limit: int
     domains: tuple[str, ...]  # mail for others is relayed, or so it looks
     recipients: tuple[str, ...]  # whom its own domains know; none written: everybody
     replies: Mapping[str, str]
-    tls: Tls | None
+    tls: Tls | None = None
+
+    @property
+    def size_limit(self) -> int:
+        """Bytes of the largest message, as SIZE announces them after EHLO (RFC 1870)."""
+        for word, _, number in (line.partition(" ") for line in self.ehlo):
+            if word.upper() == "SIZE" and number.isascii() and number.isdigit() and len(number) < 16:
+                return int(number) or _DEFAULT_SIZE
+        return _DEFAULT_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class Http:
     bad_request: Page
     bad_method: Page
     methods: tuple[str, ...]
-    tls: Tls | None
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ class Pop3:
     banner: str
     capabilities: tuple[str, ...]
     replies: Mapping[str, str]
-    tls: Tls | None
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ class Imap:
     banner: str
     capabilities: tuple[str, ...]
     replies: Mapping[str, str]
-    tls: Tls | None
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,7 @@ class Ftp:
     banner: str
     features: tuple[str, ...]
     replies: Mapping[str, str]
-    tls: Tls | None
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)

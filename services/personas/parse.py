@@ -1,94 +1,44 @@
-"""A persona file to a frozen persona. Every mistake is told at once: file, line, key, what, remedy."""
+"""A persona file's text to a frozen persona, or every mistake at once."""
 
-import re
-from ipaddress import ip_address
-
-from services.personas.errors import Errors, quoted
-from services.personas.model import (
-    MOST_HOSTS,
-    MOST_SERVICES,
-    Address,
-    Closed,
-    Host,
-    Persona,
-    Service,
-)
-from services.personas.nodes import Scalar, read_nodes
-from services.personas.protocols import read_service
-from services.personas.reading import Fields
-
-_FORMAT = 1
-_DARK = "dark"
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
-_LARGEST_WINDOW = 65_535  # the window in the answer to a SYN is never scaled
+from common.config.building import build
+from common.config.reading import Fields, read_document
+from common.config.report import Report
+from services.personas.grammar import PERSONA_FILE
+from services.personas.model import BEGIN_WITH_TLS, Address, Persona
 
 
-def parse_persona(text: str, file: str) -> Persona:
-    """Raise `PersonaErrors`."""
-    errors = Errors()
-    fields = Fields(read_nodes(text, file), "", errors)
-    fields.number("postern-persona", _FORMAT, _FORMAT)
-    tenant = fields.line("tenant")
-    if not _NAME.fullmatch(tenant):
-        fields.note("tenant", f"{quoted(tenant)} is no name of a tenant", "write it as the policy does")
-    hosts = tuple(fields.children("hosts", _read_host).values())
-    if len(hosts) > MOST_HOSTS:
-        fields.note("hosts", f"more than {MOST_HOSTS}", "let `dark` stand for some")
-    if not hosts:
-        fields.note("hosts", "holds no host", "add one, such as `dark: {addresses: dark, services: {}}`")
-    fields.finish()
-    _check_distinct(fields, hosts)
-    errors.raise_any()
-    return Persona(tenant, hosts)
+def parse_persona(text: str, file: str, tenant: str = "") -> Persona:
+    """Raise `ConfigErrors` with all that is wrong; a tenant that is given must be the file's."""
+    top, report = read_document(text, file, PERSONA_FILE)
+    if tenant and top.get("tenant", tenant) != tenant:
+        message = f"is the persona of {top['tenant']}, in the file of {tenant}"
+        report.add("tenant", message, f"write `tenant: {tenant}`, or rename the file")
+    hosts: dict[str, Fields] = top.get("hosts", {})
+    for name, host in hosts.items():
+        _check_tls(f"hosts.{name}.services", host, report)
+    _check_distinct(hosts, report)
+    report.raise_any()
+    return Persona(top["tenant"], tuple(build(top["hosts"]).values()))
 
 
-def _read_host(name: str, fields: Fields) -> Host:
-    if not _NAME.fullmatch(name):
-        fields.note("", "is no name of a host", "use small letters, digits and -", fields.place)
-    host = Host(
-        name=name,
-        addresses=_read_addresses(fields),
-        closed=Closed(fields.one_of("closed", tuple(Closed), Closed.RESET)),
-        ttl=fields.number("ttl", 1, 255, 64),
-        window=fields.number("window", 0, _LARGEST_WINDOW, 0),
-        services=_read_services(fields),
-    )
-    fields.finish()
-    return host
+def _check_tls(path: str, host: Fields, report: Report) -> None:
+    for port, service in host.get("services", {}).items():
+        protocol = service.get("protocol")
+        inside = f"{path}.{port}.tls"
+        if protocol in BEGIN_WITH_TLS and not service.has("tls") and inside not in report.places:
+            report.add(
+                inside, f"is missing, and {protocol} begins with TLS", "add `tls: {names: [host.example]}`"
+            )
 
 
-def _read_addresses(fields: Fields) -> tuple[Address, ...]:
-    if isinstance(fields.node("addresses"), Scalar):
-        fields.one_of("addresses", (_DARK,))
-        return ()
-    texts = fields.lines("addresses")
-    found: list[Address] = []
-    for text in texts:
-        try:
-            found.append(ip_address(text))
-        except ValueError:
-            fields.note("addresses", f"{quoted(text)} is no address", "write it like 203.0.113.10")
-    if not texts and fields.has("addresses"):
-        fields.note("addresses", "holds no address", "write one, or `addresses: dark` for all others")
-    return tuple(found)
-
-
-def _read_services(fields: Fields) -> dict[int, Service]:
-    inner = fields.child("services")
-    if inner is None:
-        return {}
-    services: dict[int, Service] = {}
-    for name, each in inner.each():
-        port = inner.as_number(name, name, 1, 65_535)
-        services[port] = read_service(port, each)
-    if len(services) > MOST_SERVICES:
-        fields.note("services", f"more than {MOST_SERVICES}", "no real host has so many")
-    return services
-
-
-def _check_distinct(fields: Fields, hosts: tuple[Host, ...]) -> None:
-    seen: dict[Address | str, str] = {}
-    for host in hosts:
-        for address in host.addresses or (_DARK,):
-            if (first := seen.setdefault(address, host.name)) != host.name:
-                fields.note("hosts", f"{first} and {host.name} both have {address}", "keep one of them")
+def _check_distinct(hosts: dict[str, Fields], report: Report) -> None:
+    first_by_address: dict[Address | str, str] = {}
+    for name, host in hosts.items():
+        addresses = host.get("addresses", ())
+        for address in ("dark",) if addresses == "dark" else addresses:
+            first = first_by_address.setdefault(address, name)
+            if first != name:
+                line = report.line(f"hosts.{first}.addresses")
+                path = f"hosts.{name}.addresses"
+                place = path if address == "dark" else f"{path}.{address}"
+                report.add(place, f"{address} is already used by {line}", "keep one of them")

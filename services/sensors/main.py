@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
+from common.config.errors import ConfigErrors
 from services.base import program
 from services.base.journal import Journal
-from services.base.settings import SettingsError
 from services.sensors.sensors import Event, Sensors
-from services.sensors.settings import parse_settings
+from services.sensors.settings import load_settings
 
 _PROGRAM = "postern-sensors"
 _EPILOG = """\
-The settings file is yours to write: docs/sensors.md has every key. Signals: SIGTERM or
+The settings file is yours to write: docs/reference/sensors.md has every key. Signals: SIGTERM or
 Ctrl-C: end; SIGHUP: reopen the log, take up changed settings, refresh all feeds now.
 Needs no privileges but the right to connect to the controller's socket.
 
@@ -53,13 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     if parsed.check:
         return _check(parsed.settings)
-    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)), Journal)
+    try:
+        return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)), Journal)
+    except ConfigErrors as error:
+        return program.fail(_PROGRAM, str(error))
 
 
 def _check(file: Path) -> int:
     try:
-        parse_settings(file.read_text(encoding="utf-8"), str(file))
-    except (OSError, UnicodeDecodeError, SettingsError) as error:
+        load_settings(file)
+    except (OSError, ConfigErrors) as error:
         return program.fail(_PROGRAM, str(error))
     print(f"{file}: good")
     return 0

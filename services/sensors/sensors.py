@@ -7,14 +7,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from common.config.errors import ConfigErrors
 from services.base.evidence import EvidencePost
 from services.base.journal import Journal
-from services.base.settings import SettingsError
 from services.sensors.crowdsec.bouncer import Bouncer
 from services.sensors.feeds.feed import FeedRunner, origin_of
 from services.sensors.feeds.kept import Keeper
 from services.sensors.origin import replace_patiently
-from services.sensors.settings import Settings, parse_settings
+from services.sensors.settings import Settings, load_settings
 from services.sensors.suricata.sensor import SuricataSensor
 from services.sensors.tenants import Tenants
 
@@ -41,14 +41,14 @@ class Sensors:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Raise `SettingsError` or `OSError` if the settings cannot be used."""
-        self._begin(parse_settings(self._file.read_text(encoding="utf-8"), str(self._file)))
+        """Raise `ConfigErrors` or `OSError` if the settings cannot be used."""
+        self._begin(load_settings(self._file))
 
     def reload(self) -> None:
         """Take up changed settings; the same ones: refresh all. Bad ones change nothing."""
         try:
-            settings = parse_settings(self._file.read_text(encoding="utf-8"), str(self._file))
-        except (OSError, UnicodeDecodeError, SettingsError) as error:
+            settings = load_settings(self._file)
+        except (OSError, ConfigErrors) as error:
             self._journal.write(Event.SETTINGS_REFUSED, why=str(error))
             return
         if settings == self._settings:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from common.config.errors import ConfigErrors
 from controller.compiler.compile import compile_policy
-from controller.errors import PolicyErrors
 from controller.openflow import messages
 from controller.openflow.encode import to_wire
 from controller.openflow.messages import GroupCommand
@@ -35,8 +35,8 @@ def test_the_largest_pool_fits_into_one_message(extra: str) -> None:
 
 
 def test_one_member_more_is_refused_with_its_place() -> None:
-    with pytest.raises(PolicyErrors) as caught:
+    with pytest.raises(ConfigErrors) as caught:
         parse_policy(with_more_proxies(MOST_MEMBERS - 1), "many.yaml")
     (line,) = str(caught.value).splitlines()
     assert "pools.proxies.members" in line
-    assert "names 251, and 250 are the most" in line
+    assert "has 251 entries; the maximum is 250" in line

@@ -12,7 +12,9 @@ import pytest
 
 from services.cowrie import process
 from services.cowrie.process import find_installed
-from services.personas.protocols import _CIPHERS, _KEY_EXCHANGE, _MACS
+from services.personas.catalogue import SSH_CIPHERS as _CIPHERS
+from services.personas.catalogue import SSH_KEY_EXCHANGE as _KEY_EXCHANGE
+from services.personas.catalogue import SSH_MACS as _MACS
 from tests.cowrie.conftest import IDENTIFICATION, Decoy
 
 pytestmark = pytest.mark.cowrie

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.config.errors import ConfigErrors
 from services.personas.default import default_persona
-from services.personas.errors import PersonaErrors
 from services.personas.load import load_persona, load_personas
 from services.personas.model import Banner, Closed, Http, Protocol, Smtp, Ssh
 from services.personas.parse import parse_persona
@@ -32,7 +32,7 @@ hosts:
 
 
 def wrong(text: str) -> str:
-    with pytest.raises(PersonaErrors) as errors:
+    with pytest.raises(ConfigErrors) as errors:
         parse_persona(text, "acme.yaml")
     return str(errors.value)
 
@@ -78,32 +78,47 @@ def test_a_tenant_without_a_file_looks_like_a_plain_debian(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "acme.yaml:1:1: persona: the file is empty; remedy: begin with"),
-        ("postern-persona: 2", 'acme.yaml:1:18: postern-persona: "2" is no number from 1 to 1'),
+        ("", "acme.yaml:1:1: persona: is empty; remedy: begin with"),
+        ("postern-persona: 2", 'acme.yaml:1:18: postern-persona: format "2" is not supported'),
         ("tenant: acme", "postern-persona: is missing"),
         (MX.replace("ttl: 128", "ttl: 256"), "acme.yaml:7:10: hosts.mx.ttl: "),
         (MX.replace("ttl: 128", "tll: 128"), "hosts.mx.tll: unknown key; remedy: use one of"),
         (MX.replace("ttl: 128", "tll: 128"), "did you mean ttl?"),
         (
             MX.replace("silent", "dropped"),
-            'hosts.mx.closed: unknown word "dropped"; remedy: use one of',
+            'hosts.mx.closed: unknown value "dropped"; remedy: write one of',
         ),
-        (MX.replace("203.0.113.10", "203.0.113.1O"), '"203.0.113.1O" is no address'),
-        (MX.replace("addresses: dark", "addresses: [203.0.113.10]"), "mx and dark both have 203.0.113.10"),
+        (MX.replace("203.0.113.10", "203.0.113.1O"), '"203.0.113.1O" is not a valid IP address'),
+        (
+            MX.replace("addresses: dark", "addresses: [203.0.113.10]"),
+            "203.0.113.10 is already used by `hosts.mx.addresses` in line 5",
+        ),
         (MX.replace("25: {", "70000: {"), "hosts.mx.services.70000: "),
-        (MX.replace("protocol: smtp", "protocol: gopher"), "hosts.mx.services.25.protocol: unknown word"),
+        (MX.replace("protocol: smtp", "protocol: gopher"), "hosts.mx.services.25.protocol: unknown value"),
         (MX.replace("hello\\r\\n", "\\x1b[2J"), "holds the control character"),
-        (MX.replace("SIZE 5000", '"SIZE 5\\r\\n250 X"'), "services.25.ehlo: holds the control character"),
-        (MX + "  x: &a {addresses: *a}\n", "anchors and aliases are not taken"),
-        (MX + "  mx: {addresses: dark}\n", "given a second time (first in line 4)"),
+        (MX.replace("SIZE 5000", '"SIZE 5\\r\\n250 X"'), "services.25.ehlo.2: holds the control character"),
+        (MX + "  x: &a {addresses: *a}\n", "anchors and aliases are not accepted"),
+        (MX + "  mx: {addresses: dark}\n", "is a duplicate key (first in line 4)"),
+        (with_service("443: {}"), "hosts.d.services.443.protocol: is missing; remedy: write one of smtp"),
+        (with_service("443: [https]"), "services.443: holds a list where a mapping of keys is expected"),
+        (with_service("443: {protocol: [https]}"), "443.protocol: holds a list where one word is expected"),
         (with_service("443: {protocol: https}"), "tls: is missing, and https begins with TLS"),
-        (with_service("25: {protocol: smtp, name: x, replies: {end: 250 ok}}"), "end: must begin with 4"),
-        (with_service("25: {protocol: smtp, name: x, replies: {mail: hello}}"), "is no SMTP reply"),
+        (
+            with_service("25: {protocol: smtp, name: x, replies: {end: 250 ok}}"),
+            "replies.end: must begin with 4",
+        ),
+        (with_service("25: {protocol: smtp, name: x, replies: {mail: hello}}"), "is not a valid SMTP reply"),
         (with_service("25: {protocol: smtp, name: x, replies: {mial: 250 ok}}"), "did you mean mail?"),
-        (with_service("22: {protocol: ssh, hostname: x, identification: OpenSSH}"), "no SSH identification"),
-        (with_service("80: {protocol: http, headers: [[Server, a], [X]]}"), "a pair is wanted"),
+        (
+            with_service("22: {protocol: ssh, hostname: x, identification: OpenSSH}"),
+            "is not a valid SSH identification",
+        ),
+        (
+            with_service("80: {protocol: http, headers: [[Server, a], [X]]}"),
+            "holds a list where a pair is expected",
+        ),
         ("a: " + "[" * 50, "nested deeper"),
-        ("a: !!python/object:os.system x", "tags are not taken"),
+        ("a: !!python/object:os.system x", "tags are not accepted"),
         ("x: '" + "a" * 1_100_000 + "'", "more than 1048576 bytes"),
     ],
 )
@@ -112,21 +127,24 @@ def test_a_mistake_is_told_with_its_place_and_a_remedy(text: str, why: str) -> N
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    text = MX.replace("ttl: 128", "ttl: x").replace("closed: silent", "closed: x")
-    assert len(wrong(text).splitlines()) == 2
+    text = (
+        MX.replace("ttl: 128", "ttl: x").replace("closed: silent", "closed: x") + "  x: {addresses: dark}\n"
+    )
+    keys = [line.split(": ")[1] for line in wrong(text).splitlines()]
+    assert keys == ["hosts.mx.closed", "hosts.mx.ttl", "hosts.x.addresses"]
 
 
 def test_a_file_of_another_tenant_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "globex.yaml"
     file.write_text(MX, encoding="utf-8")
-    with pytest.raises(PersonaErrors, match="is the persona of acme"):
+    with pytest.raises(ConfigErrors, match="is the persona of acme"):
         load_persona(file, "globex")
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "acme.yaml").write_bytes(b"\xff\xfe")
     (tmp_path / "globex.yaml").mkdir()
-    with pytest.raises(PersonaErrors) as errors:
+    with pytest.raises(ConfigErrors) as errors:
         load_personas(tmp_path, ["acme", "globex", "default"])
     assert len(errors.value.errors) == 2
 

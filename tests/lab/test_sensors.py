@@ -107,7 +107,7 @@ def cowries_log() -> Iterator[str]:
 def test_what_a_real_crowdsec_decides_steers_packets_until_it_takes_it_back(
     lab: Lab, api: ApiClient, crowdsec: RealCrowdSec, sensors: Callable[[str], Program]
 ) -> None:
-    settings = f"url: {crowdsec.url}\n  key_file: {crowdsec.key_file}\n  poll: 0.2s"
+    settings = f"url: {crowdsec.url}\n  key_file: {crowdsec.key_file}\n  poll: 200ms"
     sensors(f"postern-sensors: 1\ncrowdsec:\n  {settings}\n").wait("CrowdSecSynced")
     assert takes_mail(lab)
     with crowdsec.cowrie_log.open("a", encoding="utf-8") as file:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.policy.kinds import Wrong, duration
+from common.config.kinds import Wrong, duration
 from controller.policy.model import HealthSource, HttpCheck, Pool, PoolHealth, TcpCheck
 from controller.policy.parse import parse_policy
 from tests.world import POLICIES

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.errors import PolicyErrors
+from common.config.errors import ConfigErrors
 from controller.policy.parse import read_policy
 
 DIRECTORY = Path(__file__).parents[2] / "policies" / "invalid"
@@ -24,7 +24,7 @@ def test_there_are_enough_of_them() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_each_mistake_is_reported_once_with_place_and_remedy(file: Path) -> None:
-    with pytest.raises(PolicyErrors) as caught:
+    with pytest.raises(ConfigErrors) as caught:
         read_policy(file)
     errors = caught.value.errors
     assert [(e.place.line, e.place.column, e.key, e.message) for e in errors] == expected(file)

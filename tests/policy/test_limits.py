@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from controller.errors import MOST_ERRORS, PolicyError, PolicyErrors
-from controller.policy.nodes import MAX_BYTES
+from common.config.errors import MOST_ERRORS, ConfigError, ConfigErrors
+from controller.policy.grammar import POLICY_FILE
 from controller.policy.parse import parse_policy, read_policy
 
+MAX_BYTES = POLICY_FILE.limits.size_bytes
 MINIMAL = (Path(__file__).parents[2] / "policies" / "minimal.yaml").read_text(encoding="utf-8")
 
 
-def refusal(text: str) -> tuple[PolicyError, ...]:
-    with pytest.raises(PolicyErrors) as caught:
+def refusal(text: str) -> tuple[ConfigError, ...]:
+    with pytest.raises(ConfigErrors) as caught:
         parse_policy(text, "policy.yaml")
     return caught.value.errors
 
@@ -22,7 +23,7 @@ def test_a_file_that_is_too_large_is_refused_and_not_cut_off(tmp_path: Path, com
     """It has fewer characters than bytes, and the limit is between two of them, or inside one."""
     file = tmp_path / "large.yaml"
     file.write_text(MINIMAL + comment + "ö" * (MAX_BYTES // 2), "utf-8")
-    with pytest.raises(PolicyErrors, match=f"file holds more than {MAX_BYTES} bytes"):
+    with pytest.raises(ConfigErrors, match=f"file holds more than {MAX_BYTES} bytes"):
         read_policy(file)
 
 
@@ -40,7 +41,7 @@ def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
 def test_half_a_character_in_a_text_that_came_as_json_is_refused_with_its_place() -> None:
     (error,) = refusal("postern: 1\nswitches: \ud800")
     assert (error.place.line, error.place.column) == (2, 11)
-    assert error.message == r'"\ud800" is half a character'
+    assert error.message == r'"\ud800" is half of a surrogate pair'
 
 
 def test_no_more_mistakes_are_listed_than_anybody_mends_at_once() -> None:

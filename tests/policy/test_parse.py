@@ -9,7 +9,7 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
-from controller.errors import PolicyErrors
+from common.config.errors import ConfigErrors
 from controller.policy.model import ClientTls, Disposition, MailMode, Policy, PortRef, ScanAction, ScanRule
 from controller.policy.parse import parse_policy, read_policy
 
@@ -86,7 +86,7 @@ def test_conditions_of_a_scan_rule_become_typed() -> None:
 
 def test_a_bad_certificate_is_not_also_called_missing() -> None:
     tls = "tls: {certificate: acme.pem, key: /etc/acme.key}"
-    with pytest.raises(PolicyErrors) as caught:
+    with pytest.raises(ConfigErrors) as caught:
         parse_policy(
             DEMO.read_text(encoding="utf-8").replace("tls: {clients: offer, server: may}", tls), "p.yaml"
         )

@@ -5,9 +5,9 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from common.config.errors import ConfigErrors
 from common.wire.codec import to_media
 from controller.compiler.errors import CompileError
-from controller.errors import PolicyErrors
 from controller.openflow import messages
 from controller.policy.model import Action
 from controller.pools.conntrack import Counts
@@ -76,7 +76,7 @@ def test_the_same_policy_again_sends_nothing_and_keeps_its_revision(world: World
 def test_a_bad_policy_changes_nothing_and_says_why(world: World) -> None:
     channel = connected(world)
     asked, accepted, published = list(channel.asked), world.core.accepted, len(world.published)
-    with pytest.raises(PolicyErrors, match="mode"):
+    with pytest.raises(ConfigErrors, match="mode"):
         world.apply(BAD, "bad.yaml")
     assert (world.core.accepted, channel.asked, len(world.published)) == (accepted, asked, published)
     assert [policy.revision for policy in world.store.policies] == [1]
@@ -88,7 +88,7 @@ def test_a_bad_policy_changes_nothing_and_says_why(world: World) -> None:
 def test_the_journal_says_on_whose_behalf_something_was_changed(world: World) -> None:
     by = Principal("night-shift", AccessRole.OPERATOR)
     world.handle(ApplyPolicy("demo.yaml", LESS_WEB), by)
-    with pytest.raises(PolicyErrors):
+    with pytest.raises(ConfigErrors):
         world.handle(ApplyPolicy("demo.yaml", BAD), by)
     world.handle(DrainMember("proxy1", True), by)
     source = ip_network("198.51.100.66")
@@ -137,7 +137,7 @@ def test_a_restart_with_a_bad_file_keeps_the_last_good_policy_and_says_why(world
 
 def test_a_first_start_with_a_bad_file_fails_with_the_reason() -> None:
     world = World()
-    with pytest.raises(PolicyErrors, match="mode"):
+    with pytest.raises(ConfigErrors, match="mode"):
         world.start("demo.yaml", BAD)
     assert world.core.accepted is None
 

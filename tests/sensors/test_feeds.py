@@ -160,7 +160,7 @@ def test_bad_settings_at_a_hang_up_change_nothing(home: Path, controller: StandI
     program.wait("OriginReplaced")
     program.write("postern-sensors: 1\nfeedz: {}\n")
     program.hang_up()
-    assert "feedz: the key is unknown" in program.wait("SettingsRefused")["why"]
+    assert "feedz: unknown key" in program.wait("SettingsRefused")["why"]
     program.write(one_feed(source))
     program.hang_up()
     program.wait("OriginReplaced", 2)
@@ -217,7 +217,7 @@ def why_unreachable(program: Program) -> str:
 def test_a_feed_without_end_is_cut_off(web: Web, sensors: Start) -> None:
     web.pages["/list"] = endless
     assert "larger than 1048576 bytes" in why_unreachable(
-        sensors(one_feed(f"{web.url}/list", size_limit="1M"))
+        sensors(one_feed(f"{web.url}/list", size_limit="1MiB"))
     )
 
 
@@ -228,7 +228,7 @@ def test_a_feed_that_trickles_is_given_up(web: Web, sensors: Start) -> None:
 
 def test_a_gzip_bomb_is_not_unpacked(web: Web, sensors: Start) -> None:
     web.serve("/list", gzip.compress(bytes(50 * 1024 * 1024)), Content_Encoding="gzip")
-    program = sensors(one_feed(f"{web.url}/list", size_limit="1M"))
+    program = sensors(one_feed(f"{web.url}/list", size_limit="1MiB"))
     assert "decompresses to more than 1048576 bytes" in why_unreachable(program)
 
 

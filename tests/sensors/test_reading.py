@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.base.settings import SettingsError
+from common.config.errors import ConfigErrors
 from services.sensors.feeds.guards import Accepted, Refused, judge
 from services.sensors.feeds.lists import Contents, parse_feed
+from services.sensors.grammar import Format
 from services.sensors.main import main
-from services.sensors.settings import Format, Guards, Shape, parse_settings
+from services.sensors.settings import Guards, Shape, parse_settings
 
 GUARDS = Guards(may_be_empty=False, shrink_share=0.5, unreadable_share=0.1, most_entries=1_000)
 PLAIN = Shape(Format.LIST, "1", ",", False, "cidr")
@@ -87,7 +88,7 @@ def test_any_bytes_are_a_list_or_are_counted(body: bytes, kind: Format, header: 
 
 
 def error_of(text: str) -> str:
-    with pytest.raises(SettingsError) as error:
+    with pytest.raises(ConfigErrors) as error:
         parse_settings(text, "s.yaml")
     return str(error.value)
 
@@ -95,24 +96,36 @@ def error_of(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "s.yaml:1: settings: the file is empty"),
-        ("feeds: {}\n", "s.yaml:1: settings: postern-sensors is missing"),
-        ("postern-sensors: 2\n", "s.yaml:1: postern-sensors: '2' is unknown"),
-        ("postern-sensors: 1\nfeedz: {}\n", "s.yaml:2: feedz: the key is unknown"),
-        ("postern-sensors: 1\nfeeds: [\n", "s.yaml:3: settings: "),
-        ("postern-sensors: 1\nfeeds: &a {}\n", "s.yaml:2: settings: anchors and aliases are not taken"),
-        ("postern-sensors: !!int 1\n", "s.yaml:1: settings: tags are not taken"),
-        ("postern-sensors: 1\nfeeds: {A B: {source: /x}}\n", "s.yaml:2: feeds.A B: not a name"),
-        (FEED + "    action: kill\n", "s.yaml:5: feeds.bad.action: 'kill' is unknown"),
-        (FEED + "    refresh: soon\n", "s.yaml:5: feeds.bad.refresh: 'soon' is no time"),
-        (FEED + "    refresh: 1h\n    duration: 1h\n", "duration ends before the next refresh"),
-        (FEED + "    shrink_limit: 2\n", "s.yaml:5: feeds.bad.shrink_limit: '2' is no share"),
-        (FEED + "    source: /other\n", "s.yaml:5: feeds.bad.source: given a second time"),
-        (FEED.replace("/list", "file:///etc/passwd"), "is no source"),
-        (FEED.replace("/list", "list.txt"), "is no source"),
-        ("postern-sensors: 1\ncrowdsec: {}\n", "s.yaml:2: crowdsec: key_file is missing"),
-        ("postern-sensors: 1\nsuricata: {a: {file: /eve}}\n", "cannot be told without tenants"),
-        ("postern-sensors: 1\ntenants: {}\nsuricata: {a: {}}\n", "one input is wanted"),
+        ("", "s.yaml:1:1: sensors: is empty"),
+        ("feeds: {}\n", "s.yaml:1:1: postern-sensors: is missing"),
+        ("postern-sensors: 2\n", 's.yaml:1:18: postern-sensors: format "2" is not supported'),
+        ("postern-sensors: 1\nfeedz: {}\n", "s.yaml:2:1: feedz: unknown key"),
+        ("postern-sensors: 1\nfeeds: [\n", "s.yaml:3:1: sensors: not valid YAML"),
+        ("postern-sensors: 1\nfeeds: &a {}\n", "s.yaml:2:8: feeds: anchors and aliases are not accepted"),
+        ("postern-sensors: !!int 1\n", "s.yaml:1:18: postern-sensors: tags are not accepted"),
+        (
+            "postern-sensors: 1\nfeeds: {A B: {source: /x}}\n",
+            's.yaml:2:9: feeds.A B: "A B" is not a valid name',
+        ),
+        (FEED + "    action: kill\n", 's.yaml:5:13: feeds.bad.action: unknown value "kill"'),
+        (FEED + "    refresh: soon\n", '"soon" is not a valid duration (1s to 30d)'),
+        (FEED + "    refresh: 1h\n    duration: 1h\n", "feeds.bad.duration: ends before the next refresh"),
+        (FEED + "    refresh: 1d\n    duration: 1h\n", "feeds.bad.duration: ends before the next refresh"),
+        (FEED + "    shrink_limit: 2\n", 'feeds.bad.shrink_limit: "2" is not a valid percentage'),
+        (FEED + "    size_limit: 16M\n", '"16M" is not a valid size (1B to 256MiB); remedy: write 16MiB'),
+        (FEED + "    size_limit: 500k\n", '"500k" is not a valid size (1B to 256MiB); remedy: write 500KiB'),
+        (FEED + "    confidence: nan\n", '"nan" is not a valid number (0 to 1)'),
+        (FEED + "    source: /other\n", "s.yaml:5:5: feeds.bad.source: is a duplicate key"),
+        (FEED.replace("/list", "file:///etc/passwd"), "is not a valid source"),
+        (FEED.replace("/list", "https://[1/x"), "is not a valid URL"),
+        (FEED.replace("/list", "list.txt"), "is not a valid source"),
+        ("postern-sensors: 1\ncrowdsec: {}\n", "s.yaml:2:11: crowdsec.key_file: is missing"),
+        ("postern-sensors: 1\nsuricata: {a: {file: /eve}}\n", "cannot be found without tenants"),
+        ("postern-sensors: 1\ntenants: {}\nsuricata: {a: {}}\n", "suricata.a: has 0 inputs, and needs one"),
+        (
+            "postern-sensors: 1\ntenants: /t\nsuricata: {a: {file: /eve, stream: /s}}\n",
+            "suricata.a: has 2 inputs, and needs one",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_remedy(text: str, said: str) -> None:
@@ -120,11 +133,17 @@ def test_a_mistake_is_named_with_its_line_and_remedy(text: str, said: str) -> No
     assert "; remedy: " in error_of(text)
 
 
+def test_all_mistakes_are_named_at_once_in_the_order_of_lines() -> None:
+    text = FEED + "    refresh: soon\n    size_limit: 16M\n    acton: drop\nsuricata:\n  a: {}\n"
+    keys = [line.split(": ")[1] for line in error_of(text).splitlines()]
+    assert keys == ["feeds.bad.refresh", "feeds.bad.size_limit", "feeds.bad.acton", "suricata", "suricata.a"]
+
+
 @given(st.text(alphabet="postern-:1 feds\n{}[]&*!#\"'", max_size=80))
 def test_any_text_is_settings_or_a_mistake(text: str) -> None:
     try:
         parse_settings(text, "s.yaml")
-    except SettingsError:
+    except ConfigErrors:
         return
 
 

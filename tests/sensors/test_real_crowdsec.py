@@ -28,7 +28,7 @@ def bouncer_of(crowdsec: RealCrowdSec, **keys: str) -> str:
     lines = "".join(f"  {name}: {value}\n" for name, value in keys.items())
     return (
         f"postern-sensors: 1\ncrowdsec:\n  url: {crowdsec.url}\n"
-        f"  key_file: {crowdsec.key_file}\n  poll: 0.2s\n{lines}"
+        f"  key_file: {crowdsec.key_file}\n  poll: 200ms\n{lines}"
     )
 
 

@@ -69,7 +69,7 @@ class TenantConsent:
 class ApplyPolicy(Command[PolicyRevision]):
     """Check, compile, store and carry out a policy.
 
-    Raises `PolicyErrors`, `CompileError` or `StoreError`; nothing has changed then.
+    Raises `ConfigErrors`, `CompileError` or `StoreError`; nothing has changed then.
     """
 
     file: str
@@ -78,7 +78,7 @@ class ApplyPolicy(Command[PolicyRevision]):
 
 @dataclass(frozen=True, slots=True)
 class PlanPolicy(Command[PolicyPlan]):
-    """Say what `ApplyPolicy` would change, and change nothing. Raises `PolicyErrors` or `CompileError`."""
+    """Say what `ApplyPolicy` would change, and change nothing. Raises `ConfigErrors` or `CompileError`."""
 
     file: str
     text: str

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from services.base.settings import Network
+from services.sensors.grammar import Format
 from services.sensors.networks import parse_network, printable
-from services.sensors.settings import Format, Shape
+from services.sensors.settings import Shape
 
 _LONGEST_LINE = 4096
 _MOST_LINES = 2_000_000

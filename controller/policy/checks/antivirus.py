@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 
-from controller.policy.checks import KnownNames, Report, check_pool
+from common.config.report import Report
+from controller.policy.checks.names import KnownNames, check_pool
 from controller.policy.model import Address, Antivirus, Policy, Pool, PoolKind
 
 
-def check_updating(policy: Policy, known: KnownNames, report: Report) -> None:
+def check_antivirus(policy: Policy, known: KnownNames, report: Report) -> None:
     for path, antivirus in _all(policy):
         _check_pool(path, antivirus, policy, known, report)
         _check_families(path, antivirus, report)
     for pool in policy.pools:
         if pool.kind is not PoolKind.ANTIVIRUS and f"pools.{pool.name}.immunity" in report.places:
-            report.add(f"pools.{pool.name}.immunity", "only anti-virus servers give signatures", "remove it")
+            report.add(
+                f"pools.{pool.name}.immunity", "only pools of kind antivirus provide signatures", "remove it"
+            )
 
 
 def _all(policy: Policy) -> Iterator[tuple[str, Antivirus]]:
@@ -33,7 +36,7 @@ def _check_pool(path: str, antivirus: Antivirus, policy: Policy, known: KnownNam
         if all(vip.version != address.version for vip in pool.vip):
             report.add(
                 f"{path}.as.{address}",
-                f"pool {pool.name} has no IPv{address.version} address that clients could ask",
+                f"pool {pool.name} has no IPv{address.version} address that clients could reach",
                 f"add one under `pools.{pool.name}.vip`, or remove this one",
             )
 
@@ -50,5 +53,5 @@ def _check_families(path: str, antivirus: Antivirus, report: Report) -> None:
             report.add(f"{path}.as.{address}", message, f"keep {first[address.version]}, or this one")
     for prefix in antivirus.clients:
         if prefix.version not in first:
-            message = f"clients speak IPv{prefix.version}, but `as` has no such address"
+            message = f"is an IPv{prefix.version} prefix, but `as` has no IPv{prefix.version} address"
             report.add(f"{path}.clients.{prefix}", message, "add one under `as`")

@@ -1,20 +1,20 @@
 """What must hold of how members are looked at: something is, often enough, and only what they have."""
 
-from controller.policy.checks import Report
+from common.config.report import Report
 from controller.policy.model import HealthSource, Policy, Pool, PoolKind
 
 _OWN_SERVICES = frozenset({PoolKind.DECOY, PoolKind.ANTIVIRUS})  # theirs are not known by their kind
 _OF_SCANNERS = ("signatures_max_age", "canary_interval")
 
 
-def check_probing(policy: Policy, report: Report) -> None:
+def check_health(policy: Policy, report: Report) -> None:
     for pool in policy.pools:
         path, health = f"pools.{pool.name}.health", pool.health
         if health.by is HealthSource.AGENT and health.silence_s < 2 * health.interval_s:
             key = "silence" if f"{path}.silence" in report.places else "interval"
             report.add(
                 f"{path}.{key}",
-                f"a member that reports each {health.interval_s:g} s would be called silent",
+                f"members that report every {health.interval_s:g} s would count as silent",
                 "make `silence` at least twice the `interval`",
             )
         _check_probes(pool, path, report)
@@ -29,6 +29,6 @@ def _check_probes(pool: Pool, path: str, report: Report) -> None:
     if pool.health.by is HealthSource.AGENT and pool.kind in _OWN_SERVICES and not has_probes:
         report.add(
             path,
-            f"an agent would not know what to look at in a pool of kind {pool.kind}",
-            "list it: health: {tcp: [{port: 22, banner: SSH-2.0-}]}",
+            f"agents have nothing to check in a pool of kind {pool.kind}",
+            "list probes: health: {tcp: [{port: 22, banner: SSH-2.0-}]}",
         )

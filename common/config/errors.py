@@ -1,0 +1,50 @@
+"""What an operator can get wrong in a file: each mistake with place, key, message and remedy."""
+
+from dataclasses import dataclass
+
+MOST_ERRORS = 1_000  # reading stops here; a file with so many mistakes is of another kind
+_LONGEST_QUOTE = 80
+
+
+def quoted(text: str) -> str:
+    """Return text of a file fit for a terminal: one line, escaped, bounded."""
+    shown = text.encode("unicode_escape").decode("ascii")
+    return f'"{shown[:_LONGEST_QUOTE]}..."' if len(shown) > _LONGEST_QUOTE else f'"{shown}"'
+
+
+def safe(text: str) -> str:
+    """Return `quoted` without its quotes, as a step of a key's path."""
+    return quoted(text)[1:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a file something stands. Line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    @property
+    def order(self) -> tuple[int, int]:
+        return self.line, self.column
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigError:
+    place: Place
+    key: str  # its path, e.g. `tenants.acme.mail.mode`
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        where = f"{self.place.file}:{self.place.line}:{self.place.column}"
+        return f"{where}: {self.key}: {self.message}; remedy: {self.remedy}"
+
+
+class ConfigErrors(Exception):
+    """Everything wrong with one file, in the order of its lines."""
+
+    def __init__(self, errors: list[ConfigError]) -> None:
+        self.errors = tuple(sorted(errors, key=lambda e: (*e.place.order, e.key, e.message)))
+        super().__init__("\n".join(map(str, self.errors)))

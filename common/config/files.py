@@ -1,0 +1,24 @@
+"""Operators' files from disk: bounded, and UTF-8. The only module of this package that reads a disk."""
+
+from pathlib import Path
+
+from common.config.errors import Place
+from common.config.grammar import Document
+from common.config.nodes import fail_too_large
+from common.config.report import Report
+
+
+def read_text(path: Path, document: Document) -> str:
+    """Return a file's text. Raise `ConfigErrors` if it is too large or not UTF-8, `OSError` if unreadable."""
+    report = Report(str(path), document.noun)
+    with path.open("rb") as file:
+        raw = file.read(document.limits.size_bytes + 1)
+    if len(raw) > document.limits.size_bytes:  # before decoding: the end of `raw` may be half a character
+        fail_too_large(report, document.limits)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
+        message = f"byte {raw[error.start]:#04x} is not UTF-8 text"
+        report.fail(Place(str(path), line, column), "", message, "save the file as UTF-8")

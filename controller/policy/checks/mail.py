@@ -1,0 +1,87 @@
+"""What must hold of mail and other services: pools of the right kinds, no way around the scanners."""
+
+from common.config.report import Report
+from controller.policy.checks.names import KnownNames, check_pool
+from controller.policy.model import (
+    Disposition,
+    Mail,
+    MailMode,
+    OnEmpty,
+    Policy,
+    PoolKind,
+    Protocol,
+    ScanAction,
+    Service,
+)
+
+_SMTP_PORT = 25
+
+
+def check_mail(policy: Policy, known: KnownNames, report: Report) -> None:
+    for tenant in policy.tenants:
+        for service in tenant.services:
+            _check_service(f"tenants.{tenant.name}.services.{service.name}", service, report)
+        if tenant.mail:
+            _check_mail(f"tenants.{tenant.name}.mail", tenant.mail, known, report)
+
+
+def _check_service(path: str, service: Service, report: Report) -> None:
+    if service.protocol is Protocol.ICMP and service.ports:
+        report.add(f"{path}.ports", "icmp has no ports", "remove `ports`")
+    if service.protocol is not Protocol.ICMP and not service.ports:
+        report.add(f"{path}.ports", "is missing", "list the ports: ports: [443]")
+    if service.protocol is Protocol.TCP and _SMTP_PORT in service.ports:
+        report.add(
+            f"{path}.ports.{_SMTP_PORT}", "port 25 would bypass the scanners", "mail belongs under `mail`"
+        )
+
+
+def _check_mail(path: str, mail: Mail, known: KnownNames, report: Report) -> None:
+    check_pool(f"{path}.scanners", mail.scanners, PoolKind.SCANNER, known, report)
+    if mail.mode is MailMode.PROXY:
+        _check_proxies(path, mail, known, report)
+    else:
+        _check_direct(path, mail, report)
+    _check_on_empty(f"{path}.on_empty", mail, known, report)
+    _check_on_verdict(f"{path}.on_verdict", mail, report)
+    _check_tls(f"{path}.tls", mail, report)
+
+
+def _check_proxies(path: str, mail: Mail, known: KnownNames, report: Report) -> None:
+    if mail.proxies:
+        check_pool(f"{path}.proxies", mail.proxies, PoolKind.MAIL_PROXY, known, report)
+    else:
+        remedy = "name a pool of kind mail-proxy, or use mode direct"
+        report.add(f"{path}.proxies", "is missing in mode proxy", remedy)
+
+
+def _check_direct(path: str, mail: Mail, report: Report) -> None:
+    if mail.proxies:
+        report.add(f"{path}.proxies", "has no meaning in mode direct", "remove it, or use mode proxy")
+    if any(rule.action is ScanAction.SKIP for rule in mail.scan):
+        message = "mode direct scans everything, nothing can be skipped"
+        report.add(f"{path}.scan", message, "remove it, or use mode proxy")
+
+
+def _check_on_verdict(path: str, mail: Mail, report: Report) -> None:
+    if mail.on_verdict.infected is Disposition.PASS_TAGGED:
+        report.add(f"{path}.infected", "malware is never passed on", "write reject or tempfail")
+    if mail.on_verdict.unavailable is Disposition.REJECT:
+        message = "good mail would be lost while scanners are down"
+        report.add(f"{path}.unavailable", message, "write tempfail or pass-tagged")
+
+
+def _check_tls(path: str, mail: Mail, report: Report) -> None:
+    if bool(mail.tls.certificate) != bool(mail.tls.key):
+        given, lacking = ("certificate", "key") if mail.tls.certificate else ("key", "certificate")
+        report.add(
+            f"{path}.{given}", f"is given without `{lacking}`", f"add `{lacking}`, or remove `{given}`"
+        )
+
+
+def _check_on_empty(path: str, mail: Mail, known: KnownNames, report: Report) -> None:
+    """Silence would not be the refusal that was asked for; for `tempfail` it does almost as well."""
+    may_be_there = {PoolKind.RESPONDER, None} & set(known.pools.values())
+    if mail.on_empty is OnEmpty.REJECT and not may_be_there:
+        remedy = "add one under `pools`, or write tempfail"
+        report.add(path, "there is no pool of kind responder to refuse mail", remedy)
