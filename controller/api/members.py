@@ -76,7 +76,7 @@ class _Health(Resource):
         response.media = {**reports.member_row(heard.member), "agent": heard.agent}
 
     def on_get(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
-        """Say what the agent beside a member shall check."""
+        """Say what the agent beside a member must check."""
         response.media = {"agent": self._caller(request)(ReadAgentSettings(name))}
 
 

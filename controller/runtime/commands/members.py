@@ -11,7 +11,7 @@ from controller.runtime.commands.base import Command
 
 @dataclass(frozen=True, slots=True)
 class MemberHeard:
-    """`agent`: what the agent beside the member shall check."""
+    """`agent`: what the agent beside the member must check."""
 
     member: PoolMember
     agent: Settings
@@ -54,7 +54,7 @@ class ReportMember(Command[MemberHeard]):
 
 @dataclass(frozen=True, slots=True)
 class ReadAgentSettings(Command[Settings]):
-    """Say what the agent beside a member shall check. Raises `UnknownMember`."""
+    """Say what the agent beside a member must check. Raises `UnknownMember`."""
 
     member: str
 
