@@ -83,7 +83,7 @@ class _Patient(wsgi.HttpProtocol):
 def _listen_for_bearers(address: str, place: Path) -> Any:
     found = _LISTEN.fullmatch(address)
     if not found:
-        raise ValueError("is no HOST:PORT")
+        raise ValueError("is not HOST:PORT")
     host, port = found["host"].strip("[]"), int(found["port"])
     context = None
     if found["scheme"] == "https" or (not found["scheme"] and not _is_loopback(host)):

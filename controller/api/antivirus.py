@@ -26,7 +26,7 @@ def add_reports_route(app: falcon.App[Any, Any], ask: Asker, outside: Outside) -
 
 class _Reports(Resource):
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Take what an anti-virus server says of itself, and what agents reported to it."""
+        """Take what an anti-virus server says about its own state, and what agents reported to it."""
         if (request.content_length or 0) > _LARGEST_BODY_BYTES:
             raise falcon.HTTPContentTooLarge(description=f"at most {_LARGEST_BODY_BYTES} bytes")
         said = read_record(ServerReport, request.get_media(), 'send {"server": "av1", "reports": [...]}')

@@ -40,7 +40,7 @@ class OrphanedSessions:
         return found.told
 
     def note_forgotten(self, dpid: int, connections: tuple[Connection, ...]) -> None:
-        """A switch was started anew and does not know these connections any more."""
+        """A switch was restarted and does not know these connections any more."""
         if connections and (record := self._switches.records.get(dpid)):
             count = len(connections)
             self._journal.write(Event.SESSIONS_FORGOTTEN, switch=record.name, connections=count)

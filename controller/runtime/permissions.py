@@ -2,53 +2,8 @@
 
 from collections.abc import Mapping
 
-from controller.runtime.commands.antivirus import ReadFleet, ReportAntivirus
+from controller.runtime.commands import antivirus, members, policy, sessions, suspicion, switches, tokens
 from controller.runtime.commands.base import Command
-from controller.runtime.commands.members import (
-    DrainMember,
-    ListPools,
-    NoteCounts,
-    ReadAgentSettings,
-    ReadPoolSettings,
-    ReportMember,
-)
-from controller.runtime.commands.policy import (
-    ApplyPolicy,
-    ExplainCookie,
-    ExplainRule,
-    PlanPolicy,
-    ReadConsent,
-    ReadFlows,
-    ReadPolicy,
-)
-from controller.runtime.commands.sessions import (
-    CutDecided,
-    CutOrphans,
-    NoteConnections,
-    NoteForgotten,
-    ReadCountsWanted,
-    ReadSessionWork,
-    WakeUp,
-)
-from controller.runtime.commands.suspicion import (
-    AllowSource,
-    CountPackets,
-    EndAllowance,
-    EndDecisions,
-    ExplainSource,
-    FindDecisions,
-    ListAllowances,
-    ListBans,
-    ListDecisions,
-    ListOrigin,
-    MakeDecisions,
-    ReadDecision,
-    ReadPackets,
-    ReadReceipt,
-    ReportEvidence,
-)
-from controller.runtime.commands.switches import ReadSettled, ReadStatus
-from controller.runtime.commands.tokens import AddToken, EndToken, IdentifyBearer, ListTokens
 from controller.runtime.principals import BEARER_ROLES, AccessRole, Principal
 
 Kinds = frozenset[type[Command[object]]]
@@ -58,23 +13,59 @@ class Forbidden(Exception):
     """The role does not permit the command, or not about this subject; the text says which it permits."""
 
 
-_OF_SENSORS: Kinds = frozenset({ReportEvidence, ListOrigin, MakeDecisions, EndDecisions})
-_OF_MEMBERS: Kinds = frozenset(
-    {ReportMember, ReadAgentSettings, ReadPoolSettings, ReportEvidence, ReportAntivirus}
+_OF_SENSORS: Kinds = frozenset(
+    {suspicion.ReportEvidence, suspicion.ListOrigin, suspicion.MakeDecisions, suspicion.EndDecisions}
 )
-_OF_BOUNCERS: Kinds = frozenset({ListBans})
+_OF_MEMBERS: Kinds = frozenset(
+    {
+        members.ReportMember,
+        members.ReadAgentSettings,
+        members.ReadPoolSettings,
+        suspicion.ReportEvidence,
+        antivirus.ReportAntivirus,
+    }
+)
+_OF_BOUNCERS: Kinds = frozenset({suspicion.ListBans})
 _OF_OPERATORS: Kinds = frozenset(
     {
-        *(ApplyPolicy, PlanPolicy, ReadPolicy, ReadFlows, ExplainCookie, ExplainRule, ReadConsent),
-        *(ReadStatus, ReadSettled, DrainMember, ListPools, ReadFleet),
-        *(ListDecisions, FindDecisions, ReadDecision, ReadReceipt, CountPackets, ReadPackets),
-        *(ExplainSource, AllowSource, EndAllowance, ListAllowances, AddToken, EndToken, ListTokens),
+        policy.ApplyPolicy,
+        policy.PlanPolicy,
+        policy.ReadPolicy,
+        policy.ReadFlows,
+        policy.ExplainCookie,
+        policy.ExplainRule,
+        policy.ReadConsent,
+        switches.ReadStatus,
+        switches.ReadSettled,
+        members.DrainMember,
+        members.ListPools,
+        antivirus.ReadFleet,
+        suspicion.ListDecisions,
+        suspicion.FindDecisions,
+        suspicion.ReadDecision,
+        suspicion.ReadReceipt,
+        suspicion.CountPackets,
+        suspicion.ReadPackets,
+        suspicion.ExplainSource,
+        suspicion.AllowSource,
+        suspicion.EndAllowance,
+        suspicion.ListAllowances,
+        tokens.AddToken,
+        tokens.EndToken,
+        tokens.ListTokens,
     }
 )
 _OF_THE_CONTROLLER: Kinds = frozenset(
     {
-        *(IdentifyBearer, NoteCounts, NoteConnections, NoteForgotten),
-        *(ReadSessionWork, ReadCountsWanted, CutOrphans, CutDecided, WakeUp),
+        tokens.IdentifyBearer,
+        members.NoteCounts,
+        sessions.NoteConnections,
+        sessions.NoteForgotten,
+        sessions.ReadSessionWork,
+        sessions.ReadCountsWanted,
+        sessions.CutOrphans,
+        sessions.CutDecided,
+        sessions.WakeUp,
     }
 )
 _PEOPLE: Kinds = _OF_OPERATORS | _OF_SENSORS | _OF_MEMBERS | _OF_BOUNCERS
@@ -91,7 +82,7 @@ def check(by: Principal, command: Command[object]) -> None:
     """Raise `Forbidden` if the principal may not ask for this."""
     if type(command) not in COMMANDS_BY_ROLE[by.role]:
         raise Forbidden(f"{type(command).__name__} is not permitted to the role {by.role.value}")
-    if isinstance(command, AddToken) and command.role not in BEARER_ROLES:
+    if isinstance(command, tokens.AddToken) and command.role not in BEARER_ROLES:
         raise Forbidden(f"no token can have the role {command.role.value}")
     if by.role is AccessRole.MEMBER:
         _check_member(by.name, command)
@@ -104,11 +95,11 @@ def _check_member(path: str, command: Command[object]) -> None:
     """A member, known by its path POOL.NAME, asks about itself and its own pool only."""
     pool, _, name = path.partition(".")
     match command:
-        case ReportMember(about) | ReadAgentSettings(about):
+        case members.ReportMember(about) | members.ReadAgentSettings(about):
             own = path
-        case ReadPoolSettings(about):
+        case members.ReadPoolSettings(about):
             own = pool
-        case ReportAntivirus(about):
+        case antivirus.ReportAntivirus(about):
             own = name
         case _:
             return
@@ -124,9 +115,9 @@ def _check_origin(name: str, origin: str) -> None:
 
 def _origins(command: Command[object]) -> set[str]:
     match command:
-        case ListOrigin(origin) | EndDecisions(_, origin):
+        case suspicion.ListOrigin(origin) | suspicion.EndDecisions(_, origin):
             return {origin}
-        case MakeDecisions(requests):
+        case suspicion.MakeDecisions(requests):
             return {request.origin for request in requests}
         case _:
             return set()

@@ -88,7 +88,7 @@ class DecisionKeeper:
         self._keep(lambda: self._store.change_offenders([], forgotten))
 
     def on_policy(self, now: float, policy: Policy) -> None:
-        """Withdraw what the policy forbids; make all flows anew if they would be others."""
+        """Withdraw what the policy forbids; rebuild all flows if they would differ."""
         levels = policy.suspicion
         self.ledger.caps = Caps(levels.cap, levels.cap_of_origin, levels.cap_of_tenant)
         self.scores.policy = levels
@@ -164,7 +164,7 @@ class DecisionKeeper:
         return self._guard.owner(source) if self._guard else ""
 
     def delete(self, now: float, numbers: Iterable[int], by: Principal = CONTROLLER) -> LedgerOutcome:
-        """End decisions. A source that the edge itself had decided about begins anew, without a score."""
+        """End decisions. A source that the edge itself had decided about begins again without a score."""
         outcome = self._take_up(now, self.ledger.delete(numbers), "deleted", by)
         pardoned = [each.request.scope.source for each in outcome.ended if each.request.origin == ORIGIN]
         for source in pardoned:

@@ -11,7 +11,7 @@ from controller.runtime.commands.base import Command
 
 @dataclass(frozen=True, slots=True)
 class MemberHeard:
-    """`agent`: what the agent beside the member shall check."""
+    """`agent`: what the agent beside the member must check."""
 
     member: PoolMember
     agent: AgentSettings

@@ -91,7 +91,7 @@ class ReadPolicy(Command[PolicyRevision | None]):
 
 @dataclass(frozen=True, slots=True)
 class ReadFlows(Command[Accepted | None]):
-    """Read what each switch shall hold."""
+    """Read what each switch must hold."""
 
 
 @dataclass(frozen=True, slots=True)

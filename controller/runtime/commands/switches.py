@@ -8,7 +8,7 @@ from controller.runtime.commands.base import Command
 
 @dataclass(frozen=True, slots=True)
 class SwitchStatus:
-    """`flows`: how many it shall hold. `confirmed_revision`: 0 while it is not connected."""
+    """`flows`: how many it must hold. `confirmed_revision`: 0 while it is not connected."""
 
     name: str
     dpid: int

@@ -13,6 +13,7 @@ from controller.runtime.commands.antivirus import (
 )
 from controller.runtime.context import Context
 from controller.runtime.core import RuntimeCore
+from controller.runtime.handlers.base import Handlers
 
 
 def report_antivirus(core: RuntimeCore, command: ReportAntivirus, context: Context) -> int:
@@ -41,3 +42,9 @@ def fleet_status(fleet: Fleet, command: ReadFleet, now: float, utc: float) -> Fl
         if command.asker in ("", client.asker) and (client.is_stale or not command.only_stale)
     ]
     return FleetStatus(dict(fleet.published), tuple(servers), tuple(clients))
+
+
+HANDLERS: Handlers = {
+    ReportAntivirus: report_antivirus,
+    ReadFleet: read_fleet,
+}

@@ -20,6 +20,7 @@ from controller.runtime.commands.members import (
 )
 from controller.runtime.context import Context
 from controller.runtime.core import RuntimeCore
+from controller.runtime.handlers.base import Handlers
 
 
 def drain_member(core: RuntimeCore, command: DrainMember, context: Context) -> PoolMember:
@@ -74,3 +75,13 @@ def _agent_settings(core: RuntimeCore, member: PoolMember) -> AgentSettings:
     assert core.accepted is not None  # where there are members, there is a policy
     policy = core.accepted.policy
     return settings_for(policy, next(pool for pool in policy.pools if pool.name == member.pool))
+
+
+HANDLERS: Handlers = {
+    DrainMember: drain_member,
+    ReportMember: report_member,
+    ReadAgentSettings: read_agent_settings,
+    ReadPoolSettings: read_pool_settings,
+    NoteCounts: note_counts,
+    ListPools: list_pools,
+}

@@ -19,6 +19,7 @@ from controller.runtime.commands.policy import (
 )
 from controller.runtime.context import Context
 from controller.runtime.core import RuntimeCore
+from controller.runtime.handlers.base import Handlers
 from controller.topology.homes import moved_homes
 
 _SMTP_PORT = 25
@@ -72,3 +73,14 @@ def read_consent(core: RuntimeCore, command: ReadConsent, context: Context) -> T
         {server: tuple(sorted(ports[server])) for server in sorted(ports)},
         tuple(map(str, tenant.prefixes)),
     )
+
+
+HANDLERS: Handlers = {
+    ApplyPolicy: apply_policy,
+    PlanPolicy: plan_policy,
+    ReadPolicy: read_policy,
+    ReadFlows: read_flows,
+    ExplainCookie: explain_cookie,
+    ExplainRule: explain_rule,
+    ReadConsent: read_consent,
+}

@@ -14,6 +14,7 @@ from controller.runtime.commands.sessions import (
 )
 from controller.runtime.context import Context
 from controller.runtime.core import RuntimeCore
+from controller.runtime.handlers.base import Handlers
 
 _FINISHING = (MemberState.DRAINING, MemberState.LEAVING)
 
@@ -48,3 +49,14 @@ def note_forgotten(core: RuntimeCore, command: NoteForgotten, context: Context) 
 
 def wake_up(core: RuntimeCore, command: WakeUp, context: Context) -> None:
     core.wake_up(command.connections)
+
+
+HANDLERS: Handlers = {
+    ReadSessionWork: read_session_work,
+    ReadCountsWanted: read_counts_wanted,
+    NoteConnections: note_connections,
+    CutOrphans: cut_orphans,
+    CutDecided: cut_decided,
+    NoteForgotten: note_forgotten,
+    WakeUp: wake_up,
+}

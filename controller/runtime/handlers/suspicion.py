@@ -30,6 +30,7 @@ from controller.runtime.commands.suspicion import (
 )
 from controller.runtime.context import Context
 from controller.runtime.core import RuntimeCore
+from controller.runtime.handlers.base import Handlers
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision, Scope
 from controller.suspicion.ledger import LedgerOutcome
@@ -162,3 +163,22 @@ def end_allowance(core: RuntimeCore, command: EndAllowance, context: Context) ->
 
 def list_allowances(core: RuntimeCore, command: ListAllowances, context: Context) -> tuple[Allowance, ...]:
     return tuple(core.suspicion.allowed.by_number.values())
+
+
+HANDLERS: Handlers = {
+    MakeDecisions: make_decisions,
+    EndDecisions: end_decisions,
+    ListDecisions: list_decisions,
+    FindDecisions: find_decisions,
+    ListOrigin: list_origin,
+    ListBans: list_bans,
+    ReadDecision: read_decision,
+    ReadReceipt: read_receipt,
+    CountPackets: count_packets,
+    ReadPackets: read_packets,
+    ReportEvidence: report_evidence,
+    ExplainSource: explain_source,
+    AllowSource: allow_source,
+    EndAllowance: end_allowance,
+    ListAllowances: list_allowances,
+}

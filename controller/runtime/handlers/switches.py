@@ -4,6 +4,7 @@ from controller.runtime.accepted import Accepted
 from controller.runtime.commands.switches import EdgeStatus, ReadSettled, ReadStatus, SwitchStatus
 from controller.runtime.context import Context
 from controller.runtime.core import RuntimeCore
+from controller.runtime.handlers.base import Handlers
 from controller.runtime.switches import SwitchRecord
 from controller.topology.ports import ports_of
 
@@ -59,3 +60,9 @@ def _problems(record: SwitchRecord, accepted: Accepted) -> tuple[str, ...]:
     ]
     last_error = record.session.last_error
     return (*problems, last_error) if last_error else tuple(problems)
+
+
+HANDLERS: Handlers = {
+    ReadSettled: read_settled,
+    ReadStatus: read_status,
+}

@@ -3,6 +3,7 @@
 from controller.runtime.commands.tokens import AddToken, EndToken, IdentifyBearer, ListTokens
 from controller.runtime.context import Context
 from controller.runtime.core import RuntimeCore
+from controller.runtime.handlers.base import Handlers
 from controller.runtime.principals import Principal
 
 
@@ -20,3 +21,11 @@ def list_tokens(core: RuntimeCore, command: ListTokens, context: Context) -> tup
 
 def identify_bearer(core: RuntimeCore, command: IdentifyBearer, context: Context) -> Principal | None:
     return core.tokens.bearer(command.token)
+
+
+HANDLERS: Handlers = {
+    AddToken: add_token,
+    EndToken: end_token,
+    ListTokens: list_tokens,
+    IdentifyBearer: identify_bearer,
+}
