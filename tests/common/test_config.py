@@ -127,7 +127,7 @@ mac: &a 1
         '6:7: size: "2MiB" is not a valid size (1KiB to 1MiB)',
         '7:7: wait: "10" is not a valid duration (10ms to 18h)',
         '8:8: share: "101%" is not a valid percentage',
-        '9:9: colour: unknown value "gren"',
+        '9:9: colour: "gren" is not a valid value',
         '10:7: flag: "yes" is neither true nor false',
         '11:9: number: "0" is not a valid number (1 to 9)',
         '12:10: decimal: "1e-1" is not a valid number (0 to 1)',

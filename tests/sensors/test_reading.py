@@ -107,7 +107,7 @@ def error_of(text: str) -> str:
             "postern-sensors: 1\nfeeds: {A B: {source: /x}}\n",
             's.yaml:2:9: feeds.A B: "A B" is not a valid name',
         ),
-        (FEED + "    action: kill\n", 's.yaml:5:13: feeds.bad.action: unknown value "kill"'),
+        (FEED + "    action: kill\n", 's.yaml:5:13: feeds.bad.action: "kill" is not a valid value'),
         (FEED + "    refresh: soon\n", '"soon" is not a valid duration (1s to 30d)'),
         (FEED + "    refresh: 1h\n    duration: 1h\n", "feeds.bad.duration: ends before the next refresh"),
         (FEED + "    refresh: 1d\n    duration: 1h\n", "feeds.bad.duration: ends before the next refresh"),
