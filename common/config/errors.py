@@ -30,6 +30,11 @@ class Place:
         return self.line, self.column
 
 
+def place_after(file: str, before: str) -> Place:
+    """Return the place that follows the text before it."""
+    return Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigError:
     place: Place

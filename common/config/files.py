@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common.config.errors import Place
+from common.config.errors import place_after
 from common.config.grammar import Document
 from common.config.nodes import fail_too_large
 from common.config.report import Report
@@ -18,7 +18,6 @@ def read_text(path: Path, document: Document) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
+        place = place_after(str(path), raw[: error.start].decode("utf-8"))
         message = f"byte {raw[error.start]:#04x} is not UTF-8 text"
-        report.fail(Place(str(path), line, column), "", message, "save the file as UTF-8")
+        report.fail(place, "", message, "save the file as UTF-8")

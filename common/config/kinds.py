@@ -82,9 +82,8 @@ def choice(words: Iterable[str], name: str = "") -> Kind:
 
     def read(text: str) -> str:
         if text not in by_text:
-            raise Wrong(
-                f"unknown value {quoted(text)}", f"write one of {listed(texts)}{suggestion(text, texts)}"
-            )
+            remedy = f"write one of {listed(texts)}{suggestion(text, texts)}"
+            raise Wrong(f"{quoted(text)} is not a valid value", remedy)
         return by_text[text]
 
     return Kind(name or " or ".join(f"`{word}`" for word in texts), read, {"enum": _in_json(texts)}, texts)

@@ -14,7 +14,7 @@ from typing import NoReturn
 import yaml
 from yaml.reader import ReaderError
 
-from common.config.errors import Place, quoted, safe
+from common.config.errors import Place, place_after, quoted, safe
 from common.config.report import Report
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # no UTF-8 file holds one, but the text of a JSON body may
@@ -60,15 +60,11 @@ Node = Scalar | Sequence | Mapping | Refused
 
 def read_nodes(text: str, report: Report, limits: Limits) -> Node | None:
     """Return the tree, or None for an empty file. Raise `ConfigErrors` if there is no tree to return."""
+    file = report.top.file
     if found := _LONE_SURROGATE.search(text):
-        line_begin = text.rfind("\n", 0, found.start()) + 1
-        place = Place(report.top.file, text.count("\n", 0, found.start()) + 1, found.start() - line_begin + 1)
-        report.fail(
-            place,
-            "",
-            f"{quoted(found[0])} is half of a surrogate pair",
-            "write the whole character, or remove it",
-        )
+        message = f"{quoted(found[0])} is half of a surrogate pair"
+        place = place_after(file, text[: found.start()])
+        report.fail(place, "", message, "write the whole character, or remove it")
     if len(text.encode()) > limits.size_bytes:
         fail_too_large(report, limits)
     builder = _Builder(yaml.parse(text, Loader=_Loader), report, limits)
@@ -76,10 +72,11 @@ def read_nodes(text: str, report: Report, limits: Limits) -> Node | None:
         return builder.document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = Place(report.top.file, mark.line + 1, mark.column + 1) if mark else report.top
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else report.top
         problem = error.problem or "not YAML"
-    except ReaderError as error:
-        place, problem = report.top, str(error.reason)
+    except ReaderError as error:  # its position counts bytes
+        place = place_after(file, text.encode()[: error.position].decode(errors="ignore"))
+        problem = str(error.reason)
     report.fail(place, "", f"not valid YAML: {problem}", "correct the line; indent with spaces")
 
 

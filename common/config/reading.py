@@ -149,7 +149,7 @@ class _Reader:
         if deciding is None and isinstance(node, Mapping):
             self._report.note(node.place, inside, "is missing", remedy)
         elif isinstance(deciding, Scalar):
-            message = f"unknown value {quoted(deciding.text)}"
+            message = f"{quoted(deciding.text)} is not a valid value"
             self._report.note(
                 deciding.place, inside, message, remedy + suggestion(deciding.text, wanted.words)
             )

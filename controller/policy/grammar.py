@@ -92,14 +92,22 @@ SCAN_RULE = Record(
 )
 ON_VERDICT = Record(
     {
-        "infected": Key(choice(Disposition), "malware was found; never `pass-tagged`", default="reject"),
+        "infected": Key(
+            choice((Disposition.REJECT, Disposition.TEMPFAIL)),
+            "malware was found; it is never passed on",
+            default="reject",
+        ),
         "limits": Key(
             choice(Disposition),
             "a scanner's limit was reached, for example by an archive bomb",
             default="reject",
         ),
         "encrypted": Key(choice(Disposition), "the content cannot be scanned", default="pass-tagged"),
-        "unavailable": Key(choice(Disposition), "no scanner answered; never `reject`", default="tempfail"),
+        "unavailable": Key(
+            choice((Disposition.TEMPFAIL, Disposition.PASS_TAGGED)),
+            "no scanner answered; good mail is never lost for that",
+            default="tempfail",
+        ),
     },
     OnVerdict,
 )

@@ -144,7 +144,8 @@ def _check(top: Fields, report: Report) -> None:
         if suricata.is_whole and len(given) != 1:
             remedy = "give one of file, stream, datagram"
             report.add(f"suricata.{name}", f"has {len(given)} inputs, and needs one", remedy)
-    if top.get("suricata") and "tenants" not in report.places:
+    is_refused = any(error.key.split(".")[0] == "tenants" for error in report.errors)
+    if top.get("suricata") and not top.get("tenants") and not is_refused:
         message = "the attacker of an alert cannot be found without tenants"
         report.add("suricata", message, "add `tenants:`, a file or prefixes by name")
 

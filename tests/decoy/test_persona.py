@@ -4,8 +4,6 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from common.config.errors import ConfigErrors
 from services.personas.default import default_persona
@@ -86,7 +84,7 @@ def test_a_tenant_without_a_file_looks_like_a_plain_debian(tmp_path: Path) -> No
         (MX.replace("ttl: 128", "tll: 128"), "did you mean ttl?"),
         (
             MX.replace("silent", "dropped"),
-            'hosts.mx.closed: unknown value "dropped"; remedy: write one of',
+            'hosts.mx.closed: "dropped" is not a valid value; remedy: write one of',
         ),
         (MX.replace("203.0.113.10", "203.0.113.1O"), '"203.0.113.1O" is not a valid IP address'),
         (
@@ -94,7 +92,10 @@ def test_a_tenant_without_a_file_looks_like_a_plain_debian(tmp_path: Path) -> No
             "203.0.113.10 is already used by `hosts.mx.addresses` in line 5",
         ),
         (MX.replace("25: {", "70000: {"), "hosts.mx.services.70000: "),
-        (MX.replace("protocol: smtp", "protocol: gopher"), "hosts.mx.services.25.protocol: unknown value"),
+        (
+            MX.replace("protocol: smtp", "protocol: gopher"),
+            '25.protocol: "gopher" is not a valid value',
+        ),
         (MX.replace("hello\\r\\n", "\\x1b[2J"), "holds the control character"),
         (MX.replace("SIZE 5000", '"SIZE 5\\r\\n250 X"'), "services.25.ehlo.2: holds the control character"),
         (MX + "  x: &a {addresses: *a}\n", "anchors and aliases are not accepted"),
@@ -147,11 +148,6 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors) as errors:
         load_personas(tmp_path, ["acme", "globex", "default"])
     assert len(errors.value.errors) == 2
-
-
-@given(st.text() | st.binary().map(lambda data: data.decode("latin-1")))
-def test_rubbish_is_refused_and_nothing_else_happens(text: str) -> None:
-    assert "remedy" in wrong(text)
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: f"{file.parent.name}/{file.name}")

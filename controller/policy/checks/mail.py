@@ -3,7 +3,6 @@
 from common.config.report import Report
 from controller.policy.checks.names import KnownNames, check_pool
 from controller.policy.model import (
-    Disposition,
     Mail,
     MailMode,
     OnEmpty,
@@ -43,7 +42,6 @@ def _check_mail(path: str, mail: Mail, known: KnownNames, report: Report) -> Non
     else:
         _check_direct(path, mail, report)
     _check_on_empty(f"{path}.on_empty", mail, known, report)
-    _check_on_verdict(f"{path}.on_verdict", mail, report)
     _check_tls(f"{path}.tls", mail, report)
 
 
@@ -61,14 +59,6 @@ def _check_direct(path: str, mail: Mail, report: Report) -> None:
     if any(rule.action is ScanAction.SKIP for rule in mail.scan):
         message = "mode direct scans everything, nothing can be skipped"
         report.add(f"{path}.scan", message, "remove it, or use mode proxy")
-
-
-def _check_on_verdict(path: str, mail: Mail, report: Report) -> None:
-    if mail.on_verdict.infected is Disposition.PASS_TAGGED:
-        report.add(f"{path}.infected", "malware is never passed on", "write reject or tempfail")
-    if mail.on_verdict.unavailable is Disposition.REJECT:
-        message = "good mail would be lost while scanners are down"
-        report.add(f"{path}.unavailable", message, "write tempfail or pass-tagged")
 
 
 def _check_tls(path: str, mail: Mail, report: Report) -> None:
