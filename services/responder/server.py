@@ -10,7 +10,7 @@ from typing import Any
 from services.base import ipv6
 from services.base.journal import About, Journal
 from services.base.settings import Address, SettingsError
-from services.base.sockets import OWN_ADDRESSES, end_of, listen
+from services.base.sockets import BACKLOG, OWN_ADDRESSES, end_of, listen
 from services.base.watched import WatchedFile
 from services.responder.dialogue import PUT_OFF, REFUSED, Dialogue
 from services.responder.settings import Answer, Settings, Tenant, parse_settings
@@ -57,7 +57,8 @@ class Responder:
     async def start(self) -> None:
         self._take_up(parse_settings(self._file.read()))
         for sock in listen(self._settings.port, self._settings.is_transparent):
-            self._servers.append(await self.loop.create_server(lambda: _Session(self), sock=sock))
+            server = await self.loop.create_server(lambda: _Session(self), sock=sock, backlog=BACKLOG)
+            self._servers.append(server)
         self._chores = [self.loop.create_task(self._watch())]
         self.journal.write(Event.RESPONDER_STARTED, pool=self._settings.pool, port=self._settings.port)
         ipv6.tell_if_missing(self.journal, "answers to mail for tenants' IPv6 addresses")
