@@ -30,9 +30,9 @@ class Reply:
         return self.wire.decode("utf-8", "replace").strip()
 
     @property
-    def lines(self) -> list[str]:
-        """The texts of the lines, without codes."""
-        return [line[4:].decode("utf-8", "replace") for line in self.wire.split(b"\r\n")[:-1]]
+    def first_line(self) -> bytes:
+        """The text of the first line, without its code."""
+        return self.wire.partition(b"\r\n")[0][4:]
 
 
 def take_reply(buffer: bytearray) -> Reply | None:

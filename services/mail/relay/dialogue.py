@@ -1,0 +1,109 @@
+"""One session with one client, from its first packet to its last: commands in order, replies in order."""
+
+from collections.abc import Awaitable, Callable
+
+from services.mail.events import MailEvent
+from services.mail.relay import commands, greeting
+from services.mail.relay.ports import SessionStopped, WireClosed, WireTimeout
+from services.mail.relay.session import Hangup, Session
+from services.mail.relay.upstream import NoEncryption, UpstreamLost
+from services.smtp import catalogue
+from services.smtp.commands import verb_of
+from services.smtp.lines import LineError, take_line
+
+COMMAND_S = 300.0  # RFC 5321, 4.5.3.2.7
+WRITE_S = 60.0
+_HANDLERS: dict[str, Callable[[Session, bytes], Awaitable[None]]] = {
+    "EHLO": greeting.hello,
+    "HELO": greeting.hello,
+    "STARTTLS": greeting.starttls,
+    "MAIL": commands.mail,
+    "RCPT": commands.rcpt,
+    "DATA": commands.data,
+    "RSET": commands.rset,
+    "NOOP": commands.noop,
+    "VRFY": commands.vrfy,
+    "HELP": commands.help_,
+    "QUIT": commands.quit_,
+    "BDAT": commands.bdat,
+}
+_NOT_OFFERED = frozenset(
+    {"AUTH", "EXPN", "ETRN", "XCLIENT", "XFORWARD", "BURL", "TURN", "SEND", "SOML", "SAML"}
+)
+
+
+async def hold(session: Session) -> None:
+    """Hold the whole dialogue; never raises for what a peer did."""
+    session.note(MailEvent.SESSION_OPENED, {})
+    reason = "a fault of the gateway"
+    try:
+        await _converse(session)
+    except Hangup as hangup:
+        reason = str(hangup)
+        if hangup.reply:
+            session.say(hangup.reply)
+    except WireTimeout:
+        reason = "timed out"
+        session.say(catalogue.TIMED_OUT)
+    except WireClosed:
+        reason = "client went away"
+    except SessionStopped:
+        reason = "the gateway was stopped"
+        session.say(catalogue.SHUTTING_DOWN)
+    finally:
+        session.upstream.close()
+        facts = {"reason": reason, "messages": session.messages, "tls": session.is_encrypted}
+        session.note(MailEvent.SESSION_CLOSED, facts)
+
+
+async def _converse(session: Session) -> None:
+    """Answer one command after the other, until one of the exceptions that end a session."""
+    await greeting.greet(session)
+    client = session.client
+    while True:
+        line = _next_line(session)
+        if line is None:
+            if not client.may_write:
+                await client.drain(WRITE_S)
+            await client.more(COMMAND_S)
+            continue
+        handler = _handler_of(session, line)
+        if handler is None:
+            continue
+        try:
+            await handler(session, line)
+        except UpstreamLost as lost:
+            _lose_server(session, lost)
+
+
+def _next_line(session: Session) -> bytes | None:
+    """Return the next command; None if it is not whole yet, or was refused because it is malformed."""
+    try:
+        return take_line(session.client.buffer)
+    except LineError as error:
+        session.note(MailEvent.PROTOCOL_VIOLATED, {"reason": str(error)})
+        session.fail(catalogue.BAD_LINE)
+        return _next_line(session)
+
+
+def _handler_of(session: Session, line: bytes) -> Callable[[Session, bytes], Awaitable[None]] | None:
+    """Return what answers this command; None if it is answered: it is not known, or not offered."""
+    verb = verb_of(line)
+    handler = _HANDLERS.get(verb)
+    if handler is None:
+        is_known = verb in _NOT_OFFERED
+        if session.refused_data and not is_known:
+            raise session.violate(catalogue.SYNC_LOST, "message bytes without 354")
+        session.fail(catalogue.NOT_IMPLEMENTED if is_known else catalogue.UNKNOWN_COMMAND)
+    session.refused_data = False
+    return handler
+
+
+def _lose_server(session: Session, lost: UpstreamLost) -> None:
+    """Say that the server is lost; without the encryption that it must have, the session goes on deferred."""
+    session.envelope = None
+    session.note(MailEvent.SERVER_UNREACHABLE, {"reason": str(lost)})
+    session.say(lost.reply)
+    if not isinstance(lost, NoEncryption):
+        raise Hangup(str(lost)) from lost
+    session.is_deferred = True
