@@ -115,9 +115,12 @@ class Upstream:
         except (WireClosed, WireTimeout) as error:
             raise self._lost(error) from error
 
-    def final_reply(self) -> Awaitable[Reply]:
-        """Return the reply to the message: 2xx, 4xx or 5xx."""
-        return self._reply(FINAL_REPLY_S)
+    async def final_reply(self) -> Reply:
+        """Return the reply to the message: 2xx, 4xx or 5xx. A 2xx beside another reply is not believed."""
+        reply = await self._reply(FINAL_REPLY_S)
+        if reply.is_positive and self._wire is not None and self._wire.buffer:
+            raise self._confused("the server spoke unasked")
+        return reply
 
     def close(self) -> None:
         """Drop the connection; a message that was not ended by its dot was never sent."""
