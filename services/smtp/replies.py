@@ -22,10 +22,6 @@ class Reply:
         return 200 <= self.code < 300
 
     @property
-    def is_intermediate(self) -> bool:
-        return 300 <= self.code < 400
-
-    @property
     def text(self) -> str:
         return self.wire.decode("utf-8", "replace").strip()
 

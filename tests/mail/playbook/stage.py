@@ -31,6 +31,7 @@ from services.mail.settings import ScannerAddress, Settings, parse_settings
 EHLO = b"250-mx.acme.example\r\n250-PIPELINING\r\n250-SIZE 50000\r\n250 8BITMIME\r\n"
 EHLO_WITH_TLS = b"250-mx.acme.example\r\n250-STARTTLS\r\n250 8BITMIME\r\n"
 CLEAN = Verdict(VerdictKind.CLEAN)
+STEP_S = 5.0
 LONG_S = 1_000.0  # past every deadline
 
 
@@ -81,11 +82,25 @@ def _say(step: Step) -> Say:
     return step
 
 
+class Turns:
+    """What an event loop would call soon, in order."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Callable[[], object]] = deque()
+
+    def soon(self, call: Callable[[], object]) -> None:
+        self._queue.append(call)
+
+    def settle(self) -> None:
+        while self._queue:
+            self._queue.popleft()()
+
+
 class MemoryTransport:
     """The other end of a wire: `hear` gets what was sent."""
 
-    def __init__(self, stage: "Stage", wire: Wire, hear: Callable[[bytes], None]) -> None:
-        self._stage, self._wire, self._hear = stage, wire, hear
+    def __init__(self, turns: Turns, wire: Wire, hear: Callable[[bytes], None]) -> None:
+        self._turns, self._wire, self._hear = turns, wire, hear
         self.is_closed = False
         self.is_reading = True
         self._waiting = b""  # not read by the dialogue yet
@@ -102,7 +117,7 @@ class MemoryTransport:
 
     def resume_reading(self) -> None:
         self.is_reading = True
-        self._stage.soon(lambda: self.receive(b""))
+        self._turns.soon(lambda: self.receive(b""))
 
     def receive(self, data: bytes) -> None:
         """Bytes arrive from the peer."""
@@ -114,7 +129,7 @@ class MemoryTransport:
     def lose(self, error: Exception | None = None) -> None:
         if not self.is_closed:
             self.is_closed = True
-            self._stage.soon(lambda: self._wire.connection_lost(error))
+            self._turns.soon(lambda: self._wire.connection_lost(error))
 
     def close(self) -> None:
         self.lose()
@@ -146,7 +161,7 @@ class ServerSide(Wire):
         self._heard = b""
         self._is_in_message = False
         self.is_encrypted = False
-        self.end = MemoryTransport(stage, self, self._hear)
+        self.end = MemoryTransport(stage.turns, self, self._hear)
 
     async def encrypt(self, verifies: bool, within_s: float) -> None:
         assert within_s > 0
@@ -200,9 +215,9 @@ class ServerSide(Wire):
             return
         self._stage.server.said += step.data
         for piece in self._stage.server.cut(step.data):
-            self._stage.soon(lambda piece=piece: self.end.receive(piece))  # type: ignore[misc]
+            self._stage.turns.soon(lambda piece=piece: self.end.receive(piece))  # type: ignore[misc]
         if step.hangs_up:
-            self._stage.soon(self.end.lose)
+            self._stage.turns.soon(self.end.lose)
 
 
 @dataclass
@@ -323,16 +338,16 @@ class Stage:
     ) -> None:
         self.server = server or ServerScript()
         self.time = 1_000.0
-        self._queue: deque[Callable[[], object]] = deque()
+        self.turns = Turns()
         self._later: list[tuple[float, Callable[[], object]]] = []
-        self.sweeper, self.outbox = Sweeper(lambda: self.time), Outbox(self.soon)
+        self.sweeper, self.outbox = Sweeper(lambda: self.time), Outbox(self.turns.soon)
         self.scanners, self.journal = ScriptedScanners(verdict), MemoryJournal()
         self.spools: list[MemorySpool] = []
         self.heard = b""
         self.has_ended = False
         self.error: BaseException | None = None
         self.client = ClientSide(self.sweeper, self.outbox)
-        self.client_end = MemoryTransport(self, self.client, self._hear)
+        self.client_end = MemoryTransport(self.turns, self.client, self._hear)
         self.client.connection_made(self.client_end)
         self._room_bytes = room_bytes
         settings = settings_of(**of_tenant)
@@ -356,21 +371,17 @@ class Stage:
 
     # the loop
 
-    def soon(self, call: Callable[[], object]) -> None:
-        self._queue.append(call)
-
     def later(self, after_s: float, call: Callable[[], object]) -> None:
         self._later.append((self.time + after_s, call))
 
     def settle(self) -> None:
-        while self._queue:
-            self._queue.popleft()()
+        self.turns.settle()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, in steps of the sweeper's period."""
+        """Let time pass, in steps of a few seconds: the sweeper looks more often, and sees no more."""
         end = self.time + seconds
         while self.time < end:
-            self.time += Sweeper.PERIOD_S
+            self.time = min(self.time + STEP_S, end)
             due, self._later = (
                 [each for each in self._later if each[0] <= self.time],
                 [each for each in self._later if each[0] > self.time],
@@ -412,8 +423,8 @@ class Stage:
         before = len(self.heard)
         waited = 0.0
         while len(self.heard) == before and not self.has_ended and waited < LONG_S:
-            self.advance(Sweeper.PERIOD_S * 2)
-            waited += Sweeper.PERIOD_S * 2
+            self.advance(STEP_S)
+            waited += STEP_S
 
 
 def replies_in(heard: bytes) -> list[bytes]:

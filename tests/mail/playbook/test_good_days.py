@@ -78,7 +78,7 @@ def test_a_cut_anywhere_in_what_the_server_sends_changes_nothing() -> None:
 def test_replies_of_one_turn_travel_together() -> None:
     stage = Stage().begin()
     written: list[bytes] = []
-    stage.client.transport = MemoryTransport(stage, stage.client, written.append)
+    stage.client.transport = MemoryTransport(stage.turns, stage.client, written.append)
     stage.send(b"NOOP\r\nVRFY a\r\nHELP\r\n")
     assert [data.count(b"\r\n") for data in written] == [3]
 
