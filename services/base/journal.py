@@ -38,8 +38,8 @@ def _encode_value(value: Any) -> str:
         return encode_basestring_ascii(_bounded(value))
     if kind is bool:
         return "true" if value else "false"
-    if kind is int:
-        return str(value)
+    if kind is int or kind is float:
+        return repr(value)
     if kind in (list, tuple):
         return f"[{', '.join(map(_encode_value, _bounded(value)))}]"
     return json.dumps(value)

@@ -18,6 +18,8 @@ def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None
     Raise `LineError` for a line that is too long, or has a lone CR, a lone LF or
     a NUL. The offending bytes are consumed, so that the caller may go on.
     """
+    if not buffer:
+        return None
     end = buffer.find(b"\n", 0, limit)
     if end < 0:
         if len(buffer) >= limit:
@@ -25,9 +27,9 @@ def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None
             del buffer[: cut + 1 if cut >= 0 else len(buffer)]
             raise LineError("line too long")
         return None
-    line = bytes(buffer[: end + 1])
+    line = bytes(buffer) if end + 1 == len(buffer) else bytes(buffer[: end + 1])
     del buffer[: end + 1]
-    if not line.endswith(b"\r\n"):
+    if line[-2:] != b"\r\n":
         raise LineError("line ended by a lone LF")
     line = line[:-2]
     if b"\r" in line:

@@ -8,27 +8,26 @@ from services.mail.relay.ports import SessionStopped, WireClosed, WireTimeout
 from services.mail.relay.session import Hangup, Session
 from services.mail.relay.upstream import NoEncryption, UpstreamLost
 from services.smtp import catalogue
-from services.smtp.commands import verb_of
 from services.smtp.lines import LineError, take_line
 
 COMMAND_S = 300.0  # RFC 5321, 4.5.3.2.7
 WRITE_S = 60.0
-_HANDLERS: dict[str, Callable[[Session, bytes], Awaitable[None]]] = {
-    "EHLO": greeting.hello,
-    "HELO": greeting.hello,
-    "STARTTLS": greeting.starttls,
-    "MAIL": commands.mail,
-    "RCPT": commands.rcpt,
-    "DATA": commands.data,
-    "RSET": commands.rset,
-    "NOOP": commands.noop,
-    "VRFY": commands.vrfy,
-    "HELP": commands.help_,
-    "QUIT": commands.quit_,
-    "BDAT": commands.bdat,
+_HANDLERS: dict[bytes, Callable[[Session, bytes], Awaitable[None]]] = {
+    b"EHLO": greeting.hello,
+    b"HELO": greeting.hello,
+    b"STARTTLS": greeting.starttls,
+    b"MAIL": commands.mail,
+    b"RCPT": commands.rcpt,
+    b"DATA": commands.data,
+    b"RSET": commands.rset,
+    b"NOOP": commands.noop,
+    b"VRFY": commands.vrfy,
+    b"HELP": commands.help_,
+    b"QUIT": commands.quit_,
+    b"BDAT": commands.bdat,
 }
 _NOT_OFFERED = frozenset(
-    {"AUTH", "EXPN", "ETRN", "XCLIENT", "XFORWARD", "BURL", "TURN", "SEND", "SOML", "SAML"}
+    {b"AUTH", b"EXPN", b"ETRN", b"XCLIENT", b"XFORWARD", b"BURL", b"TURN", b"SEND", b"SOML", b"SAML"}
 )
 
 
@@ -88,10 +87,10 @@ def _next_line(session: Session) -> bytes | None:
 
 def _handler_of(session: Session, line: bytes) -> Callable[[Session, bytes], Awaitable[None]] | None:
     """Return what answers this command; None if it is answered: it is not known, or not offered."""
-    verb = verb_of(line)
-    handler = _HANDLERS.get(verb)
+    verb = line.partition(b" ")[0]
+    handler = _HANDLERS.get(verb) or _HANDLERS.get(verb.upper())
     if handler is None:
-        is_known = verb in _NOT_OFFERED
+        is_known = verb.upper() in _NOT_OFFERED
         if session.refused_data and not is_known:
             raise session.violate(catalogue.SYNC_LOST, "message bytes without 354")
         session.fail(catalogue.NOT_IMPLEMENTED if is_known else catalogue.UNKNOWN_COMMAND)

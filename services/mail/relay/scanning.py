@@ -16,7 +16,7 @@ from services.mail.settings import Disposition, Role, ScanRule, Tenant
 from services.smtp import catalogue
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MailFacts:
     """What is known of a message without looking into it."""
 

@@ -36,12 +36,13 @@ async def run(session: Session, envelope: Envelope) -> None:
 
 
 class Transaction:
-    __slots__ = ("_began", "_envelope", "_intake", "_session", "_tag")
+    __slots__ = ("_began", "_envelope", "_intake", "_recipients", "_session", "_tag", "_trace")
 
     def __init__(self, session: Session, envelope: Envelope) -> None:
         self._session, self._envelope = session, envelope
         self._intake = Intake(session)
         self._began = session.shared.clock.precise()
+        self._recipients, self._trace = envelope.addresses, session.trace
         self._tag = ""
 
     def close(self) -> None:
@@ -65,7 +66,7 @@ class Transaction:
         if rejected is not None:
             return rejected
         session = self._session
-        header = f"X-Postern-Scan: {self._tag}; trace={session.trace}\r\n".encode() if self._tag else b""
+        header = f"X-Postern-Scan: {self._tag}; trace={self._trace}\r\n".encode() if self._tag else b""
         try:
             return await deliver(session.upstream, self._envelope, self._intake.spool, header)
         except StoppedInDoubt:
@@ -76,7 +77,7 @@ class Transaction:
         """Have the message scanned if it must be; return the outcome if it is not to be delivered."""
         session, spool = self._session, self._intake.spool
         settings, sender = session.context.settings, self._envelope.sender.address
-        recipients, client = self._envelope.addresses, session.context.client
+        client, recipients = session.context.client, self._recipients
         facts = MailFacts(client, sender, recipients, spool.size_bytes, session.is_encrypted)
         if not must_scan(settings.role, session.tenant, facts):
             self._note(MailEvent.SCAN_SKIPPED, {})
@@ -155,7 +156,7 @@ class Transaction:
         session, intake = self._session, self._intake
         received = {
             "sender": self._envelope.sender.address,
-            "recipients": self._envelope.addresses,
+            "recipients": self._recipients,
             "size_bytes": intake.spool.size_bytes,
             "sha256": intake.spool.sha256,
             "message_id": intake.message_id,
@@ -177,7 +178,7 @@ class Transaction:
         self._note(MailEvent.DELIVERY_IN_DOUBT, doubted)
 
     def _note(self, event: MailEvent, facts: Mapping[str, object]) -> None:
-        self._session.note(event, {"trace": self._session.trace, **facts})
+        self._session.note(event, {"trace": self._trace, **facts})
 
     def _seconds(self) -> float:
         return round(self._session.shared.clock.precise() - self._began, 4)
