@@ -76,7 +76,7 @@ def parse_path(line: bytes, extensions: frozenset[str]) -> Path:
     """Parse MAIL or RCPT. Raise `CommandError`; `extensions` are those announced to this client."""
     if _CONTROL.search(line):
         raise CommandError(Problem.CONTROL)
-    verb = verb_of(line)
+    verb = "MAIL" if line[:4].upper() == b"MAIL" else "RCPT"
     found = (_MAIL if verb == "MAIL" else _RCPT).fullmatch(line)
     if not found:
         raise CommandError(Problem.SYNTAX)

@@ -37,8 +37,7 @@ class Wire(asyncio.Protocol):
         self._bytes_in = 0
         self._deadline = _FOREVER
         self._is_paused = False
-        self._unsent: list[bytes] = []
-        self._unsent_bytes = 0
+        self._unsent = b""
 
     # the event loop calls these
 
@@ -53,7 +52,10 @@ class Wire(asyncio.Protocol):
         if len(self.buffer) > READ_BUFFER_BYTES and not self._is_paused:
             self._is_paused = True
             self.transport.pause_reading()
-        self._wake()
+        driver = self.driver
+        if driver is not None:  # as `_wake`, which would be one more call for each segment
+            self.driver = None
+            driver.step()
 
     def eof_received(self) -> bool:
         self.flush()  # the transport closes now, after what it holds already
@@ -102,19 +104,18 @@ class Wire(asyncio.Protocol):
         """Send bytes at the end of the turn, or at once if they are many."""
         if self.is_closed:
             return
-        if not self._unsent:
+        if self._unsent:
+            self._unsent += data
+        else:
+            self._unsent = data
             self._outbox.add(self)
-        self._unsent.append(data)
-        self._unsent_bytes += len(data)
-        if self._unsent_bytes > _MOST_UNSENT_BYTES:
+        if len(self._unsent) > _MOST_UNSENT_BYTES:
             self.flush()
 
     def flush(self) -> None:
         """Hand what was written to the transport."""
-        if self._unsent:
-            data = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
-            self._unsent.clear()
-            self._unsent_bytes = 0
+        data, self._unsent = self._unsent, b""
+        if data:
             self.transport.write(data)
 
     def close(self) -> None:
@@ -125,8 +126,7 @@ class Wire(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once and forget what was not sent."""
         self.is_closed = True
-        self._unsent.clear()
-        self._unsent_bytes = 0
+        self._unsent = b""
         self.transport.abort()
         self._wake()
 

@@ -58,44 +58,42 @@ async def hold(session: Session) -> None:
 async def _converse(session: Session) -> None:
     """Answer one command after the other, until one of the exceptions that end a session."""
     await greeting.greet(session)
-    client = session.client
+    client, buffer = session.client, session.client.buffer
     while True:
-        line = _next_line(session)
+        try:
+            line = take_line(buffer)
+        except LineError as error:
+            _refuse_line(session, error)
+            continue
         if line is None:
             if not client.may_write:
                 await client.drain(WRITE_S)
             await client.more(COMMAND_S)
             continue
-        handler = _handler_of(session, line)
+        verb = line.partition(b" ")[0]
+        handler = _HANDLERS.get(verb) or _HANDLERS.get(verb.upper())
         if handler is None:
+            _refuse_command(session, verb)
             continue
+        session.refused_data = False
         try:
             await handler(session, line)
         except UpstreamLost as lost:
             _lose_server(session, lost)
 
 
-def _next_line(session: Session) -> bytes | None:
-    """Return the next command; None if it is not whole yet, or was refused because it is malformed."""
-    try:
-        return take_line(session.client.buffer)
-    except LineError as error:
-        session.note(MailEvent.PROTOCOL_VIOLATED, {"reason": str(error)})
-        session.fail(catalogue.BAD_LINE)
-        return _next_line(session)
+def _refuse_line(session: Session, error: LineError) -> None:
+    session.note(MailEvent.PROTOCOL_VIOLATED, {"reason": str(error)})
+    session.fail(catalogue.BAD_LINE)
 
 
-def _handler_of(session: Session, line: bytes) -> Callable[[Session, bytes], Awaitable[None]] | None:
-    """Return what answers this command; None if it is answered: it is not known, or not offered."""
-    verb = line.partition(b" ")[0]
-    handler = _HANDLERS.get(verb) or _HANDLERS.get(verb.upper())
-    if handler is None:
-        is_known = verb.upper() in _NOT_OFFERED
-        if session.refused_data and not is_known:
-            raise session.violate(catalogue.SYNC_LOST, "message bytes without 354")
-        session.fail(catalogue.NOT_IMPLEMENTED if is_known else catalogue.UNKNOWN_COMMAND)
+def _refuse_command(session: Session, verb: bytes) -> None:
+    """Refuse a verb that is unknown or not offered. It may be a message, sent though DATA was refused."""
+    is_known = verb.upper() in _NOT_OFFERED
+    if session.refused_data and not is_known:
+        raise session.violate(catalogue.SYNC_LOST, "message bytes without 354")
     session.refused_data = False
-    return handler
+    session.fail(catalogue.NOT_IMPLEMENTED if is_known else catalogue.UNKNOWN_COMMAND)
 
 
 def _lose_server(session: Session, lost: UpstreamLost) -> None:

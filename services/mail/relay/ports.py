@@ -43,7 +43,7 @@ class Wire(Protocol):
 
     @property
     def buffer(self) -> bytearray:
-        """Received and not yet consumed; the dialogue takes bytes off its front."""
+        """Received and not yet consumed: always the same object; the dialogue takes bytes off its front."""
 
     @property
     def is_closed(self) -> bool:
