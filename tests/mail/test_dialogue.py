@@ -599,3 +599,17 @@ def test_a_server_lost_at_data_that_then_answers_otherwise_gets_the_client_one_r
     server.script["DATA"] = die_and_change
     assert client.message(MESSAGE).startswith("451 4.4.2 ")
     assert client.ask(b"NOOP")[:3] == "250"
+
+
+def test_a_gateway_that_is_stopped_says_so_to_sessions_that_wait_for_either_side(
+    gateway: RunningGateway, server: ScriptedServer
+) -> None:
+    idle, waiting = gateway.client(), gateway.client()
+    idle.hello()
+    server.script["MAIL"] = None
+    waiting.hello()
+    waiting.send(b"MAIL FROM:<a@b.example>\r\n")
+    gateway.process.terminate()
+    assert [client.reply()[:9] for client in (idle, waiting)] == ["421 4.3.2"] * 2
+    assert gateway.wait_for("GatewayStopped")["sessions_ended"] == 2
+    assert {event["reason"] for event in gateway.events("SessionClosed")} == {"the gateway was stopped"}

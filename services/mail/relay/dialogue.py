@@ -8,7 +8,7 @@ from services.mail.relay.ports import SessionStopped, WireClosed, WireTimeout
 from services.mail.relay.session import Hangup, Session
 from services.mail.relay.upstream import NoEncryption, UpstreamLost
 from services.smtp import catalogue
-from services.smtp.lines import LineError, take_line
+from services.smtp.lines import LineError
 
 COMMAND_S = 300.0  # RFC 5321, 4.5.3.2.7
 WRITE_S = 60.0
@@ -58,10 +58,10 @@ async def hold(session: Session) -> None:
 async def _converse(session: Session) -> None:
     """Answer one command after the other, until one of the exceptions that end a session."""
     await greeting.greet(session)
-    client, buffer = session.client, session.client.buffer
+    client, buffer, lines = session.client, session.client.buffer, session.lines
     while True:
         try:
-            line = take_line(buffer)
+            line = lines.take(buffer)
         except LineError as error:
             _refuse_line(session, error)
             continue

@@ -1,6 +1,5 @@
 """The state of one session with one client, and the few things that all commands do with it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.base.settings import Address
@@ -13,6 +12,7 @@ from services.mail.relay.upstream import Upstream
 from services.mail.settings import Settings, Tenant
 from services.smtp import catalogue
 from services.smtp.catalogue import with_trace
+from services.smtp.lines import LineReader
 from services.smtp.replies import Reply
 
 
@@ -43,9 +43,10 @@ class Session:
         "has_greeted",
         "is_deferred",
         "is_encrypted",
-        "journal",
         "limits",
+        "lines",
         "messages",
+        "note",
         "offer",
         "refused_data",
         "shared",
@@ -55,9 +56,9 @@ class Session:
 
     def __init__(self, shared: Dependencies, context: SessionContext, peers: Peers) -> None:
         self.shared, self.context, self.tenant = shared, context, context.tenant
-        self.client, self.journal = peers.client, peers.journal
+        self.client, self.note = peers.client, peers.journal.note
         self.upstream = Upstream(peers.server, self.tenant.tls.server)
-        self.limits = Limits()
+        self.limits, self.lines = Limits(), LineReader()
         self.envelope: Envelope | None = None
         self.messages = 0
         self.is_encrypted = False
@@ -74,9 +75,6 @@ class Session:
         """Offer nothing, as before the client's first EHLO."""
         self.has_greeted = False
         self.offer = capabilities.offer_of((), self.tenant.message_limit_bytes, False)
-
-    def note(self, event: MailEvent, facts: Mapping[str, object]) -> None:
-        self.journal.note(event, facts)
 
     def say(self, reply: str) -> None:
         """Send a reply of our own."""

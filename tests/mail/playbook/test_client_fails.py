@@ -75,6 +75,26 @@ def test_a_bad_line_anywhere_is_refused_once_and_the_session_goes_on(step: int, 
     check_promises(stage)
 
 
+@pytest.mark.parametrize("cut", [1, 2_047, 2_048, 2_049, 3_999, 4_000, 4_001, 4_002])
+def test_a_line_that_is_too_long_is_refused_once_and_never_executed_however_it_arrives(cut: int) -> None:
+    stage = reach(1)
+    before, line = len(stage.heard), b"x" * 4_000 + b"\r\nQUIT\r\n"
+    stage.send(line[:cut])
+    stage.send(line[cut:])
+    assert [reply[:3] for reply in replies_in(stage.heard[before:])] == [b"500", b"221"]
+    check_promises(stage)
+
+
+def test_a_line_without_end_is_refused_again_and_again_until_the_session_ends() -> None:
+    stage = reach(1)
+    before = len(stage.heard)
+    for _ in range(1_400):
+        stage.send(b"x" * 1_000)
+    replies = [reply[:3] for reply in replies_in(stage.heard[before:])]
+    assert stage.has_ended and replies == [b"500"] * 20 + [b"421"]
+    check_promises(stage)
+
+
 @pytest.mark.parametrize("step", STEPS, ids=NAMES)
 def test_the_gateway_may_stop_a_session_while_the_client_is_awaited(step: int) -> None:
     stage = reach(step)
