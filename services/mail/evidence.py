@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
+from services.base.clamd import VerdictKind
 from services.base.evidence import Evidence
 from services.base.settings import Address
 from services.mail.events import MailEvent
-from services.smtp import catalogue
+from services.mail.relay.outcome import ContentFlaw
 
 MANY_RECIPIENTS = 10
 _WITHIN_S = 600.0
@@ -60,9 +61,9 @@ class Witness:
         match event:
             case MailEvent.PROTOCOL_VIOLATED:
                 return _evidence("mail-protocol-abuse", str(facts.get("reason", "")), seen)
-            case MailEvent.MESSAGE_SCANNED if facts.get("verdict") == "infected":
+            case MailEvent.MESSAGE_SCANNED if facts.get("verdict") == VerdictKind.INFECTED:
                 return _evidence("mail-malware", str(facts.get("detail", "")), seen)
-            case MailEvent.MESSAGE_REJECTED if facts.get("reply") == catalogue.BARE_NEWLINE:
+            case MailEvent.MESSAGE_REJECTED if facts.get("reason") == ContentFlaw.BARE_NEWLINES:
                 return _evidence("mail-protocol-abuse", "bare newlines in a message", seen)
             case MailEvent.RECIPIENT_REFUSED if str(facts.get("reply", "")).startswith(_NO_SUCH_RECIPIENT):
                 return self._count(seen, now)

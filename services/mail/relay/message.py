@@ -2,6 +2,7 @@
 
 import re
 
+from services.mail.relay.outcome import ContentFlaw
 from services.mail.relay.ports import Spool, SpoolFull
 from services.mail.relay.session import Session
 from services.smtp import catalogue
@@ -67,29 +68,29 @@ class Intake:
         if elapsed > _GRACE_S and self.size_bytes < _MIN_BYTES_PER_S * (elapsed - _GRACE_S):
             raise self._session.violate(catalogue.TIMED_OUT, "message sent too slowly")
 
-    def refusal(self) -> str:
-        """Return our reply to a message that is refused for its content, or nothing."""
+    def flaw(self) -> ContentFlaw | None:
+        """Return why the message is refused for its content, if it is."""
         if self.size_bytes > self._limit:
-            return catalogue.TOO_BIG
+            return ContentFlaw.TOO_LARGE
         if self._is_full:
-            return catalogue.DISK_FULL
-        return self._flaw() or self._check_header() or self._normalize()
+            return ContentFlaw.NO_ROOM
+        return self._flaw_in_bytes() or self._check_header() or self._normalize()
 
-    def _flaw(self) -> str:
+    def _flaw_in_bytes(self) -> ContentFlaw | None:
         tenant, flaws = self._session.tenant, self._receiver.flaws
         if flaws.bare_newlines and not tenant.normalizes_newlines:
-            return catalogue.BARE_NEWLINE
+            return ContentFlaw.BARE_NEWLINES
         if flaws.nul_bytes and not tenant.passes_nul:
-            return catalogue.NUL_BYTE
-        return catalogue.ENDLESS_LINE if flaws.has_endless_line else ""
+            return ContentFlaw.NUL
+        return ContentFlaw.ENDLESS_LINE if flaws.has_endless_line else None
 
-    def _check_header(self) -> str:
+    def _check_header(self) -> ContentFlaw | None:
         header = self._header()
         if len(_RECEIVED.findall(header)) > _MAX_RECEIVED:
-            return catalogue.MAIL_LOOP
+            return ContentFlaw.MAIL_LOOP
         if found := _MESSAGE_ID.search(header):
             self.message_id = found[1].decode("ascii")
-        return ""
+        return None
 
     def _header(self) -> bytes:
         """Return the header, or as much of it as matters."""
@@ -103,15 +104,15 @@ class Intake:
         end = head.find(b"\r\n\r\n")
         return head[: end if end >= 0 else _HEADER_BYTES]
 
-    def _normalize(self) -> str:
+    def _normalize(self) -> ContentFlaw | None:
         """Make lone newlines CRLF, where there are any; the tenant wants it."""
         if not self._receiver.flaws.bare_newlines:
-            return ""
+            return None
         whole = normalize(b"".join(self.spool.read()))
         self.spool.close()
         self.spool = self._session.shared.new_spool()
         try:
             self.spool.write(whole)
         except SpoolFull:
-            return catalogue.DISK_FULL
-        return ""
+            return ContentFlaw.NO_ROOM
+        return None

@@ -5,8 +5,10 @@ message. So a 2xx for a message can only be a copy of the server's.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from services.base.clamd import VerdictKind
+from services.smtp import catalogue
 from services.smtp.replies import Reply
 
 
@@ -25,11 +27,32 @@ class RejectedByServer:
     at_data: bool
 
 
+class ContentFlaw(StrEnum):
+    """Why a message is refused before it is scanned; each has its reply in `REPLY_BY_FLAW`."""
+
+    TOO_LARGE = "too large"
+    NO_ROOM = "no room"
+    BARE_NEWLINES = "bare newlines"
+    NUL = "NUL"
+    ENDLESS_LINE = "endless line"
+    MAIL_LOOP = "mail loop"
+
+
+REPLY_BY_FLAW = {
+    ContentFlaw.TOO_LARGE: catalogue.TOO_BIG,
+    ContentFlaw.NO_ROOM: catalogue.DISK_FULL,
+    ContentFlaw.BARE_NEWLINES: catalogue.BARE_NEWLINE,
+    ContentFlaw.NUL: catalogue.NUL_BYTE,
+    ContentFlaw.ENDLESS_LINE: catalogue.ENDLESS_LINE,
+    ContentFlaw.MAIL_LOOP: catalogue.MAIL_LOOP,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class RejectedByContent:
-    """The message itself is not acceptable: too large, lone newlines, a mail loop. Not scanned."""
+    """The message itself is not acceptable."""
 
-    reply: str
+    flaw: ContentFlaw
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from services.mail.relay.delivery import StoppedInDoubt, deliver
 from services.mail.relay.envelope import Envelope
 from services.mail.relay.message import Intake
 from services.mail.relay.outcome import (
+    REPLY_BY_FLAW,
     Deferred,
     Delivered,
     InDoubt,
@@ -59,8 +60,8 @@ class Transaction:
             raise WireClosed
 
     async def _find_outcome(self) -> Outcome:
-        if refusal := self._intake.refusal():
-            return RejectedByContent(refusal)
+        if flaw := self._intake.flaw():
+            return RejectedByContent(flaw)
         self._note_received()
         rejected = await self._scan()
         if rejected is not None:
@@ -122,7 +123,7 @@ class Transaction:
             case RejectedByVerdict():
                 self._refuse(outcome.reply, outcome.verdict.value)
             case RejectedByContent():
-                self._refuse(outcome.reply, "content")
+                self._refuse(REPLY_BY_FLAW[outcome.flaw], outcome.flaw.value)
 
     def _pass_on(self, outcome: Delivered | RejectedByServer) -> None:
         """Give the server's own reply to the client, byte for byte."""
