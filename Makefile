@@ -10,6 +10,9 @@ ROOT   := deploy/setup/as-root
 AS_LAB := $(ROOT) env PYTHONDONTWRITEBYTECODE=1
 # Each half runs apart, with networks, processes and an Open vSwitch of its own.
 LAB_TESTS := $(AS_LAB) tests/lab/run $(PYTEST) -p no:cacheprovider -m lab
+FAST := "not ovs and not lab and not cowrie and not peers and not programs"
+# The mail dialogue and SMTP's rules decide about every message: their tests must reach nearly all of them.
+COVERED := --cov=services.mail.relay --cov=services.smtp --cov-branch --cov-fail-under=98 --cov-report=term-missing:skip-covered
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -45,7 +48,8 @@ lint: tools ## check format, lint, types and imports
 	$(dir $(PYTHON))lint-imports
 
 fast: tools ## run the tests that need no root, no switch and no program: under a minute
-	$(PYTEST) -m "not ovs and not lab and not cowrie and not peers and not programs"
+	$(PYTEST) -n 2 -m $(FAST) --ignore tests/mail
+	$(PYTEST) -m $(FAST) tests/mail $(COVERED)
 
 check: lint fast ## lint and fast: under a minute, no root, no network
 
@@ -101,5 +105,5 @@ bench-antivirus: setup-test ## measure the time until 100 clients and all scanne
 	@$(AS_LAB) $(PYTHON) -m benchmarks.antivirus
 
 clean: ## remove what set-up and tests created (Debian packages stay)
-	rm -rf .venv .venv-cowrie build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-cowrie build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -prune -exec rm -rf {} +

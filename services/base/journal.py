@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from enum import StrEnum
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
@@ -15,31 +15,6 @@ _LONGEST_TEXT = 500
 _MOST_ITEMS = 100
 
 
-class Event(StrEnum):
-    GATEWAY_STARTED = "GatewayStarted"
-    GATEWAY_STOPPED = "GatewayStopped"
-    SETTINGS_LOADED = "SettingsLoaded"
-    SETTINGS_REFUSED = "SettingsRefused"
-    CERTIFICATE_MADE = "CertificateMade"
-    SESSION_OPENED = "SessionOpened"
-    SESSION_REFUSED = "SessionRefused"
-    SESSION_ENCRYPTED = "SessionEncrypted"
-    SESSION_CLOSED = "SessionClosed"
-    SERVER_UNREACHABLE = "ServerUnreachable"
-    RECIPIENT_REFUSED = "RecipientRefused"
-    MESSAGE_RECEIVED = "MessageReceived"
-    SCAN_SKIPPED = "ScanSkipped"
-    MESSAGE_SCANNED = "MessageScanned"
-    MESSAGE_DELIVERED = "MessageDelivered"
-    MESSAGE_REJECTED = "MessageRejected"
-    MESSAGE_DEFERRED = "MessageDeferred"
-    DELIVERY_IN_DOUBT = "DeliveryInDoubt"
-    PROTOCOL_VIOLATED = "ProtocolViolated"
-    GATEWAY_FAILED = "GatewayFailed"
-
-
-# What must be on disk at once: the record by which a doubtful delivery is told apart later.
-_URGENT = frozenset({Event.DELIVERY_IN_DOUBT, Event.GATEWAY_FAILED, Event.GATEWAY_STOPPED})
 # Lines wait so long for others to be written with: a write for each would cost a tenth of the gateway.
 _PATIENCE_S = 0.01
 _MOST_WAITING = 200
@@ -63,8 +38,8 @@ def _encode_value(value: Any) -> str:
         return encode_basestring_ascii(_bounded(value))
     if kind is bool:
         return "true" if value else "false"
-    if kind is int:
-        return str(value)
+    if kind is int or kind is float:
+        return repr(value)
     if kind in (list, tuple):
         return f"[{', '.join(map(_encode_value, _bounded(value)))}]"
     return json.dumps(value)
@@ -85,8 +60,9 @@ class Journal:
 
     time_key, name_key = "time", "gateway"
 
-    def __init__(self, path: Path | None, name: str) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, name: str, urgent: Set[StrEnum] = frozenset()) -> None:
+        """Events that are `urgent` are written at once, with all that wait."""
+        self._path, self._urgent = path, urgent
         self._file = self._open()
         self._name = _encode({self.name_key: name})
         self._waiting: list[str] = []
@@ -99,8 +75,11 @@ class Journal:
         return About(", " + _encode(facts))
 
     def write(self, event: StrEnum, about: About | None = None, **facts: object) -> None:
-        self._waiting.append(self._line(event.value, about.text if about else "", facts))
-        if event in _URGENT or len(self._waiting) >= _MOST_WAITING:
+        self.note(event, facts, about)
+
+    def note(self, event: StrEnum, facts: Mapping[str, object], about: About | None = None) -> None:
+        self._waiting.append(self._line(event, about.text if about else "", facts))
+        if event in self._urgent or len(self._waiting) >= _MOST_WAITING:
             self.flush()
         elif self._flush_at is None:
             self._flush_soon()

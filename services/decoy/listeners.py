@@ -12,7 +12,7 @@ from services.base import ipv6
 from services.personas.model import BY_COWRIE, Host, Persona
 
 _IP_FREEBIND, _IPV6_FREEBIND = 15, 78
-_BACKLOG = 1_024
+BACKLOG = 1_024
 _WILDCARDS = ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"))
 
 
@@ -72,7 +72,7 @@ def listen(place: Place) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, place.window)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, place.window)
         sock.bind((place.address, place.port))
-        sock.listen(_BACKLOG)
+        sock.listen(BACKLOG)
     except OSError:
         sock.close()
         raise

@@ -23,7 +23,7 @@ from services.decoy.dialogues.capture import Budget
 from services.decoy.dialogues.choose import dialogue_for
 from services.decoy.events import Encounter, Notes, SessionNotes
 from services.decoy.journal import DecoyJournal, Event
-from services.decoy.listeners import Place, listen, places_of, servable, set_ttl
+from services.decoy.listeners import BACKLOG, Place, listen, places_of, servable, set_ttl
 from services.decoy.port_filter.kernel import Doorkeeper
 from services.decoy.session import Session
 from services.decoy.spool.certificates import Certificates
@@ -152,7 +152,9 @@ class Decoy:
         failed = set()
         for place in sorted(places - self._servers.keys()):
             try:
-                server = await self._loop.create_server(self._begin_session, sock=listen(place))
+                server = await self._loop.create_server(
+                    self._begin_session, sock=listen(place), backlog=BACKLOG
+                )
             except OSError as error:
                 failed.add(place)
                 if place not in self._failed:

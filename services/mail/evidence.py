@@ -9,22 +9,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
+from services.base.clamd import VerdictKind
 from services.base.evidence import Evidence
-from services.base.journal import Event
 from services.base.settings import Address
-from services.smtp import catalogue
+from services.mail.events import MailEvent
+from services.mail.relay.outcome import ContentFlaw
 
 MANY_RECIPIENTS = 10
 _WITHIN_S = 600.0
 _MOST_SOURCES = 10_000
-_TELLING = frozenset(
-    {Event.PROTOCOL_VIOLATED, Event.MESSAGE_SCANNED, Event.MESSAGE_REJECTED, Event.RECIPIENT_REFUSED}
+TELLING = frozenset(
+    {
+        MailEvent.PROTOCOL_VIOLATED,
+        MailEvent.MESSAGE_SCANNED,
+        MailEvent.MESSAGE_REJECTED,
+        MailEvent.RECIPIENT_REFUSED,
+    }
 )
 _NO_SUCH_RECIPIENT = ("550", "551", "553")  # and not 45x: a greylisted client is nobody's enemy
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class Origin:
     """Whose session it is."""
 
     session: str
@@ -46,22 +52,24 @@ class Witness:
 
     _tries: OrderedDict[object, _Tries] = field(default_factory=OrderedDict)
 
-    def observe(self, event: Event, facts: Mapping[str, object], seen: Client, now: float) -> Evidence | None:
+    def observe(
+        self, event: MailEvent, facts: Mapping[str, object], seen: Origin, now: float
+    ) -> Evidence | None:
         """Return what this event says against the client, if anything."""
-        if event not in _TELLING:
+        if event not in TELLING:
             return None
         match event:
-            case Event.PROTOCOL_VIOLATED:
-                return _evidence("mail-protocol-abuse", str(facts.get("why", "")), seen)
-            case Event.MESSAGE_SCANNED if facts.get("verdict") == "infected":
+            case MailEvent.PROTOCOL_VIOLATED:
+                return _evidence("mail-protocol-abuse", str(facts.get("reason", "")), seen)
+            case MailEvent.MESSAGE_SCANNED if facts.get("verdict") == VerdictKind.INFECTED:
                 return _evidence("mail-malware", str(facts.get("detail", "")), seen)
-            case Event.MESSAGE_REJECTED if facts.get("reply") == catalogue.BARE_NEWLINE:
+            case MailEvent.MESSAGE_REJECTED if facts.get("reason") == ContentFlaw.BARE_NEWLINES:
                 return _evidence("mail-protocol-abuse", "bare newlines in a message", seen)
-            case Event.RECIPIENT_REFUSED if str(facts.get("reply", "")).startswith(_NO_SUCH_RECIPIENT):
+            case MailEvent.RECIPIENT_REFUSED if str(facts.get("reply", "")).startswith(_NO_SUCH_RECIPIENT):
                 return self._count(seen, now)
         return None
 
-    def _count(self, seen: Client, now: float) -> Evidence | None:
+    def _count(self, seen: Origin, now: float) -> Evidence | None:
         source = _neighbourhood(seen.client)
         tries = self._tries.get(source)
         if tries is None or now - tries.began_at > _WITHIN_S:
@@ -81,7 +89,7 @@ def _neighbourhood(client: Address) -> object:
     return client.packed[:8] if isinstance(client, IPv6Address) else client
 
 
-def _evidence(kind: str, detail: str, seen: Client) -> Evidence:
+def _evidence(kind: str, detail: str, seen: Origin) -> Evidence:
     return Evidence(
         kind=kind,
         source=str(seen.client),

@@ -4,32 +4,42 @@ Sessions keep the settings they began with; a bad settings file changes nothing.
 """
 
 import asyncio
+import random
 import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from common.wire.codec import Loaded
 from services.base import ipv6
 from services.base.evidence import Evidence
-from services.base.journal import Event, Journal
+from services.base.journal import Journal
 from services.base.settings import Address, SettingsError, facts_of
-from services.base.sockets import OWN_ADDRESSES, end_of, listen
+from services.base.sockets import BACKLOG, OWN_ADDRESSES, end_of, listen
 from services.base.watched import WatchedFile
-from services.mail.evidence import Client, Witness
+from services.mail.events import MailEvent
+from services.mail.evidence import Origin, Witness
 from services.mail.io.certificates import client_context
-from services.mail.io.scanners import Scanners
-from services.mail.io.wire import Sweeper, Wire, WireTimeout
+from services.mail.io.connections import ClientWire, TenantServer, TenantWire
+from services.mail.io.driver import Driver
+from services.mail.io.journal import Observe, SessionJournal, ignore
+from services.mail.io.scanners import ClamdScanners
+from services.mail.io.spool import FileSpool
+from services.mail.io.wire import Outbox, Sweeper, Wire
+from services.mail.relay import dialogue
 from services.mail.relay.health import MOST_AT_ONCE, answer_agent
-from services.mail.relay.session import Dependencies, Session, SessionContext
+from services.mail.relay.ports import Dependencies, Peers, SessionStopped, Spool
+from services.mail.relay.session import Session, SessionContext
 from services.mail.settings import Settings, Tenant, parse_settings
 from services.smtp import catalogue
 from services.smtp.catalogue import with_trace
 
 _POLL_S = 0.5
 _NO_TRACE = "no session"
+_random = random.Random()  # names sessions in journals: must be different, need not be secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +64,39 @@ class Gateway:
         self._file, self._journal = WatchedFile(settings_file), journal
         self._caps, self._state_dir, self._name = caps, state_dir, name
         self._loop = asyncio.get_running_loop()
-        self._sweeper = Sweeper(self._loop)
-        self._around = Dependencies(self._loop, journal, Scanners(self._loop), self._sweeper)
+        self._sweeper = Sweeper()
+        self._outbox = Outbox(self._loop.call_soon)
+        self._shared = Dependencies(self._sweeper, ClamdScanners(self._loop), self._new_spool)
+        self._observe: Observe = ignore
         self._settings: Settings
         self._tls: dict[str, ssl.SSLContext | None] = {}
         self._open: Counter[object] = Counter()
-        self._sessions: set[asyncio.Task[None]] = set()
-        self._agents: set[asyncio.Task[None]] = set()
+        self._sessions: dict[Wire, Driver] = {}
+        self._agents: dict[Wire, Driver] = {}
+        self._emptied = asyncio.Event()
         self._servers: list[asyncio.AbstractServer] = []
         self._chores: list[asyncio.Task[None]] = []
         self._is_stopping = False
 
     def report_to(self, add: Callable[[Evidence], None]) -> None:
-        """Have sessions from now on tell what speaks against their clients. `add` must not wait."""
+        """Have sessions from now on report what speaks against their clients. `add` must not wait."""
         witness = Witness()
 
-        def observe(event: Event, facts: Mapping[str, object], seen: Client) -> None:
-            if evidence := witness.observe(event, facts, seen, self._loop.time()):
+        def observe(event: MailEvent, facts: Mapping[str, object], origin: Origin) -> None:
+            if evidence := witness.observe(event, facts, origin, self._sweeper.now):
                 add(evidence)
 
-        self._around = replace(self._around, witness=observe)
+        self._observe = observe
 
     async def start(self) -> None:
         self._take_up(self._read())
         for sock in listen(self._settings.port, self._settings.transparent):
-            self._servers.append(await self._loop.create_server(self._admit, sock=sock))
+            self._servers.append(
+                await self._loop.create_server(self._new_client_wire, sock=sock, backlog=BACKLOG)
+            )
         self._chores = [self._loop.create_task(self._sweeper.run()), self._loop.create_task(self._watch())]
         self._journal.write(
-            Event.GATEWAY_STARTED,
+            MailEvent.GATEWAY_STARTED,
             role=self._settings.role.value,
             pool=self._settings.pool,
             port=self._settings.port,
@@ -95,28 +110,34 @@ class Gateway:
         self._is_stopping = True
         for server in self._servers:
             server.close()
-        if self._sessions:
-            await asyncio.wait(self._sessions, timeout=grace_s)
+        await self._until_empty(grace_s)
         left = len(self._sessions)
-        for task in tuple(self._sessions):
+        for driver in (*self._sessions.values(), *self._agents.values()):
+            driver.end(SessionStopped())
+        await self._until_empty(2.0)
+        for task in self._chores:
             task.cancel()
+        self._journal.note(MailEvent.GATEWAY_STOPPED, {"sessions_ended": left})
+
+    async def _until_empty(self, within_s: float) -> None:
+        """Return when all sessions have ended, or time is up; let the loop send what they wrote last."""
+        await asyncio.sleep(0)
         if self._sessions:
-            await asyncio.wait(self._sessions, timeout=2.0)
-        for task in (*self._chores, *self._agents):
-            task.cancel()
-        self._journal.write(Event.GATEWAY_STOPPED, sessions_ended=left)
+            self._emptied.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), within_s)
 
     def reload(self) -> None:
         """Take up the settings file if it is good; say why if it is not."""
         try:
             loaded = self._read()
         except (OSError, SettingsError, UnicodeDecodeError) as error:
-            self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=str(error))
+            self._journal.write(MailEvent.SETTINGS_REFUSED, file=str(self._file.path), reason=str(error))
             return
         settings = loaded.record
         if settings.port != self._settings.port or settings.transparent != self._settings.transparent:
-            why = "port and transparency only change with a restart; remedy: restart the gateway"
-            self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=why)
+            reason = "port and transparency only change with a restart; remedy: restart the gateway"
+            self._journal.write(MailEvent.SETTINGS_REFUSED, file=str(self._file.path), reason=reason)
             return
         self._take_up(loaded)
 
@@ -135,7 +156,11 @@ class Gateway:
         self._tls = {tenant.name: self._tls_for(settings, tenant) for tenant in settings.tenants}
         facts = facts_of(loaded)
         self._journal.write(
-            Event.SETTINGS_LOADED, None, revision=settings.revision, tenants=len(settings.tenants), **facts
+            MailEvent.SETTINGS_LOADED,
+            None,
+            revision=settings.revision,
+            tenants=len(settings.tenants),
+            **facts,
         )
 
     def _tls_for(self, settings: Settings, tenant: Tenant) -> ssl.SSLContext | None:
@@ -145,12 +170,12 @@ class Gateway:
         try:
             context, was_made = client_context(settings, tenant)
         except (OSError, ssl.SSLError) as error:
-            why = f"certificate of {tenant.name} cannot be used: {error}; no STARTTLS for its clients"
-            self._journal.write(Event.SETTINGS_REFUSED, tenant=tenant.name, why=why)
+            reason = f"certificate of {tenant.name} cannot be used: {error}; no STARTTLS for its clients"
+            self._journal.write(MailEvent.SETTINGS_REFUSED, tenant=tenant.name, reason=reason)
             return None
         if was_made:
-            why = "self-signed: clients that insist on a trusted name will not encrypt, or not send"
-            self._journal.write(Event.CERTIFICATE_MADE, tenant=tenant.name, why=why)
+            reason = "self-signed: clients that insist on a trusted name will not encrypt, or not send"
+            self._journal.write(MailEvent.CERTIFICATE_MADE, tenant=tenant.name, reason=reason)
         return context
 
     async def _watch(self) -> None:
@@ -170,10 +195,16 @@ class Gateway:
 
     # sessions
 
-    def _admit(self) -> Wire:
-        return _ClientWire(self._loop, self._on_client)
+    def _new_client_wire(self) -> ClientWire:
+        return ClientWire(self._loop, self._sweeper, self._outbox, self._on_client)
 
-    def _on_client(self, wire: Wire) -> None:
+    def _new_tenant_wire(self) -> TenantWire:
+        return TenantWire(self._loop, self._sweeper, self._outbox)
+
+    def _new_spool(self) -> Spool:
+        return FileSpool(self._settings.state_dir)
+
+    def _on_client(self, wire: ClientWire) -> None:
         name = wire.transport.get_extra_info("peername")
         if name is None:  # gone before we looked
             wire.abort()
@@ -191,48 +222,52 @@ class Gateway:
             return
         for key in keys:
             self._open[key] += 1
-        self._sweeper.add(wire)
-        occasion = SessionContext(self._settings, tenant, client, server, self._tls.get(tenant.name))
-        session = Session(self._around, occasion, wire)
-        task = self._loop.create_task(self._hold(session, wire, keys))
-        self._sessions.add(task)
-        task.add_done_callback(self._sessions.discard)
+        session = self._session_of(wire, tenant, client, server)
+        on_end = partial(self._end_session, wire, keys, session.context.session_id)
+        driver = self._sessions[wire] = Driver(dialogue.hold(session), on_end)
+        driver.step()
+
+    def _session_of(
+        self, wire: ClientWire, tenant: Tenant, client: tuple[Address, int], server: Address
+    ) -> Session:
+        settings = self._settings
+        wire.tls = self._tls.get(tenant.name)
+        origin = Origin(f"{_random.getrandbits(48):012x}", tenant.name, client[0], server, settings.port)
+        context = SessionContext(origin.session, settings, tenant, client[0], wire.tls is not None)
+        journal = SessionJournal(self._journal, origin, client[1], self._observe)
+        target = (server, tenant.server_port)
+        way = TenantServer(self._new_tenant_wire, client, target, settings.transparent)
+        return Session(self._shared, context, Peers(wire, way, journal))
+
+    def _end_session(
+        self, wire: Wire, keys: tuple[object, ...], session_id: str, error: BaseException | None
+    ) -> None:
+        if error is not None:  # a mistake of ours ends one session, never the gateway
+            facts = {"session": session_id, "reason": repr(error)}
+            self._journal.note(MailEvent.GATEWAY_FAILED, facts)
+        wire.close()
+        for key in keys:
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]
+        self._sessions.pop(wire, None)
+        if not self._sessions:
+            self._emptied.set()
 
     def _answer_agent(self, wire: Wire) -> None:
-        """An agent on this host looks whether we live."""
+        """An agent on this host checks whether the gateway works."""
         if len(self._agents) >= MOST_AT_ONCE:
             wire.close()
             return
-        task = self._loop.create_task(self._hold_agent(wire))
-        self._agents.add(task)
-        task.add_done_callback(self._agents.discard)
+        dialogue_ = answer_agent(wire, self._settings.hostname, self._settings.revision)
+        driver = self._agents[wire] = Driver(dialogue_, partial(self._end_agent, wire))
+        driver.step()
 
-    async def _hold_agent(self, wire: Wire) -> None:
-        self._sweeper.add(wire)
-        try:
-            await answer_agent(wire, self._settings)
-        except WireTimeout:
-            pass
-        finally:
-            wire.close()
-            self._sweeper.discard(wire)
-
-    async def _hold(self, session: Session, wire: Wire, keys: tuple[object, ...]) -> None:
-        try:
-            await session.run()
-        except asyncio.CancelledError:
-            session.say(catalogue.SHUTTING_DOWN)
-        except WireTimeout:
-            pass
-        except Exception as error:  # a mistake of ours ends one session, never the gateway
-            self._journal.write(Event.GATEWAY_FAILED, session=session.session_id, why=repr(error))
-        finally:
-            wire.close()
-            self._sweeper.discard(wire)
-            for key in keys:
-                self._open[key] -= 1
-                if not self._open[key]:
-                    del self._open[key]
+    def _end_agent(self, wire: Wire, error: BaseException | None) -> None:
+        if error is not None:
+            self._journal.note(MailEvent.GATEWAY_FAILED, {"reason": repr(error)})
+        wire.close()
+        self._agents.pop(wire, None)
 
     def _refusal(self, client: Address, tenant: Tenant | None, keys: tuple[object, ...]) -> str:
         """Return why this client gets no session, or nothing."""
@@ -251,7 +286,9 @@ class Gateway:
         return catalogue.TOO_BUSY if crowded else ""
 
     def _refuse(self, wire: Wire, client: tuple[Address, int], server: Address, refusal: str) -> None:
-        self._journal.write(Event.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal)
+        self._journal.write(
+            MailEvent.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal
+        )
         wire.write(with_trace(refusal, _NO_TRACE))
         wire.close()
 
@@ -267,17 +304,3 @@ def _cannot_be_a_client(client: Address, tenant: Tenant, settings: Settings) -> 
     if client in settings.trusted_sources_refused or client.is_multicast or client.is_unspecified:
         return True
     return settings.transparent and any(client in prefix for prefix in tenant.prefixes)
-
-
-class _ClientWire(Wire):
-    """A wire that tells the gateway when it is connected."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_connected: Any) -> None:
-        super().__init__(loop)
-        self._on_connected = on_connected
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        if not transport.is_closing() and self._on_connected is not None:
-            on_connected, self._on_connected = self._on_connected, None  # TLS connects a second time
-            on_connected(self)

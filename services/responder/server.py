@@ -12,7 +12,7 @@ from common.wire.responder import Answer, ResponderSettings, ResponderTenant
 from services.base import ipv6
 from services.base.journal import About, Journal
 from services.base.settings import Address, SettingsError, facts_of, read_settings
-from services.base.sockets import OWN_ADDRESSES, end_of, listen
+from services.base.sockets import BACKLOG, OWN_ADDRESSES, end_of, listen
 from services.base.watched import WatchedFile
 from services.responder.dialogue import PUT_OFF, REFUSED, Dialogue
 from services.smtp import catalogue
@@ -58,7 +58,8 @@ class Responder:
     async def start(self) -> None:
         self._take_up(read_settings(ResponderSettings, self._file.read()))
         for sock in listen(self._settings.port, self._settings.transparent):
-            self._servers.append(await self.loop.create_server(lambda: _Session(self), sock=sock))
+            server = await self.loop.create_server(lambda: _Session(self), sock=sock, backlog=BACKLOG)
+            self._servers.append(server)
         self._chores = [self.loop.create_task(self._watch())]
         self.journal.write(Event.RESPONDER_STARTED, pool=self._settings.pool, port=self._settings.port)
         ipv6.tell_if_missing(self.journal, "answers to mail for tenants' IPv6 addresses")

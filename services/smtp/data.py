@@ -49,10 +49,15 @@ class DataReceiver:
         return body, b""
 
     def _note(self, body: bytes) -> None:
-        """Count flaws. A CR is never the last byte of `body` unless it is a lone one."""
-        pairs = body.count(b"\r\n")
-        self.flaws.bare_newlines += body.count(b"\n") + body.count(b"\r") - 2 * pairs
-        self.flaws.nul_bytes += body.count(b"\0")
+        """Count flaws. A CR is never the last byte of `body` unless it is a lone one.
+
+        Looking for a byte is many times faster than counting it, and most messages have no flaw.
+        """
+        lone = body.replace(b"\r\n", b"")
+        if b"\n" in lone or b"\r" in lone:
+            self.flaws.bare_newlines += lone.count(b"\n") + lone.count(b"\r")
+        if b"\0" in body:
+            self.flaws.nul_bytes += body.count(b"\0")
         last = body.rfind(b"\n")
         if last < 0:
             self._line_bytes += len(body)

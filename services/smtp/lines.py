@@ -8,8 +8,19 @@ takes for the end of a line and the other does not is how mail is smuggled.
 MAX_COMMAND_BYTES = 2_048
 
 
+_MOST_DISCARDED_BYTES = 64 * 1024
+
+
 class LineError(Exception):
     """The client's line breaks the protocol; the line was consumed."""
+
+
+class LineTooLong(LineError):
+    """`is_unfinished`: its end has not come yet, and what comes up to there belongs to it."""
+
+    def __init__(self, is_unfinished: bool) -> None:
+        super().__init__("line too long")
+        self.is_unfinished = is_unfinished
 
 
 def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None:
@@ -18,16 +29,18 @@ def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None
     Raise `LineError` for a line that is too long, or has a lone CR, a lone LF or
     a NUL. The offending bytes are consumed, so that the caller may go on.
     """
+    if not buffer:
+        return None
     end = buffer.find(b"\n", 0, limit)
     if end < 0:
         if len(buffer) >= limit:
             cut = buffer.find(b"\n")
             del buffer[: cut + 1 if cut >= 0 else len(buffer)]
-            raise LineError("line too long")
+            raise LineTooLong(is_unfinished=cut < 0)
         return None
-    line = bytes(buffer[: end + 1])
+    line = bytes(buffer) if end + 1 == len(buffer) else bytes(buffer[: end + 1])
     del buffer[: end + 1]
-    if not line.endswith(b"\r\n"):
+    if line[-2:] != b"\r\n":
         raise LineError("line ended by a lone LF")
     line = line[:-2]
     if b"\r" in line:
@@ -35,3 +48,34 @@ def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None
     if b"\0" in line:
         raise LineError("NUL inside a line")
     return line
+
+
+class LineReader:
+    """Takes the lines of one connection. A line that is too long is refused once, however it arrives."""
+
+    __slots__ = ("_discarded_bytes", "_is_discarding")
+
+    def __init__(self) -> None:
+        self._is_discarding = False
+        self._discarded_bytes = 0
+
+    def take(self, buffer: bytearray) -> bytes | None:
+        """As `take_line`; the rest of a line that was refused is not taken for another one."""
+        if self._is_discarding and not self._discard(buffer):
+            return None
+        try:
+            return take_line(buffer)
+        except LineTooLong as error:
+            self._is_discarding, self._discarded_bytes = error.is_unfinished, 0
+            raise
+
+    def _discard(self, buffer: bytearray) -> bool:
+        """Drop the rest of the line; return whether its end was there. Raise `LineTooLong` now and then."""
+        end = buffer.find(b"\n")
+        self._is_discarding = end < 0
+        self._discarded_bytes += len(buffer)
+        del buffer[: end + 1 if end >= 0 else len(buffer)]
+        if self._is_discarding and self._discarded_bytes > _MOST_DISCARDED_BYTES:
+            self._discarded_bytes = 0
+            raise LineTooLong(is_unfinished=True)
+        return not self._is_discarding

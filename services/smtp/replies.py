@@ -7,12 +7,14 @@ MAX_REPLY_BYTES = 64 * 1024
 MAX_REPLY_LINES = 512
 _LINE = re.compile(rb"(?P<code>[2-5][0-9]{2})(?P<more>[ -]|$)[^\x00\r\n]*")
 
+_ONE_LINE = re.compile(rb"[2-5][0-9]{2}(?: [^\x00\r\n]{0,1000})?\r\n")
+
 
 class ReplyError(Exception):
     """The server's bytes are no SMTP reply (RFC 5321, 4.2)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every reply, and that costs six times as much
 class Reply:
     code: int
     wire: bytes  # all lines, CRLFs included
@@ -22,21 +24,23 @@ class Reply:
         return 200 <= self.code < 300
 
     @property
-    def is_intermediate(self) -> bool:
-        return 300 <= self.code < 400
-
-    @property
     def text(self) -> str:
         return self.wire.decode("utf-8", "replace").strip()
 
     @property
-    def lines(self) -> list[str]:
-        """The texts of the lines, without codes."""
-        return [line[4:].decode("utf-8", "replace") for line in self.wire.split(b"\r\n")[:-1]]
+    def first_line(self) -> bytes:
+        """The text of the first line, without its code."""
+        return self.wire.partition(b"\r\n")[0][4:]
 
 
 def take_reply(buffer: bytearray) -> Reply | None:
     """Take one whole reply off the front; None while incomplete. Raise `ReplyError`."""
+    if not buffer:
+        return None
+    if _ONE_LINE.fullmatch(buffer):  # nearly all are; a longer one is taken line by line
+        wire = bytes(buffer)
+        buffer.clear()
+        return Reply(int(wire[:3]), wire)
     at = 0
     code = b""
     for _ in range(MAX_REPLY_LINES):

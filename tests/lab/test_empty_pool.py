@@ -229,7 +229,7 @@ def filled(lab: Lab, room: int) -> Iterator[list[Session]]:
                     attempt.callback(session.close)
                     session.begin()
                 except AssertionError as shed:  # or put off: who was shed a moment ago may still be counted
-                    assert "'421 4.3.2 no room" in str(shed) or "'451 4.3.2" in str(shed)
+                    assert "'421 4.3.2 too many" in str(shed) or "'451 4.3.2" in str(shed)
                     time.sleep(_STEP_S)
                     continue
                 stack.push(attempt.pop_all())
@@ -241,7 +241,7 @@ def test_a_pool_at_its_limit_sheds_and_loses_no_session_that_it_has(lab: Lab, ap
     choose(lab, api, "reject", limit=3)  # nobody is refused for good because of load
     with filled(lab, 6) as held:
         _await_trouble(api, "FULL: acme's mail goes to full members")
-        await_reply(lab, "421 4.3.2 no room")
+        await_reply(lab, "421 4.3.2 too many")
         for session in held:
             session.finish()
     await_room(lab)

@@ -8,8 +8,8 @@ import pytest
 
 from services.base.clamd import Verdict, VerdictKind
 from services.base.settings import SettingsError
-from services.mail.relay.capabilities import encode_ehlo, offered, size_limit
-from services.mail.scanning import MailFacts, disposition_of, must_scan
+from services.mail.relay.capabilities import offer_of
+from services.mail.relay.scanning import MailFacts, disposition_of, must_scan
 from services.mail.settings import Disposition, Role, Settings, Tenant, parse_settings
 
 
@@ -93,6 +93,9 @@ def test_without_a_scanner_mail_is_deferred_unless_the_tenant_says_otherwise() -
     assert disposition_of(passing, away) is Disposition.PASS_TAGGED
 
 
+LIMIT = 2_000
+
+
 def test_the_offer_is_what_both_sides_can_do_in_the_servers_order() -> None:
     server = (
         "DSN",
@@ -101,31 +104,34 @@ def test_the_offer_is_what_both_sides_can_do_in_the_servers_order() -> None:
         "BINARYMIME",
         "AUTH PLAIN",
         "XCLIENT NAME",
-        "8BITMIME",
+        "8bitmime",
         "STARTTLS",
     )
-    assert offered(server, tenant_with(), is_encrypted=False) == ("DSN", "SIZE 1000", "8BITMIME", "STARTTLS")
+    assert offer_of(server, LIMIT, True).lines == ("DSN", "SIZE 1000", "8BITMIME", "STARTTLS")
 
 
 def test_eight_bit_is_not_offered_when_the_server_did_not() -> None:
-    assert "8BITMIME" not in offered(("PIPELINING",), tenant_with(), is_encrypted=False)
+    assert "8BITMIME" not in offer_of(("PIPELINING",), LIMIT, True).extensions
 
 
-def test_encryption_is_not_offered_twice() -> None:
-    assert "STARTTLS" not in offered(("PIPELINING",), tenant_with(), is_encrypted=True)
+def test_encryption_is_not_offered_where_there_is_none() -> None:
+    assert "STARTTLS" not in offer_of(("PIPELINING", "STARTTLS"), LIMIT, False).lines
 
 
 @pytest.mark.parametrize(
-    ("server", "limit"), [("SIZE 500", 500), ("SIZE 5000", 2_000), ("SIZE", 2_000), ("SIZE 0", 2_000)]
+    ("server", "limit"),
+    [("SIZE 500", 500), ("SIZE 5000", 2_000), ("SIZE", 2_000), ("SIZE 0", 2_000), ("SIZE ٣", 2_000)],
 )
 def test_the_smaller_size_limit_is_offered(server: str, limit: int) -> None:
-    tenant = tenant_with(message_limit_bytes=2_000)
-    assert size_limit(offered((server,), tenant, is_encrypted=True), tenant) == limit
+    offer = offer_of((server,), LIMIT, False)
+    assert (offer.limit_bytes, offer.lines) == (limit, (f"SIZE {limit}",))
 
 
 def test_an_offer_of_several_lines_ends_with_a_space_line() -> None:
-    assert encode_ehlo("mx", ("A", "B")) == b"250-mx\r\n250-A\r\n250 B\r\n"
-    assert encode_ehlo("mx", ()) == b"250 mx\r\n"
+    assert offer_of(("DSN", "PIPELINING"), LIMIT, False).encode(b"mx") == (
+        b"250-mx\r\n250-DSN\r\n250 PIPELINING\r\n"
+    )
+    assert offer_of((), LIMIT, False).encode(b"mx") == b"250 mx\r\n"
 
 
 @pytest.mark.parametrize(

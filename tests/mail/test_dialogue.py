@@ -116,7 +116,7 @@ def test_a_client_that_only_errs_is_hung_up_on(client: Client, gateway: RunningG
     client.send(b"WHAT\r\n" * 30)
     replies = [client.reply() for _ in range(22)]
     assert replies[-2].startswith("421 ") and replies[-1] == ""
-    assert gateway.wait_for("ProtocolViolated")["why"] == "too many errors"
+    assert gateway.wait_for("ProtocolViolated")["reason"] == "too many errors"
 
 
 def test_a_client_that_only_chatters_is_hung_up_on(client: Client) -> None:
@@ -200,7 +200,7 @@ def test_message_bytes_without_354_end_the_session(client: Client, gateway: Runn
     client.send(b"Subject: I did not listen\r\n")
     assert client.reply()[:3] == "554"
     assert client.is_closed()
-    assert gateway.wait_for("ProtocolViolated")["why"] == "message bytes without 354"
+    assert gateway.wait_for("ProtocolViolated")["reason"] == "message bytes without 354"
 
 
 def test_a_client_that_speaks_before_354_is_out_of_step(client: Client, gateway: RunningGateway) -> None:
@@ -235,7 +235,7 @@ def test_plaintext_behind_starttls_is_thrown_away(
     client.send(b"STARTTLS\r\nMAIL FROM:<injected@x.example>\r\n")
     assert client.is_closed()
     assert server.commands == ["EHLO client.example"]
-    assert gateway.wait_for("ProtocolViolated")["why"] == "plaintext behind STARTTLS"
+    assert gateway.wait_for("ProtocolViolated")["reason"] == "plaintext behind STARTTLS"
 
 
 def test_after_starttls_everything_begins_again(client: Client, server: ScriptedServer) -> None:
@@ -407,14 +407,14 @@ def test_an_answer_that_makes_no_sense_means_try_again(
 ) -> None:
     server.script["MAIL"] = nonsense
     client.hello()
-    assert client.ask(b"MAIL FROM:<a@b.example>").startswith("451 4.3.0 ")
+    assert client.ask(b"MAIL FROM:<a@b.example>").startswith("451 4.5.0 ")
 
 
 def test_a_server_that_speaks_unasked_is_not_believed(client: Client, server: ScriptedServer) -> None:
     server.script["MAIL"] = b"250 ok\r\n250 and the next one too\r\n"
     client.hello()
     assert client.ask(b"MAIL FROM:<a@b.example>")[:3] == "250"
-    assert client.ask(b"RCPT TO:<c@acme.example>").startswith("451 4.3.0 ")
+    assert client.ask(b"RCPT TO:<c@acme.example>").startswith("451 4.5.0 ")
 
 
 def test_rset_is_mirrored_and_a_second_message_follows(client: Client, server: ScriptedServer) -> None:
@@ -434,7 +434,7 @@ def test_a_client_that_leaves_inside_the_message_delivers_nothing(
     client.ask(b"DATA")
     client.send(MESSAGE)
     client.close()
-    assert gateway.wait_for("SessionClosed")["why"] == "client went away"
+    assert gateway.wait_for("SessionClosed")["reason"] == "client went away"
     assert server.messages == []
     assert "DATA" not in server.commands
 
@@ -482,7 +482,7 @@ def test_a_gateway_at_its_limit_sheds_with_421_before_the_server_hears_of_it(
     for client in held:
         client.hello()
     shed = gateway.client("127.0.2.6")
-    assert shed.reply().startswith("421 4.3.2 no room")
+    assert shed.reply().startswith("421 4.3.2 too many concurrent sessions")
     assert shed.is_closed()
     assert server.connections == 2
     held[0].ask(b"QUIT")
@@ -524,7 +524,7 @@ def test_new_settings_are_taken_up_and_open_sessions_keep_the_old(
 def test_bad_settings_change_nothing_and_are_named(gateway: RunningGateway) -> None:
     gateway.settings["tenants"][0]["servers"] = ["nowhere"]
     gateway.write_settings(gateway.settings)
-    assert "tenants[0].servers" in gateway.wait_for("SettingsRefused")["why"]
+    assert "tenants[0].servers" in gateway.wait_for("SettingsRefused")["reason"]
     gateway.client().hello()
 
 
@@ -601,3 +601,29 @@ def test_a_client_that_is_gone_when_the_server_has_the_message_is_noted(
     time.sleep(0.2)  # nothing tells that the gateway has seen the connection end
     left.set()
     assert gateway.wait_for("MessageDelivered")["client_was_gone"] is True
+
+
+def test_a_server_lost_at_data_that_then_answers_otherwise_gets_the_client_one_reply(
+    client: Client, server: ScriptedServer
+) -> None:
+    def die_and_change(connection: socket.socket) -> None:
+        server.script["RCPT"] = b"550 5.1.1 no more\r\n"
+        hang_up(connection)
+
+    server.script["DATA"] = die_and_change
+    assert client.message(MESSAGE).startswith("451 4.4.2 ")
+    assert client.ask(b"NOOP")[:3] == "250"
+
+
+def test_a_gateway_that_is_stopped_says_so_to_sessions_that_wait_for_either_side(
+    gateway: RunningGateway, server: ScriptedServer
+) -> None:
+    idle, waiting = gateway.client(), gateway.client()
+    idle.hello()
+    server.script["MAIL"] = None
+    waiting.hello()
+    waiting.send(b"MAIL FROM:<a@b.example>\r\n")
+    gateway.process.terminate()
+    assert [client.reply()[:9] for client in (idle, waiting)] == ["421 4.3.2"] * 2
+    assert gateway.wait_for("GatewayStopped")["sessions_ended"] == 2
+    assert {event["reason"] for event in gateway.events("SessionClosed")} == {"the gateway was stopped"}

@@ -167,6 +167,7 @@ def test_a_reply_of_several_lines_is_taken_whole_and_passed_on_as_it_came() -> N
         b"\r\n",
         b"250-x\r\n" * 600,
         b"250 " + b"x" * 70_000,
+        (b"250-" + b"x" * 40_000 + b"\r\n") * 2,
     ],
 )
 def test_a_reply_that_makes_no_sense_is_an_error(wire: bytes) -> None:

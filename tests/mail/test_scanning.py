@@ -89,7 +89,7 @@ def test_an_archive_past_the_scanners_limits_is_refused(
 ) -> None:
     gateway = start_gateway(server.port, scan=[], scanners=[clamd])
     assert (
-        gateway.client().message(attached(archive_of(200))).startswith("550 5.7.1 content refused (limits)")
+        gateway.client().message(attached(archive_of(200))).startswith("550 5.7.1 content rejected (limits)")
     )
     assert server.messages == []
 

@@ -4,9 +4,13 @@ import socket
 import time
 from contextlib import ExitStack
 
+import pytest
+
 from services.mail.relay.health import MOST_AT_ONCE
 from tests.mail.conftest import RunningGateway
 from tests.mail.scripted import ScriptedServer
+
+pytestmark = pytest.mark.programs
 
 
 def converse(gateway: RunningGateway, said: bytes) -> bytes:

@@ -128,7 +128,7 @@ def test_a_session_is_noted_once_with_tenant_answer_and_sender(responder: Runnin
 
 
 def test_a_server_that_nobody_has_is_answered_by_421(responder: Running) -> None:
-    assert responder.client(NOBODY).reply().startswith("421 4.3.2 this edge serves no mail server")
+    assert responder.client(NOBODY).reply().startswith("421 4.3.2 no mail service at this address")
 
 
 def test_an_agent_on_the_same_host_is_greeted_and_noted_nowhere(responder: Running) -> None:

@@ -97,8 +97,11 @@ def client_context(settings: Settings, tenant: Tenant) -> tuple[ssl.SSLContext, 
 
 @lru_cache(maxsize=2)
 def server_context(verifies: bool) -> ssl.SSLContext:
-    """Return the context towards a tenant's server; only `verify` looks at its certificate."""
-    context = ssl.create_default_context()
+    """Return the context towards a tenant's server; only `verify` looks at its certificate.
+
+    Where nothing is verified, no CAs are loaded: OpenSSL would look for issuers among them at each handshake.
+    """
+    context = ssl.create_default_context() if verifies else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False
     if not verifies:

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager, suppress
 
 from services.base import clamd
 from services.base.clamd import Verdict, VerdictKind
+from services.mail.relay.ports import Spool
 from services.mail.settings import ScannerAddress
-from services.mail.spool import Spool
 from services.smtp.data import Unstuffer
 
 CONNECT_S = 3.0
@@ -23,7 +23,7 @@ _CACHED_VERDICTS = 10_000
 _CHUNK_BYTES = 128 * 1024
 
 
-class Scanners:
+class ClamdScanners:
     """Scans messages; remembers what was found, for as long as the signatures stay the same."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -32,14 +32,20 @@ class Scanners:
         self._found: OrderedDict[tuple[str, str], Verdict] = OrderedDict()
 
     async def scan(self, spool: Spool, scanners: tuple[ScannerAddress, ...]) -> Verdict:
-        """Return the verdict on a whole message. Never raises: no answer is `unavailable`."""
+        """Return the verdict on a whole message. Never raises: no answer is `unavailable`.
+
+        Asking has deadlines of asyncio's, so it runs in a task: the dialogue that waits for it runs in none.
+        """
+        return await self._loop.create_task(self._scan(spool, scanners))
+
+    async def _scan(self, spool: Spool, scanners: tuple[ScannerAddress, ...]) -> Verdict:
         last = Verdict(VerdictKind.UNAVAILABLE, "no scanner is configured")
         for address in _attempts(scanners):
             try:
                 async with asyncio.timeout(ANSWER_S):
                     verdict = await self._ask(spool, address)
             except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-                verdict = Verdict(VerdictKind.UNAVAILABLE, _why(error), str(address))
+                verdict = Verdict(VerdictKind.UNAVAILABLE, _reason(error), str(address))
             if verdict.kind is not VerdictKind.UNAVAILABLE:
                 return verdict
             last = verdict
@@ -123,7 +129,7 @@ async def _send_content(spool: Spool, writer: asyncio.StreamWriter) -> None:
     await writer.drain()
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {ANSWER_S:.0f} s"
     if isinstance(error, asyncio.IncompleteReadError):

@@ -1,131 +1,141 @@
 """One connection's bytes: a bounded buffer to read from, a bounded way to write to, and a deadline.
 
-A thin layer over asyncio: the dialogue above reads and writes in order, one
-waiter at a time. Deadlines are looked at by one sweeper for all wires, which
-costs less than a timer for each wait.
+The dialogue above reads and writes in order, and waits for one wire at a time. Deadlines are looked at by one
+sweeper for all wires, which costs less than a timer for each wait. What is written waits for the end of the
+event loop's turn, so that several replies travel together.
 """
 
 import asyncio
-import ssl
-from typing import Any
+import time
+from collections.abc import Callable, Generator
+from types import coroutine
+from typing import Any, Protocol
+
+from services.mail.relay.ports import WireClosed, WireTimeout
 
 READ_BUFFER_BYTES = 128 * 1024
 WRITE_BUFFER_BYTES = 256 * 1024
-FOREVER = float("inf")
+_MOST_UNSENT_BYTES = 64 * 1024
+_FOREVER = float("inf")
 
 
-class WireClosed(Exception):
-    """The peer has gone; nothing more will come."""
+class Stepper(Protocol):
+    """Whoever waits for a wire: a driver."""
 
-
-class WireTimeout(Exception):
-    """The peer was slower than its deadline."""
+    def step(self, error: Exception | None = None) -> None: ...
 
 
 class Wire(asyncio.Protocol):
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, sweeper: "Sweeper", outbox: "Outbox") -> None:
+        self._sweeper, self._outbox = sweeper, outbox
         self.transport: Any = None
         self.buffer = bytearray()
-        self.deadline = FOREVER
+        self.driver: Stepper | None = None  # waits for this wire
         self.is_closed = False
+        self.may_write = True
         self.error: Exception | None = None  # why it was lost, if for a reason
-        self.bytes_in = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._bytes_in = 0
+        self._deadline = _FOREVER
         self._is_paused = False
-        self._may_write = True
+        self._unsent = b""
 
-    # asyncio calls these
+    # the event loop calls these
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self._sweeper.wires.add(self)
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
-        self.bytes_in += len(data)
+        self._bytes_in += len(data)
         if len(self.buffer) > READ_BUFFER_BYTES and not self._is_paused:
             self._is_paused = True
             self.transport.pause_reading()
-        self._wake()
+        driver = self.driver
+        if driver is not None:  # as `_wake`, which would be one more call for each segment
+            self.driver = None
+            driver.step()
 
     def eof_received(self) -> bool:
+        self.flush()  # the transport closes now, after what it holds already
         self.is_closed = True
         self._wake()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._sweeper.wires.discard(self)
         self.is_closed, self.error = True, error
         self._wake()
 
     def pause_writing(self) -> None:
-        self._may_write = False
+        self.may_write = False
 
     def resume_writing(self) -> None:
-        self._may_write = True
+        self.may_write = True
         self._wake()
 
     # the dialogue calls these
 
-    async def more(self, within_s: float) -> None:
-        """Wait until more bytes are in the buffer. Raise `WireClosed` or `WireTimeout`."""
+    @coroutine
+    def more(self, within_s: float) -> Generator["Wire", None, None]:
+        """Wait until there are more bytes in the buffer. Raise `WireClosed` or `WireTimeout`."""
         if self.is_closed:
             raise WireClosed
-        before = self.bytes_in
-        self._resume_reading()
-        while self.bytes_in == before:
-            await self._wait(within_s)
-            if self.bytes_in == before and self.is_closed:
+        if self._is_paused:
+            self._resume_reading()
+        before = self._bytes_in
+        self._deadline = self._sweeper.now + within_s
+        while self._bytes_in == before:
+            yield self
+            if self._bytes_in == before and self.is_closed:
                 raise WireClosed
 
-    def write(self, data: bytes) -> None:
-        if not self.is_closed:
-            self.transport.write(data)
-
-    async def drain(self, within_s: float) -> None:
-        """Wait until the peer has taken enough of what was written. Raise `WireTimeout`."""
-        while not self._may_write:
+    @coroutine
+    def drain(self, within_s: float) -> Generator["Wire", None, None]:
+        """Wait until the peer has taken enough. Raise `WireClosed` or `WireTimeout`."""
+        self._deadline = self._sweeper.now + within_s
+        while not self.may_write:
             if self.is_closed:
                 raise WireClosed
-            await self._wait(within_s)
+            yield self
 
-    async def upgrade(
-        self, context: ssl.SSLContext, name: str | None, is_server: bool, within_s: float
-    ) -> None:
-        """Do a TLS handshake on this connection. Raise `WireTimeout`, `ssl.SSLError` or `OSError`."""
-        self._resume_reading()
-        try:
-            self.transport = await self._loop.start_tls(
-                self.transport,
-                self,
-                context,
-                server_side=is_server,
-                server_hostname=name,
-                ssl_handshake_timeout=within_s,
-            )
-        except TimeoutError as error:
-            raise WireTimeout from error
-        if self.transport is None:
-            raise ConnectionAbortedError("connection lost during the TLS handshake")
-        self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+    def write(self, data: bytes) -> None:
+        """Send bytes at the end of the turn, or at once if they are many."""
+        if self.is_closed:
+            return
+        if self._unsent:
+            self._unsent += data
+        else:
+            self._unsent = data
+            self._outbox.add(self)
+        if len(self._unsent) > _MOST_UNSENT_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what was written to the transport."""
+        data, self._unsent = self._unsent, b""
+        if data:
+            self.transport.write(data)
 
     def close(self) -> None:
         """Send what is written, then close."""
-        if self.transport is not None:
-            self.transport.close()
+        self.flush()
+        self.transport.close()
 
     def abort(self) -> None:
         """Close at once and forget what was not sent."""
         self.is_closed = True
-        if self.transport is not None:
-            self.transport.abort()
+        self._unsent = b""
+        self.transport.abort()
         self._wake()
 
     def check_deadline(self, now: float) -> None:
         """Called by the sweeper."""
-        if now > self.deadline and self._waiter is not None and not self._waiter.done():
-            self.deadline = FOREVER
-            self._waiter.set_exception(WireTimeout())
+        driver = self.driver
+        if driver is not None and now > self._deadline:
+            self.driver = None
+            driver.step(WireTimeout())
 
     def _resume_reading(self) -> None:
         if self._is_paused and len(self.buffer) <= READ_BUFFER_BYTES:
@@ -133,37 +143,47 @@ class Wire(asyncio.Protocol):
             if not self.is_closed:
                 self.transport.resume_reading()
 
-    async def _wait(self, within_s: float) -> None:
-        self._waiter = self._loop.create_future()
-        self.deadline = self._loop.time() + within_s
-        try:
-            await self._waiter
-        finally:
-            self._waiter, self.deadline = None, FOREVER
-
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        driver = self.driver
+        if driver is not None:
+            self.driver = None
+            driver.step()
 
 
 class Sweeper:
-    """Looks at the deadlines of all open wires, twice a second."""
+    """A clock that moves twice a second, and then looks at the deadlines of all open wires."""
 
     PERIOD_S = 0.5
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._wires: set[Wire] = set()
+    def __init__(self, precise: Callable[[], float] = time.monotonic) -> None:
+        self.precise = precise
+        self.now = precise()
+        self.wires: set[Wire] = set()
 
-    def add(self, wire: Wire) -> None:
-        self._wires.add(wire)
-
-    def discard(self, wire: Wire) -> None:
-        self._wires.discard(wire)
+    def sweep(self) -> None:
+        now = self.now = self.precise()
+        for wire in tuple(self.wires):
+            wire.check_deadline(now)
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(self.PERIOD_S)
-            now = self._loop.time()
-            for wire in tuple(self._wires):
-                wire.check_deadline(now)
+            self.sweep()
+
+
+class Outbox:
+    """Wires on which something was written. `call_soon` calls a function at the end of the loop's turn."""
+
+    def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
+        self._call_soon = call_soon
+        self._wires: list[Wire] = []
+
+    def add(self, wire: Wire) -> None:
+        if not self._wires:
+            self._call_soon(self.flush)
+        self._wires.append(wire)
+
+    def flush(self) -> None:
+        wires, self._wires = self._wires, []
+        for wire in wires:
+            wire.flush()

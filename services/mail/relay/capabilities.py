@@ -1,41 +1,63 @@
-"""What the client is offered: what the gateway implements and the tenant's server offers now. Pure."""
+"""What the client is offered: what the gateway implements and the tenant's server offers now.
 
-from services.mail.settings import Tenant
+Servers answer EHLO the same way each time, so both directions are remembered by what the server said.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from services.smtp.replies import Reply
 
 # Never: CHUNKING, BINARYMIME, BURL, AUTH (its channel bindings cannot survive), XCLIENT, XFORWARD.
 _IMPLEMENTED = frozenset({"PIPELINING", "SIZE", "8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"})
 
 
-def offered(server_lines: tuple[str, ...], tenant: Tenant, is_encrypted: bool) -> tuple[str, ...]:
-    """Return the EHLO lines for the client, in the server's order."""
-    lines = []
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The extensions that one client is offered. `encoded`: their lines in wire form, without the first."""
+
+    lines: tuple[str, ...]
+    extensions: frozenset[str]
+    limit_bytes: int  # of a message
+    encoded: bytes
+
+    def encode(self, first_line: bytes) -> bytes:
+        """Return the whole reply to EHLO. `first_line`: the server's, without code and CRLF."""
+        return (b"250-%b\r\n" if self.lines else b"250 %b\r\n") % first_line + self.encoded
+
+
+def announced(reply: Reply) -> tuple[str, ...]:
+    """Return the lines of the server's reply to EHLO after the first."""
+    return _announced(reply.wire.partition(b"\r\n")[2])
+
+
+@lru_cache(maxsize=128)
+def _announced(wire: bytes) -> tuple[str, ...]:
+    return tuple(line[4:].decode("utf-8", "replace").strip() for line in wire.split(b"\r\n")[:-1])
+
+
+@lru_cache(maxsize=128)
+def offer_of(server_lines: tuple[str, ...], limit_bytes: int, has_starttls: bool) -> Offer:
+    """Return the offer, in the server's order. `limit_bytes`: the tenant's, for a message."""
+    lines: dict[str, None] = {}
     for text in server_lines:
-        words = text.split()
-        if words and words[0].upper() in _IMPLEMENTED:
-            lines.append(_size(words, tenant) if words[0].upper() == "SIZE" else words[0].upper())
-    if tenant.tls.clients != "off" and not is_encrypted:
-        lines.append("STARTTLS")
-    return tuple(dict.fromkeys(lines))
+        words = text.upper().split()
+        if words and words[0] in _IMPLEMENTED:
+            lines[_size(words, limit_bytes) if words[0] == "SIZE" else words[0]] = None
+    if has_starttls:
+        lines["STARTTLS"] = None
+    return _built(tuple(lines), limit_bytes)
 
 
-def _size(words: list[str], tenant: Tenant) -> str:
+def _built(lines: tuple[str, ...], limit_bytes: int) -> Offer:
+    marks = ["-"] * (len(lines) - 1) + [" "]
+    encoded = "".join(f"250{mark}{line}\r\n" for mark, line in zip(marks, lines, strict=False))
+    sizes = [int(line[5:]) for line in lines if line.startswith("SIZE ")]
+    extensions = frozenset(line.split()[0] for line in lines)
+    return Offer(lines, extensions, min([limit_bytes, *sizes]), encoded.encode())
+
+
+def _size(words: list[str], limit_bytes: int) -> str:
     """Return the smaller of the two limits; 0 or nothing means that the server has none (RFC 1870, 4)."""
     theirs = int(words[1]) if len(words) > 1 and words[1].isascii() and words[1].isdigit() else 0
-    return f"SIZE {min(theirs, tenant.message_limit_bytes) if theirs else tenant.message_limit_bytes}"
-
-
-def extensions(lines: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(line.split()[0] for line in lines)
-
-
-def size_limit(lines: tuple[str, ...], tenant: Tenant) -> int:
-    for line in lines:
-        if line.startswith("SIZE "):
-            return int(line.split()[1])
-    return tenant.message_limit_bytes
-
-
-def encode_ehlo(first_line: str, lines: tuple[str, ...]) -> bytes:
-    texts = [first_line, *lines]
-    wire = [f"250-{text}" for text in texts[:-1]] + [f"250 {texts[-1]}"]
-    return "".join(f"{line}\r\n" for line in wire).encode("utf-8", "replace")
+    return f"SIZE {min(theirs, limit_bytes) if theirs else limit_bytes}"

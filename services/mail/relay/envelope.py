@@ -16,8 +16,12 @@ class Envelope:
     sender: Path
     line: bytes  # the client's own MAIL command, for a replay
     recipients: list[Recipient] = field(default_factory=list)
-    were_refused: int = 0
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        return tuple(recipient.path.address for recipient in self.recipients)
+        return tuple([recipient.path.address for recipient in self.recipients])
+
+    @property
+    def lines(self) -> list[bytes]:
+        """All commands, in order."""
+        return [self.line, *(recipient.line for recipient in self.recipients)]

@@ -1,11 +1,10 @@
-"""What the gateway answers an agent on its own host: that it is there, hears, and has taken its settings up.
+"""What the gateway answers an agent on its own host: that it runs, and which settings it has taken up.
 
-A greeting alone would not show that: the kernel accepts connections for a program
-that hangs. No mail is taken here, and no tenant's server is asked.
+A greeting alone would not show that: the kernel accepts connections for a program that hangs. No mail is
+taken here, and no tenant's server is asked.
 """
 
-from services.mail.io.wire import Wire, WireClosed
-from services.mail.settings import Settings
+from services.mail.relay.ports import SessionStopped, Wire, WireClosed, WireTimeout
 from services.smtp import catalogue
 from services.smtp.lines import LineError, take_line
 
@@ -14,23 +13,26 @@ _PATIENCE_S = 5.0
 _MOST_COMMANDS = 10
 
 
-async def answer_agent(wire: Wire, settings: Settings) -> None:
-    """Hold the dialogue until the agent takes leave. Raise `WireTimeout`."""
-    _say(wire, f"220 {settings.hostname} ESMTP")
+async def answer_agent(wire: Wire, hostname: str, revision: int) -> None:
+    """Hold the dialogue until the agent leaves, or is too slow."""
     try:
-        for _ in range(_MOST_COMMANDS):
-            verb = (await _read_line(wire)).partition(b" ")[0].upper()
-            if verb == b"QUIT":
-                _say(wire, catalogue.BYE)
-                return
-            is_greeting = verb in (b"EHLO", b"HELO")
-            revision = f"250 {settings.hostname} carries out revision {settings.revision}"
-            _say(wire, revision if is_greeting else catalogue.NOT_IMPLEMENTED)
-        _say(wire, catalogue.TOO_MANY_ERRORS)
-    except WireClosed:
-        return
+        await _converse(wire, hostname, revision)
     except LineError:
         _say(wire, catalogue.BAD_LINE)
+    except (WireClosed, WireTimeout, SessionStopped):
+        return
+
+
+async def _converse(wire: Wire, hostname: str, revision: int) -> None:
+    _say(wire, f"220 {hostname} ESMTP")
+    for _ in range(_MOST_COMMANDS):
+        verb = (await _read_line(wire)).partition(b" ")[0].upper()
+        if verb == b"QUIT":
+            return _say(wire, catalogue.BYE)
+        is_greeting = verb in (b"EHLO", b"HELO")
+        taken_up = f"250 {hostname} carries out revision {revision}"
+        _say(wire, taken_up if is_greeting else catalogue.NOT_IMPLEMENTED)
+    return _say(wire, catalogue.TOO_MANY_ERRORS)
 
 
 def _say(wire: Wire, reply: str) -> None:

@@ -1,186 +1,106 @@
 """One message: receive all of it, look at it, have it scanned, and only then offer it to the server.
 
-The order is the guarantee. DATA towards the tenant's server begins after the
-verdict, so a refused message never has a final dot; a 2xx is only ever the
-server's own, written to the client at once.
+The order is the guarantee. DATA towards the tenant's server begins after the verdict, so a refused message
+never has a final dot. Each step returns its outcome, and `_conclude` alone replies to the client: once.
 """
 
-import re
-import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from services.base.clamd import Verdict, VerdictKind
-from services.base.journal import Event
-from services.mail.io.wire import WireClosed
-from services.mail.relay import capabilities
+from services.mail.events import MailEvent
+from services.mail.relay.delivery import StoppedInDoubt, deliver
 from services.mail.relay.envelope import Envelope
-from services.mail.relay.upstream import NoEncryption, UpstreamLost
-from services.mail.scanning import MailFacts, disposition_of, must_scan
-from services.mail.settings import Disposition
-from services.mail.spool import Spool, SpoolFull
+from services.mail.relay.message import Intake
+from services.mail.relay.outcome import (
+    REPLY_BY_FLAW,
+    Deferred,
+    Delivered,
+    InDoubt,
+    Outcome,
+    RejectedByContent,
+    RejectedByServer,
+    RejectedByVerdict,
+)
+from services.mail.relay.ports import WireClosed
+from services.mail.relay.scanning import MailFacts, judge, must_scan
+from services.mail.relay.session import Session
+from services.mail.relay.upstream import UpstreamLost
 from services.smtp import catalogue
-from services.smtp.data import DataReceiver, normalize
-from services.smtp.replies import Reply
 
-if TYPE_CHECKING:
-    from services.mail.relay.session import Session
 
-DATA_S = 180.0  # RFC 5321, 4.5.3.2.5
-_MIN_BYTES_PER_S = 500
-_GRACE_S = 300.0
-_MAX_RECEIVED = 100  # RFC 5321, 6.3: loops end somewhere
-_HEADER_BYTES = 256 * 1024
-_RECEIVED = re.compile(rb"^received:", re.IGNORECASE | re.MULTILINE)
-_MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r\n[ \t]+)?(<[!-~]{1,250}>)", re.IGNORECASE | re.MULTILINE)
+async def run(session: Session, envelope: Envelope) -> None:
+    """Take one message to its outcome. Raise `WireClosed` or `WireTimeout` if the client fails first."""
+    transaction = Transaction(session, envelope)
+    try:
+        await transaction.run()
+    finally:
+        transaction.close()
 
 
 class Transaction:
-    def __init__(self, session: "Session", envelope: Envelope) -> None:
+    __slots__ = ("_began", "_envelope", "_intake", "_recipients", "_session", "_tag", "_trace")
+
+    def __init__(self, session: Session, envelope: Envelope) -> None:
         self._session, self._envelope = session, envelope
-        self._receiver = DataReceiver()
-        self._spool = Spool(session.settings.state_dir)
-        self._limit = capabilities.size_limit(session.offer, session.tenant)
-        self._received_bytes = 0
-        self._is_full = False
-        self._began = time.monotonic()
-        self._message_id = ""
+        self._intake = Intake(session)
+        self._began = session.shared.clock.precise()
+        self._recipients, self._trace = envelope.addresses, session.trace
+        self._tag = ""
+
+    def close(self) -> None:
+        self._intake.spool.close()
 
     async def run(self) -> None:
-        try:
-            self._session.say(catalogue.START_DATA)
-            await self._receive()
-            refusal = self._refusal()
-            if refusal:
-                await self._refuse(Event.MESSAGE_REJECTED, refusal, "content")
-                return
-            self._note_received()
-            tag = await self._judge()
-            if tag is not None:
-                await self._deliver(tag)
-        finally:
-            self._spool.close()
+        self._session.say(catalogue.START_DATA)
+        await self._intake.receive()
+        outcome = await self._find_outcome()
+        self._conclude(outcome)
+        if isinstance(outcome, RejectedByContent | RejectedByVerdict):
+            await self._reset_server()
+        if self._session.client.is_closed:
+            raise WireClosed
 
-    # receiving
-
-    async def _receive(self) -> None:
-        """Take the message whole. Past its limit nothing is kept, past twice the limit the client is left."""
-        wire = self._session.wire
-        while not self._receiver.is_done:
-            if not wire.buffer:
-                await wire.more(DATA_S)
-                self._check_rate()
-            segment = bytes(wire.buffer)
-            wire.buffer.clear()
-            body, rest = self._receiver.feed(segment)
-            wire.buffer += rest
-            self._store(body)
-
-    def _store(self, body: bytes) -> None:
-        self._received_bytes += len(body)
-        if self._received_bytes > 2 * self._limit + 65_536:
-            raise self._session.violate(catalogue.TOO_BIG, "message far past its limit")
-        if self._received_bytes > self._limit or self._is_full:
-            self._spool.close()
-            return
-        try:
-            self._spool.write(body)
-        except SpoolFull:
-            self._is_full = True
-            self._spool.close()
-
-    def _check_rate(self) -> None:
-        elapsed = time.monotonic() - self._began
-        if elapsed > _GRACE_S and self._received_bytes < _MIN_BYTES_PER_S * (elapsed - _GRACE_S):
-            raise self._session.violate(catalogue.TIMED_OUT, "message sent too slowly")
-
-    def _refusal(self) -> str:
-        """Return our reply for a message that is refused for what it is made of, or nothing."""
-        tenant, flaws = self._session.tenant, self._receiver.flaws
-        if self._received_bytes > self._limit:
-            return catalogue.TOO_BIG
-        if self._is_full:
-            return catalogue.DISK_FULL
-        if flaws.bare_newlines and not tenant.normalizes_newlines:
-            return catalogue.BARE_NEWLINE
-        if flaws.nul_bytes and not tenant.passes_nul:
-            return catalogue.NUL_BYTE
-        if flaws.has_endless_line:
-            return catalogue.ENDLESS_LINE
-        header = self._spool.head(_HEADER_BYTES).partition(b"\r\n\r\n")[0]
-        if len(_RECEIVED.findall(header)) > _MAX_RECEIVED:
-            return catalogue.MAIL_LOOP
-        if found := _MESSAGE_ID.search(header):
-            self._message_id = found[1].decode("ascii")
-        if flaws.bare_newlines:
-            self._normalize()
-        return ""
-
-    def _normalize(self) -> None:
-        whole = normalize(b"".join(self._spool.read()))
-        self._spool.close()
-        self._spool = Spool(self._session.settings.state_dir)
-        self._spool.write(whole)
-
-    def _note_received(self) -> None:
-        self._note(
-            Event.MESSAGE_RECEIVED,
-            sender=self._envelope.sender.address,
-            recipients=self._envelope.addresses,
-            size_bytes=self._spool.size_bytes,
-            sha256=self._spool.sha256,
-            message_id=self._message_id,
-            was_normalized=bool(self._receiver.flaws.bare_newlines),
-            client_tls=self._session.is_encrypted,
-            server_tls=self._session.upstream.is_encrypted,
-        )
-
-    # judging
-
-    async def _judge(self) -> str | None:
-        """Return the tag to deliver with (empty: none), or None when the message was refused."""
+    async def _find_outcome(self) -> Outcome:
+        if flaw := self._intake.flaw():
+            return RejectedByContent(flaw)
+        self._note_received()
+        rejected = await self._scan()
+        if rejected is not None:
+            return rejected
         session = self._session
-        facts = MailFacts(
-            session.client[0],
-            self._envelope.sender.address,
-            self._envelope.addresses,
-            self._spool.size_bytes,
-            session.is_encrypted,
-        )
-        if not must_scan(session.settings.role, session.tenant, facts):
-            self._note(Event.SCAN_SKIPPED)
-            return ""
-        began = time.monotonic()
-        verdict = await session.around.scanners.scan(self._spool, session.tenant.scanners)
-        self._note(
-            Event.MESSAGE_SCANNED,
-            verdict=verdict.kind.value,
-            detail=verdict.detail,
-            scanner=verdict.scanner,
-            was_cached=verdict.is_cached,
-            scan_s=round(time.monotonic() - began, 4),
-        )
-        return await self._dispose(verdict)
+        header = f"X-Postern-Scan: {self._tag}; trace={self._trace}\r\n".encode() if self._tag else b""
+        try:
+            return await deliver(session.upstream, self._envelope, self._intake.spool, header)
+        except StoppedInDoubt:
+            self._note_doubt("the gateway was stopped")
+            raise
 
-    async def _dispose(self, verdict: Verdict) -> str | None:
-        match disposition_of(self._session.tenant, verdict):
-            case None:
-                return ""
-            case Disposition.PASS_TAGGED:
-                return f"not-scanned reason={verdict.kind.value}"
-            case Disposition.REJECT:
-                reply = catalogue.refused_content(verdict.kind.value, verdict.detail)
-                await self._refuse(Event.MESSAGE_REJECTED, reply, verdict.kind.value)
-            case Disposition.TEMPFAIL:
-                is_away = verdict.kind is VerdictKind.UNAVAILABLE
-                reply = catalogue.NOT_SCANNED if is_away else catalogue.deferred_content(verdict.kind.value)
-                await self._refuse(Event.MESSAGE_DEFERRED, reply, verdict.kind.value)
+    async def _scan(self) -> RejectedByVerdict | None:
+        """Have the message scanned if it must be; return the outcome if it is not to be delivered."""
+        session, spool = self._session, self._intake.spool
+        settings, sender = session.context.settings, self._envelope.sender.address
+        client, recipients = session.context.client, self._recipients
+        facts = MailFacts(client, sender, recipients, spool.size_bytes, session.is_encrypted)
+        if not must_scan(settings.role, session.tenant, facts):
+            self._note(MailEvent.SCAN_SKIPPED, {})
+            return None
+        began = session.shared.clock.precise()
+        verdict = await session.shared.scanners.scan(spool, session.tenant.scanners)
+        scanned = {
+            "verdict": verdict.kind.value,
+            "detail": verdict.detail,
+            "scanner": verdict.scanner,
+            "was_cached": verdict.is_cached,
+            "scan_s": round(session.shared.clock.precise() - began, 4),
+        }
+        self._note(MailEvent.MESSAGE_SCANNED, scanned)
+        judgement = judge(session.tenant, verdict)
+        if isinstance(judgement, RejectedByVerdict):
+            return judgement
+        self._tag = judgement.tag
         return None
 
-    async def _refuse(self, event: Event, reply: str, why: str) -> None:
-        """Tell the client, then have the server forget the envelope; it has seen nothing else."""
-        event = Event.MESSAGE_DEFERRED if reply[0] == "4" else event
-        self._note(event, reply=reply, why=why, seconds=self._seconds())
-        self._session.say(reply)
+    async def _reset_server(self) -> None:
+        """Have the server forget the envelope; it has seen nothing else of the message."""
         if not self._session.upstream.is_open:
             return
         try:
@@ -188,117 +108,84 @@ class Transaction:
         except UpstreamLost:
             return  # the next command finds out, and says so
 
-    # delivering
+    # the end
 
-    async def _deliver(self, tag: str) -> None:
-        try:
-            if not self._session.upstream.is_open and not await self._replay():
-                return
-            opened = await self._open_data()
-        except NoEncryption as lost:
-            self._defer(catalogue.SERVER_NEEDS_TLS, lost.reason)
-            return
-        except UpstreamLost as lost:
-            self._defer(catalogue.SERVER_CONFUSED if lost.is_confused else catalogue.SERVER_LOST, lost.reason)
-            return
-        if opened.code != 354:
-            self._pass_on(opened, "the server refused DATA")
-            return
-        await self._send_message(tag)
+    def _conclude(self, outcome: Outcome) -> None:
+        """Give the client its one reply, before anything else, and note it."""
+        match outcome:
+            case Delivered() | RejectedByServer():
+                self._pass_on(outcome)
+            case InDoubt():
+                self._session.say(outcome.reply)
+                self._note_doubt(outcome.reason)
+            case Deferred():
+                self._refuse(outcome.reply, outcome.reason)
+            case RejectedByVerdict():
+                self._refuse(outcome.reply, outcome.verdict.value)
+            case RejectedByContent():
+                self._refuse(REPLY_BY_FLAW[outcome.flaw], outcome.flaw.value)
 
-    async def _open_data(self) -> Reply:
-        """Ask for DATA; a connection that went away while we scanned is made again, once."""
-        try:
-            return await self._session.upstream.ask(b"DATA")
-        except UpstreamLost as lost:
-            if lost.is_confused or not await self._replay():
-                raise
-            return await self._session.upstream.ask(b"DATA")
-
-    async def _replay(self) -> bool:
-        """Offer the same envelope on a new connection. Any other answer than before is a 451."""
-        upstream = self._session.upstream
-        upstream.close()
-        greeting = await upstream.open()
-        replies = [greeting] if not greeting.is_positive else [await upstream.say_hello(upstream.hello)]
-        if replies[-1].is_positive:
-            for line in (self._envelope.line, *(recipient.line for recipient in self._envelope.recipients)):
-                replies.append(await upstream.ask(line))
-        changed = next((reply for reply in replies if not reply.is_positive), None)
-        if changed is None:
-            return True
-        upstream.close()
-        self._defer(catalogue.ENVELOPE_CHANGED, f"answered otherwise the second time: {changed.text}")
-        return False
-
-    async def _send_message(self, tag: str) -> None:
-        """Send the message and its dot; from the dot to the reply the outcome is unknown."""
-        upstream = self._session.upstream
-        has_ended = False
-        try:
-            if tag:
-                await upstream.send(f"X-Postern-Scan: {tag}; trace={self._session.trace}\r\n".encode())
-            held = b""  # one piece behind, so that the dot travels with the last one
-            for piece in self._spool.read():
-                if held:
-                    await upstream.send(held)
-                held = piece
-            has_ended = True
-            await upstream.send(held + b".\r\n")
-            reply = await upstream.final_reply()
-        except UpstreamLost as lost:
-            if has_ended:
-                self._in_doubt(lost)
-            else:
-                self._defer(catalogue.SERVER_LOST, lost.reason)
-            return
-        if reply.is_intermediate:
-            upstream.close()
-            self._defer(catalogue.SERVER_CONFUSED, f"intermediate reply to the message: {reply.text}")
-            return
-        self._pass_on(reply, "the server's own answer", tag)
-
-    def _pass_on(self, reply: Reply, why: str, tag: str = "") -> None:
-        """Give the server's own reply to the client, byte for byte, before anything else."""
-        if reply.is_intermediate or (reply.is_positive and why != "the server's own answer"):
-            self._session.upstream.close()
-            self._defer(catalogue.SERVER_CONFUSED, f"answered {reply.code} at the wrong place")
-            return
-        is_lost = self._session.wire.is_closed
-        self._session.wire.write(reply.wire)
-        if reply.is_positive:
-            event = Event.MESSAGE_DELIVERED
+    def _pass_on(self, outcome: Delivered | RejectedByServer) -> None:
+        """Give the server's own reply to the client, byte for byte."""
+        session, reply = self._session, outcome.reply
+        was_gone = session.client.is_closed
+        session.client.write(reply.wire)
+        answered = {
+            "reply": reply.text,
+            "reason": _reason_of(outcome),
+            "tag": self._tag,
+            "client_was_gone": was_gone,
+            "server_tls": session.upstream.is_encrypted,
+            "seconds": self._seconds(),
+        }
+        if isinstance(outcome, Delivered):
+            session.limits.forgive_junk()
+            self._note(MailEvent.MESSAGE_DELIVERED, answered)
         else:
-            event = Event.MESSAGE_REJECTED if reply.code >= 500 else Event.MESSAGE_DEFERRED
-        self._note(
-            event,
-            reply=reply.text,
-            why=why,
-            tag=tag,
-            client_was_gone=is_lost,
-            server_tls=self._session.upstream.is_encrypted,
-            seconds=self._seconds(),
-        )
-        if is_lost:
-            raise WireClosed
+            is_final = reply.code >= 500
+            self._note(MailEvent.MESSAGE_REJECTED if is_final else MailEvent.MESSAGE_DEFERRED, answered)
+        session.end_after(reply)
 
-    def _in_doubt(self, lost: UpstreamLost) -> None:
-        """The server may have the message or not: say 451, so that the client sends it again."""
-        self._note(
-            Event.DELIVERY_IN_DOUBT,
-            why=lost.reason,
-            message_id=self._message_id,
-            sha256=self._spool.sha256,
-            sent_bytes=self._spool.size_bytes,
-        )
-        self._session.say(catalogue.IN_DOUBT)
-
-    def _defer(self, reply: str, why: str) -> None:
-        self._note(Event.MESSAGE_DEFERRED, reply=reply, why=why, seconds=self._seconds())
+    def _refuse(self, reply: str, reason: str) -> None:
+        event = MailEvent.MESSAGE_DEFERRED if reply[0] == "4" else MailEvent.MESSAGE_REJECTED
         self._session.say(reply)
+        self._note(event, {"reply": reply, "reason": reason, "seconds": self._seconds()})
 
-    def _note(self, event: Event, **facts: object) -> None:
-        self._session.note(event, trace=self._session.trace, **facts)
+    # the journal
+
+    def _note_received(self) -> None:
+        session, intake = self._session, self._intake
+        received = {
+            "sender": self._envelope.sender.address,
+            "recipients": self._recipients,
+            "size_bytes": intake.spool.size_bytes,
+            "sha256": intake.spool.sha256,
+            "message_id": intake.message_id,
+            "was_normalized": intake.was_normalized,
+            "client_tls": session.is_encrypted,
+            "server_tls": session.upstream.is_encrypted,
+        }
+        self._note(MailEvent.MESSAGE_RECEIVED, received)
+
+    def _note_doubt(self, reason: str) -> None:
+        """Note what identifies the message: the sender will send it again, and the server may have it."""
+        spool = self._intake.spool
+        doubted = {
+            "reason": reason,
+            "message_id": self._intake.message_id,
+            "sha256": spool.sha256,
+            "sent_bytes": spool.size_bytes,
+        }
+        self._note(MailEvent.DELIVERY_IN_DOUBT, doubted)
+
+    def _note(self, event: MailEvent, facts: Mapping[str, object]) -> None:
+        self._session.note(event, {"trace": self._trace, **facts})
 
     def _seconds(self) -> float:
-        return round(time.monotonic() - self._began, 4)
+        return round(self._session.shared.clock.precise() - self._began, 4)
+
+
+def _reason_of(outcome: Delivered | RejectedByServer) -> str:
+    if isinstance(outcome, RejectedByServer) and outcome.at_data:
+        return "the server refused DATA"
+    return "the server's own answer"

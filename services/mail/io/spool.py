@@ -10,15 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from services.mail.relay.ports import SpoolFull
+
 MEMORY_BYTES = 256 * 1024
 _PIECE_BYTES = 64 * 1024
 
 
-class SpoolFull(Exception):
-    """The disk has no room, or cannot be written."""
-
-
-class Spool:
+class FileSpool:
     """Holds the wire form of one message."""
 
     def __init__(self, directory: Path) -> None:
@@ -50,16 +48,6 @@ class Spool:
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
-
-    def head(self, size: int) -> bytes:
-        """Return the first bytes, for facts of the header."""
-        pieces, have = [], 0
-        for piece in self.read():
-            pieces.append(piece)
-            have += len(piece)
-            if have >= size:
-                break
-        return b"".join(pieces)[:size]
 
     def close(self) -> None:
         self._parts.clear()

@@ -1,4 +1,4 @@
-"""Scan or not, and what follows from a verdict. Pure.
+"""Scan or not, and what follows from a verdict.
 
 Decided from facts of the envelope and the connection only: never from looking
 into the message, because a MIME walk that sees no attachment proves nothing.
@@ -11,10 +11,12 @@ from re import Pattern, compile
 
 from services.base.clamd import Verdict, VerdictKind
 from services.base.settings import Address
+from services.mail.relay.outcome import RejectedByVerdict
 from services.mail.settings import Disposition, Role, ScanRule, Tenant
+from services.smtp import catalogue
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MailFacts:
     """What is known of a message without looking into it."""
 
@@ -60,10 +62,38 @@ def _pattern(pattern: str) -> Pattern[str]:
 
 def disposition_of(tenant: Tenant, verdict: Verdict) -> Disposition | None:
     """Return what happens to the message; None: deliver it as it is."""
-    return {
-        VerdictKind.CLEAN: None,
-        VerdictKind.INFECTED: tenant.on_verdict.infected,
-        VerdictKind.LIMITS: tenant.on_verdict.limits,
-        VerdictKind.ENCRYPTED: tenant.on_verdict.encrypted,
-        VerdictKind.UNAVAILABLE: tenant.on_verdict.unavailable,
-    }[verdict.kind]
+    match verdict.kind:
+        case VerdictKind.CLEAN:
+            return None
+        case VerdictKind.INFECTED:
+            return tenant.on_verdict.infected
+        case VerdictKind.LIMITS:
+            return tenant.on_verdict.limits
+        case VerdictKind.ENCRYPTED:
+            return tenant.on_verdict.encrypted
+        case VerdictKind.UNAVAILABLE:
+            return tenant.on_verdict.unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The message may be delivered. `tag`: what a header line of ours says about the scan, if anything."""
+
+    tag: str = ""
+
+
+def judge(tenant: Tenant, verdict: Verdict) -> Accepted | RejectedByVerdict:
+    """Return what the tenant's policy makes of a verdict."""
+    kind = verdict.kind
+    match disposition_of(tenant, verdict):
+        case None:
+            return Accepted()
+        case Disposition.PASS_TAGGED:
+            return Accepted(f"not-scanned reason={kind.value}")
+        case Disposition.REJECT:
+            return RejectedByVerdict(catalogue.refused_content(kind.value, verdict.detail), kind)
+        case Disposition.TEMPFAIL:
+            is_away = kind is VerdictKind.UNAVAILABLE
+            return RejectedByVerdict(
+                catalogue.NOT_SCANNED if is_away else catalogue.deferred_content(kind.value), kind
+            )

@@ -1,0 +1,63 @@
+"""Runs one dialogue without a task: steps its coroutine whenever what it waits for has happened.
+
+A dialogue yields a wire, which steps the driver when bytes come, or a future (a connection being made, a TLS
+handshake, a scan), which does so when it is done. A task and a future for each wait would cost a tenth of the
+gateway.
+"""
+
+from asyncio import CancelledError
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+from services.mail.io.wire import Wire
+
+
+class Pending(Protocol):
+    """What of a future a driver needs."""
+
+    def add_done_callback(self, callback: Callable[[object], None], /) -> object: ...
+    def remove_done_callback(self, callback: Callable[[object], None], /) -> object: ...
+    def cancel(self) -> object: ...
+
+
+class Driver:
+    """`on_end` is called once, with the error that the dialogue ended with, if any."""
+
+    __slots__ = ("_coroutine", "_on_end", "_waits_for")
+
+    def __init__(
+        self, coroutine: Coroutine[Wire | Pending, None, None], on_end: Callable[[BaseException | None], None]
+    ) -> None:
+        self._coroutine, self._on_end = coroutine, on_end
+        self._waits_for: Wire | Pending | None = None
+
+    def step(self, error: Exception | None = None) -> None:
+        """Let the dialogue run until it waits again, or ends."""
+        self._waits_for = None
+        try:
+            waits_for = self._coroutine.throw(error) if error else self._coroutine.send(None)
+        except StopIteration:
+            self._on_end(None)
+        except (Exception, CancelledError) as failure:
+            self._on_end(failure)
+        else:
+            self._waits_for = waits_for
+            if isinstance(waits_for, Wire):
+                waits_for.driver = self
+            else:
+                waits_for.add_done_callback(self._on_done)
+
+    def end(self, error: Exception) -> None:
+        """Throw an error into the dialogue where it waits; do nothing if it has ended."""
+        waits_for = self._waits_for
+        if waits_for is None:
+            return
+        if isinstance(waits_for, Wire):
+            waits_for.driver = None
+        else:
+            waits_for.remove_done_callback(self._on_done)
+            waits_for.cancel()
+        self.step(error)
+
+    def _on_done(self, _future: object) -> None:
+        self.step()

@@ -1,0 +1,142 @@
+"""What the dialogue needs from outside, as small protocols: both connections, scanners, a clock, a journal.
+
+`services/mail/io` implements them with sockets and files, tests in memory. A dialogue is a coroutine that
+waits only in these ports. It runs in no task, so neither side may use what belongs to tasks (asyncio.timeout,
+current_task).
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.base.clamd import Verdict
+from services.mail.events import MailEvent
+from services.mail.settings import ScannerAddress
+
+
+class WireClosed(Exception):
+    """The peer has closed the connection; no more bytes will come."""
+
+
+class WireTimeout(Exception):
+    """The peer was slower than its deadline."""
+
+
+class HandshakeFailed(Exception):
+    """TLS was not established; the text says why. The connection cannot be used any more."""
+
+
+class ServerUnreachable(Exception):
+    """No connection to the tenant's server, or it closed before it greeted; the text says why."""
+
+
+class SessionStopped(Exception):
+    """The gateway ends the session, because it is shutting down. Thrown in wherever the dialogue waits."""
+
+
+class SpoolFull(Exception):
+    """There is no room for the message, or the disk cannot be written."""
+
+
+class Wire(Protocol):
+    """One connection's bytes: a buffer to read from, and a bounded way to write to."""
+
+    @property
+    def buffer(self) -> bytearray:
+        """Received and not yet consumed: always the same object; the dialogue takes bytes off its front."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the peer has closed the connection, or it was lost."""
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the peer takes what is written; if not, `drain` before writing more."""
+
+    def more(self, within_s: float) -> Awaitable[None]:
+        """Wait until there are more bytes in the buffer. Raise `WireClosed` or `WireTimeout`."""
+
+    def drain(self, within_s: float) -> Awaitable[None]:
+        """Wait until the peer has taken enough. Raise `WireClosed` or `WireTimeout`."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, in order; a closed connection ignores them."""
+
+
+class Client(Wire, Protocol):
+    async def encrypt(self, within_s: float) -> str:
+        """Do the TLS handshake as a server and return the cipher. Raise `HandshakeFailed`."""
+
+
+class ServerWire(Wire, Protocol):
+    async def encrypt(self, verifies: bool, within_s: float) -> None:
+        """Do the TLS handshake as a client. Raise `HandshakeFailed`."""
+
+    def abort(self) -> None:
+        """Close at once, and forget what was not sent."""
+
+
+class Server(Protocol):
+    """The way to the tenant's server for one client's session."""
+
+    async def connect(self) -> ServerWire:
+        """Return a connection on which the server has begun to speak. Raise `ServerUnreachable`."""
+
+
+class Spool(Protocol):
+    """Holds one message in wire form until its outcome is known."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    def write(self, piece: bytes) -> None:
+        """Append. Raise `SpoolFull`."""
+
+    def read(self) -> Iterator[bytes]:
+        """Yield the whole message in pieces, from its beginning."""
+
+    def close(self) -> None:
+        """Forget the message."""
+
+
+class Scanners(Protocol):
+    async def scan(self, spool: Spool, scanners: tuple[ScannerAddress, ...]) -> Verdict:
+        """Return the verdict on a whole message. Never raises: no answer is `unavailable`."""
+
+
+class Clock(Protocol):
+    """A clock that never steps back."""
+
+    @property
+    def now(self) -> float:
+        """Seconds, at most half a second old; costs nothing to read."""
+
+    def precise(self) -> float:
+        """Seconds, as exactly as the system has them."""
+
+
+class MailJournal(Protocol):
+    """Notes events of one session; adds on its own which session it is."""
+
+    def note(self, event: MailEvent, facts: Mapping[str, object]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What all sessions share."""
+
+    clock: Clock
+    scanners: Scanners
+    new_spool: Callable[[], Spool]
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """What one session has for itself."""
+
+    client: Client
+    server: Server
+    journal: MailJournal
