@@ -1,5 +1,5 @@
-"""The mail gateway: stands transparently between any client and a tenant's own mail server.
+"""The mail gateway: a transparent SMTP proxy between any client and a tenant's own mail server.
 
-`protocol/` is bytes and rules without sockets, `relay/` the dialogue of one
-session, `shell/` sockets, TLS and timers, `main.py` the program.
+`relay/` is the dialogue of one session and runs in memory, `io/` has sockets, TLS and deadlines, `main.py` is
+the program.
 """

@@ -1,7 +1,7 @@
-"""What a session does that speaks against its client, as evidence. Pure; time is a parameter.
+"""Evidence against clients, from the events of their sessions. Pure; time is a parameter.
 
-Sees the same events as the journal. One refused recipient is a typing error; many, in one session or over
-several, are somebody who tries names.
+It sees the same events as the journal. One refused recipient is a typing error; many, in one session or over
+several, are a dictionary attack.
 """
 
 from collections import OrderedDict
@@ -26,12 +26,12 @@ TELLING = frozenset(
         MailEvent.RECIPIENT_REFUSED,
     }
 )
-_NO_SUCH_RECIPIENT = ("550", "551", "553")  # and not 45x: a greylisted client is nobody's enemy
+_NO_SUCH_RECIPIENT = ("550", "551", "553")  # and not 45x: to be greylisted is not evidence
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose session it is."""
+    """The two ends of a session, and whose server it is for."""
 
     session: str
     tenant: str
@@ -55,7 +55,7 @@ class Witness:
     def observe(
         self, event: MailEvent, facts: Mapping[str, object], seen: Origin, now: float
     ) -> Evidence | None:
-        """Return what this event says against the client, if anything."""
+        """Return the evidence in this event, if there is any."""
         if event not in TELLING:
             return None
         match event:
@@ -85,7 +85,7 @@ class Witness:
 
 
 def _neighbourhood(client: Address) -> object:
-    """A client has a whole /64 to himself."""
+    """Return what counts as one source: an IPv4 address, or a /64."""
     return client.packed[:8] if isinstance(client, IPv6Address) else client
 
 

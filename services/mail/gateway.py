@@ -6,10 +6,9 @@ Sessions keep the settings they began with; a bad settings file changes nothing.
 import asyncio
 import random
 import ssl
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from services.base.journal import Journal
 from services.base.settings import Address, SettingsError, facts_of
 from services.base.sockets import BACKLOG, OWN_ADDRESSES, end_of, listen
 from services.base.watched import WatchedFile
+from services.mail.admission import Admission, Caps, Keys, cannot_be_a_client
 from services.mail.events import MailEvent
 from services.mail.evidence import Origin, Witness
 from services.mail.io.certificates import client_context
@@ -42,19 +42,6 @@ _NO_TRACE = "no session"
 _random = random.Random()  # names sessions in journals: must be different, need not be secret
 
 
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """How many sessions at once. Past a cap the client hears 421 and tries again later.
-
-    The policy may set a lower total for each gateway, by its name.
-    """
-
-    total: int = 5_000
-    per_tenant: int = 2_000
-    per_client: int = 100
-    per_neighbourhood: int = 500  # a /24, or a /64
-
-
 class Gateway:
     """Raise `SettingsError` or `OSError` from `start`; after that it runs until `stop`."""
 
@@ -62,7 +49,7 @@ class Gateway:
         self, settings_file: Path, journal: Journal, caps: Caps, state_dir: Path | None, name: str
     ) -> None:
         self._file, self._journal = WatchedFile(settings_file), journal
-        self._caps, self._state_dir, self._name = caps, state_dir, name
+        self._state_dir, self._name = state_dir, name
         self._loop = asyncio.get_running_loop()
         self._sweeper = Sweeper()
         self._outbox = Outbox(self._loop.call_soon)
@@ -70,7 +57,7 @@ class Gateway:
         self._observe: Observe = ignore
         self._settings: Settings
         self._tls: dict[str, ssl.SSLContext | None] = {}
-        self._open: Counter[object] = Counter()
+        self._admission = Admission(caps)
         self._sessions: dict[Wire, Driver] = {}
         self._agents: dict[Wire, Driver] = {}
         self._emptied = asyncio.Event()
@@ -128,7 +115,7 @@ class Gateway:
                 await asyncio.wait_for(self._emptied.wait(), within_s)
 
     def reload(self) -> None:
-        """Take up the settings file if it is good; say why if it is not."""
+        """Take up the settings file if it is valid; note the reason if it is not."""
         try:
             loaded = self._read()
         except (OSError, SettingsError, UnicodeDecodeError) as error:
@@ -164,7 +151,7 @@ class Gateway:
         )
 
     def _tls_for(self, settings: Settings, tenant: Tenant) -> ssl.SSLContext | None:
-        """Return the tenant's context; without one, STARTTLS is not offered, and that is said."""
+        """Return the tenant's context; without a usable certificate there is none, and no STARTTLS."""
         if tenant.tls.clients == "off":
             return None
         try:
@@ -215,13 +202,13 @@ class Gateway:
         if tenant is None and server in OWN_ADDRESSES and not self._is_stopping:
             self._answer_agent(wire)
             return
-        keys = _keys(client[0], tenant)
+        admission = self._admission
+        keys = admission.keys_of(client[0], tenant)
         refusal = self._refusal(client[0], tenant, keys)
         if refusal or tenant is None:
             self._refuse(wire, client, server, refusal)
             return
-        for key in keys:
-            self._open[key] += 1
+        admission.enter(keys)
         session = self._session_of(wire, tenant, client, server)
         on_end = partial(self._end_session, wire, keys, session.context.session_id)
         driver = self._sessions[wire] = Driver(dialogue.hold(session), on_end)
@@ -239,17 +226,12 @@ class Gateway:
         way = TenantServer(self._new_tenant_wire, client, target, settings.transparent)
         return Session(self._shared, context, Peers(wire, way, journal))
 
-    def _end_session(
-        self, wire: Wire, keys: tuple[object, ...], session_id: str, error: BaseException | None
-    ) -> None:
+    def _end_session(self, wire: Wire, keys: Keys, session_id: str, error: BaseException | None) -> None:
         if error is not None:  # a mistake of ours ends one session, never the gateway
             facts = {"session": session_id, "reason": repr(error)}
             self._journal.note(MailEvent.GATEWAY_FAILED, facts)
         wire.close()
-        for key in keys:
-            self._open[key] -= 1
-            if not self._open[key]:
-                del self._open[key]
+        self._admission.leave(keys)
         self._sessions.pop(wire, None)
         if not self._sessions:
             self._emptied.set()
@@ -269,21 +251,15 @@ class Gateway:
         wire.close()
         self._agents.pop(wire, None)
 
-    def _refusal(self, client: Address, tenant: Tenant | None, keys: tuple[object, ...]) -> str:
+    def _refusal(self, client: Address, tenant: Tenant | None, keys: Keys) -> str:
         """Return why this client gets no session, or nothing."""
         if self._is_stopping:
             return catalogue.SHUTTING_DOWN
         if tenant is None:
             return catalogue.NO_SUCH_SERVER
-        if _cannot_be_a_client(client, tenant, self._settings):
+        if cannot_be_a_client(client, tenant, self._settings):
             return catalogue.SOURCE_REFUSED
-        caps = self._caps
-        everybody, *others = keys
-        if self._open[everybody] >= min(caps.total, self._settings.limits.get(self._name, caps.total)):
-            return catalogue.FULL
-        limits = (caps.per_tenant, caps.per_client, caps.per_neighbourhood)
-        crowded = any(self._open[key] >= limit for key, limit in zip(others, limits, strict=True))
-        return catalogue.TOO_BUSY if crowded else ""
+        return self._admission.refusal(keys, self._settings.limits.get(self._name))
 
     def _refuse(self, wire: Wire, client: tuple[Address, int], server: Address, refusal: str) -> None:
         self._journal.write(
@@ -291,16 +267,3 @@ class Gateway:
         )
         wire.write(with_trace(refusal, _NO_TRACE))
         wire.close()
-
-
-def _keys(client: Address, tenant: Tenant | None) -> tuple[object, ...]:
-    """Return what a session counts towards: all, its tenant, its client, its client's /24 or /64."""
-    neighbourhood = client.packed[: 3 if client.version == 4 else 8]
-    return ("all", tenant and tenant.name, client, neighbourhood)
-
-
-def _cannot_be_a_client(client: Address, tenant: Tenant, settings: Settings) -> bool:
-    """Say whether nobody can send mail from there: we would have to speak under that address."""
-    if client in settings.trusted_sources_refused or client.is_multicast or client.is_unspecified:
-        return True
-    return settings.transparent and any(client in prefix for prefix in tenant.prefixes)

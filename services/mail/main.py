@@ -13,8 +13,9 @@ from common import entry
 from services.base import program
 from services.base.evidence import EvidencePost
 from services.base.journal import Journal
+from services.mail.admission import Caps
 from services.mail.events import URGENT, MailEvent
-from services.mail.gateway import Caps, Gateway
+from services.mail.gateway import Gateway
 
 _PROGRAM = "postern-mail"
 _EPILOG = """\
@@ -30,8 +31,8 @@ example:  postern-mail --settings /var/lib/postern/gateways/proxies.json --name 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Stand transparently before tenants' mail servers: relay, have messages scanned, deliver "
-        "what is clean, refuse what is not. A 2xx is only ever the tenant's server's own.",
+        "A transparent SMTP gateway in front of tenants' mail servers. It has messages scanned, delivers "
+        "clean ones and rejects the others. A 2xx for a message is always a reply of the tenant's server.",
         _EPILOG,
     )
     program.add_common_arguments(
@@ -41,21 +42,21 @@ def build_parser() -> argparse.ArgumentParser:
         "--state-dir",
         type=Path,
         metavar="DIR",
-        help="for spool and certificates (default: as the settings say)",
+        help="for spool and certificates (default: from the settings)",
     )
     parser.add_argument(
         "--controller",
         metavar="SOCKET",
-        help="the controller's unix socket: evidence goes there (default: nobody is told)",
+        help="the controller's unix socket: evidence is sent there (default: none is sent)",
     )
     parser.add_argument(
         "--grace", type=float, default=10.0, metavar="S", help="seconds to finish sessions (10)"
     )
     parser.add_argument(
-        "--sessions", type=int, default=5_000, metavar="N", help="most sessions at once (5000)"
+        "--sessions", type=int, default=5_000, metavar="N", help="maximum concurrent sessions (5000)"
     )
     parser.add_argument(
-        "--sessions-per-client", type=int, default=100, metavar="N", help="most from one address (100)"
+        "--sessions-per-client", type=int, default=100, metavar="N", help="maximum from one address (100)"
     )
     return parser
 

@@ -67,7 +67,7 @@ class Path:
 
 
 def verb_of(line: bytes) -> str:
-    """Return the verb in capitals; an empty text for what is none."""
+    """Return the verb in capitals; an empty text for anything else."""
     word = line.split(b" ", 1)[0]
     return word.decode("ascii", "replace").upper() if word.isascii() and len(word) <= 16 else ""
 

@@ -11,7 +11,7 @@ _ONE_LINE = re.compile(rb"[2-5][0-9]{2}(?: [^\x00\r\n]{0,1000})?\r\n")
 
 
 class ReplyError(Exception):
-    """The server's bytes are no SMTP reply (RFC 5321, 4.2)."""
+    """The server's bytes are not a valid SMTP reply (RFC 5321, 4.2)."""
 
 
 @dataclass(slots=True)  # not frozen: made for every reply, and that costs six times as much
@@ -51,7 +51,7 @@ def take_reply(buffer: bytearray) -> Reply | None:
             return None
         found = _LINE.fullmatch(buffer, at, end)
         if not found:
-            raise ReplyError("line is no reply")
+            raise ReplyError("line is not a valid reply")
         if code and found["code"] != code:
             raise ReplyError("lines of one reply differ in code")
         code = found["code"]

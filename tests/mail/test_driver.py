@@ -53,3 +53,26 @@ def test_a_dialogue_that_is_ended_cancels_the_task_that_it_waits_for() -> None:
 
     was_cancelled, error = asyncio.run(main())
     assert was_cancelled and isinstance(error, SessionStopped)
+
+
+def test_a_dialogue_that_is_ended_in_the_turn_in_which_its_future_is_done_is_not_stepped_again() -> None:
+    async def main() -> tuple[list[BaseException | None], list[dict[str, object]]]:
+        loop = asyncio.get_running_loop()
+        ended: list[BaseException | None] = []
+        faults: list[dict[str, object]] = []
+        loop.set_exception_handler(lambda _loop, context: faults.append(context))
+        future: asyncio.Future[None] = loop.create_future()
+
+        async def dialogue() -> None:
+            await future
+
+        driver = Driver(dialogue(), ended.append)
+        driver.step()
+        future.set_result(None)
+        driver.end(SessionStopped())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return ended, faults
+
+    ended, faults = asyncio.run(main())
+    assert [type(error) for error in ended] == [SessionStopped] and faults == []

@@ -1,8 +1,8 @@
 """TLS contexts: towards clients one for each tenant, towards tenants' servers one for each strictness.
 
 Without a certificate from the operator a self-signed one is made on first use
-and kept. It costs: clients that insist on a trusted name will not encrypt, or
-not send at all. So it is said, once, in the journal.
+and kept. Clients that insist on a trusted name will then not encrypt, or not
+send at all, so the journal reports it once.
 """
 
 import fcntl

@@ -59,5 +59,6 @@ class Driver:
             waits_for.cancel()
         self.step(error)
 
-    def _on_done(self, _future: object) -> None:
-        self.step()
+    def _on_done(self, future: object) -> None:
+        if future is self._waits_for:  # otherwise the dialogue was ended after the future was done
+            self.step()

@@ -20,7 +20,7 @@ _FOREVER = float("inf")
 
 
 class Stepper(Protocol):
-    """Whoever waits for a wire: a driver."""
+    """What waits for a wire: a driver."""
 
     def step(self, error: Exception | None = None) -> None: ...
 

@@ -1,1 +1,1 @@
-"""The dialogue of one session: what is said to the client, what to the tenant's server, and when."""
+"""The dialogue of one session: commands and replies of both connections, and the order between them."""

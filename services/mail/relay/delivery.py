@@ -11,7 +11,7 @@ ServerOutcome = Delivered | RejectedByServer | Deferred | InDoubt
 
 
 class _EnvelopeChanged(Exception):
-    """The server answers the same envelope otherwise than before."""
+    """The server does not accept the same envelope again."""
 
 
 class StoppedInDoubt(SessionStopped):
@@ -47,7 +47,7 @@ async def _open_data(upstream: Upstream, envelope: Envelope) -> Reply:
 
 
 async def _replay(upstream: Upstream, envelope: Envelope) -> None:
-    """Offer the same envelope on a new connection. Raise `_EnvelopeChanged` at any answer but 2xx."""
+    """Offer the same envelope on a new connection. Raise `_EnvelopeChanged` unless all replies are 2xx."""
     _expect_same(upstream, await upstream.open())
     _expect_same(upstream, await upstream.say_hello(upstream.hello))
     for line in envelope.lines:

@@ -35,7 +35,7 @@ class SessionStopped(Exception):
 
 
 class SpoolFull(Exception):
-    """There is no room for the message, or the disk cannot be written."""
+    """The disk is full, or cannot be written."""
 
 
 class Wire(Protocol):

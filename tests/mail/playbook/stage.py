@@ -222,7 +222,7 @@ class ServerSide(Wire):
 
 @dataclass
 class ServerScript:
-    """Answers each verb by `script`, else well; a list is used up, one step each time."""
+    """Answers each verb by `script`, or positively; a list is used up, one step each time."""
 
     script: dict[str, Step | list[Step]] = field(default_factory=dict)
     ehlo: bytes = EHLO

@@ -12,7 +12,7 @@ from tests.mail.playbook.stage import ClientSide, MemoryTransport, Turns
 
 
 class Agent:
-    """One dialogue with an agent; `heard` is all that it was told."""
+    """One dialogue with an agent; `heard` is all that it was sent."""
 
     def __init__(self) -> None:
         self._turns = Turns()

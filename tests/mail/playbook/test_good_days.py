@@ -34,7 +34,7 @@ def byte_by_byte(data: bytes) -> Iterable[bytes]:
 
 
 def cut_at(place: int) -> Cut:
-    """Cut a stream of bytes once, so many bytes after its beginning."""
+    """Cut a stream of bytes once, at this place."""
     passed = 0
 
     def cut(data: bytes) -> Iterable[bytes]:
