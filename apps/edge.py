@@ -6,7 +6,6 @@ one green thread, and serves the API. `postern-controller --help` lists the sett
 
 import os
 import signal
-import sys
 import time
 from collections import Counter
 from functools import partial
@@ -23,6 +22,8 @@ from apps.sessions import SessionWatch
 from apps.settings import EdgeSettings, read_settings, switch_port
 from common import entry
 from common.environment import settle
+from common.journal.journal import Journal
+from common.journal.sink import FileSink
 from controller.api.app import build_app, build_role_apps
 from controller.api.auth import Gate
 from controller.api.context import Outside
@@ -45,7 +46,7 @@ from controller.store import StoreError
 from controller.store.sqlite import SqliteStore
 from controller.sync.outcomes import Outcome
 from controller.sync.plan import Plan
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 
 _PROGRAM = "postern-controller"
 _CANNOT = "postern: the controller cannot start: "
@@ -111,7 +112,7 @@ class Edge(app_manager.RyuApp):
             self._begin()
 
     def _begin(self) -> None:
-        self._journal = Journal(sys.stdout)
+        self._journal = Journal(FileSink(None), _PROGRAM, "controller")
         self._settings = read_settings()
         check_switch_port(*switch_port())
         self._listener = listen_for_operators(self._settings.api)

@@ -12,6 +12,7 @@ from typing import Any
 from ryu.lib import hub
 
 from apps.conntrack import ConntrackError, dump_connections
+from common.journal.journal import Journal
 from controller.policy.model import Address
 from controller.pools.conntrack import (
     LOOK_S,
@@ -26,7 +27,7 @@ from controller.pools.members import MemberState
 from controller.pools.orphans import lost
 from controller.runtime import Channel, Runtime
 from controller.suspicion.floods import AT_ONCE
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 
 _CUT_S = 0.05
 _PATIENCE = 20  # steps of `_CUT_S`

@@ -5,14 +5,39 @@ import sys
 from pathlib import Path
 
 from common import entry
+from common.journal import page as events_page
+from common.journal.events import Event, JournalEvent
 from controller.compiler import reference as pipeline_page
 from controller.policy import page as policy_page
 from controller.policy.nodes import Node, read_nodes
 from controller.policy.parse import parse_policy
 from controller.policy.schema import policy_schema
+from controller.telemetry.events import ControllerEvent
+from services.antivirus.agent.events import UpdateAgentEvent
+from services.antivirus.server.events import AntivirusServerEvent
+from services.base.events import DaemonEvent
+from services.cowrie.events import CowrieEvent
+from services.decoy.journal import DecoyEvent
+from services.mail.events import MailEvent
+from services.responder.events import ResponderEvent
+from services.sensors.events import SensorsEvent
+from services.uplink.events import UplinkEvent
 
 _ROOT = Path(__file__).resolve().parents[1]
 _DEMO = Path("policies/demo.yaml")
+CATALOGUES: tuple[type[Event], ...] = (
+    ControllerEvent,
+    DaemonEvent,
+    MailEvent,
+    ResponderEvent,
+    DecoyEvent,
+    CowrieEvent,
+    AntivirusServerEvent,
+    UpdateAgentEvent,
+    SensorsEvent,
+    UplinkEvent,
+    JournalEvent,
+)
 
 
 def made_files() -> dict[Path, str]:
@@ -20,6 +45,7 @@ def made_files() -> dict[Path, str]:
     return {
         Path("docs/policy.md"): policy_page.build_page(_demo_nodes()),
         Path("docs/pipeline.md"): pipeline_page.build_page(parse_policy(_demo_text(), str(_DEMO))),
+        Path("docs/events.md"): events_page.build_page(CATALOGUES),
         Path("policies/postern.schema.json"): json.dumps(policy_schema(), indent=2) + "\n",
     }
 

@@ -1,11 +1,12 @@
 """A runtime with everything around it faked: switches that answer in bytes, a store, a journal."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from common.journal.events import COMMON_FIELDS
+from common.journal.journal import Journal
 from controller.hosts.render import Settings
 from controller.openflow.conversation import Conversation
 from controller.openflow.encode import flow_to_wire, to_wire
@@ -19,8 +20,8 @@ from controller.suspicion.decision import Decision
 from controller.suspicion.scores import Offender
 from controller.sync.outcomes import Outcome
 from controller.sync.plan import Plan
-from controller.telemetry.journal import Journal
 from tests.fake_switch import FakeSwitch
+from tests.journals import Pages
 
 POLICIES = Path(__file__).parents[1] / "policies"
 DEMO = (POLICIES / "demo.yaml").read_text(encoding="utf-8")
@@ -164,8 +165,10 @@ class World:
         self.store = store if store is not None else MemoryStore()
         self.published: list[Mapping[str, Settings]] = []
         self.publish_failure: OSError | None = None
-        self._journal = io.StringIO()
-        self.runtime = Runtime(Dependencies(ENCODER, self._publish, self.store, Journal(self._journal)))
+        self._journal = Pages()
+        self.runtime = Runtime(
+            Dependencies(ENCODER, self._publish, self.store, Journal(self._journal, "controller", "test"))
+        )
 
     def _publish(self, settings: Mapping[str, Settings]) -> None:
         if self.publish_failure:
@@ -189,9 +192,9 @@ class World:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return the facts of all events of one name, oldest first."""
-        lines = map(json.loads, self._journal.getvalue().splitlines())
+        lines = map(json.loads, self._journal.text.splitlines())
         return [
-            {key: fact for key, fact in line.items() if key not in ("time", "event")}
+            {key: fact for key, fact in line.items() if key not in COMMON_FIELDS}
             for line in lines
             if line["event"] == name
         ]

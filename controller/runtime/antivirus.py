@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from common.journal.journal import Journal
 from controller.antivirus.engines import end_of_life
 from controller.antivirus.fleet import Client, Fleet
 from controller.policy.model import Policy, PoolKind
 from controller.store import Store, StoreError
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 
 _LOOK_EVERY_S = 5.0
 
@@ -60,7 +61,7 @@ class AntivirusFleet:
         for client in self.fleet.look(now):
             event = Event.CLIENT_STALE if client.is_stale else Event.CLIENT_CURRENT
             silent = f"last heard of at {client.heard_utc}" if client.is_stale else ""
-            self._journal.write(event, **_who(client), why=self.fleet.behind(client) or silent)
+            self._journal.write(event, **_who(client), reason=self.fleet.behind(client) or silent)
 
     def _tell_of_engine(self, client: Client) -> None:
         ended = end_of_life(str(client.facts["engine"]), datetime.now(UTC).date())
@@ -68,7 +69,7 @@ class AntivirusFleet:
             self._ended.discard(client.key)
         elif client.key not in self._ended:
             self._ended.add(client.key)
-            self._journal.write(Event.ENGINE_END_OF_LIFE, **_who(client), why=ended)
+            self._journal.write(Event.ENGINE_END_OF_LIFE, **_who(client), reason=ended)
 
 
 def _who(client: Client) -> dict[str, object]:

@@ -1,9 +1,10 @@
 """Says when a pool begins to take nobody, what that means to whom, and when it is over."""
 
+from common.journal.journal import Journal
 from controller.compiler.impact import Trouble, troubles_of
 from controller.compiler.network_state import Conditions
 from controller.policy.model import Policy
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 
 _MOST_TENANTS = 100  # that one event names
 

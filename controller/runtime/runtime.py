@@ -7,6 +7,7 @@ journal are given to it, and time is a parameter.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from common.journal.journal import Journal
 from controller.compiler.compile import compile_policy
 from controller.compiler.errors import CompileError
 from controller.compiler.network_state import ALL_IS_WELL, Conditions
@@ -33,7 +34,7 @@ from controller.store import Store, StoreError
 from controller.sync.outcomes import Outcome
 from controller.sync.plan import Plan, difference
 from controller.sync.state import WireState
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 from controller.topology.homes import moved_homes
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 
+from common.journal.journal import Journal
 from controller.compiler.decisions import Enforcement, SwitchFlows
 from controller.pipeline.fields import Zone
 from controller.policy.model import Action, Address, Network, OpenSessions, Policy, Protocol
@@ -24,7 +25,7 @@ from controller.suspicion.scores import ORIGIN, Evidence, Offender, Scores
 from controller.suspicion.subnets import Crowds
 from controller.sync.overlay import Patch
 from controller.sync.state import WireKey
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 from controller.topology.ports import published_doors
 
 _REMEMBERED_S = 90 * 86_400.0  # how long somebody who has offended is known for it
@@ -222,7 +223,7 @@ class Suspicion:
     def _disallow(self, now: float, allowance: Allowance, why: str) -> None:
         self._keep(lambda: self._store.delete_allowance(allowance.number))
         self._journal.write(
-            Event.ALLOWANCE_ENDED, allowance=allowance.number, source=str(allowance.source), why=why
+            Event.ALLOWANCE_ENDED, allowance=allowance.number, source=str(allowance.source), reason=why
         )
         self._put(allowance.source, {})
         self._switches.settle(now)
@@ -293,7 +294,7 @@ class Suspicion:
             )
         for decision in outcome.ended[:_MOST_TOLD]:
             scope = str(decision.request.scope)
-            self._journal.write(Event.DECISION_ENDED, decision=decision.number, scope=scope, why=why)
+            self._journal.write(Event.DECISION_ENDED, decision=decision.number, scope=scope, reason=why)
         more = {
             "made": max(0, len(outcome.accepted) - _MOST_TOLD),
             "ended": max(0, len(outcome.ended) - _MOST_TOLD),

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
+from common.journal.journal import Journal
 from services.base import program
 from services.cowrie.process import CowrieMissing, Installed, find_installed
 from services.cowrie.service import CowrieService, Options
 from services.decoy.admission import Caps
-from services.decoy.journal import DecoyJournal, Event
 from services.personas.errors import PersonaErrors
 
 _PROGRAM = "postern-cowrie"
@@ -56,7 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _PROGRAM,
             parsed,
             lambda journal: asyncio.run(_run(_options(parsed), installed, journal)),
-            DecoyJournal,
         )
     except (CowrieMissing, PersonaErrors) as error:
         return program.fail(_PROGRAM, str(error))
@@ -77,13 +76,13 @@ def _options(parsed: argparse.Namespace) -> Options:
     )
 
 
-async def _run(options: Options, installed: Installed, journal: DecoyJournal) -> None:
+async def _run(options: Options, installed: Installed, journal: Journal) -> None:
     service = CowrieService(options, installed, journal)
     following: asyncio.Task[None] | None = None
     try:
         service.start()
         following = asyncio.create_task(service.run())
-        await program.until_stopped(journal, Event.SETTINGS_REFUSED, service.reload)
+        await program.until_stopped(journal, service.reload)
     finally:
         if following is not None:
             following.cancel()

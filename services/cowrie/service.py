@@ -5,10 +5,11 @@ import contextlib
 import secrets
 import socket
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from common.journal.journal import Journal
 from services.base import ipv6
+from services.base.events import DaemonEvent
 from services.base.evidence import EvidencePost
 from services.base.settings import SettingsError
 from services.base.watched import WatchedFile
@@ -19,7 +20,7 @@ from services.cowrie.routing import Directory
 from services.cowrie.supervisor import Cowries
 from services.decoy.admission import Admission, Caps
 from services.decoy.events import Encounter, Notes
-from services.decoy.journal import DecoyJournal, Event
+from services.decoy.journal import DecoyEvent
 from services.decoy.listeners import servable, set_ttl
 from services.decoy.settings import parse_settings
 from services.decoy.spool.recordings import Recordings
@@ -48,11 +49,11 @@ class Options:
 class CowrieService:
     """`start`, `run` until cancelled, `stop`."""
 
-    def __init__(self, options: Options, installed: Installed, journal: DecoyJournal) -> None:
+    def __init__(self, options: Options, installed: Installed, journal: Journal) -> None:
         """Raise `OSError` if there is no spool."""
         self._options = options
         self._journal = journal
-        self._post = EvidencePost(options.controller, self._tell)
+        self._post = EvidencePost(options.controller, journal.write)
         recordings = Recordings(options.spool, options.recording_bytes, options.recording_bytes_per_session)
         uploads = Uploads(options.spool, options.upload_bytes)
         self._notes = Notes(journal, recordings, uploads, self._post)
@@ -60,7 +61,7 @@ class CowrieService:
         self._admission = Admission(options.caps)
         state = options.spool / "cowrie"
         carry = self._reporting.carry
-        self._cowries = Cowries(state, installed, self._tell, carry, kept_ready=options.kept_ready)
+        self._cowries = Cowries(state, installed, journal.write, carry, kept_ready=options.kept_ready)
         self._directory: Directory
         self._front = Front(self._accept)
         self._watched = WatchedFile(options.settings)
@@ -79,7 +80,7 @@ class CowrieService:
                 try:
                     self._look_around()
                 except Exception as error:  # a mistake of ours must not end the watch
-                    self._tell(Event.DECOY_FAILED, why=repr(error))
+                    self._journal.write(DecoyEvent.DECOY_FAILED, reason=repr(error))
         finally:
             posting.cancel()
             await asyncio.wait([posting])
@@ -89,7 +90,7 @@ class CowrieService:
         try:
             self._follow()
         except (SettingsError, PersonaErrors, OSError, UnicodeDecodeError) as error:
-            self._tell(Event.SETTINGS_REFUSED, why=str(error))
+            self._journal.write(DaemonEvent.SETTINGS_REFUSED, reason=str(error))
 
     async def stop(self) -> None:
         self._front.close()
@@ -101,7 +102,7 @@ class CowrieService:
             self.reload()
         self._reporting.flush()
         if shed := self._admission.take_shed():
-            self._tell(Event.SESSIONS_SHED, count=shed)
+            self._journal.write(DaemonEvent.SESSIONS_SHED, count=shed)
         self._notes.tell_losses()
 
     def _follow(self) -> None:
@@ -110,10 +111,10 @@ class CowrieService:
         personas = load_personas(self._options.personas, [tenant.name for tenant in settings.tenants])
         self._directory = Directory(Tenants(settings, personas))
         self._cowries.follow(self._directory, settings.likeness)
-        for place, why in self._front.listen_at(servable(self._directory.places())).items():
-            self._tell(Event.LISTEN_FAILED, place=str(place), why=why)
+        for place, reason in self._front.listen_at(servable(self._directory.places())).items():
+            self._journal.write(DecoyEvent.LISTEN_FAILED, place=str(place), reason=reason)
         names = [spec.name for spec in self._directory.specs]
-        self._tell(Event.SETTINGS_LOADED, revision=settings.revision, cowries=names)
+        self._journal.write(DaemonEvent.SETTINGS_LOADED, revision=settings.revision, cowries=names)
 
     def _persona_facts(self) -> object:
         """Return what differs whenever a persona file does."""
@@ -141,6 +142,3 @@ class CowrieService:
             self._admission.leave(source)
             return False
         return True
-
-    def _tell(self, event: StrEnum, **facts: object) -> None:
-        self._journal.write(event, None, **facts)

@@ -9,9 +9,10 @@ from pathlib import Path
 import uvloop
 
 from common import entry
+from common.journal.journal import Journal
 from services.base import program
 from services.decoy.admission import Caps
-from services.decoy.journal import DecoyJournal, Event
+from services.decoy.journal import DecoyEvent
 from services.decoy.landlock import forbid_connections
 from services.decoy.server import Decoy, Options
 from services.decoy.syslog import Syslog, SyslogError
@@ -77,29 +78,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         syslog = Syslog(parsed.syslog, parsed.name) if parsed.syslog else None
         ship = syslog.ship if syslog else None
-        return program.run(
-            _PROGRAM,
-            parsed,
-            lambda journal: _begin(parsed, journal),
-            lambda path, name: DecoyJournal(path, name, ship),
-        )
+        return program.run(_PROGRAM, parsed, lambda journal: _begin(parsed, journal), ship)
     except (PersonaErrors, SyslogError) as error:
         return program.fail(_PROGRAM, str(error))
 
 
-def _begin(parsed: argparse.Namespace, journal: DecoyJournal) -> None:
+def _begin(parsed: argparse.Namespace, journal: Journal) -> None:
     gc.freeze()
     try:
         forbid_connections()
     except OSError as error:
-        journal.write(Event.DECOY_FAILED, why=f"{error}: the kernel does not hold the decoy back")
+        journal.write(DecoyEvent.DECOY_FAILED, reason=f"{error}: the kernel does not hold the decoy back")
     uvloop.run(_run(parsed, journal))
 
 
-async def _run(parsed: argparse.Namespace, journal: DecoyJournal) -> None:
+async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
     decoy = Decoy(_given(parsed), journal)
     await decoy.start()
-    await program.until_stopped(journal, Event.SETTINGS_REFUSED, decoy.reload)
+    await program.until_stopped(journal, decoy.reload)
     decoy.stop()
 
 

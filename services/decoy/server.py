@@ -10,7 +10,9 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
+from common.journal.journal import Journal
 from services.base import ipv6
+from services.base.events import DaemonEvent
 from services.base.evidence import EvidencePost
 from services.base.settings import SettingsError
 from services.base.sockets import end_of
@@ -20,7 +22,7 @@ from services.decoy.dialogues.base import Dialogue
 from services.decoy.dialogues.capture import Budget
 from services.decoy.dialogues.choose import dialogue_for
 from services.decoy.events import Encounter, Notes, SessionNotes
-from services.decoy.journal import DecoyJournal, Event
+from services.decoy.journal import DecoyEvent
 from services.decoy.listeners import Place, listen, places_of, servable, set_ttl
 from services.decoy.port_filter.kernel import Doorkeeper
 from services.decoy.session import Session
@@ -63,7 +65,7 @@ class _Part:
 class Decoy:
     """Raise `SettingsError`, `PersonaErrors` or `OSError` from `start`; then it runs until `stop`."""
 
-    def __init__(self, given: Options, journal: DecoyJournal) -> None:
+    def __init__(self, given: Options, journal: Journal) -> None:
         self._given, self._journal = given, journal
         self._loop = asyncio.get_running_loop()
         self._file = WatchedFile(given.settings)
@@ -88,7 +90,7 @@ class Decoy:
         self._open_doorkeeper()
         await self._take_up(self._tenants)
         self._chores = [self._loop.create_task(self._watch()), self._loop.create_task(self._post.run())]
-        self._journal.write(Event.DECOY_STARTED, listening=len(self._servers), failed=len(self._failed))
+        self._journal.write(DecoyEvent.DECOY_STARTED, listening=len(self._servers), failed=len(self._failed))
         ipv6.tell_if_missing(self._journal, "decoys at tenants' IPv6 addresses")
 
     def stop(self) -> None:
@@ -101,7 +103,7 @@ class Decoy:
         left = len(self._sessions)
         for session in tuple(self._sessions):
             session.end("the decoy was stopped")
-        self._journal.write(Event.DECOY_STOPPED, sessions_ended=left)
+        self._journal.write(DecoyEvent.DECOY_STOPPED, sessions_ended=left)
         self._journal.flush()
 
     def reload(self) -> None:
@@ -125,7 +127,7 @@ class Decoy:
         try:
             tenants = self._read()
         except (OSError, SettingsError, PersonaErrors, UnicodeDecodeError) as error:
-            self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=str(error))
+            self._journal.write(DaemonEvent.SETTINGS_REFUSED, file=str(self._file.path), reason=str(error))
             return
         await self._take_up(tenants)
 
@@ -139,7 +141,9 @@ class Decoy:
                 self._tell_doors_are_open(error)
         await self._listen(places_of(tenants.personas))
         settings = tenants.settings
-        self._journal.write(Event.SETTINGS_LOADED, revision=settings.revision, tenants=len(settings.tenants))
+        self._journal.write(
+            DaemonEvent.SETTINGS_LOADED, revision=settings.revision, tenants=len(settings.tenants)
+        )
 
     async def _listen(self, wanted: Iterable[Place]) -> None:
         places = servable(wanted)
@@ -152,7 +156,7 @@ class Decoy:
             except OSError as error:
                 failed.add(place)
                 if place not in self._failed:
-                    self._journal.write(Event.LISTEN_FAILED, place=str(place), why=str(error))
+                    self._journal.write(DecoyEvent.LISTEN_FAILED, place=str(place), reason=str(error))
                 continue
             self._servers[place] = server
         self._failed = frozenset(failed)
@@ -164,9 +168,11 @@ class Decoy:
             self._tell_doors_are_open(error)
 
     def _tell_doors_are_open(self, error: OSError) -> None:
-        why = f"{error}: ports that a host has not are opened and reset at once, where another host has them"
+        reason = (
+            f"{error}: ports that a host has not are opened and reset at once, where another host has them"
+        )
         remedy = "run with CAP_NET_ADMIN and CAP_BPF on Linux 5.9 or later"
-        self._journal.write(Event.DOORS_OPEN, why=why, remedy=remedy)
+        self._journal.write(DecoyEvent.DOORS_OPEN, reason=reason, remedy=remedy)
 
     # chores
 
@@ -176,7 +182,7 @@ class Decoy:
             try:
                 await self._look_around()
             except Exception as error:  # a mistake of ours must not end the watch
-                self._journal.write(Event.DECOY_FAILED, why=repr(error))
+                self._journal.write(DecoyEvent.DECOY_FAILED, reason=repr(error))
 
     async def _look_around(self) -> None:
         if self._is_due or self._file.has_changed() or any(f.has_changed() for f in self._personas.values()):
@@ -187,7 +193,7 @@ class Decoy:
         for session in tuple(self._sessions):
             session.look_at(now)
         if shed := self._admission.take_shed():
-            self._journal.write(Event.SESSIONS_SHED, count=shed)
+            self._journal.write(DaemonEvent.SESSIONS_SHED, count=shed)
         self._notes.tell_losses()
 
     # sessions
@@ -208,7 +214,9 @@ class Decoy:
         try:
             context = self._context_for(standing)
         except (OSError, ValueError) as error:
-            self._journal.write(Event.DECOY_FAILED, why=f"no certificate for {standing.tenant}: {error}")
+            self._journal.write(
+                DecoyEvent.DECOY_FAILED, reason=f"no certificate for {standing.tenant}: {error}"
+            )
             return None
         if not self._admission.enter(source):
             return None

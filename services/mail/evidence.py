@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
 from services.base.evidence import Evidence
-from services.base.journal import Event
 from services.base.settings import Address
+from services.mail.events import MailEvent as Event
 from services.smtp import catalogue
 
 MANY_RECIPIENTS = 10
@@ -52,7 +52,7 @@ class Witness:
             return None
         match event:
             case Event.PROTOCOL_VIOLATED:
-                return _evidence("mail-protocol-abuse", str(facts.get("why", "")), seen)
+                return _evidence("mail-protocol-abuse", str(facts.get("reason", "")), seen)
             case Event.MESSAGE_SCANNED if facts.get("verdict") == "infected":
                 return _evidence("mail-malware", str(facts.get("detail", "")), seen)
             case Event.MESSAGE_REJECTED if facts.get("reply") == catalogue.BARE_NEWLINE:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from common.journal.journal import Journal
 from services.base import ipv6
+from services.base.events import DaemonEvent
 from services.base.evidence import Evidence
-from services.base.journal import Event, Journal
 from services.base.settings import Address, SettingsError
 from services.base.sockets import OWN_ADDRESSES, end_of, listen
 from services.base.watched import WatchedFile
+from services.mail.events import MailEvent as Event
 from services.mail.evidence import Client, Witness
 from services.mail.io.certificates import client_context
 from services.mail.io.scanners import Scanners
@@ -110,11 +112,11 @@ class Gateway:
         try:
             settings = self._read()
         except (OSError, SettingsError, UnicodeDecodeError) as error:
-            self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=str(error))
+            self._journal.write(DaemonEvent.SETTINGS_REFUSED, file=str(self._file.path), reason=str(error))
             return
         if settings.port != self._settings.port or settings.is_transparent != self._settings.is_transparent:
             why = "port and transparency only change with a restart; remedy: restart the gateway"
-            self._journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=why)
+            self._journal.write(DaemonEvent.SETTINGS_REFUSED, file=str(self._file.path), reason=why)
             return
         self._take_up(settings)
 
@@ -128,7 +130,9 @@ class Gateway:
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         self._settings = settings
         self._tls = {tenant.name: self._tls_for(settings, tenant) for tenant in settings.tenants}
-        self._journal.write(Event.SETTINGS_LOADED, revision=settings.revision, tenants=len(settings.tenants))
+        self._journal.write(
+            DaemonEvent.SETTINGS_LOADED, revision=settings.revision, tenants=len(settings.tenants)
+        )
 
     def _tls_for(self, settings: Settings, tenant: Tenant) -> ssl.SSLContext | None:
         """Return the tenant's context; without one, STARTTLS is not offered, and that is said."""
@@ -138,11 +142,11 @@ class Gateway:
             context, was_made = client_context(settings, tenant)
         except (OSError, ssl.SSLError) as error:
             why = f"certificate of {tenant.name} cannot be used: {error}; no STARTTLS for its clients"
-            self._journal.write(Event.SETTINGS_REFUSED, tenant=tenant.name, why=why)
+            self._journal.write(DaemonEvent.SETTINGS_REFUSED, tenant=tenant.name, reason=why)
             return None
         if was_made:
             why = "self-signed: clients that insist on a trusted name will not encrypt, or not send"
-            self._journal.write(Event.CERTIFICATE_MADE, tenant=tenant.name, why=why)
+            self._journal.write(Event.CERTIFICATE_MADE, tenant=tenant.name, reason=why)
         return context
 
     async def _watch(self) -> None:
@@ -217,7 +221,7 @@ class Gateway:
         except WireTimeout:
             pass
         except Exception as error:  # a mistake of ours ends one session, never the gateway
-            self._journal.write(Event.GATEWAY_FAILED, session=session.session_id, why=repr(error))
+            self._journal.write(Event.GATEWAY_FAILED, session=session.session_id, reason=repr(error))
         finally:
             wire.close()
             self._sweeper.discard(wire)
@@ -243,7 +247,9 @@ class Gateway:
         return catalogue.TOO_BUSY if crowded else ""
 
     def _refuse(self, wire: Wire, client: tuple[Address, int], server: Address, refusal: str) -> None:
-        self._journal.write(Event.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal)
+        self._journal.write(
+            DaemonEvent.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal
+        )
         wire.write(with_trace(refusal, _NO_TRACE))
         wire.close()
 

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from common import entry
+from common.journal.journal import Journal
 from services.base import program
-from services.base.journal import Journal
-from services.responder.server import Caps, Event, Responder
+from services.responder.server import Caps, Responder
 
 _PROGRAM = "postern-responder"
 _EPILOG = """\
@@ -40,13 +40,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
-    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)), Journal)
+    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)))
 
 
 async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
     responder = Responder(parsed.settings, journal, Caps(parsed.sessions, parsed.seconds))
     await responder.start()
-    await program.until_stopped(journal, Event.SETTINGS_REFUSED, responder.reload)
+    await program.until_stopped(journal, responder.reload)
     responder.stop()
 
 

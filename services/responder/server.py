@@ -3,16 +3,18 @@
 import asyncio
 import random
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from common.journal.journal import Journal
+from common.journal.line import About
 from services.base import ipv6
-from services.base.journal import About, Journal
+from services.base.events import DaemonEvent
 from services.base.settings import Address, SettingsError
 from services.base.sockets import OWN_ADDRESSES, end_of, listen
 from services.base.watched import WatchedFile
 from services.responder.dialogue import PUT_OFF, REFUSED, Dialogue
+from services.responder.events import ResponderEvent
 from services.responder.settings import Answer, Settings, Tenant, parse_settings
 from services.smtp import catalogue
 from services.smtp.catalogue import with_trace
@@ -21,16 +23,6 @@ _POLL_S = 0.5
 _MOST_AGENTS, _AGENT_S = 20, 5.0
 _REFUSALS = {Answer.TEMPFAIL: PUT_OFF, Answer.REJECT: REFUSED}
 _random = random.Random()  # names sessions in the journal: must be different, need not be secret
-
-
-class Event(StrEnum):
-    RESPONDER_STARTED = "ResponderStarted"
-    RESPONDER_STOPPED = "ResponderStopped"
-    SETTINGS_LOADED = "SettingsLoaded"
-    SETTINGS_REFUSED = "SettingsRefused"
-    SESSION_ANSWERED = "SessionAnswered"
-    SESSION_REFUSED = "SessionRefused"
-    SESSIONS_SHED = "SessionsShed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +51,9 @@ class Responder:
         for sock in listen(self._settings.port, self._settings.is_transparent):
             self._servers.append(await self.loop.create_server(lambda: _Session(self), sock=sock))
         self._chores = [self.loop.create_task(self._watch())]
-        self.journal.write(Event.RESPONDER_STARTED, pool=self._settings.pool, port=self._settings.port)
+        self.journal.write(
+            ResponderEvent.RESPONDER_STARTED, pool=self._settings.pool, port=self._settings.port
+        )
         ipv6.tell_if_missing(self.journal, "answers to mail for tenants' IPv6 addresses")
 
     def stop(self) -> None:
@@ -71,7 +65,7 @@ class Responder:
         left = tuple(self.sessions)
         for session in left:
             session.end(catalogue.SHUTTING_DOWN, "the responder was stopped")
-        self.journal.write(Event.RESPONDER_STOPPED, sessions_ended=len(left))
+        self.journal.write(ResponderEvent.RESPONDER_STOPPED, sessions_ended=len(left))
         self.journal.flush()
 
     def reload(self) -> None:
@@ -79,7 +73,7 @@ class Responder:
         try:
             settings = parse_settings(self._file.read())
         except (OSError, SettingsError, UnicodeDecodeError) as error:
-            self.journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=str(error))
+            self.journal.write(DaemonEvent.SETTINGS_REFUSED, file=str(self._file.path), reason=str(error))
             return
         self._take_up(settings)
 
@@ -91,7 +85,9 @@ class Responder:
 
     def _take_up(self, settings: Settings) -> None:
         self._settings = settings
-        self.journal.write(Event.SETTINGS_LOADED, revision=settings.revision, tenants=len(settings.tenants))
+        self.journal.write(
+            DaemonEvent.SETTINGS_LOADED, revision=settings.revision, tenants=len(settings.tenants)
+        )
 
     async def _watch(self) -> None:
         while True:
@@ -99,7 +95,7 @@ class Responder:
             if self._file.has_changed():
                 self.reload()
             if self.shed:
-                self.journal.write(Event.SESSIONS_SHED, count=self.shed)
+                self.journal.write(DaemonEvent.SESSIONS_SHED, count=self.shed)
                 self.shed = 0
 
 
@@ -141,7 +137,7 @@ class _Session(asyncio.Protocol):
         ends = {"client": str(client[0]), "port": client[1], "server": str(server)}
         if tenant is None:
             about = self._responder.journal.about(**ends)
-            self._responder.journal.write(Event.SESSION_REFUSED, about, reply=catalogue.NO_SUCH_SERVER)
+            self._responder.journal.write(DaemonEvent.SESSION_REFUSED, about, reply=catalogue.NO_SUCH_SERVER)
             self._send_away(catalogue.NO_SUCH_SERVER)
             return
         trace = f"{_random.getrandbits(48):012x}"
@@ -167,15 +163,15 @@ class _Session(asyncio.Protocol):
         if self._dialogue is not None:
             self._close(self._dialogue, "client went away")
 
-    def end(self, reply: str, why: str) -> None:
+    def end(self, reply: str, reason: str) -> None:
         if self._dialogue is not None:
             self._transport.write(self._dialogue.end(reply))
-            self._close(self._dialogue, why)
+            self._close(self._dialogue, reason)
 
     def _time_out(self) -> None:
         self.end(catalogue.TIMED_OUT, "too slow")
 
-    def _close(self, dialogue: Dialogue, why: str) -> None:
+    def _close(self, dialogue: Dialogue, reason: str) -> None:
         """Close, and note it, once."""
         self._transport.close()
         self._timer.cancel()
@@ -185,5 +181,5 @@ class _Session(asyncio.Protocol):
         self._responder.sessions.discard(self)
         mail = dialogue.mail.decode("utf-8", "replace")
         self._responder.journal.write(
-            Event.SESSION_ANSWERED, self._about, commands=dialogue.commands, mail=mail, why=why
+            ResponderEvent.SESSION_ANSWERED, self._about, commands=dialogue.commands, mail=mail, reason=reason
         )

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
+from common.journal.journal import Journal
 from services.base import program
-from services.base.journal import Journal
 from services.base.settings import SettingsError
-from services.sensors.sensors import Event, Sensors
+from services.sensors.sensors import Sensors
 from services.sensors.settings import parse_settings
 
 _PROGRAM = "postern-sensors"
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     if parsed.check:
         return _check(parsed.settings)
-    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)), Journal)
+    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)))
 
 
 def _check(file: Path) -> int:
@@ -68,7 +68,7 @@ def _check(file: Path) -> int:
 async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
     sensors = Sensors(parsed.settings, parsed.controller, parsed.state_dir, journal)
     sensors.start()
-    await program.until_stopped(journal, Event.SETTINGS_REFUSED, sensors.reload)
+    await program.until_stopped(journal, sensors.reload)
     await sensors.stop()
 
 

@@ -3,14 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from common.journal.journal import Journal
+from services.base.events import DaemonEvent
 from services.base.evidence import EvidencePost
-from services.base.journal import Journal
 from services.base.settings import SettingsError
 from services.sensors.crowdsec.bouncer import Bouncer
+from services.sensors.events import SensorsEvent
 from services.sensors.feeds.feed import FeedRunner, origin_of
 from services.sensors.feeds.kept import Keeper
 from services.sensors.origin import replace_patiently
@@ -20,14 +21,6 @@ from services.sensors.tenants import Tenants
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 _RESTART_S = 10.0
-
-
-class Event(StrEnum):
-    SENSORS_STARTED = "SensorsStarted"
-    SENSORS_STOPPED = "SensorsStopped"
-    SETTINGS_REFUSED = "SettingsRefused"
-    SENSOR_FAILED = "SensorFailed"
-    FEED_FORGOTTEN = "FeedForgotten"
 
 
 class Sensors:
@@ -49,7 +42,7 @@ class Sensors:
         try:
             settings = parse_settings(self._file.read_text(encoding="utf-8"), str(self._file))
         except (OSError, UnicodeDecodeError, SettingsError) as error:
-            self._journal.write(Event.SETTINGS_REFUSED, why=str(error))
+            self._journal.write(DaemonEvent.SETTINGS_REFUSED, reason=str(error))
             return
         if settings == self._settings:
             for each in self._refreshable:
@@ -62,7 +55,7 @@ class Sensors:
         tasks = list(self._tasks)
         self._cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._journal.write(Event.SENSORS_STOPPED)
+        self._journal.write(SensorsEvent.SENSORS_STOPPED)
         self._journal.flush()
 
     def _cancel(self) -> None:
@@ -89,7 +82,7 @@ class Sensors:
         for each in settings.suricata:
             sensor = SuricataSensor(each, self._state_dir, tenants, post.add, report)
             jobs.append((f"suricata {each.name}", sensor.run))
-        self._journal.write(Event.SENSORS_STARTED, sensors=[name for name, _ in jobs])
+        self._journal.write(SensorsEvent.SENSORS_STARTED, sensors=[name for name, _ in jobs])
         jobs.append(("evidence", post.run))
         jobs.append(("forgotten feeds", lambda: self._forget_others({feed.name for feed in settings.feeds})))
         self._tasks = [asyncio.create_task(self._keep_running(name, job)) for name, job in jobs]
@@ -100,7 +93,9 @@ class Sensors:
             try:
                 await job()
             except Exception as error:
-                self._journal.write(Event.SENSOR_FAILED, sensor=name, why=repr(error), again_in_s=_RESTART_S)
+                self._journal.write(
+                    DaemonEvent.TASK_FAILED, task=name, reason=repr(error), again_in_s=_RESTART_S
+                )
             else:
                 return
             await asyncio.sleep(_RESTART_S)
@@ -112,4 +107,4 @@ class Sensors:
                 await replace_patiently(self._socket, origin_of(name), list, self._journal.write)
                 with contextlib.suppress(OSError):
                     self._keeper.forget(name)
-                self._journal.write(Event.FEED_FORGOTTEN, feed=name)
+                self._journal.write(SensorsEvent.FEED_FORGOTTEN, feed=name)

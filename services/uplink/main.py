@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
+from common.journal.journal import Journal
 from services.base import program
+from services.base.events import DaemonEvent
 from services.base.files import remove_unfinished
-from services.base.journal import Journal
 from services.uplink.access import Access, BadAccess
-from services.uplink.mirror import Event, Following, follow
+from services.uplink.events import UplinkEvent
+from services.uplink.mirror import Following, follow
 from services.uplink.relay import Relay
 
 _PROGRAM = "postern-uplink"
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         access = Access(parsed.api, parsed.token, parsed.trust)
     except BadAccess as error:
         return program.fail(_PROGRAM, str(error))
-    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, access, journal)), Journal)
+    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, access, journal)))
 
 
 async def _run(parsed: argparse.Namespace, access: Access, journal: Journal) -> None:
@@ -81,16 +83,16 @@ async def _run(parsed: argparse.Namespace, access: Access, journal: Journal) -> 
     await access.open()
     try:
         await relay.start(parsed.socket)
-        journal.write(Event.STARTED, api=access.url, member=parsed.member or "")
+        journal.write(UplinkEvent.UPLINK_STARTED, api=access.url, member=parsed.member or "")
         following = _begin_following(parsed, access, journal, way)
-        await program.until_stopped(journal, Event.SETTINGS_REFUSED, lambda: None)
+        await program.until_stopped(journal, lambda: None)
         if following is not None:
             following.cancel()
             await asyncio.wait([following])
         await relay.stop()
     finally:
         await access.close()
-    journal.write(Event.STOPPED)
+    journal.write(UplinkEvent.UPLINK_STOPPED)
     journal.flush()
 
 
@@ -113,9 +115,9 @@ class _Way:
 
     def tell(self, problem: str) -> None:
         if problem and not self._problem:
-            self._journal.write(Event.AWAY, why=problem)
+            self._journal.write(DaemonEvent.CONTROLLER_AWAY, reason=problem)
         elif self._problem and not problem:
-            self._journal.write(Event.BACK)
+            self._journal.write(DaemonEvent.CONTROLLER_BACK)
         self._problem = problem
 
 

@@ -82,7 +82,7 @@ def test_who_asks_and_never_reads_is_hung_up_on(decoy: Running) -> None:
     with contextlib.suppress(OSError):
         for _ in range(2_000):
             client.say(b"FEAT\r\n" * 1_000)
-    assert decoy.wait_for("closed")["why"]
+    assert decoy.wait_for("closed")["reason"]
 
 
 def test_rubbish_at_every_port_upsets_nothing(decoy: Running) -> None:

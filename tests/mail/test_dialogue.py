@@ -116,7 +116,7 @@ def test_a_client_that_only_errs_is_hung_up_on(client: Client, gateway: RunningG
     client.send(b"WHAT\r\n" * 30)
     replies = [client.reply() for _ in range(22)]
     assert replies[-2].startswith("421 ") and replies[-1] == ""
-    assert gateway.wait_for("ProtocolViolated")["why"] == "too many errors"
+    assert gateway.wait_for("ProtocolViolated")["reason"] == "too many errors"
 
 
 def test_a_client_that_only_chatters_is_hung_up_on(client: Client) -> None:
@@ -200,7 +200,7 @@ def test_message_bytes_without_354_end_the_session(client: Client, gateway: Runn
     client.send(b"Subject: I did not listen\r\n")
     assert client.reply()[:3] == "554"
     assert client.is_closed()
-    assert gateway.wait_for("ProtocolViolated")["why"] == "message bytes without 354"
+    assert gateway.wait_for("ProtocolViolated")["reason"] == "message bytes without 354"
 
 
 def test_a_client_that_speaks_before_354_is_out_of_step(client: Client, gateway: RunningGateway) -> None:
@@ -235,7 +235,7 @@ def test_plaintext_behind_starttls_is_thrown_away(
     client.send(b"STARTTLS\r\nMAIL FROM:<injected@x.example>\r\n")
     assert client.is_closed()
     assert server.commands == ["EHLO client.example"]
-    assert gateway.wait_for("ProtocolViolated")["why"] == "plaintext behind STARTTLS"
+    assert gateway.wait_for("ProtocolViolated")["reason"] == "plaintext behind STARTTLS"
 
 
 def test_after_starttls_everything_begins_again(client: Client, server: ScriptedServer) -> None:
@@ -434,7 +434,7 @@ def test_a_client_that_leaves_inside_the_message_delivers_nothing(
     client.ask(b"DATA")
     client.send(MESSAGE)
     client.close()
-    assert gateway.wait_for("SessionClosed")["why"] == "client went away"
+    assert gateway.wait_for("SessionClosed")["reason"] == "client went away"
     assert server.messages == []
     assert "DATA" not in server.commands
 
@@ -524,7 +524,7 @@ def test_new_settings_are_taken_up_and_open_sessions_keep_the_old(
 def test_bad_settings_change_nothing_and_are_named(gateway: RunningGateway) -> None:
     gateway.settings["tenants"][0]["servers"] = ["nowhere"]
     gateway.write_settings(gateway.settings)
-    assert "tenants[0].servers" in gateway.wait_for("SettingsRefused")["why"]
+    assert "tenants[0].servers" in gateway.wait_for("SettingsRefused")["reason"]
     gateway.client().hello()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.base.evidence import Evidence
-from services.base.journal import Event
+from services.mail.events import MailEvent
 from services.mail.evidence import MANY_RECIPIENTS, Client, Witness
 from tests.mail.conftest import EICAR, RunningGateway, StartGateway
 from tests.mail.scripted import ScriptedServer
@@ -24,7 +24,7 @@ def seen(client: str = "198.51.100.66") -> Client:
 def refuse(witness: Witness, times: int, client: str = "198.51.100.66", **more: Any) -> list[Evidence]:
     facts = {"reply": more.get("reply", "550 5.1.1 no such user")}
     found = [
-        witness.observe(Event.RECIPIENT_REFUSED, facts, seen(client), more.get("now", 0.0))
+        witness.observe(MailEvent.RECIPIENT_REFUSED, facts, seen(client), more.get("now", 0.0))
         for _ in range(times)
     ]
     return [each for each in found if each is not None]

@@ -99,7 +99,7 @@ def test_a_token_that_was_ended_is_told_and_a_new_one_is_used_at_once(uplink: Up
     uplink.start()
     uplink.wait_for_revision(1)
     uplink.controller.api.delete(f"/v1/tokens/{MEMBER}")
-    assert "postern token add" in uplink.wait_for("ControllerAway")["why"]
+    assert "postern token add" in uplink.wait_for("ControllerAway")["reason"]
     uplink.hand_over(uplink.controller.token(MEMBER))
     uplink.wait_for("ControllerBack")
     uplink.controller.edit("ports: [80]", "ports: [8080]")
@@ -115,7 +115,7 @@ def test_a_controller_that_cannot_prove_itself_gets_no_token(uplink: Uplink, tmp
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     uplink.start("--trust", str(forged))
-    assert "certificate.pem" in uplink.wait_for("ControllerAway")["why"]
+    assert "certificate.pem" in uplink.wait_for("ControllerAway")["reason"]
     assert not uplink.settings.exists()
 
 

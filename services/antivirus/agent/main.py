@@ -10,10 +10,13 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from common import entry
+from common.journal.journal import Journal
+from common.journal.sink import FileSink
 from services.antivirus.agent.download import Fetcher, NotFetched
+from services.antivirus.agent.events import UpdateAgentEvent
 from services.antivirus.agent.update import NotUpdated, Places, State, load_state, update
 from services.antivirus.agent.verification import Clamd, engine_version
 
@@ -60,8 +63,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
+    try:
+        journal = Journal(FileSink(parsed.log), _PROGRAM, parsed.name)
+    except OSError as error:
+        print(f"{_PROGRAM}: {parsed.log}: {error}; remedy: name a log that can be written", file=sys.stderr)
+        return 1
     signal.signal(signal.SIGTERM, _end)
-    agent = Agent(parsed)
+    signal.signal(signal.SIGHUP, lambda *_: _reopen(journal))
+    agent = Agent(parsed, journal)
     try:
         return agent.once() if parsed.once else agent.run()
     except KeyboardInterrupt:
@@ -72,12 +81,21 @@ def _end(_number: int, _frame: object) -> NoReturn:
     sys.exit(0)
 
 
+def _reopen(journal: Journal) -> None:
+    """Open the log again after a log rotation."""
+    try:
+        journal.reopen()
+    except OSError as error:
+        journal.write(UpdateAgentEvent.LOG_NOT_REOPENED, reason=str(error))
+
+
 class Agent:
-    def __init__(self, parsed: argparse.Namespace) -> None:
+    def __init__(self, parsed: argparse.Namespace, journal: Journal) -> None:
+        self._journal = journal
         self._fetcher: Fetcher = parsed.server
         self._clamd: Clamd | None = parsed.clamd
         self._places = Places(parsed.database, parsed.state, parsed.public_key, parsed.freshclam_config)
-        self._spread_s, self._log = parsed.spread, parsed.log
+        self._spread_s = parsed.spread
         self._identity = {"host": parsed.name, "kind": parsed.kind, "agent": _VERSION}
         self._state: State = load_state(parsed.state)
         self._seen = self._state.serial  # what is dealt with, for good or bad: wait for another one
@@ -109,7 +127,10 @@ class Agent:
                     self._report()
                 retry_s = _FIRST_RETRY_S
             except NotFetched as error:
-                self._say("ServerNotReached" if not self._error else "UpdateRetried", why=str(error))
+                event = (
+                    UpdateAgentEvent.UPDATE_RETRIED if self._error else UpdateAgentEvent.SERVER_NOT_REACHED
+                )
+                self._journal.write(event, reason=str(error))
                 time.sleep(random.uniform(retry_s / 2, retry_s))
                 retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
 
@@ -121,11 +142,11 @@ class Agent:
         except NotUpdated as error:
             self._error, self._is_to_be_tried_again = str(error), not error.serial
             self._seen = error.serial or self._seen
-            self._say("UpdateRefused", why=str(error))
+            self._journal.write(UpdateAgentEvent.UPDATE_REFUSED, reason=str(error))
             return
         self._error, self._is_to_be_tried_again, self._seen = "", False, self._state.serial
-        self._say(
-            "Updated",
+        self._journal.write(
+            UpdateAgentEvent.UPDATED,
             generation=self._state.generation,
             serial=self._state.serial,
             bytes=self._fetcher.received_bytes - before,
@@ -149,20 +170,8 @@ class Agent:
             self._fetcher.report(json.dumps({**self._identity, **facts}).encode())
             self._reported_at, self._is_unreported = time.monotonic(), False
         except NotFetched as error:
-            self._say("NotReported", why=str(error))
+            self._journal.write(UpdateAgentEvent.NOT_REPORTED, reason=str(error))
             raise
-
-    def _say(self, event: str, **facts: Any) -> None:
-        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        line = json.dumps({"time": at, "event": event, **facts})
-        try:
-            if self._log is None:
-                print(line, flush=True)
-            else:
-                with self._log.open("a", encoding="utf-8") as file:
-                    file.write(line + "\n")
-        except OSError:  # a full disk is no reason to stop
-            return
 
 
 def run() -> int:

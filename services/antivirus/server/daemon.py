@@ -4,18 +4,19 @@ import asyncio
 import contextlib
 import json
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from common.journal.journal import Journal
+from services.antivirus.server.events import AntivirusServerEvent
 from services.antivirus.server.http import Answering, read_source
 from services.antivirus.server.nginx import Nginx, NginxFailed
 from services.antivirus.server.replica import Copy, NotCopied
 from services.antivirus.settings import Settings, SignatureClient, parse_settings
 from services.base import controller, ipv6
-from services.base.journal import Journal
+from services.base.events import DaemonEvent
 from services.base.settings import SettingsError
 from services.base.watched import WatchedFile
 
@@ -26,17 +27,6 @@ _MOST_IN_A_POST = 200
 _PARTING_S = 0.2  # who waits for a generation asks another server
 _BACKLOG = 4_096  # a whole fleet may come at once
 _RETRY_S = 1.0
-
-
-class Event(StrEnum):
-    STARTED = "AntivirusServerStarted"
-    STOPPED = "AntivirusServerStopped"
-    SETTINGS_LOADED = "SettingsLoaded"
-    SETTINGS_REFUSED = "SettingsRefused"
-    GENERATION_SERVED = "GenerationServed"
-    GENERATION_REFUSED = "GenerationRefused"
-    NGINX_DIED = "NginxDied"
-    NGINX_REFUSED = "NginxRefused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +65,7 @@ class Server:
         await web.UnixSite(self._runner, str(self._home / "run" / "daemon.sock"), backlog=_BACKLOG).start()
         (self._home / "run" / "daemon.sock").chmod(0o666)
         await self._nginx.serve(self._settings)
-        self._journal.write(Event.STARTED, revision=self._settings.revision)
+        self._journal.write(AntivirusServerEvent.ANTIVIRUS_SERVER_STARTED, revision=self._settings.revision)
         if any(address.version == 6 for address in self._settings.addresses):
             ipv6.tell_if_missing(self._journal, "signatures at the pool's IPv6 addresses")
 
@@ -89,7 +79,7 @@ class Server:
     async def stop(self) -> None:
         await self._nginx.stop()
         await self._runner.cleanup()
-        self._journal.write(Event.STOPPED)
+        self._journal.write(AntivirusServerEvent.ANTIVIRUS_SERVER_STOPPED)
 
     def reload(self) -> None:
         """Take the settings up again at the next look, changed or not."""
@@ -113,12 +103,15 @@ class Server:
         except NotCopied as error:
             changed = []
             if str(error) != self._problem:
-                self._journal.write(Event.GENERATION_REFUSED, why=str(error))
+                self._journal.write(AntivirusServerEvent.GENERATION_REFUSED, reason=str(error))
             self._problem = str(error)
         for name in changed:
             ring = self._copy.rings[name]
             self._journal.write(
-                Event.GENERATION_SERVED, ring=name, serial=ring.serial, generation=ring.generation
+                AntivirusServerEvent.GENERATION_SERVED,
+                ring=name,
+                serial=ring.serial,
+                generation=ring.generation,
             )
 
     async def _take_settings(self) -> None:
@@ -126,21 +119,21 @@ class Server:
             settings = parse_settings(self._file.read())
             await self._nginx.serve(settings)
         except (OSError, UnicodeDecodeError, SettingsError, NginxFailed) as error:
-            self._journal.write(Event.SETTINGS_REFUSED, why=str(error))
+            self._journal.write(DaemonEvent.SETTINGS_REFUSED, reason=str(error))
             return
         self._settings = settings
-        self._journal.write(Event.SETTINGS_LOADED, revision=settings.revision)
+        self._journal.write(DaemonEvent.SETTINGS_LOADED, revision=settings.revision)
 
     async def _keep_nginx(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             if self._nginx.is_alive:
                 continue
-            self._journal.write(Event.NGINX_DIED)
+            self._journal.write(AntivirusServerEvent.NGINX_DIED)
             try:
                 await self._nginx.serve(self._settings)
             except (OSError, NginxFailed) as error:
-                self._journal.write(Event.NGINX_REFUSED, why=str(error))
+                self._journal.write(AntivirusServerEvent.NGINX_REFUSED, reason=str(error))
             await asyncio.sleep(_RETRY_S)
 
     async def _hand_on(self) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
-from services.antivirus.server.daemon import Event, Place, Server
+from common.journal.journal import Journal
+from services.antivirus.server.daemon import Place, Server
 from services.antivirus.server.nginx import NginxFailed
 from services.antivirus.server.replica import Copy
 from services.base import program
-from services.base.journal import Journal
 
 _PROGRAM = "postern-antivirus"
 _EPILOG = """\
@@ -42,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     try:
-        return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)), Journal)
+        return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)))
     except NginxFailed as error:
         return program.fail(_PROGRAM, str(error))
 
@@ -55,7 +55,7 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
     try:
         await server.start()
         running = asyncio.create_task(server.run())
-        await program.until_stopped(journal, Event.SETTINGS_REFUSED, server.reload)
+        await program.until_stopped(journal, server.reload)
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running

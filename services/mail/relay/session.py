@@ -10,8 +10,9 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from services.base.journal import Event, Journal
+from common.journal.journal import Journal
 from services.base.settings import Address
+from services.mail.events import MailEvent as Event
 from services.mail.evidence import Client
 from services.mail.io.scanners import Scanners
 from services.mail.io.wire import Sweeper, Wire, WireClosed, WireTimeout
@@ -128,7 +129,7 @@ class Session:
             why = "client went away"
         finally:
             self.upstream.close()
-            self.note(Event.SESSION_CLOSED, why=why, messages=self.messages, tls=self.is_encrypted)
+            self.note(Event.SESSION_CLOSED, reason=why, messages=self.messages, tls=self.is_encrypted)
 
     def say(self, reply: str) -> None:
         """Send a reply of our own."""
@@ -136,7 +137,7 @@ class Session:
 
     def violate(self, reply: str, why: str, **facts: object) -> Hangup:
         """Note a breach of the protocol and return the end of the session."""
-        self.note(Event.PROTOCOL_VIOLATED, why=why, **facts)
+        self.note(Event.PROTOCOL_VIOLATED, reason=why, **facts)
         return Hangup(reply, why)
 
     async def read_line(self) -> bytes:
@@ -144,7 +145,7 @@ class Session:
             try:
                 line = take_line(self.wire.buffer)
             except LineError as error:
-                self.note(Event.PROTOCOL_VIOLATED, why=str(error))
+                self.note(Event.PROTOCOL_VIOLATED, reason=str(error))
                 self.fail(catalogue.BAD_LINE)
                 continue
             if line is not None:
@@ -179,7 +180,7 @@ class Session:
 
     def _defer(self, lost: UpstreamLost) -> None:
         self._is_deferred = True
-        self.note(Event.SERVER_UNREACHABLE, why=lost.reason)
+        self.note(Event.SERVER_UNREACHABLE, reason=lost.reason)
 
     # commands
 
@@ -197,12 +198,12 @@ class Session:
             await handler(self, line)
         except NoEncryption as lost:
             self._close_transaction()
-            self.note(Event.SERVER_UNREACHABLE, why=lost.reason)
+            self.note(Event.SERVER_UNREACHABLE, reason=lost.reason)
             self.say(catalogue.SERVER_NEEDS_TLS)
             self._is_deferred = True
         except UpstreamLost as lost:
             self._close_transaction()
-            self.note(Event.SERVER_UNREACHABLE, why=lost.reason)
+            self.note(Event.SERVER_UNREACHABLE, reason=lost.reason)
             self.say(catalogue.SERVER_CONFUSED if lost.is_confused else catalogue.SERVER_LOST)
             raise Hangup(why=lost.reason) from lost
 
@@ -272,7 +273,7 @@ class Session:
             return parse_path(line, capabilities.extensions(self.offer))
         except CommandError as error:
             if error.problem is Problem.CONTROL:
-                self.note(Event.PROTOCOL_VIOLATED, why="control character in a command")
+                self.note(Event.PROTOCOL_VIOLATED, reason="control character in a command")
             self.fail(catalogue.BY_PROBLEM[error.problem])
             return None
 

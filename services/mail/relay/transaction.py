@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from services.base.clamd import Verdict, VerdictKind
-from services.base.journal import Event
+from services.mail.events import MailEvent as Event
 from services.mail.io.wire import WireClosed
 from services.mail.relay import capabilities
 from services.mail.relay.envelope import Envelope
@@ -179,7 +179,7 @@ class Transaction:
     async def _refuse(self, event: Event, reply: str, why: str) -> None:
         """Tell the client, then have the server forget the envelope; it has seen nothing else."""
         event = Event.MESSAGE_DEFERRED if reply[0] == "4" else event
-        self._note(event, reply=reply, why=why, seconds=self._seconds())
+        self._note(event, reply=reply, reason=why, seconds=self._seconds())
         self._session.say(reply)
         if not self._session.upstream.is_open:
             return
@@ -273,7 +273,7 @@ class Transaction:
         self._note(
             event,
             reply=reply.text,
-            why=why,
+            reason=why,
             tag=tag,
             client_was_gone=is_lost,
             server_tls=self._session.upstream.is_encrypted,
@@ -286,7 +286,7 @@ class Transaction:
         """The server may have the message or not: say 451, so that the client sends it again."""
         self._note(
             Event.DELIVERY_IN_DOUBT,
-            why=lost.reason,
+            reason=lost.reason,
             message_id=self._message_id,
             sha256=self._spool.sha256,
             sent_bytes=self._spool.size_bytes,
@@ -294,7 +294,7 @@ class Transaction:
         self._session.say(catalogue.IN_DOUBT)
 
     def _defer(self, reply: str, why: str) -> None:
-        self._note(Event.MESSAGE_DEFERRED, reply=reply, why=why, seconds=self._seconds())
+        self._note(Event.MESSAGE_DEFERRED, reply=reply, reason=why, seconds=self._seconds())
         self._session.say(reply)
 
     def _note(self, event: Event, **facts: object) -> None:

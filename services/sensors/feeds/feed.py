@@ -7,27 +7,18 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 
+from common.journal.journal import Report
 from services.base.settings import Network
 from services.sensors import web
+from services.sensors.events import SensorsEvent
 from services.sensors.feeds.guards import Accepted, Refused, judge
 from services.sensors.feeds.kept import Copy, Keeper
 from services.sensors.feeds.lists import Contents, parse_feed
-from services.sensors.origin import Because, Decision, Report, replace_patiently, to_decision
+from services.sensors.origin import Because, Decision, replace_patiently, to_decision
 from services.sensors.settings import Feed
 
 _RETRY_S = 300.0  # a feed that was not there is tried again sooner than its refresh
-
-
-class Event(StrEnum):
-    FEED_ACCEPTED = "FeedAccepted"
-    FEED_UNCHANGED = "FeedUnchanged"
-    FEED_REFUSED = "FeedRefused"
-    FEED_UNREACHABLE = "FeedUnreachable"
-    FEED_NOT_KEPT = "FeedNotKept"
-    FEED_COPY_UNUSABLE = "FeedCopyUnusable"
-    FEED_TOO_OLD = "FeedTooOld"
 
 
 def origin_of(name: str) -> str:
@@ -82,7 +73,7 @@ class FeedRunner:
         try:
             copy = await asyncio.to_thread(self._keeper.load, self._feed.name)
         except (OSError, ValueError) as error:
-            self._tell(Event.FEED_COPY_UNUSABLE, why=str(error), file=str(self._path))
+            self._tell(SensorsEvent.FEED_COPY_UNUSABLE, reason=str(error), file=str(self._path))
             return
         if copy is not None and copy.source == self._feed.source:
             self._copy = copy
@@ -95,7 +86,7 @@ class FeedRunner:
         try:
             answer = await self._fetch(last)
         except (web.NotFetched, OSError) as error:
-            self._tell(Event.FEED_UNREACHABLE, why=str(error), **self._held())
+            self._tell(SensorsEvent.FEED_UNREACHABLE, reason=str(error), **self._held())
             return False
         if answer.is_unchanged:
             return await self._renew(last)
@@ -114,10 +105,10 @@ class FeedRunner:
 
     async def _renew(self, last: Copy | None) -> bool:
         if last is None:
-            self._tell(Event.FEED_UNREACHABLE, why="the server says 304 unasked", **self._held())
+            self._tell(SensorsEvent.FEED_UNREACHABLE, reason="the server says 304 unasked", **self._held())
             return False
         self._copy = replace(last, fetched_at=time.time())
-        self._tell(Event.FEED_UNCHANGED, entries=len(last.note_by_network))
+        self._tell(SensorsEvent.FEED_UNCHANGED, entries=len(last.note_by_network))
         await self._keep(self._copy)
         return True
 
@@ -131,13 +122,13 @@ class FeedRunner:
         contents, verdict = await asyncio.to_thread(read)
         if isinstance(verdict, Refused):
             remedy = f"if the feed is right, remove {self._path} and send SIGHUP"
-            self._tell(Event.FEED_REFUSED, why=verdict.why, remedy=remedy, **self._held())
+            self._tell(SensorsEvent.FEED_REFUSED, reason=verdict.why, remedy=remedy, **self._held())
             return False
         self._copy = Copy(
             feed.source, time.time(), answer.etag, answer.last_modified, verdict.note_by_network
         )
         self._tell(
-            Event.FEED_ACCEPTED,
+            SensorsEvent.FEED_ACCEPTED,
             entries=len(verdict.note_by_network),
             before=before or 0,
             unreadable=contents.unreadable,
@@ -151,7 +142,7 @@ class FeedRunner:
         try:
             await asyncio.to_thread(self._keeper.save, self._feed.name, copy)
         except OSError as error:
-            self._tell(Event.FEED_NOT_KEPT, why=str(error), file=str(self._path))
+            self._tell(SensorsEvent.FEED_NOT_KEPT, reason=str(error), file=str(self._path))
         self._is_on_disk = self._path.exists()
 
     def _send(self, sending: asyncio.Task[None] | None) -> asyncio.Task[None] | None:
@@ -161,7 +152,7 @@ class FeedRunner:
         if self._copy is None:
             return None
         if time.time() - self._copy.fetched_at > self._feed.keep_for_s:
-            self._tell(Event.FEED_TOO_OLD, **self._held())
+            self._tell(SensorsEvent.FEED_TOO_OLD, **self._held())
             return None
         origin = origin_of(self._feed.name)
         return asyncio.create_task(replace_patiently(self._socket, origin, self._decisions, self._report))
@@ -181,7 +172,7 @@ class FeedRunner:
         moment = datetime.fromtimestamp(self._copy.fetched_at, UTC)
         return {"held": len(self._copy.note_by_network), "held_from": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}
 
-    def _tell(self, event: Event, **facts: object) -> None:
+    def _tell(self, event: SensorsEvent, **facts: object) -> None:
         self._report(event, feed=self._feed.name, **facts)
 
 
