@@ -1,4 +1,4 @@
-"""Compares a line with the declaration of its event, where an environment variable asks for that: in tests."""
+"""Compares a line with the declaration of its event, where an environment variable asks for it: in tests."""
 
 import os
 from collections.abc import Mapping

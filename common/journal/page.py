@@ -11,8 +11,8 @@ _HEAD = """\
 
 Built by `make docs` from the code. Do not edit.
 
-The controller and the programs on hosts write a journal: one JSON object per line, in ASCII. Text is escaped, and
-cut after 2,000 characters (500 in a list). Each line has these fields:
+The controller and the programs on hosts write a journal: one JSON object per line, in ASCII. Text is
+escaped, and cut after 2,000 characters (500 in a list). Each line has these fields:
 
 | field | holds |
 | --- | --- |
@@ -22,8 +22,8 @@ cut after 2,000 characters (500 in a list). Each line has these fields:
 | `program` | the command, for example `postern-mail` |
 | `instance` | the name that the operator gave to it (`--name`), for example that of the pool member |
 
-A field in parentheses may be missing or null. A full disk does not block a program: the journal counts lost lines and
-reports them by `LinesLost`. SIGHUP opens the file again after a log rotation.
+A field in parentheses may be missing or null. A full disk does not block a program: the journal counts
+lost lines and reports them by `LinesLost`. SIGHUP opens the file again after a log rotation.
 """
 
 
