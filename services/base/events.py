@@ -28,7 +28,7 @@ class DaemonEvent(Event):
     SETTINGS_LOADED = info(
         "SettingsLoaded",
         "New settings are in force.",
-        REVISION,
+        REVISION.optional,
         integer("tenants", "number of tenants in the settings").optional,
         texts("cowries", "Cowrie processes that the personas ask for").optional,
     )

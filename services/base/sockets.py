@@ -15,7 +15,7 @@ from services.base.settings import Address
 
 _IP_TRANSPARENT = 19
 _IPV6_TRANSPARENT = 75
-_BACKLOG = 1024
+BACKLOG = 1024
 # Where an agent on the same host looks whether we live; no tenant's server is there.
 OWN_ADDRESSES = frozenset({IPv4Address("127.0.0.1"), IPv6Address("::1")})
 # The client's own 4-tuple is still in use, or in TIME_WAIT, on this host: take a fresh port.
@@ -38,7 +38,7 @@ def listen(port: int, is_transparent: bool) -> list[socket.socket]:
         if is_transparent:
             _make_transparent(listener)
         listener.bind((address, port))
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
         listener.setblocking(False)
         sockets.append(listener)
     return sockets

@@ -1,14 +1,13 @@
 """`postern-responder`: the responder as a program."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 
 from common import entry
-from common.journal.journal import Journal
 from services.base import program
-from services.responder.server import Caps, Responder
+from services.base.daemon import run_daemon
+from services.responder.server import Responder, ResponderCaps
 
 _PROGRAM = "postern-responder"
 _EPILOG = """\
@@ -40,14 +39,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
-    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)))
-
-
-async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
-    responder = Responder(parsed.settings, journal, Caps(parsed.sessions, parsed.seconds))
-    await responder.start()
-    await program.until_stopped(journal, responder.reload)
-    responder.stop()
+    caps = ResponderCaps(parsed.sessions, parsed.seconds)
+    return run_daemon(_PROGRAM, parsed, lambda journal: Responder(parsed.settings, journal, caps))
 
 
 def run() -> int:
