@@ -1,17 +1,16 @@
 """`postern-cowrie`: SSH and Telnet of the decoys as a program of its own."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
-from common.journal.journal import Journal
 from services.base import program
-from services.cowrie.process import CowrieMissing, Installed, find_installed
-from services.cowrie.service import CowrieService, Options
-from services.decoy.admission import Caps
+from services.base.daemon import run_daemon
+from services.cowrie.process import CowrieMissing, find_installed
+from services.cowrie.service import CowrieOptions, CowrieService
+from services.decoy.admission import DecoyCaps
 from services.personas.errors import PersonaErrors
 
 _PROGRAM = "postern-cowrie"
@@ -52,42 +51,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     try:
         installed = find_installed()
-        return program.run(
-            _PROGRAM,
-            parsed,
-            lambda journal: asyncio.run(_run(_options(parsed), installed, journal)),
-        )
+        options = _options(parsed)
+        return run_daemon(_PROGRAM, parsed, lambda journal: CowrieService(options, installed, journal))
     except (CowrieMissing, PersonaErrors) as error:
         return program.fail(_PROGRAM, str(error))
 
 
-def _options(parsed: argparse.Namespace) -> Options:
+def _options(parsed: argparse.Namespace) -> CowrieOptions:
     recordings = parsed.recordings_mb * _MB
-    return Options(
+    return CowrieOptions(
         settings=parsed.settings,
         personas=parsed.personas,
         spool=parsed.spool.resolve(),
         controller=parsed.controller.removeprefix("unix:"),
-        caps=Caps(sessions=parsed.sessions, sessions_per_source=parsed.sessions_per_source),
+        caps=DecoyCaps(sessions=parsed.sessions, sessions_per_source=parsed.sessions_per_source),
         recording_bytes=recordings,
         recording_bytes_per_session=min(4 * _MB, recordings // 4),
         upload_bytes=parsed.uploads_mb * _MB,
         kept_ready=parsed.ready,
     )
-
-
-async def _run(options: Options, installed: Installed, journal: Journal) -> None:
-    service = CowrieService(options, installed, journal)
-    following: asyncio.Task[None] | None = None
-    try:
-        service.start()
-        following = asyncio.create_task(service.run())
-        await program.until_stopped(journal, service.reload)
-    finally:
-        if following is not None:
-            following.cancel()
-            await asyncio.wait([following])
-        await service.stop()
 
 
 def run() -> int:

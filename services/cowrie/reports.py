@@ -28,7 +28,7 @@ class _Tape:
 class Reporting:
     """Carries out a translator's outcomes. `ended` hears of each session's end."""
 
-    def __init__(self, notes: Notes, ended: Callable[[Encounter], None]) -> None:
+    def __init__(self, notes: Notes, ended: Callable[[Encounter], object]) -> None:
         self._notes = notes
         self._ended = ended
         self._tapes: dict[str, _Tape] = {}  # of those who got as far as a terminal

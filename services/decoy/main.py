@@ -11,10 +11,12 @@ import uvloop
 from common import entry
 from common.journal.journal import Journal
 from services.base import program
-from services.decoy.admission import Caps
+from services.base.daemon import run_daemon
+from services.decoy.admission import DecoyCaps
+from services.decoy.daemon import DecoyOptions
 from services.decoy.journal import DecoyEvent
 from services.decoy.landlock import forbid_connections
-from services.decoy.server import Decoy, Options
+from services.decoy.server import Decoy
 from services.decoy.syslog import Syslog, SyslogError
 from services.personas.errors import PersonaErrors
 
@@ -78,29 +80,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         syslog = Syslog(parsed.syslog, parsed.name) if parsed.syslog else None
         ship = syslog.ship if syslog else None
-        return program.run(_PROGRAM, parsed, lambda journal: _begin(parsed, journal), ship)
+        return run_daemon(
+            _PROGRAM, parsed, lambda journal: _build(parsed, journal), ship=ship, runner=uvloop.run
+        )
     except (PersonaErrors, SyslogError) as error:
         return program.fail(_PROGRAM, str(error))
 
 
-def _begin(parsed: argparse.Namespace, journal: Journal) -> None:
+def _build(parsed: argparse.Namespace, journal: Journal) -> Decoy:
     gc.freeze()
     try:
         forbid_connections()
     except OSError as error:
-        journal.write(DecoyEvent.DECOY_FAILED, reason=f"{error}: the kernel does not hold the decoy back")
-    uvloop.run(_run(parsed, journal))
+        reason = f"{error}: the kernel does not hold the decoy back"
+        journal.write(DecoyEvent.DECOY_FAILED, reason=reason)
+    return Decoy(_options(parsed), journal)
 
 
-async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
-    decoy = Decoy(_given(parsed), journal)
-    await decoy.start()
-    await program.until_stopped(journal, decoy.reload)
-    decoy.stop()
-
-
-def _given(parsed: argparse.Namespace) -> Options:
-    caps = Caps(
+def _options(parsed: argparse.Namespace) -> DecoyOptions:
+    caps = DecoyCaps(
         sessions=parsed.sessions,
         sessions_per_source=parsed.sessions_per_source,
         seconds=parsed.seconds,
@@ -108,7 +106,7 @@ def _given(parsed: argparse.Namespace) -> Options:
         bytes_in=parsed.session_mb * _MB,
     )
     recordings = parsed.recordings_mb * _MB
-    return Options(
+    return DecoyOptions(
         settings=parsed.settings,
         personas=parsed.personas,
         spool=parsed.spool,
