@@ -1,7 +1,6 @@
 """`postern-sensors`: feeds, CrowdSec and Suricata as one program."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from common import entry
 from common.journal.journal import Journal
 from services.base import program
+from services.base.daemon import run_daemon
 from services.base.settings import SettingsError
 from services.sensors.sensors import Sensors
 from services.sensors.settings import parse_settings
@@ -53,7 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     if parsed.check:
         return _check(parsed.settings)
-    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)))
+    return run_daemon(_PROGRAM, parsed, lambda journal: _build(parsed, journal))
+
+
+def _build(parsed: argparse.Namespace, journal: Journal) -> Sensors:
+    return Sensors(parsed.settings, parsed.controller, parsed.state_dir, journal)
 
 
 def _check(file: Path) -> int:
@@ -63,13 +67,6 @@ def _check(file: Path) -> int:
         return program.fail(_PROGRAM, str(error))
     print(f"{file}: good")
     return 0
-
-
-async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
-    sensors = Sensors(parsed.settings, parsed.controller, parsed.state_dir, journal)
-    sensors.start()
-    await program.until_stopped(journal, sensors.reload)
-    await sensors.stop()
 
 
 def run() -> int:

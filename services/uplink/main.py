@@ -1,21 +1,16 @@
 """`postern-uplink`: the controller's API, and a pool's settings, on a host that shares no disk with it."""
 
 import argparse
-import asyncio
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
-from common.journal.journal import Journal
 from services.base import program
-from services.base.events import DaemonEvent
-from services.base.files import remove_unfinished
+from services.base.daemon import run_daemon
 from services.uplink.access import Access, BadAccess
-from services.uplink.events import UplinkEvent
-from services.uplink.mirror import Following, follow
-from services.uplink.relay import Relay
+from services.uplink.daemon import Uplink, UplinkOptions
 
 _PROGRAM = "postern-uplink"
 _MEMBER = re.compile(r"[^./\s]{1,100}\.[^./\s]{1,100}")
@@ -74,51 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         access = Access(parsed.api, parsed.token, parsed.trust)
     except BadAccess as error:
         return program.fail(_PROGRAM, str(error))
-    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, access, journal)))
+    return run_daemon(_PROGRAM, parsed, lambda journal: Uplink(_options(parsed), access, journal))
 
 
-async def _run(parsed: argparse.Namespace, access: Access, journal: Journal) -> None:
-    way = _Way(journal)
-    relay = Relay(access, way.tell)
-    await access.open()
-    try:
-        await relay.start(parsed.socket)
-        journal.write(UplinkEvent.UPLINK_STARTED, api=access.url, member=parsed.member or "")
-        following = _begin_following(parsed, access, journal, way)
-        await program.until_stopped(journal, lambda: None)
-        if following is not None:
-            following.cancel()
-            await asyncio.wait([following])
-        await relay.stop()
-    finally:
-        await access.close()
-    journal.write(UplinkEvent.UPLINK_STOPPED)
-    journal.flush()
-
-
-def _begin_following(
-    parsed: argparse.Namespace, access: Access, journal: Journal, way: "_Way"
-) -> asyncio.Task[None] | None:
-    if not parsed.member:
-        return None
-    pool = parsed.member.partition(".")[0]
+def _options(parsed: argparse.Namespace) -> UplinkOptions:
+    pool = parsed.member.partition(".")[0] if parsed.member else ""
     file = parsed.settings or Path(f"/var/lib/postern/gateways/{pool}.json")
-    remove_unfinished(file.parent, [file.name])
-    return asyncio.create_task(follow(Following(access, pool, file), journal.write, way.tell))
-
-
-class _Way:
-    """Tells once when the controller is away, and once when it is back."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal, self._problem = journal, ""
-
-    def tell(self, problem: str) -> None:
-        if problem and not self._problem:
-            self._journal.write(DaemonEvent.CONTROLLER_AWAY, reason=problem)
-        elif self._problem and not problem:
-            self._journal.write(DaemonEvent.CONTROLLER_BACK)
-        self._problem = problem
+    return UplinkOptions(parsed.socket, parsed.member or "", pool, file)
 
 
 def run() -> int:

@@ -1,18 +1,17 @@
 """`postern-antivirus`: the anti-virus server as a program."""
 
 import argparse
-import asyncio
-import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
 from common.journal.journal import Journal
-from services.antivirus.server.daemon import Place, Server
+from services.antivirus.server.daemon import AntivirusServer, ServerOptions
 from services.antivirus.server.nginx import NginxFailed
 from services.antivirus.server.replica import Copy
 from services.base import program
+from services.base.daemon import run_daemon
 
 _PROGRAM = "postern-antivirus"
 _EPILOG = """\
@@ -42,25 +41,18 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     try:
-        return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)))
+        return run_daemon(_PROGRAM, parsed, lambda journal: _build(parsed, journal))
     except NginxFailed as error:
         return program.fail(_PROGRAM, str(error))
 
 
-async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
+def _build(parsed: argparse.Namespace, journal: Journal) -> AntivirusServer:
     home = parsed.home.absolute()
     home.mkdir(parents=True, exist_ok=True)
     copy = Copy(parsed.source, home / "www", parsed.public_key)
-    server = Server(Place(parsed.settings, home, parsed.name, parsed.controller), copy, journal)
-    try:
-        await server.start()
-        running = asyncio.create_task(server.run())
-        await program.until_stopped(journal, server.reload)
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-    finally:
-        await server.stop()
+    return AntivirusServer(
+        ServerOptions(parsed.settings, home, parsed.name, parsed.controller), copy, journal
+    )
 
 
 def run() -> int:
