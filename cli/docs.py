@@ -18,6 +18,7 @@ from services.antivirus.server.events import AntivirusServerEvent
 from services.base.events import DaemonEvent
 from services.cowrie.events import CowrieEvent
 from services.decoy.journal import DecoyEvent
+from services.health_agent.events import HealthAgentEvent
 from services.mail.events import MailEvent
 from services.responder.events import ResponderEvent
 from services.sensors.events import SensorsEvent
@@ -32,6 +33,7 @@ CATALOGUES: tuple[type[Event], ...] = (
     ResponderEvent,
     DecoyEvent,
     CowrieEvent,
+    HealthAgentEvent,
     AntivirusServerEvent,
     UpdateAgentEvent,
     SensorsEvent,

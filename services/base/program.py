@@ -33,6 +33,12 @@ def build_parser(program: str, description: str, epilog: str) -> argparse.Argume
 
 def add_common_arguments(parser: argparse.ArgumentParser, name: str, name_help: str) -> None:
     parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (JSON)")
+    add_journal_arguments(parser, name, name_help)
+
+
+def add_journal_arguments(
+    parser: argparse.ArgumentParser, name: str, name_help: str = "this program's name in the journal"
+) -> None:
     parser.add_argument(
         "--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)"
     )
@@ -53,7 +59,8 @@ def run(
     try:
         begin(journal)
     except (SettingsError, UnicodeDecodeError) as error:
-        return fail(program, f"{parsed.settings}: {error}")
+        file = getattr(parsed, "settings", None)
+        return fail(program, f"{file}: {error}" if file else str(error))
     except OSError as error:
         return fail(program, f"cannot start: {error}; remedy: {_remedy(error)}")
     return 0

@@ -10,21 +10,21 @@ from services.health_agent.settings import AgentSettings, SettingsError, parse_s
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class HealthReport:
     problem: str = ""
     stale: str = ""
 
 
 class Controller:
     def __init__(self, socket: str, member: str) -> None:
-        self._socket = socket
+        self._socket, self.member = socket, member
         self._path = f"/v1/members/{quote(member, safe='')}/health"
 
     async def settings(self) -> AgentSettings:
         """Ask what to look at. Raise `NotHeard`."""
         return _settings_in(await request(self._socket, "GET", self._path))
 
-    async def report(self, report: Report) -> AgentSettings:
+    async def report(self, report: HealthReport) -> AgentSettings:
         """Say how the member is; return what to look at from now on. Raise `NotHeard`."""
         said = {"good": not report.problem, "detail": report.problem, "stale": report.stale}
         return _settings_in(await request(self._socket, "POST", self._path, json.dumps(said).encode()))

@@ -7,34 +7,36 @@ interval more. A look that a later one has overtaken says nothing.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
 
+from common.journal.events import Event
+from common.journal.journal import Report
 from services.base.controller import NotHeard
+from services.base.events import DaemonEvent
 from services.health_agent import scanner
 from services.health_agent.checks import HeldUp, carry_out
-from services.health_agent.controller import Controller, Report
+from services.health_agent.controller import Controller, HealthReport
+from services.health_agent.events import HealthAgentEvent
 from services.health_agent.scanner import Found
 from services.health_agent.settings import AgentSettings, ScannerCheck
 
 _RETRY_S = 1.0  # until the controller says what to look at; and after a scanner has failed
 _AGE_INTERVAL_S = 10.0  # where no canary sets another pace
 
-Tell = Callable[[str], None]
 
-
-class Agent:
+class MemberWatch:
     """Watches one member until it is cancelled."""
 
-    def __init__(self, controller: Controller, host: str, tell: Tell) -> None:
-        self._controller, self._host, self._tell = controller, host, tell
+    def __init__(self, controller: Controller, host: str, report: Report) -> None:
+        self._controller, self._host, self._report = controller, host, report
         self._settings: AgentSettings
         self._is_changed = asyncio.Event()
-        self._unsent: Report | None = None
+        self._unsent: HealthReport | None = None
         self._is_due = asyncio.Event()
         self._scanner = Found()
         self._last_round = self._reported_round = 0
-        self._told = ""
+        self._last: tuple[Event, Mapping[str, object]] | None = None
 
     async def run(self) -> None:
         self._settings = await self._first_settings()
@@ -54,7 +56,7 @@ class Agent:
             try:
                 return await self._controller.settings()
             except NotHeard as error:
-                self._say(str(error))
+                self._say(DaemonEvent.CONTROLLER_AWAY, reason=str(error))
                 await asyncio.sleep(_RETRY_S)
 
     async def _watch(self, settings: AgentSettings) -> None:
@@ -83,7 +85,7 @@ class Agent:
             return
         self._reported_round = number
         problems += [self._scanner.problem] if self._scanner.problem else []
-        self._unsent = Report("; ".join(problems), self._scanner.stale)
+        self._unsent = HealthReport("; ".join(problems), self._scanner.stale)
         self._is_due.set()
 
     async def _watch_scanner(self, check: ScannerCheck) -> None:
@@ -110,19 +112,27 @@ class Agent:
             report, self._unsent = self._unsent, None
             if report is None:
                 continue
-            said = report.problem or report.stale or "all is well"
             try:
                 settings = await self._controller.report(report)
             except NotHeard as error:
-                self._say(f"{said}; {error}")
+                self._say(DaemonEvent.CONTROLLER_AWAY, reason=str(error))
                 continue
-            self._say(said)
+            self._say_how_it_is(report)
             if settings != self._settings:
                 self._settings = settings
-                self._say("the controller has it looked at in another way")
+                self._say(HealthAgentEvent.CHECKS_CHANGED)
                 self._is_changed.set()
 
-    def _say(self, text: str) -> None:
-        if text != self._told:
-            self._told = text
-            self._tell(text)
+    def _say_how_it_is(self, report: HealthReport) -> None:
+        if report.problem:
+            self._say(HealthAgentEvent.CHECKS_FAILED, reason=report.problem)
+        elif report.stale:
+            self._say(HealthAgentEvent.SIGNATURES_STALE, reason=report.stale)
+        else:
+            self._say(HealthAgentEvent.CHECKS_PASSED)
+
+    def _say(self, event: Event, **facts: object) -> None:
+        """Have the journal say what is new."""
+        if (event, facts) != self._last:
+            self._last = event, facts
+            self._report(event, **facts)

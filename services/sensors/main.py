@@ -41,10 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="last good copies of feeds, positions in logs (/var/lib/postern/sensors)",
     )
-    parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)"
-    )
-    parser.add_argument("--name", default="sensors", help="this program's name in the journal")
+    program.add_journal_arguments(parser, "sensors")
     parser.add_argument("--check", action="store_true", help="only say whether the settings are good")
     return parser
 

@@ -52,8 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="where the API is found here (/run/postern/api.sock)",
     )
-    add("--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)")
-    add("--name", default="uplink", help="this program's name in the journal")
+    program.add_journal_arguments(parser, "uplink")
     return parser
 
 
