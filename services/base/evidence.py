@@ -13,7 +13,7 @@ from typing import Any
 
 from common.journal.journal import Report
 from services.base import controller
-from services.base.controller import NotHeard, Refused
+from services.base.controller import ControllerRefused, NotHeard
 from services.base.events import DaemonEvent
 
 MOST_WAITING = 10_000
@@ -76,7 +76,7 @@ class EvidencePost:
             batch = self._take()
             try:
                 answer = await self._send(batch)
-            except Refused as error:  # all of it, and it would be so again
+            except ControllerRefused as error:  # all of it, and it would be so again
                 self._report(DaemonEvent.EVIDENCE_REFUSED, count=len(batch), examples=[str(error)])
                 continue
             except NotHeard as error:

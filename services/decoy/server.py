@@ -23,7 +23,7 @@ from services.decoy.listeners import Endpoint, listen, places_of, servable, set_
 from services.decoy.port_filter.kernel import Doorkeeper
 from services.decoy.session import DecoySession
 from services.decoy.spool.certificates import Certificates
-from services.decoy.tenants import Target, Tenants
+from services.decoy.tenants import DecoyTarget, Tenants
 from services.personas.model import BEGIN_WITH_TLS, BY_COWRIE
 
 _KEPT_IN_MEMORY_BYTES = 64 * 1024 * 1024
@@ -153,7 +153,7 @@ class Decoy(DecoyDaemon):
         begins_with_tls = standing.service.protocol in BEGIN_WITH_TLS
         return _Part(dialogue, self.notes.of(encounter), context, begins_with_tls)
 
-    def _context_for(self, standing: Target) -> ssl.SSLContext | None:
+    def _context_for(self, standing: DecoyTarget) -> ssl.SSLContext | None:
         tls = standing.service.tls
         likeness = self.settings.settings.likeness
         return self._certificates.context(likeness, standing.tenant, tls) if tls else None

@@ -15,7 +15,7 @@ from services.base.events import DaemonEvent
 from services.base.sessions import AGENT_LIMITS, AGENT_S, ALL, Sessions
 from services.base.settings import Address
 from services.base.sockets import OWN_ADDRESSES, end_of, listen
-from services.responder.dialogue import PUT_OFF, REFUSED, Dialogue
+from services.responder.dialogue import PUT_OFF, REFUSED, RefusalDialogue
 from services.responder.events import ResponderEvent
 from services.responder.settings import Answer, Settings, Tenant, parse_settings
 from services.smtp import catalogue
@@ -77,7 +77,7 @@ class _ResponderSession(asyncio.Protocol):
 
     def __init__(self, responder: Responder) -> None:
         self._responder = responder
-        self._dialogue: Dialogue | None = None  # none: it is sent away
+        self._dialogue: RefusalDialogue | None = None  # none: it is sent away
         self._about: About
 
     def connection_made(self, transport: Any) -> None:
@@ -99,7 +99,7 @@ class _ResponderSession(asyncio.Protocol):
         if not self._responder.agents.admit(self, AGENT_LIMITS):
             self._transport.close()
             return
-        self._converse(Dialogue(PUT_OFF, "agent"), AGENT_S)
+        self._converse(RefusalDialogue(PUT_OFF, "agent"), AGENT_S)
 
     def _begin(self, client: tuple[Address, int], server: Address, tenant: Tenant | None) -> None:
         ends = {"client": str(client[0]), "port": client[1], "server": str(server)}
@@ -112,9 +112,9 @@ class _ResponderSession(asyncio.Protocol):
         trace = f"{_random.getrandbits(48):012x}"
         facts = {"tenant": tenant.name, "session": trace, **ends, "answer": tenant.answer.value}
         self._about = journal.about(**facts)
-        self._converse(Dialogue(_REFUSALS[tenant.answer], trace), self._responder.caps.seconds)
+        self._converse(RefusalDialogue(_REFUSALS[tenant.answer], trace), self._responder.caps.seconds)
 
-    def _converse(self, dialogue: Dialogue, within_s: float) -> None:
+    def _converse(self, dialogue: RefusalDialogue, within_s: float) -> None:
         self._dialogue = dialogue
         self._timer = asyncio.get_running_loop().call_later(within_s, self._time_out)
         self._transport.write(dialogue.greet())
@@ -146,7 +146,7 @@ class _ResponderSession(asyncio.Protocol):
             self._transport.write(self._dialogue.end(reply))
             self._close(self._dialogue, reason)
 
-    def _close(self, dialogue: Dialogue, reason: str) -> None:
+    def _close(self, dialogue: RefusalDialogue, reason: str) -> None:
         """Close, and note it, once."""
         self._transport.close()
         self._timer.cancel()

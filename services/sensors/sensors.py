@@ -14,7 +14,7 @@ from services.sensors.feeds.kept import Keeper
 from services.sensors.origin import replace_patiently
 from services.sensors.settings import Settings, parse_settings
 from services.sensors.suricata.sensor import SuricataSensor
-from services.sensors.tenants import Tenants
+from services.sensors.tenants import TenantLookup
 
 
 class Sensors(SettingsDaemon[Settings]):
@@ -57,7 +57,7 @@ class Sensors(SettingsDaemon[Settings]):
 
     def _begin(self, settings: Settings) -> None:
         report = self.journal.write
-        tenants = Tenants(settings, report)
+        tenants = TenantLookup(settings, report)
         post = EvidencePost(self._socket, report)
         feeds = [
             FeedRunner(feed, self._keeper, self._socket, report, tenants.prefixes) for feed in settings.feeds

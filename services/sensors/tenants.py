@@ -9,7 +9,7 @@ from services.sensors.events import SensorsEvent
 from services.sensors.settings import Settings, Tenant, parse_tenants
 
 
-class Tenants:
+class TenantLookup:
     """Answers which tenant an address belongs to. A file that turns bad changes nothing."""
 
     def __init__(self, settings: Settings, report: Report) -> None:

@@ -25,7 +25,7 @@ class Away(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     status: int
     body: bytes
     content_type: str
@@ -57,7 +57,7 @@ class Access:
 
     async def ask(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Return the controller's answer, whatever it is. Raise `Away`.
 
         The token is read each time: one that was replaced is used at once.
@@ -70,7 +70,7 @@ class Access:
             )
             async with asked as answer:
                 text = await _read_all(answer.content)
-                found = Answer(answer.status, text, answer.content_type, answer.headers.get("ETag", ""))
+                found = ApiAnswer(answer.status, text, answer.content_type, answer.headers.get("ETag", ""))
         except BadAccess as error:
             raise Away(str(error)) from error
         except TimeoutError as error:

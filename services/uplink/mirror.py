@@ -10,7 +10,7 @@ from urllib.parse import quote
 from common.journal.journal import Report
 from services.base.events import DaemonEvent
 from services.base.files import write_whole
-from services.uplink.access import Access, Answer, Away
+from services.uplink.access import Access, ApiAnswer, Away
 from services.uplink.events import UplinkEvent
 
 _LOOK_EVERY_S = 1.0
@@ -43,7 +43,7 @@ class Following:
         return int(settings["revision"])
 
 
-def _settings_in(answer: Answer) -> dict[str, Any]:
+def _settings_in(answer: ApiAnswer) -> dict[str, Any]:
     try:
         settings = json.loads(answer.body)
     except (ValueError, RecursionError) as error:

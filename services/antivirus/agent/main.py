@@ -15,9 +15,9 @@ from typing import NoReturn
 from common import entry
 from common.journal.journal import Journal
 from common.journal.sink import FileSink
-from services.antivirus.agent.download import Fetcher, NotFetched
+from services.antivirus.agent.download import Fetcher, UpdateNotFetched
 from services.antivirus.agent.events import UpdateAgentEvent
-from services.antivirus.agent.update import NotUpdated, Places, State, load_state, update
+from services.antivirus.agent.update import NotUpdated, UpdatePaths, UpdateState, load_state, update
 from services.antivirus.agent.verification import Clamd, engine_version
 
 _PROGRAM = "postern-av-agent"
@@ -94,10 +94,10 @@ class Agent:
         self._journal = journal
         self._fetcher: Fetcher = parsed.server
         self._clamd: Clamd | None = parsed.clamd
-        self._places = Places(parsed.database, parsed.state, parsed.public_key, parsed.freshclam_config)
+        self._places = UpdatePaths(parsed.database, parsed.state, parsed.public_key, parsed.freshclam_config)
         self._spread_s = parsed.spread
         self._identity = {"host": parsed.name, "kind": parsed.kind, "agent": _VERSION}
-        self._state: State = load_state(parsed.state)
+        self._state: UpdateState = load_state(parsed.state)
         self._seen = self._state.serial  # what is dealt with, for good or bad: wait for another one
         self._error, self._is_to_be_tried_again = "", False
         self._reported_at = -_HEARTBEAT_S
@@ -107,7 +107,7 @@ class Agent:
     def once(self) -> int:
         """Update now; return an exit code."""
         self._update()
-        with suppress(NotFetched):
+        with suppress(UpdateNotFetched):
             self._report()
         return 1 if self._error else 0
 
@@ -122,11 +122,11 @@ class Agent:
                     time.sleep(random.uniform(0, spread_s if self._spread_s is None else self._spread_s))
                     self._update()
                     if self._is_to_be_tried_again:
-                        raise NotFetched(self._error)
+                        raise UpdateNotFetched(self._error)
                 elif time.monotonic() - self._reported_at >= _HEARTBEAT_S:
                     self._report()
                 retry_s = _FIRST_RETRY_S
-            except NotFetched as error:
+            except UpdateNotFetched as error:
                 event = (
                     UpdateAgentEvent.UPDATE_RETRIED if self._error else UpdateAgentEvent.SERVER_NOT_REACHED
                 )
@@ -154,7 +154,7 @@ class Agent:
         )
 
     def _report(self) -> None:
-        """Tell the servers what we have. Raise `NotFetched` if nobody hears it: then it is told again."""
+        """Tell the servers what we have. Raise `UpdateNotFetched` if none took it: it is sent again."""
         self._engine = self._engine or engine_version(self._clamd)
         facts = {
             "format": 1,
@@ -169,7 +169,7 @@ class Agent:
         try:
             self._fetcher.report(json.dumps({**self._identity, **facts}).encode())
             self._reported_at, self._is_unreported = time.monotonic(), False
-        except NotFetched as error:
+        except UpdateNotFetched as error:
             self._journal.write(UpdateAgentEvent.NOT_REPORTED, reason=str(error))
             raise
 

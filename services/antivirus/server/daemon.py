@@ -12,9 +12,9 @@ from aiohttp import web
 
 from common.journal.journal import Journal
 from services.antivirus.server.events import AntivirusServerEvent
-from services.antivirus.server.http import Answering, read_source
+from services.antivirus.server.http import DaemonHttp, read_source
 from services.antivirus.server.nginx import Nginx, NginxFailed
-from services.antivirus.server.replica import Copy, NotCopied
+from services.antivirus.server.replica import NotCopied, Replica
 from services.antivirus.settings import Settings, SignatureClient, parse_settings
 from services.base import controller, ipv6
 from services.base.daemon import Job, SettingsDaemon
@@ -42,13 +42,13 @@ class AntivirusServer(SettingsDaemon[Settings]):
     poll_s = _LOOK_EVERY_S
     refusals = (*SettingsDaemon.refusals, NginxFailed)
 
-    def __init__(self, options: ServerOptions, copy: Copy, journal: Journal) -> None:
+    def __init__(self, options: ServerOptions, copy: Replica, journal: Journal) -> None:
         super().__init__(options.settings, journal)
         self._home, self._copy = options.home, copy
         self._name, self._api = options.name, options.controller
         self._nginx = Nginx(options.home)
         self._problem, self._retry_at = "", 0.0
-        self._answering = Answering(copy, self._who_asks, self._what_is_wrong)
+        self._answering = DaemonHttp(copy, self._who_asks, self._what_is_wrong)
         self._runner = web.AppRunner(
             self._answering.application(), access_log=None, shutdown_timeout=_PARTING_S
         )
@@ -143,7 +143,7 @@ class AntivirusServer(SettingsDaemon[Settings]):
             body = json.dumps({**facts, "reports": batch}).encode()
             try:
                 await controller.request(self._api, "POST", "/v1/antivirus/reports", body)
-            except controller.Refused:
+            except controller.ControllerRefused:
                 pass  # it never will take these
             except controller.NotHeard:
                 await asyncio.sleep(_RETRY_S)

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from services.antivirus.server.replica import Copy
+from services.antivirus.server.replica import Replica
 from services.antivirus.settings import SignatureClient
 
 _WAITS_S = 25.0
@@ -24,10 +24,10 @@ _NUMBERS = ("generation", "serial", "bytes")
 WhoAsks = Callable[[str], SignatureClient | None]
 
 
-class Answering:
+class DaemonHttp:
     """The daemon's side of the web server. nginx has found out the ring and the source."""
 
-    def __init__(self, copy: Copy, who_asks: WhoAsks, is_well: Callable[[], str]) -> None:
+    def __init__(self, copy: Replica, who_asks: WhoAsks, is_well: Callable[[], str]) -> None:
         self._copy, self._who_asks, self._is_well = copy, who_asks, is_well
         self._changed = asyncio.Event()
         self.waiting = 0

@@ -9,7 +9,7 @@ from common import entry
 from common.journal.journal import Journal
 from services.antivirus.server.daemon import AntivirusServer, ServerOptions
 from services.antivirus.server.nginx import NginxFailed
-from services.antivirus.server.replica import Copy
+from services.antivirus.server.replica import Replica
 from services.base import program
 from services.base.daemon import run_daemon
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _build(parsed: argparse.Namespace, journal: Journal) -> AntivirusServer:
     home = parsed.home.absolute()
     home.mkdir(parents=True, exist_ok=True)
-    copy = Copy(parsed.source, home / "www", parsed.public_key)
+    copy = Replica(parsed.source, home / "www", parsed.public_key)
     return AntivirusServer(
         ServerOptions(parsed.settings, home, parsed.name, parsed.controller), copy, journal
     )

@@ -50,7 +50,7 @@ class Bouncer:
             try:
                 await self._look()
                 self._failures = 0
-            except (web.NotFetched, BadStream, OSError, UnicodeDecodeError) as error:
+            except (web.WebNotFetched, BadStream, OSError, UnicodeDecodeError) as error:
                 self._note_failure(str(error))
             pause_s = min(self._settings.poll_s * 2 ** min(self._failures, 10), _LONGEST_PAUSE_S)
             try:

@@ -16,7 +16,7 @@ from services.sensors.settings import Suricata
 from services.sensors.suricata.eve import Skipped, parse_line
 from services.sensors.suricata.lines import LineSplitter
 from services.sensors.suricata.log_follower import Follower
-from services.sensors.tenants import Tenants
+from services.sensors.tenants import TenantLookup
 
 _LONGEST_LINE = 1024 * 1024  # Suricata puts payloads and packets into alerts, if told to
 _LOOK_S = 0.25
@@ -33,7 +33,7 @@ class SuricataSensor:
         self,
         settings: Suricata,
         state_dir: Path,
-        tenants: Tenants,
+        tenants: TenantLookup,
         add: Callable[[Evidence], None],
         report: Report,
     ) -> None:
