@@ -64,7 +64,7 @@ class AntivirusServer(SettingsDaemon[Settings]):
         (self._home / "run").mkdir(parents=True, exist_ok=True)
         (self._home / "www").mkdir(exist_ok=True)
         self._copy.load()
-        self._take_over()
+        await self._take_over()
         await self._runner.setup()
         # nginx's workers, who are somebody else, must reach it.
         await web.UnixSite(self._runner, str(self._home / "run" / "daemon.sock"), backlog=_BACKLOG).start()
@@ -94,14 +94,14 @@ class AntivirusServer(SettingsDaemon[Settings]):
         loop = asyncio.get_running_loop()
         while True:
             if self._copy.has_changed() and loop.time() >= self._retry_at:
-                await asyncio.to_thread(self._take_over)
+                await self._take_over()
                 self._answering.tell_all()
                 self._retry_at = loop.time() + (_RETRY_S if self._problem else 0.0)
             await asyncio.sleep(_LOOK_EVERY_S)
 
-    def _take_over(self) -> None:
+    async def _take_over(self) -> None:
         try:
-            changed = self._copy.take_over()
+            changed = await asyncio.to_thread(self._copy.take_over)
             self._problem = ""
         except NotCopied as error:
             changed = []
