@@ -51,4 +51,4 @@ def _media_in(answer: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError as error:
-        raise NotHeard(f"the controller's answer is no JSON: {error}") from error
+        raise NotHeard(f"the controller's answer is not JSON: {error}") from error

@@ -54,7 +54,7 @@ def _parse(place: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
         number = int(port)
     except ValueError as error:
         remedy = "remedy: --syslog unix:/dev/log or --syslog udp:192.0.2.1:514"
-        raise SyslogError(f"{place!r:.60} is no place of a syslog server; {remedy}") from error
+        raise SyslogError(f"{place!r:.60} is not the address of a syslog server; {remedy}") from error
     if kind != "udp" or not 0 < number < 65_536:
         raise SyslogError(f"{place!r:.60}: {kind!r:.20} is not known; remedy: --syslog udp:ADDRESS:PORT")
     return (socket.AF_INET if address.version == 4 else socket.AF_INET6), (str(address), number)

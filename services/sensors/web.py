@@ -69,7 +69,7 @@ def _next_url(url: str, location: str) -> str:
     target = urljoin(url, location)
     scheme = urlsplit(target).scheme
     if not location or scheme not in ("http", "https"):
-        raise WebNotFetched(f"redirects to {target!r:.200}, which is no web address")
+        raise WebNotFetched(f"redirects to {target!r:.200}, which is not a web address")
     if urlsplit(url).scheme == "https" and scheme == "http":
         raise WebNotFetched(f"redirects from https to {target!r:.200}")
     return target

@@ -113,9 +113,9 @@ def _checked(url: str) -> str:
     except ValueError:
         is_whole = False
     if not is_whole or parts.scheme not in ("http", "https") or parts.query or parts.username:
-        raise BadAccess(f"{url}: is no https://HOST:PORT")
+        raise BadAccess(f"{url}: is not https://HOST:PORT")
     if parts.scheme == "http" and not _is_loopback(str(parts.hostname)):
-        raise BadAccess(f"{url}: whoever is on the way would read the token; remedy: https://")
+        raise BadAccess(f"{url}: the token would be readable on the network; remedy: https://")
     return f"{parts.scheme}://{parts.netloc}"
 
 

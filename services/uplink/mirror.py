@@ -47,11 +47,11 @@ def _settings_in(answer: ApiAnswer) -> dict[str, Any]:
     try:
         settings = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
-        raise NotBrought(f"the controller sent what is no JSON: {error}") from error
+        raise NotBrought(f"the controller did not send JSON: {error}") from error
     if answer.status != 200:
         raise NotBrought(f"the controller answered with status {answer.status}: {str(settings)[:300]}")
     if not isinstance(settings, dict) or not isinstance(settings.get("revision"), int):
-        raise NotBrought("the controller sent what are no settings")
+        raise NotBrought("the controller did not send settings")
     return settings
 
 

@@ -248,7 +248,7 @@ def test_redirects_in_a_circle_end(web: Web, sensors: Start) -> None:
 
 def test_a_redirect_to_a_file_is_not_followed(web: Web, sensors: Start) -> None:
     web.serve("/list", b"", 302, Location="file:///etc/passwd")
-    assert "which is no web address" in why_unreachable(sensors(one_feed(f"{web.url}/list")))
+    assert "which is not a web address" in why_unreachable(sensors(one_feed(f"{web.url}/list")))
 
 
 def test_a_copy_on_disk_that_is_rubbish_is_said_and_replaced(

@@ -50,7 +50,7 @@ class DaemonHttp:
         ring = request.headers.get("X-Postern-Ring", "")
         known = request.query.get("serial", "")
         if len(known) > 10 or not known.isdecimal():
-            return web.Response(status=400, text="serial: is no number\n")
+            return web.Response(status=400, text="serial: not a number\n")
         deadline = time.monotonic() + _WAITS_S
         self.waiting += 1
         try:
@@ -84,7 +84,7 @@ class DaemonHttp:
             told = None
         asker = self._who_asks(request.headers.get("X-Postern-Source", ""))
         if not isinstance(told, dict) or asker is None:
-            return web.Response(status=400, text="that is no report\n")
+            return web.Response(status=400, text="not a valid report\n")
         report: dict[str, Any] = {key: _text(told.get(key)) for key in _TEXTS}
         report |= {key: _number(told.get(key)) for key in _NUMBERS}
         if not report["client"]:
