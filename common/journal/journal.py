@@ -43,6 +43,10 @@ class Journal:
 
     def write(self, event: Event, about: About | None = None, /, **facts: object) -> None:
         """Note an event with its facts. Raise `JournalError` only where tests have lines checked."""
+        self.note(event, facts, about)
+
+    def note(self, event: Event, facts: Mapping[str, object], about: About | None = None) -> None:
+        """Do the same with facts that are in a mapping already."""
         own = f", {encode(facts)}" if facts else ""
         self._waiting.append((event, self._line(event, about.text + own if about else own)))
         if self._is_checked:

@@ -22,8 +22,8 @@ def _encode_value(value: Any, longest: int = _LONGEST_TEXT) -> str:
         return encode_basestring_ascii(value if len(value) <= longest else value[:longest] + "...")
     if kind is bool:
         return "true" if value else "false"
-    if kind is int:
-        return str(value)
+    if kind is int or kind is float:
+        return repr(value)
     if kind in (list, tuple):
         return f"[{', '.join([_encode_value(item, _LONGEST_ITEM) for item in value[:_MOST_ITEMS]])}]"
     return json.dumps(value)

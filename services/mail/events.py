@@ -15,9 +15,10 @@ from common.journal.events import (
 )
 from services.base.events import SESSIONS_ENDED
 
+_SESSION_NUMBER = text("session", "number of the session")
 _SESSION = (
     text("tenant", "whose server the client connected to"),
-    text("session", "number of the session"),
+    _SESSION_NUMBER,
     text("client", "the client's address and port"),
     text("server", "the server's address"),
 )
@@ -49,10 +50,7 @@ class MailEvent(Event):
     )
     GATEWAY_STOPPED = info("GatewayStopped", "The gateway was stopped.", SESSIONS_ENDED).urgent
     GATEWAY_FAILED = error(
-        "GatewayFailed",
-        "An unexpected error ended a session.",
-        text("session", "number of the session"),
-        REASON,
+        "GatewayFailed", "An unexpected error ended a session.", _SESSION_NUMBER.optional, REASON
     ).urgent
     CERTIFICATE_MADE = notice(
         "CertificateMade",
