@@ -84,7 +84,7 @@ lab-down: environment ## take the lab down
 golden: tools ## write the golden files again; review their diff like code
 	POSTERN_WRITE_GOLDEN=1 $(PYTEST) -p no:randomly -m "not lab" -k golden
 
-docs: environment ## write the pages that are made from the code: the pipeline, the policy and its schema
+docs: environment ## write the pages that are made from the code: references, schemas, pipeline, events
 	$(PYTHON) -m cli.docs
 
 bench: bench-steering bench-pools bench-mail bench-decoy bench-antivirus ## measure Postern beside its peers, in one run; ratios, and JSON in build/benchmarks

@@ -5,7 +5,8 @@ OpenFlow has no message that lists connections, so a switch on another machine c
 
 import subprocess
 
-from controller.telemetry.journal import Event, Journal
+from common.journal.journal import Journal
+from controller.telemetry.events import ControllerEvent as Event
 
 _TIMEOUT_S = 10
 

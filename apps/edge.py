@@ -6,7 +6,6 @@ A shim: turns the framework's events into events of the runtime, and serves the 
 
 import os
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +26,8 @@ from apps.settings import EdgeSettings, read_settings, switch_port
 from common import entry
 from common.config.errors import ConfigErrors
 from common.environment import settle
+from common.journal.journal import Journal
+from common.journal.sink import FileSink
 from controller.api.app import build_app, build_role_apps
 from controller.api.auth import Gate
 from controller.api.context import Outside
@@ -53,7 +54,7 @@ from controller.runtime.principals import CONTROLLER, AccessRole
 from controller.runtime.session_watch import SessionWatch
 from controller.store import StoreError
 from controller.store.sqlite import SqliteStore
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 
 R = TypeVar("R")
 _PROGRAM = "postern-controller"
@@ -76,7 +77,7 @@ class Edge(app_manager.RyuApp):
             self._begin()
 
     def _begin(self) -> None:
-        self._journal = Journal(sys.stdout)
+        self._journal = Journal(FileSink(None), _PROGRAM, "controller")
         self._settings = read_settings()
         check_switch_port(*switch_port())
         self._listener = listen_for_operators(self._settings.api)

@@ -56,7 +56,7 @@ def _list(arguments: argparse.Namespace) -> int:
         kinds = [str(event["event"]) for event in events]
         counts = ", ".join(f"{kinds.count(kind)} {kind}s" for kind in _COUNTED if kind in kinds)
         print(
-            f"{session}  {str(first['at'])[:19]}Z  {first.get('source')} -> "
+            f"{session}  {str(first['time'])[:19]}Z  {first.get('source')} -> "
             f"{first.get('destination')}:{first.get('port')} {first.get('protocol')}  {counts}".rstrip()
         )
     if not found:
@@ -75,7 +75,7 @@ def _events(places: list[Path]) -> Iterator[dict[str, object]]:
                 event = json.loads(line)
             except ValueError:
                 continue  # half a line, being written
-            if isinstance(event, dict) and "at" in event and "event" in event:
+            if isinstance(event, dict) and "time" in event and "event" in event:
                 yield event
 
 

@@ -10,8 +10,11 @@ import hypothesis
 import pytest
 
 from common.environment import settle
+from common.journal import check
 from services.base.files import remove_tree
 
+# Programs that tests start compare each line of their journals with the catalogue of events.
+os.environ[check.VARIABLE] = "1"
 settle()  # as every program of ours begins: tests call parts of them, too
 # No example fails because the machine is busy: pytest's own time limit ends what hangs.
 hypothesis.settings.register_profile(

@@ -1,11 +1,12 @@
 """A runtime with everything around it faked: switches that answer in bytes, a store, a journal."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from common.journal.events import COMMON_FIELDS
+from common.journal.journal import Journal
 from controller.hosts.render import Settings
 from controller.openflow.conversation import Conversation
 from controller.openflow.encode import flow_to_wire, to_wire
@@ -24,8 +25,8 @@ from controller.suspicion.decision import Decision
 from controller.suspicion.scores import Offender
 from controller.sync.outcomes import Outcome
 from controller.sync.plan import Plan
-from controller.telemetry.journal import Journal
 from tests.fake_switch import FakeSwitch
+from tests.journals import Pages
 
 POLICIES = Path(__file__).parents[1] / "policies"
 DEMO = (POLICIES / "demo.yaml").read_text(encoding="utf-8")
@@ -171,9 +172,9 @@ class World:
         self.store = store if store is not None else MemoryStore()
         self.published: list[Mapping[str, Settings]] = []
         self.publish_failure: OSError | None = None
-        self._journal = io.StringIO()
+        self._journal = Pages()
         clock = Clock(lambda: self.now, lambda: self.utc)
-        journal = Journal(self._journal)
+        journal = Journal(self._journal, "controller", "test")
         self.runtime = Runtime(RuntimeDependencies(ENCODER, self._publish, self.store, journal, clock))
 
     @property
@@ -223,9 +224,9 @@ class World:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return the facts of all events of one name, oldest first."""
-        lines = map(json.loads, self._journal.getvalue().splitlines())
+        lines = map(json.loads, self._journal.text.splitlines())
         return [
-            {key: fact for key, fact in line.items() if key not in ("time", "event")}
+            {key: fact for key, fact in line.items() if key not in COMMON_FIELDS}
             for line in lines
             if line["event"] == name
         ]

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 
+from common.journal.journal import Journal
 from common.wire.codec import RecordError, from_media, to_media
 from common.wire.signatures import ClientReport, ServedRing
 from controller.antivirus.engines import end_of_life
 from controller.antivirus.fleet import Client, Fleet
 from controller.policy.model import Policy, PoolKind
 from controller.store import Store, StoreError
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 
 _LOOK_EVERY_S = 5.0
 

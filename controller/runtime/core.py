@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from common.config.errors import ConfigErrors
+from common.journal.journal import Journal
 from common.wire.health import HealthReport
 from controller.compiler.compile import compile_policy
 from controller.compiler.errors import CompileError
@@ -38,7 +39,7 @@ from controller.store import Store, StoreError
 from controller.sync.outcomes import Outcome
 from controller.sync.plan import Plan, difference
 from controller.sync.state import WireState
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 from controller.topology.homes import moved_homes
 
 

@@ -1,9 +1,10 @@
 """Reports when a pool has no member for new sessions, what follows for which tenants, and when it is over."""
 
+from common.journal.journal import Journal
 from controller.compiler.impact import Trouble, troubles_of
 from controller.compiler.network_state import Conditions
 from controller.policy.model import Policy
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 
 _MOST_TENANTS = 100  # that one event names
 

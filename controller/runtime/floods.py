@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from common.journal.journal import Journal
 from controller.policy.model import Policy, Tenant
 from controller.runtime.switches import Switches
 from controller.suspicion.floods import Floods
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 
 _LOOK_EVERY_S = 2.0
 

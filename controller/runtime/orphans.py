@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
+from common.journal.journal import Journal
 from controller.policy.model import Policy
 from controller.pools.conntrack import Connection
 from controller.pools.members import PoolMember
 from controller.pools.orphans import MOST_PER_CUT, cut
 from controller.runtime.switches import Switches
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 from controller.topology.ports import mac_number, ports_of
 
 

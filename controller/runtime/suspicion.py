@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 
+from common.journal.journal import Journal
 from controller.compiler.decisions import Enforcement, SwitchFlows
 from controller.pipeline.fields import Zone
 from controller.policy.model import Action, Address, Network, OpenSessions, Policy, Protocol
@@ -26,7 +27,7 @@ from controller.suspicion.scores import ORIGIN, Evidence, Offender, Scores
 from controller.suspicion.subnets import Subnets
 from controller.sync.overlay import Patch
 from controller.sync.state import WireKey
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 from controller.topology.ports import published_doors
 
 _REMEMBERED_S = 90 * 86_400.0  # how long an offender is remembered after its last decision has ended

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from common.journal.journal import Journal
 from controller.ids import cookie_of
 from controller.pipeline.tables import Table
 from controller.pipeline.zones import may_be_of
@@ -22,7 +23,7 @@ from controller.sync.overlay import Patch
 from controller.sync.plan import Plan
 from controller.sync.session import Command, Phase, ReadSwitch, SendPlan, SwitchSession
 from controller.sync.state import WireState
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 from controller.topology.ports import ports_of
 
 _MOST_HITS = 1_000  # rules whose packets are being asked for at once

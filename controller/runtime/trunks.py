@@ -1,8 +1,9 @@
 """Has trunks probed, and says which lead elsewhere than the policy says."""
 
+from common.journal.journal import Journal
 from controller.policy.model import Policy, PortRef
 from controller.runtime.switches import Switches
-from controller.telemetry.journal import Event, Journal
+from controller.telemetry.events import ControllerEvent as Event
 from controller.topology.cabling import PROBE_INTERVAL_S, Cabling, CablingTrouble
 from controller.topology.fabric import trunks_of
 

@@ -58,5 +58,5 @@ def _reason(line: str) -> str:
         facts = json.loads(line)
     except ValueError:
         return line
-    said = filter(None, (str(facts.get("why", "")), *map(str, facts.get("last", ()))))
+    said = filter(None, (str(facts.get("reason", "")), *map(str, facts.get("last", ()))))
     return " ".join(said) or str(facts.get("event", ""))

@@ -11,7 +11,7 @@ class NotHeard(Exception):
     """The controller did not answer, or refused; the text says why."""
 
 
-class Refused(NotHeard):
+class ControllerRefused(NotHeard):
     """The controller understood and will not: the same request again would change nothing."""
 
 
@@ -46,9 +46,9 @@ async def _read_all(reader: asyncio.StreamReader) -> bytes:
 def _media_in(answer: bytes) -> Any:
     head, _, body = answer.partition(b"\r\n\r\n")
     if b" 200 " not in head[:20]:
-        kind = Refused if head[9:10] == b"4" else NotHeard
+        kind = ControllerRefused if head[9:10] == b"4" else NotHeard
         raise kind(f"the controller refused: {(body or head)[:300]!r}")
     try:
         return json.loads(body)
     except ValueError as error:
-        raise NotHeard(f"the controller's answer is no JSON: {error}") from error
+        raise NotHeard(f"the controller's answer is not JSON: {error}") from error

@@ -7,28 +7,22 @@ pieces are let go first, counted, and told.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
+from common.journal.journal import Report
 from common.wire.codec import to_media
 from common.wire.evidence import MOST_SEEN, ReportedEvidence
 from services.base import controller
-from services.base.controller import NotHeard, Refused
+from services.base.controller import ControllerRefused, NotHeard
+from services.base.events import DaemonEvent
 
 Evidence = ReportedEvidence
 MOST_WAITING = 10_000
 _MOST_IN_ONE = 1_000  # the controller's own limit
 _RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _LONGEST_DETAIL = 300
-
-
-class Event(StrEnum):
-    EVIDENCE_REFUSED = "EvidenceRefused"
-    EVIDENCE_LOST = "EvidenceLost"
-    CONTROLLER_AWAY = "ControllerAway"
-    CONTROLLER_BACK = "ControllerBack"
 
 
 @dataclass(slots=True)
@@ -43,7 +37,7 @@ class EvidencePost:
     Without a socket nothing is kept: nobody wants to know.
     """
 
-    def __init__(self, socket: str, report: Callable[..., None]) -> None:
+    def __init__(self, socket: str, report: Report) -> None:
         self._socket, self._report = socket, report
         self._waiting: dict[tuple[str, ...], _Waiting] = {}  # the oldest first
         self._lost = 0
@@ -66,18 +60,18 @@ class EvidencePost:
             batch = self._take()
             try:
                 answer = await self._send(batch)
-            except Refused as error:  # all of it, and it would be so again
-                self._report(Event.EVIDENCE_REFUSED, count=len(batch), examples=[str(error)])
+            except ControllerRefused as error:  # all of it, and it would be so again
+                self._report(DaemonEvent.EVIDENCE_REFUSED, count=len(batch), examples=[str(error)])
                 continue
             except NotHeard as error:
                 self._put_back(batch)
                 if not failures:
-                    self._report(Event.CONTROLLER_AWAY, why=str(error), waiting=len(self._waiting))
+                    self._report(DaemonEvent.CONTROLLER_AWAY, reason=str(error), waiting=len(self._waiting))
                 await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
                 failures += 1
                 continue
             if failures:
-                self._report(Event.CONTROLLER_BACK, waiting=len(self._waiting))
+                self._report(DaemonEvent.CONTROLLER_BACK, waiting=len(self._waiting))
                 failures = 0
             self._tell(answer)
 
@@ -101,12 +95,14 @@ class EvidencePost:
 
     def _tell(self, answer: Any) -> None:
         if self._lost:
-            self._report(Event.EVIDENCE_LOST, count=self._lost)
+            self._report(DaemonEvent.EVIDENCE_LOST, count=self._lost)
             self._lost = 0
         refused = answer.get("refused") if isinstance(answer, dict) else None
         if isinstance(refused, list) and refused:
             self._report(
-                Event.EVIDENCE_REFUSED, count=len(refused), examples=[str(each)[:200] for each in refused[:3]]
+                DaemonEvent.EVIDENCE_REFUSED,
+                count=len(refused),
+                examples=[str(each)[:200] for each in refused[:3]],
             )
 
 

@@ -2,15 +2,11 @@
 
 import errno
 import socket
-from enum import StrEnum
 
-from services.base.journal import Journal
+from common.journal.journal import Journal
+from services.base.events import DaemonEvent
 
 _LOOPBACK = "::1"
-
-
-class Event(StrEnum):
-    IPV6_MISSING = "Ipv6Missing"
 
 
 def has_sockets() -> bool:
@@ -38,8 +34,8 @@ def tell_if_missing(journal: Journal, lost: str) -> None:
     """Note in the journal that IPv6 is not there, and that `lost` is what clients do not get."""
     if has_addresses():
         return
-    why, remedy = "the kernel was started without IPv6", "boot without ipv6.disable=1"
+    reason, remedy = "the kernel was started without IPv6", "boot without ipv6.disable=1"
     if has_sockets():
-        why = "no address of IPv6 can be used in this network namespace"
+        reason = "no address of IPv6 can be used in this network namespace"
         remedy = "sysctl -w net.ipv6.conf.all.disable_ipv6=0, and ip link set lo up"
-    journal.write(Event.IPV6_MISSING, lost=lost, why=why, remedy=remedy)
+    journal.write(DaemonEvent.IPV6_MISSING, lost=lost, reason=reason, remedy=remedy)

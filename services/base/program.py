@@ -6,14 +6,13 @@ import errno
 import signal
 import sys
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
 
-from services.base.journal import Journal
+from common.journal.journal import Journal, Ship
+from services.base.events import DaemonEvent
+from services.base.journal import open_journal
 from services.base.settings import SettingsError
 
-J = TypeVar("J", bound=Journal)
 _REMEDIES = {
     errno.EADDRINUSE: "end the program that has this port",
     errno.EADDRNOTAVAIL: "give this host the address",
@@ -34,6 +33,12 @@ def build_parser(program: str, description: str, epilog: str) -> argparse.Argume
 
 def add_common_arguments(parser: argparse.ArgumentParser, name: str, name_help: str) -> None:
     parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (JSON)")
+    add_journal_arguments(parser, name, name_help)
+
+
+def add_journal_arguments(
+    parser: argparse.ArgumentParser, name: str, name_help: str = "this program's name in the journal"
+) -> None:
     parser.add_argument(
         "--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)"
     )
@@ -43,18 +48,19 @@ def add_common_arguments(parser: argparse.ArgumentParser, name: str, name_help: 
 def run(
     program: str,
     parsed: argparse.Namespace,
-    begin: Callable[[J], None],
-    open_journal: Callable[[Path | None, str], J],
+    begin: Callable[[Journal], None],
+    ship: Ship | None = None,
 ) -> int:
     """Open the journal, then let the program run in `begin`; return its exit code, with errors on stderr."""
     try:
-        journal = open_journal(parsed.log, parsed.name)
+        journal = open_journal(parsed.log, program, parsed.name, ship)
     except OSError as error:
         return fail(program, f"{parsed.log}: {error}; remedy: name a log that can be written")
     try:
         begin(journal)
     except (SettingsError, UnicodeDecodeError) as error:
-        return fail(program, f"{parsed.settings}: {error}")
+        file = getattr(parsed, "settings", None)
+        return fail(program, f"{file}: {error}" if file else str(error))
     except OSError as error:
         return fail(program, f"cannot start: {error}; remedy: {_remedy(error)}")
     return 0
@@ -66,12 +72,12 @@ def _remedy(error: OSError) -> str:
     return _REMEDIES.get(error.errno or 0, otherwise)
 
 
-def fail(program: str, why: str) -> int:
-    print(f"{program}: {why}", file=sys.stderr)
+def fail(program: str, reason: str) -> int:
+    print(f"{program}: {reason}", file=sys.stderr)
     return 1
 
 
-async def until_stopped(journal: Journal, refused: StrEnum, reload: Callable[[], None]) -> None:
+async def until_stopped(journal: Journal, reload: Callable[[], None]) -> None:
     """Return at SIGTERM or Ctrl-C; at SIGHUP open the log again and reload."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -80,7 +86,7 @@ async def until_stopped(journal: Journal, refused: StrEnum, reload: Callable[[],
         try:
             journal.reopen()
         except OSError as error:
-            journal.write(refused, why=f"log cannot be reopened: {error}")
+            journal.write(DaemonEvent.LOG_NOT_REOPENED, reason=str(error))
         reload()
 
     loop.add_signal_handler(signal.SIGTERM, stop.set)

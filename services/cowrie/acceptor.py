@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterable
 
-from services.decoy.listeners import Place, listen
+from services.decoy.listeners import Endpoint, listen
 from services.personas.model import Address
 
 Accepted = Callable[[socket.socket, Address, int, Address, int], bool]
@@ -26,14 +26,14 @@ class Front:
 
     def __init__(self, accepted: Accepted) -> None:
         self._accepted = accepted
-        self._sockets: dict[Place, socket.socket] = {}
+        self._sockets: dict[Endpoint, socket.socket] = {}
 
-    def listen_at(self, places: Iterable[Place]) -> dict[Place, str]:
+    def listen_at(self, places: Iterable[Endpoint]) -> dict[Endpoint, str]:
         """Open what is missing, close what is too much; return what cannot be opened, and why."""
         wanted = frozenset(places)
         for place in set(self._sockets) - wanted:
             self._close(place)
-        failed: dict[Place, str] = {}
+        failed: dict[Endpoint, str] = {}
         for place in sorted(wanted - set(self._sockets)):
             try:
                 self._open(place)
@@ -44,16 +44,16 @@ class Front:
     def close(self) -> None:
         self.listen_at(())
 
-    def _open(self, place: Place) -> None:
+    def _open(self, place: Endpoint) -> None:
         self._sockets[place] = listening = listen(place)
         asyncio.get_running_loop().add_reader(listening, self._accept, place)
 
-    def _close(self, place: Place) -> None:
+    def _close(self, place: Endpoint) -> None:
         listening = self._sockets.pop(place)
         asyncio.get_running_loop().remove_reader(listening)
         listening.close()
 
-    def _accept(self, place: Place) -> None:
+    def _accept(self, place: Endpoint) -> None:
         listening = self._sockets.get(place)
         for _ in range(_AT_ONCE):
             if listening is None:
@@ -79,7 +79,7 @@ class Front:
         if not self._accepted(connection, source, peer[1], destination, here[1]):
             reset(connection)
 
-    def _rest(self, place: Place, listening: socket.socket) -> None:
+    def _rest(self, place: Endpoint, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(listening)
 

@@ -7,9 +7,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
+from common.journal.journal import Report
+from services.cowrie.events import CowrieEvent
 from services.cowrie.process import Cowrie, Installed
 from services.cowrie.spec import Spec
 from services.cowrie.state_directory import Home
@@ -29,14 +30,6 @@ _STATE_QUOTA_BYTES = 256 * 1024 * 1024
 _IDLE = "it was idle"
 
 
-class Event(StrEnum):
-    COWRIE_STARTED = "CowrieStarted"
-    COWRIE_DIED = "CowrieDied"
-    COWRIE_STOPPED = "CowrieStopped"
-    EVENTS_LOST = "EventsLost"
-
-
-Tell = Callable[..., None]  # (event, **facts): into the journal
 Carry = Callable[[Iterable[Outcome], Home], None]
 
 
@@ -54,13 +47,20 @@ class Instance:
     """
 
     def __init__(  # noqa: PLR0913
-        self, spec: Spec, home: Home, installed: Installed, tell: Tell, carry: Carry, *, is_kept_ready: bool
+        self,
+        spec: Spec,
+        home: Home,
+        installed: Installed,
+        report: Report,
+        carry: Carry,
+        *,
+        is_kept_ready: bool,
     ) -> None:
         self.spec = spec
         self.is_kept_ready = is_kept_ready
         self._home = home
         self._installed = installed
-        self._tell = tell
+        self._report = report
         self._carry = carry
         self._cowrie: Cowrie | None = None
         self._translator = Translator()
@@ -110,7 +110,9 @@ class Instance:
             await asyncio.to_thread(self._home.prepare, self.spec, self.spec.host)
             cowrie = await Cowrie.start(self._installed, self._home.path)
         except OSError as error:
-            self._tell(Event.COWRIE_DIED, persona=self.spec.name, why=f"cannot be started: {error}")
+            self._report(
+                CowrieEvent.COWRIE_DIED, persona=self.spec.name, reason=f"cannot be started: {error}"
+            )
             return False
         watching = asyncio.create_task(self._watch(cowrie))
         why = "it ended by itself"
@@ -135,22 +137,28 @@ class Instance:
 
     def _say_gone(self, cowrie: Cowrie, why: str) -> None:
         if why and why != _IDLE:
-            self._tell(Event.COWRIE_DIED, persona=self.spec.name, why=why, last=cowrie.complaints[-3:])
+            self._report(
+                CowrieEvent.COWRIE_DIED, persona=self.spec.name, reason=why, last=cowrie.complaints[-3:]
+            )
         else:
-            self._tell(Event.COWRIE_STOPPED, persona=self.spec.name)
+            self._report(CowrieEvent.COWRIE_STOPPED, persona=self.spec.name)
 
     def _hear(self, event: Mapping[str, Any], cowrie: Cowrie, began: float) -> None:
         match event.get("eventid"):
             case "postern.ready":
                 seconds = round(time.monotonic() - began, 3)
-                self._tell(Event.COWRIE_STARTED, persona=self.spec.name, pid=cowrie.pid, seconds=seconds)
+                self._report(
+                    CowrieEvent.COWRIE_STARTED, persona=self.spec.name, pid=cowrie.pid, seconds=seconds
+                )
                 self._cowrie = cowrie
                 self._drop_waiting(_LONGEST_WAIT_S, "the decoy was not there")
                 self._hand_over(cowrie)
             case "postern.taken":
                 self._let_go(str(event.get("key")), event.get("served") is True)
             case "postern.lost":
-                self._tell(Event.EVENTS_LOST, persona=self.spec.name, count=event.get("count"))
+                self._report(
+                    CowrieEvent.EVENTS_LOST, persona=self.spec.name, count=_count(event.get("count"))
+                )
             case _:
                 self._carry(self._translator.hear(event), self._home)
 
@@ -204,3 +212,7 @@ class Instance:
 async def _send(cowrie: Cowrie, given: _Given) -> None:
     with contextlib.suppress(OSError, TimeoutError):  # it is dead, or will be found to hang
         await cowrie.hand_over(given.socket, given.encounter.protocol, given.encounter.session)
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else 0

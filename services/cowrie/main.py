@@ -1,7 +1,6 @@
 """`postern-cowrie`: SSH and Telnet of the decoys as a program of its own."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,18 +8,18 @@ from pathlib import Path
 from common import entry
 from common.config.errors import ConfigErrors
 from services.base import program
-from services.cowrie.process import CowrieMissing, Installed, find_installed
-from services.cowrie.service import CowrieService, Options
-from services.decoy.admission import Caps
-from services.decoy.journal import DecoyJournal, Event
+from services.base.daemon import run_daemon
+from services.cowrie.process import CowrieMissing, find_installed
+from services.cowrie.service import CowrieOptions, CowrieService
+from services.decoy.admission import DecoyCaps
 
 _PROGRAM = "postern-cowrie"
 _MB = 1024 * 1024
 _EPILOG = """\
 Cowrie runs in an environment of its own (deploy/setup/cowrie-environment), as the user postern-cowrie, in a
-network without interfaces: it answers what is handed over to it, and can call nobody.
-Settings and personas are taken up again when they change; bad ones change nothing.
-Signals: SIGTERM or Ctrl-C: end; SIGHUP: reload, reopen the log. Run it as root.
+network without interfaces: it answers the connections that it is given, and cannot open any.
+Settings and personas are loaded again when they change; files with errors change nothing.
+Signals: SIGTERM or Ctrl-C stops; SIGHUP reloads and reopens the log. Run it as root.
 
 example:
   postern-cowrie --settings /var/lib/postern/gateways/decoys.json --personas /etc/postern/personas \\
@@ -30,7 +29,7 @@ example:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    description = "Answer SSH and Telnet at tenants' addresses as their personas say, by Cowrie."
+    description = "Answer SSH and Telnet at tenants' addresses, with Cowrie, as the personas say."
     parser = program.build_parser(_PROGRAM, description, _EPILOG)
     program.add_common_arguments(parser, "decoy", "this member's name in the journal")
     add = parser.add_argument
@@ -38,11 +37,11 @@ def build_parser() -> argparse.ArgumentParser:
     add("--spool", type=Path, required=True, metavar="DIR", help="for recordings, uploads, Cowrie's state")
     add("--controller", default="", metavar="SOCKET", help="unix socket of the API, for evidence")
     for name, default, what in (
-        ("--sessions", 500, "most sessions at once"),
-        ("--sessions-per-source", 20, "most sessions of one address, or one IPv6 /64, at once"),
-        ("--uploads-mb", 256, "most that is kept of what attackers hand over; past it only hashes"),
-        ("--recordings-mb", 256, "most that recordings hold; the oldest make room"),
-        ("--ready", 8, "Cowries that wait running; others start for their first attacker"),
+        ("--sessions", 500, "maximum concurrent sessions"),
+        ("--sessions-per-source", 20, "maximum concurrent sessions from one address or one IPv6 /64"),
+        ("--uploads-mb", 256, "quota for what attackers hand over; beyond it only hashes are kept"),
+        ("--recordings-mb", 256, "quota for recordings; the oldest are removed"),
+        ("--ready", 8, "Cowrie processes that always run; others start when an attacker comes"),
     ):
         add(name, type=int, default=default, metavar="N", help=f"{what} ({default})")
     return parser
@@ -52,43 +51,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     try:
         installed = find_installed()
-        return program.run(
-            _PROGRAM,
-            parsed,
-            lambda journal: asyncio.run(_run(_options(parsed), installed, journal)),
-            DecoyJournal,
-        )
+        options = _options(parsed)
+        return run_daemon(_PROGRAM, parsed, lambda journal: CowrieService(options, installed, journal))
     except (CowrieMissing, ConfigErrors) as error:
         return program.fail(_PROGRAM, str(error))
 
 
-def _options(parsed: argparse.Namespace) -> Options:
+def _options(parsed: argparse.Namespace) -> CowrieOptions:
     recordings = parsed.recordings_mb * _MB
-    return Options(
+    return CowrieOptions(
         settings=parsed.settings,
         personas=parsed.personas,
         spool=parsed.spool.resolve(),
         controller=parsed.controller.removeprefix("unix:"),
-        caps=Caps(sessions=parsed.sessions, sessions_per_source=parsed.sessions_per_source),
+        caps=DecoyCaps(sessions=parsed.sessions, sessions_per_source=parsed.sessions_per_source),
         recording_bytes=recordings,
         recording_bytes_per_session=min(4 * _MB, recordings // 4),
         upload_bytes=parsed.uploads_mb * _MB,
         kept_ready=parsed.ready,
     )
-
-
-async def _run(options: Options, installed: Installed, journal: DecoyJournal) -> None:
-    service = CowrieService(options, installed, journal)
-    following: asyncio.Task[None] | None = None
-    try:
-        service.start()
-        following = asyncio.create_task(service.run())
-        await program.until_stopped(journal, Event.SETTINGS_REFUSED, service.reload)
-    finally:
-        if following is not None:
-            following.cancel()
-            await asyncio.wait([following])
-        await service.stop()
 
 
 def run() -> int:

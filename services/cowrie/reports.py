@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.journal.events import Event
 from services.cowrie.state_directory import Home
-from services.cowrie.translate import Accused, Ended, Happened, Noted, Outcome, Typed, Uploaded
+from services.cowrie.translate import Accused, Ended, Noted, Outcome, Typed, Uploaded
 from services.decoy.dialogues.base import Content
 from services.decoy.events import Encounter, Notes
+from services.decoy.journal import DecoyEvent
 from services.decoy.spool.recordings import IN, OUT, Recording
 
 _LARGEST_UPLOAD_BYTES = 32 * 1024 * 1024
@@ -26,7 +28,7 @@ class _Tape:
 class Reporting:
     """Carries out a translator's outcomes. `ended` hears of each session's end."""
 
-    def __init__(self, notes: Notes, ended: Callable[[Encounter], None]) -> None:
+    def __init__(self, notes: Notes, ended: Callable[[Encounter], object]) -> None:
         self._notes = notes
         self._ended = ended
         self._tapes: dict[str, _Tape] = {}  # of those who got as far as a terminal
@@ -52,7 +54,7 @@ class Reporting:
         for tape in self._tapes.values():
             tape.recording.flush()
 
-    def _note(self, encounter: Encounter, event: Happened, **details: object) -> None:
+    def _note(self, encounter: Encounter, event: Event, **details: object) -> None:
         if encounter.is_probe:
             return
         journal = self._notes.journal
@@ -79,7 +81,7 @@ class Reporting:
             content = Content(hashlib.sha256(data).hexdigest(), len(data), data, is_whole)
             is_kept = self._notes.uploads.keep(content)
             facts = {"sha256": content.sha256, "size": content.size, "kept": is_kept}
-        self._note(uploaded.encounter, Happened.UPLOAD, name=uploaded.name, **facts)
+        self._note(uploaded.encounter, DecoyEvent.UPLOAD, name=uploaded.name, **facts)
 
 
 def _take(path: Path) -> bytes | None:

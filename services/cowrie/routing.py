@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from services.cowrie.spec import Answering, Spec, to_answering
-from services.decoy.listeners import Place, ends_of
+from services.decoy.listeners import Endpoint, ends_of
 from services.decoy.tenants import Tenants
 from services.personas.model import Address, Host
 
@@ -33,14 +33,14 @@ class Directory:
                 return each.spec, standing.host, each.protocol_by_port[port]
         return None
 
-    def places(self) -> frozenset[Place]:
+    def places(self) -> frozenset[Endpoint]:
         """Return where to listen: at each named address, and everywhere for dark space."""
-        places: dict[tuple[str, int], Place] = {}
+        places: dict[tuple[str, int], Endpoint] = {}
         for persona in sorted(self._tenants.personas.values(), key=lambda each: each.tenant):
             for host in persona.hosts:
                 for port in _ports(self._answering[persona.tenant, host.name]):
                     for family, address in ends_of(host):
-                        place = Place(family, address, port, host.ttl_at(port), host.window)
+                        place = Endpoint(family, address, port, host.ttl_at(port), host.window)
                         places.setdefault((address, port), place)
         return frozenset(places.values())
 

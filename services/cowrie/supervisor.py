@@ -5,7 +5,8 @@ import contextlib
 import socket
 from pathlib import Path
 
-from services.cowrie.instance import Carry, Instance, Tell
+from common.journal.journal import Report
+from services.cowrie.instance import Carry, Instance
 from services.cowrie.process import Installed
 from services.cowrie.routing import Directory
 from services.cowrie.spec import Spec
@@ -18,12 +19,12 @@ class Cowries:
     """`follow` a directory, `take` connections, `stop`."""
 
     def __init__(
-        self, state: Path, installed: Installed, tell: Tell, carry: Carry, *, kept_ready: int
+        self, state: Path, installed: Installed, report: Report, carry: Carry, *, kept_ready: int
     ) -> None:
         """Each Cowrie takes some 50 MB: only so many run without being attacked."""
         self._state = state
         self._installed = installed
-        self._tell = tell
+        self._report = report
         self._carry = carry
         self._kept_ready = kept_ready
         self._likeness: Likeness | None = None
@@ -60,7 +61,9 @@ class Cowries:
     def _begin(self, name: str, spec: Spec, likeness: Likeness, is_kept_ready: bool) -> None:
         home = Home(self._state / spec.tenant / spec.host, self._installed.account, likeness)
         before = next((task for task in self._leaving if task.get_name() == name), None)
-        instance = Instance(spec, home, self._installed, self._tell, self._carry, is_kept_ready=is_kept_ready)
+        instance = Instance(
+            spec, home, self._installed, self._report, self._carry, is_kept_ready=is_kept_ready
+        )
 
         async def live() -> None:
             if before is not None:  # it still has the directory

@@ -5,29 +5,16 @@ import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
+from common.journal.events import Event
+from services.cowrie.events import CowrieEvent
 from services.decoy.events import Encounter
+from services.decoy.journal import DecoyEvent
 
 _MOST_SESSIONS = 2_000
 _MOST_EVIDENCE_OF_A_SESSION = 100
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-class Happened(StrEnum):
-    """Events of the journal; those that other decoys have, too, are named as there."""
-
-    CONNECTION = "connection"
-    CLIENT = "client"
-    LOGIN = "login"
-    COMMAND = "command"
-    UPLOAD = "upload"
-    DOWNLOAD = "download"
-    FORWARD = "forward"
-    EXPLOIT = "exploit"
-    GARBAGE = "garbage"
-    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +22,7 @@ class Noted:
     """A line for the journal."""
 
     encounter: Encounter
-    event: Happened
+    event: Event
     details: Mapping[str, Any]
 
 
@@ -98,7 +85,7 @@ class Translator:
     def expect(self, encounter: Encounter) -> Iterator[Outcome]:
         """Note that a connection was handed over: the attacker has it, whatever becomes of Cowrie."""
         self._expected[_ends(encounter)] = encounter
-        yield Noted(encounter, Happened.CONNECTION, {})
+        yield Noted(encounter, DecoyEvent.CONNECTION, {})
         yield Accused(encounter, "decoy-connection", f"{encounter.protocol} connection")
 
     def hear(self, event: Mapping[str, Any]) -> Iterator[Outcome]:
@@ -116,18 +103,18 @@ class Translator:
             del self._sessions[key]
             yield Ended(session.encounter)
 
-    def drop(self, encounter: Encounter, why: str) -> Iterator[Outcome]:
+    def drop(self, encounter: Encounter, reason: str) -> Iterator[Outcome]:
         """End a session that never began."""
         if self._expected.pop(_ends(encounter), None) is not None:
-            yield Noted(encounter, Happened.CLOSED, {"why": why})
+            yield Noted(encounter, DecoyEvent.CLOSED, {"reason": reason})
             yield Ended(encounter)
 
-    def break_off(self, why: str) -> Iterator[Outcome]:
+    def break_off(self, reason: str) -> Iterator[Outcome]:
         """End all sessions that have begun: the process is gone."""
         left = [each.encounter for each in self._sessions.values()]
         self._sessions.clear()
         for encounter in left:
-            yield Noted(encounter, Happened.CLOSED, {"why": why})
+            yield Noted(encounter, DecoyEvent.CLOSED, {"reason": reason})
             yield Ended(encounter)
 
     def _begin(self, key: str, event: Mapping[str, Any]) -> None:
@@ -163,66 +150,69 @@ def _text(event: Mapping[str, Any], key: str) -> str:
 
 
 _Details = dict[str, Any]
-_Reader = Callable[[Mapping[str, Any]], tuple[Happened, _Details]]
+_Reader = Callable[[Mapping[str, Any]], tuple[Event, _Details]]
 
 
-def _login(event: Mapping[str, Any]) -> tuple[Happened, _Details]:
+def _login(event: Mapping[str, Any]) -> tuple[Event, _Details]:
     details: _Details = {"user": _text(event, "username")}
     if "password" in event:
         details |= {"mechanism": "password", "password": _text(event, "password")}
     elif "fingerprint" in event:
         details |= {"mechanism": "publickey", "key": _text(event, "fingerprint")}
     details["success"] = event.get("eventid") == "cowrie.login.success"
-    return Happened.LOGIN, details
+    return DecoyEvent.LOGIN, details
 
 
-def _forward(event: Mapping[str, Any]) -> tuple[Happened, _Details]:
-    return Happened.FORWARD, {"to": f"{_text(event, 'dst_ip')}:{_text(event, 'dst_port')}", "success": False}
+def _forward(event: Mapping[str, Any]) -> tuple[Event, _Details]:
+    return CowrieEvent.FORWARD, {
+        "to": f"{_text(event, 'dst_ip')}:{_text(event, 'dst_port')}",
+        "success": False,
+    }
 
 
-def _closed(event: Mapping[str, Any]) -> tuple[Happened, _Details]:
+def _closed(event: Mapping[str, Any]) -> tuple[Event, _Details]:
     milliseconds = event.get("duration_ms")
     seconds = milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
-    return Happened.CLOSED, {"seconds": round(seconds, 3)}
+    return DecoyEvent.CLOSED, {"seconds": round(seconds, 3)}
 
 
-def _exploit(event: Mapping[str, Any]) -> tuple[Happened, _Details]:
-    return Happened.EXPLOIT, {"exploit": _text(event, "cve"), "value": _text(event, "value")}
+def _exploit(event: Mapping[str, Any]) -> tuple[Event, _Details]:
+    return CowrieEvent.EXPLOIT, {"exploit": _text(event, "cve"), "value": _text(event, "value")}
 
 
-def _copying(noted: Happened, name: str, key: str) -> _Reader:
+def _copying(noted: Event, name: str, key: str) -> _Reader:
     """Return a reader that keeps one field of Cowrie's, under a name of ours."""
     return lambda event: (noted, {name: _text(event, key)})
 
 
 _UPLOADS = frozenset({"cowrie.session.file_upload", "cowrie.session.file_download"})
 _READERS: Mapping[str, _Reader] = {
-    "cowrie.client.version": _copying(Happened.CLIENT, "version", "version"),
-    "cowrie.client.kex": _copying(Happened.CLIENT, "hassh", "hassh"),
-    "cowrie.client.malformed_packet": _copying(Happened.GARBAGE, "data", "data"),
+    "cowrie.client.version": _copying(CowrieEvent.CLIENT, "version", "version"),
+    "cowrie.client.kex": _copying(CowrieEvent.CLIENT, "hassh", "hassh"),
+    "cowrie.client.malformed_packet": _copying(CowrieEvent.GARBAGE, "data", "data"),
     "cowrie.login.success": _login,
     "cowrie.login.failed": _login,
-    "cowrie.command.input": _copying(Happened.COMMAND, "text", "input"),
+    "cowrie.command.input": _copying(DecoyEvent.COMMAND, "text", "input"),
     # What an attacker has his victim fetch: never fetched.
-    "cowrie.session.file_download.failed": _copying(Happened.DOWNLOAD, "url", "url"),
+    "cowrie.session.file_download.failed": _copying(CowrieEvent.DOWNLOAD, "url", "url"),
     "cowrie.direct-tcpip.request": _forward,
     "cowrie.telnet.exploit_attempt": _exploit,
     "cowrie.session.closed": _closed,
 }
 # What of it is evidence, and of which kind.
 _KINDS = {
-    Happened.LOGIN: "decoy-login",
-    Happened.COMMAND: "decoy-command",
-    Happened.FORWARD: "decoy-command",
-    Happened.EXPLOIT: "decoy-login",
+    DecoyEvent.LOGIN: "decoy-login",
+    DecoyEvent.COMMAND: "decoy-command",
+    CowrieEvent.FORWARD: "decoy-command",
+    CowrieEvent.EXPLOIT: "decoy-login",
 }
 
 
-def _summary(noted: Happened, details: _Details) -> str:
-    if noted is Happened.LOGIN:
+def _summary(noted: Event, details: _Details) -> str:
+    if noted is DecoyEvent.LOGIN:
         taken = "taken" if details["success"] else "refused"
         return f"{taken}: {details['user']}/{details.get('password', details.get('key', ''))}"
-    if noted is Happened.COMMAND:
+    if noted is DecoyEvent.COMMAND:
         return str(details["text"])
     return f"{noted} {details.get('to') or details.get('exploit')}"
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from common.journal.journal import Journal
+from common.journal.line import About
 from services.base.evidence import Evidence, EvidencePost
-from services.base.journal import About
 from services.decoy.dialogues.base import Command, Content, Event, Login, Message, Request, Upload
-from services.decoy.journal import DecoyJournal
-from services.decoy.journal import Event as Noted
+from services.decoy.journal import DecoyEvent
 from services.decoy.spool.recordings import Recording, Recordings, Unrecorded
 from services.decoy.spool.uploads import Uploads
 from services.personas.model import Address
@@ -62,7 +62,7 @@ class Notes:
     """Where everything goes that is to be kept."""
 
     def __init__(
-        self, journal: DecoyJournal, recordings: Recordings, uploads: Uploads, post: EvidencePost
+        self, journal: Journal, recordings: Recordings, uploads: Uploads, post: EvidencePost
     ) -> None:
         self.journal, self.recordings, self.uploads, self.post = journal, recordings, uploads, post
 
@@ -71,7 +71,7 @@ class Notes:
         lost = self.recordings.lost + self.uploads.lost
         if not lost or self.journal.lost:
             return
-        self.journal.write(Noted.SPOOL_FAILED, count=lost, why="the disk of the spool refuses")
+        self.journal.write(DecoyEvent.SPOOL_FAILED, count=lost, reason="the disk of the spool refuses")
         self.journal.flush()
         if not self.journal.lost:
             self.recordings.lost = self.uploads.lost = 0
@@ -91,48 +91,48 @@ class SessionNotes:
             if encounter.is_probe
             else notes.recordings.begin(encounter.session, encounter.facts())
         )
-        self._write(Noted.CONNECTION)
+        self._write(DecoyEvent.CONNECTION)
         self._report("decoy-connection", encounter.protocol)
 
     def take(self, event: Event) -> None:
         match event:
             case Login():
                 facts = {"mechanism": event.mechanism, "user": event.user, "password": event.password}
-                self._write(Noted.LOGIN, **facts)
+                self._write(DecoyEvent.LOGIN, **facts)
                 self._report("decoy-login", f"{event.mechanism} {event.user}")
             case Command():
-                self._write(Noted.COMMAND, text=event.text)
+                self._write(DecoyEvent.COMMAND, text=event.text)
                 self._report("decoy-command", event.text)
             case Message():
                 self._take_message(event)
             case Request():
                 self._take_request(event)
             case Upload():
-                self._write(Noted.UPLOAD, name=event.name, **self._keep(event.content))
+                self._write(DecoyEvent.UPLOAD, name=event.name, **self._keep(event.content))
                 self._report("decoy-upload", event.content.sha256)
 
     def encrypted(self, protocol: str, cipher: str) -> None:
-        self._write(Noted.ENCRYPTED, tls=protocol, cipher=cipher)
+        self._write(DecoyEvent.ENCRYPTED, tls=protocol, cipher=cipher)
 
     def failed(self, error: Exception) -> None:
-        self._write(Noted.DECOY_FAILED, why=repr(error))
+        self._write(DecoyEvent.DECOY_FAILED, reason=repr(error))
 
-    def closed(self, why: str, seconds: float, bytes_in: int, bytes_out: int) -> None:
+    def closed(self, reason: str, seconds: float, bytes_in: int, bytes_out: int) -> None:
         self.recording.flush()
-        facts = {"why": why, "seconds": round(seconds, 3), "bytes_in": bytes_in, "bytes_out": bytes_out}
-        self._write(Noted.CLOSED, recorded=self.recording.is_whole, **facts)
+        facts = {"reason": reason, "seconds": round(seconds, 3), "bytes_in": bytes_in, "bytes_out": bytes_out}
+        self._write(DecoyEvent.CLOSED, recorded=self.recording.is_whole, **facts)
 
     def _take_message(self, message: Message) -> None:
         recipients = message.recipients[:_MOST_RECIPIENTS]
         facts = {"sender": message.sender, "recipients": recipients, "count": len(message.recipients)}
-        self._write(Noted.MESSAGE, **facts, **self._keep(message.content))
+        self._write(DecoyEvent.MESSAGE, **facts, **self._keep(message.content))
         self._report("decoy-upload", f"message {message.content.sha256}")
 
     def _take_request(self, request: Request) -> None:
         headers = [f"{name}: {value}" for name, value in request.headers]
         kept = self._keep(request.body) if request.body.size else {}
         facts = {"method": request.method, "target": request.target, "headers": headers}
-        self._write(Noted.REQUEST, **facts, status=request.status, **kept)
+        self._write(DecoyEvent.REQUEST, **facts, status=request.status, **kept)
         self._report("decoy-command", f"{request.method} {request.target}")
         if request.body.size:
             self._report("decoy-upload", f"{request.method} {request.body.sha256}")
@@ -141,7 +141,7 @@ class SessionNotes:
         is_kept = self._notes.uploads.keep(content)
         return {"sha256": content.sha256, "size": content.size, "kept": is_kept}
 
-    def _write(self, event: Noted, **facts: object) -> None:
+    def _write(self, event: DecoyEvent, **facts: object) -> None:
         if not self._encounter.is_probe:
             self._notes.journal.write(event, self._about, **facts)
 

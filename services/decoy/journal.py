@@ -1,48 +1,121 @@
-"""The decoy's journal: one JSON line for each event, to a file and, if wanted, to a syslog server.
+"""The events of decoys, in the decoy's journal and in Cowrie's."""
 
-What an attacker wrote is escaped and cut. A disk that is full stops nothing: lines are counted, and
-told by `LinesLost` when there is room again.
-"""
+from common.journal.events import (
+    COUNT,
+    REASON,
+    REMEDY,
+    Event,
+    error,
+    flag,
+    info,
+    integer,
+    number,
+    text,
+    texts,
+    warning,
+)
+from services.base.events import SESSIONS_ENDED
 
-from collections.abc import Callable
-from enum import StrEnum
-from pathlib import Path
-
-from services.base.journal import Journal
-
-Ship = Callable[[list[str]], None]
-
-
-class Event(StrEnum):
-    CONNECTION = "connection"
-    ENCRYPTED = "encrypted"
-    LOGIN = "login"
-    COMMAND = "command"
-    MESSAGE = "message"
-    UPLOAD = "upload"
-    REQUEST = "request"
-    CLOSED = "closed"
-    # about the decoy itself
-    DECOY_STARTED = "DecoyStarted"
-    DECOY_STOPPED = "DecoyStopped"
-    DECOY_FAILED = "DecoyFailed"
-    SETTINGS_LOADED = "SettingsLoaded"
-    SETTINGS_REFUSED = "SettingsRefused"
-    LISTEN_FAILED = "ListenFailed"
-    DOORS_OPEN = "DoorsOpen"
-    CERTIFICATE_MADE = "CertificateMade"
-    SESSIONS_SHED = "SessionsShed"
-    SPOOL_FAILED = "SpoolFailed"
+SESSION = (
+    text("trace", "number of the session in evidence and decisions"),
+    text("session", "number of the session in the spool"),
+    text("tenant", "whose address was attacked"),
+    text("source", "the attacker's address"),
+    integer("source_port", "the attacker's port"),
+    text("destination", "the attacked address"),
+    integer("port", "the attacked port"),
+    text("transport", "`tcp`"),
+    text("protocol", "the protocol of the decoy"),
+)
+_SHA256 = text("sha256", "hash of the content")
+_SIZE = integer("size", "size of the content in bytes")
+_KEPT = flag("kept", "the content is in the spool")
+_CONTENT = (_SHA256, _SIZE, _KEPT)
 
 
-class DecoyJournal(Journal):
-    time_key, name_key = "at", "decoy"
+class DecoyEvent(Event):
+    """Events of `postern-decoy`, and of `postern-cowrie` where it has the same ones."""
 
-    def __init__(self, path: Path | None, name: str, ship: Ship | None = None) -> None:
-        super().__init__(path, name)
-        self.ship = ship
-
-    def _put(self, lines: list[str]) -> None:
-        super()._put(lines)
-        if self.ship is not None and lines:
-            self.ship(lines)
+    CONNECTION = info("connection", "An attacker connected.", *SESSION)
+    ENCRYPTED = info(
+        "encrypted",
+        "The session is encrypted.",
+        *SESSION,
+        text("tls", "version of TLS"),
+        text("cipher", "the cipher"),
+    )
+    LOGIN = info(
+        "login",
+        "An attacker tried to log in.",
+        *SESSION,
+        text("user", "the user's name"),
+        text("mechanism", "the protocol's name of the method").optional,
+        text("password", "the password").optional,
+        text("key", "fingerprint of the SSH key").optional,
+        flag("success", "the decoy let the attacker in").optional,
+    )
+    COMMAND = info("command", "An attacker sent a command.", *SESSION, text("text", "the command"))
+    MESSAGE = info(
+        "message",
+        "An attacker handed over a mail message.",
+        *SESSION,
+        text("sender", "the envelope's sender"),
+        texts("recipients", "the first recipients of the envelope"),
+        integer("count", "number of recipients"),
+        *_CONTENT,
+    )
+    UPLOAD = info(
+        "upload",
+        "An attacker handed over a file.",
+        *SESSION,
+        text("name", "the file's name, in the attacker's words"),
+        _SHA256,
+        _SIZE.optional,
+        _KEPT,
+    )
+    REQUEST = info(
+        "request",
+        "An attacker sent an HTTP request.",
+        *SESSION,
+        text("method", "the method"),
+        text("target", "the target"),
+        texts("headers", "the headers"),
+        integer("status", "status of the answer"),
+        *(each.optional for each in _CONTENT),
+    )
+    CLOSED = info(
+        "closed",
+        "A session has ended.",
+        *SESSION,
+        REASON.optional,
+        number("seconds", "how long it took").optional,
+        integer("bytes_in", "bytes from the attacker").optional,
+        integer("bytes_out", "bytes to the attacker").optional,
+        flag("recorded", "the whole session is in the spool").optional,
+    )
+    DECOY_STARTED = info(
+        "DecoyStarted",
+        "The decoy listens.",
+        integer("listening", "places at which it listens"),
+        integer("failed", "places at which it cannot listen"),
+    )
+    DECOY_STOPPED = info("DecoyStopped", "The decoy was stopped.", SESSIONS_ENDED)
+    DECOY_FAILED = error(
+        "DecoyFailed",
+        "Something that the decoy needs is missing, or an unexpected error ended a session.",
+        REASON,
+        *(each.optional for each in SESSION),
+    )
+    LISTEN_FAILED = error(
+        "ListenFailed",
+        "The decoy cannot listen at a place; the journal names each place once.",
+        text("place", "address and port"),
+        REASON,
+    )
+    DOORS_OPEN = warning(
+        "DoorsOpen",
+        "The kernel does not refuse closed ports; they open and are reset at once.",
+        REASON,
+        REMEDY,
+    )
+    SPOOL_FAILED = error("SpoolFailed", "The disk of the spool refused recordings or uploads.", COUNT, REASON)

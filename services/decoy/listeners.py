@@ -17,7 +17,7 @@ _WILDCARDS = ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"))
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Endpoint:
     family: int
     address: str
     port: int
@@ -28,20 +28,20 @@ class Place:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
-def places_of(personas: Mapping[str, Persona]) -> frozenset[Place]:
+def places_of(personas: Mapping[str, Persona]) -> frozenset[Endpoint]:
     """Where dark hosts of several tenants have the same port, the first tenant's TTL answers the SYN."""
-    places: dict[tuple[str, int], Place] = {}
+    places: dict[tuple[str, int], Endpoint] = {}
     for _, persona in sorted(personas.items()):
         for host in persona.hosts:
             for family, address in ends_of(host):
                 for port, service in host.services.items():
                     if service.protocol not in BY_COWRIE:
-                        place = Place(family, address, port, host.ttl_at(port), host.window)
+                        place = Endpoint(family, address, port, host.ttl_at(port), host.window)
                         places.setdefault((address, port), place)
     return frozenset(places.values())
 
 
-def servable(places: Iterable[Place]) -> frozenset[Place]:
+def servable(places: Iterable[Endpoint]) -> frozenset[Endpoint]:
     """Return the places that this kernel can have: those of IPv6 only where it has IPv6."""
     has_ipv6 = ipv6.has_sockets()
     return frozenset(place for place in places if has_ipv6 or place.family == socket.AF_INET)
@@ -54,7 +54,7 @@ def ends_of(host: Host) -> tuple[tuple[int, str], ...]:
     return tuple((families[address.version], str(address)) for address in host.addresses)
 
 
-def listen(place: Place) -> socket.socket:
+def listen(place: Endpoint) -> socket.socket:
     """Return a listening socket. Raise `OSError`."""
     sock = socket.socket(place.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:

@@ -9,12 +9,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from services.decoy.admission import Caps
+from services.decoy.admission import DecoyCaps
 from services.decoy.dialogues.base import Dialogue, Step
 from services.decoy.events import SessionNotes
 from services.decoy.spool.recordings import IN, OUT
 from services.decoy.tls import TlsChannel
-from services.personas.model import Address
 
 _MOST_UNREAD_BYTES = 1024 * 1024  # that a client has not taken
 _PARTING_S = 5.0
@@ -28,17 +27,16 @@ class Part(Protocol):
     notes: SessionNotes
     context: ssl.SSLContext | None
     begins_with_tls: bool
-    source: Address
 
 
-class Session(asyncio.Protocol):
+class DecoySession(asyncio.Protocol):
     """`admit` says what to play, or nothing; `on_closed` is told once, by sessions that were admitted."""
 
     def __init__(
         self,
-        caps: Caps,
-        admit: "Callable[[Session, Any], Part | None]",
-        on_closed: "Callable[[Session], None]",
+        caps: DecoyCaps,
+        admit: "Callable[[DecoySession, Any], Part | None]",
+        on_closed: "Callable[[DecoySession], object]",
     ) -> None:
         self._caps, self._admit, self._on_closed = caps, admit, on_closed
         self._transport: Any = None
@@ -47,7 +45,6 @@ class Session(asyncio.Protocol):
         self._begun = self._heard_at = time.monotonic()
         self._bytes_in = self._bytes_out = 0
         self._why = ""
-        self.source: Address
 
     # asyncio calls these
 
@@ -86,7 +83,6 @@ class Session(asyncio.Protocol):
         part.dialogue.close()
         why = self._why or "client went away"
         part.notes.closed(why, time.monotonic() - self._begun, self._bytes_in, self._bytes_out)
-        self.source = part.source
         self._on_closed(self)
 
     # the decoy calls these

@@ -8,7 +8,9 @@ import socket
 import time
 from ipaddress import ip_address
 
-_LOCAL0_INFO = 16 * 8 + 6
+from common.journal.events import Severity
+
+_LOCAL0 = 16 * 8
 _LONGEST = 8_192  # what servers take (RFC 5424, 6.1: at least 2,048)
 
 
@@ -28,15 +30,14 @@ class Syslog:
             raise SyslogError(f"{place}: {error}; remedy: --syslog with an IPv4 address") from error
         self.lost = 0
 
-    def ship(self, lines: list[str]) -> None:
-        for line in lines:
-            now = time.time()
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z"
-            text = f"<{_LOCAL0_INFO}>1 {stamp} {self._head} {line.rstrip()}"
-            try:
-                self._socket.sendto(text.encode()[:_LONGEST], self._to)
-            except OSError:
-                self.lost += 1
+    def ship(self, severity: Severity, line: str) -> None:
+        now = time.time()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z"
+        text = f"<{_LOCAL0 + severity.number}>1 {stamp} {self._head} {line}"
+        try:
+            self._socket.sendto(text.encode()[:_LONGEST], self._to)
+        except OSError:
+            self.lost += 1
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -53,7 +54,7 @@ def _parse(place: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
         number = int(port)
     except ValueError as error:
         remedy = "remedy: --syslog unix:/dev/log or --syslog udp:192.0.2.1:514"
-        raise SyslogError(f"{place!r:.60} is no place of a syslog server; {remedy}") from error
+        raise SyslogError(f"{place!r:.60} is not the address of a syslog server; {remedy}") from error
     if kind != "udp" or not 0 < number < 65_536:
         raise SyslogError(f"{place!r:.60}: {kind!r:.20} is not known; remedy: --syslog udp:ADDRESS:PORT")
     return (socket.AF_INET if address.version == 4 else socket.AF_INET6), (str(address), number)

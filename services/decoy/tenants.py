@@ -11,7 +11,7 @@ from services.personas.model import Address, Host, Persona, Service
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class DecoyTarget:
     """A tenant's service at an address."""
 
     tenant: str
@@ -35,12 +35,12 @@ class Tenants:
             lengths.sort(reverse=True)
         self.tenant_of = lru_cache(maxsize=4_096)(self._tenant_of)
 
-    def standing_at(self, address: Address, port: int) -> Target | None:
+    def standing_at(self, address: Address, port: int) -> DecoyTarget | None:
         """Return what an attacker of this address and port meets."""
         tenant = self.tenant_of(address)
         host = self.personas[tenant].host_at(address) if tenant else None
         service = host.services.get(port) if host else None
-        return Target(tenant, host, service) if host and service else None
+        return DecoyTarget(tenant, host, service) if host and service else None
 
     def doors(self) -> Doors:
         return doors_of({tenant.name: tenant.prefixes for tenant in self.settings.tenants}, self.personas)

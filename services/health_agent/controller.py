@@ -10,7 +10,7 @@ from services.base.controller import NotHeard, request
 
 class Controller:
     def __init__(self, socket: str, member: str) -> None:
-        self._socket = socket
+        self._socket, self.member = socket, member
         self._path = f"/v1/members/{quote(member, safe='')}/health"
 
     async def settings(self) -> Loaded[AgentSettings]:

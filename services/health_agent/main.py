@@ -1,22 +1,24 @@
 """`postern-agent`: the agent beside one member of a pool."""
 
 import argparse
-import asyncio
-import signal
 import sys
 from collections.abc import Sequence
 
 from common import entry
+from services.base.daemon import run_daemon
+from services.base.program import add_journal_arguments
 from services.health_agent.controller import Controller
-from services.health_agent.watch import Agent
+from services.health_agent.daemon import HealthAgent
+
+_PROGRAM = "postern-agent"
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="postern-agent",
-        description="Look again and again whether a member's services answer, and tell the controller, which "
-        "gives new sessions to members that are well. What to look at, and how often, stands in the policy: "
-        "the controller says it, and an edit takes effect at once. Run it on the member's own host.",
+        prog=_PROGRAM,
+        description="Check at intervals whether a member's services answer, and report to the controller, "
+        "which gives new sessions to healthy members only. The policy says what to check and how often; the "
+        "agent gets that from the controller, and an edit takes effect at once. Run it on the member's host.",
         epilog="example: postern-agent --api unix:/run/postern/api.sock --member scanners.scanner1",
     )
     parser.add_argument("--api", required=True, metavar="unix:PATH", help="the controller's API")
@@ -25,34 +27,24 @@ def build_parser() -> argparse.ArgumentParser:
         "--address",
         default="127.0.0.1",
         metavar="IP",
-        help="where its services are looked at (default: 127.0.0.1)",
+        help="where the services are checked (default: 127.0.0.1)",
     )
+    add_journal_arguments(parser, "agent")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     if not parsed.api.startswith("unix:"):
-        print("postern-agent: the API is at a unix socket; remedy: --api unix:PATH", file=sys.stderr)
+        print(f"{_PROGRAM}: --api must be a unix socket; remedy: --api unix:PATH", file=sys.stderr)
         return 2
     controller = Controller(parsed.api.removeprefix("unix:"), parsed.member)
-    asyncio.run(_run(controller, parsed.address))
-    return 0
-
-
-async def _run(controller: Controller, address: str) -> None:
-    agent = asyncio.create_task(Agent(controller, address, lambda text: print(text, flush=True)).run())
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, agent.cancel)
-    await asyncio.wait([agent])
-    if not agent.cancelled():
-        agent.result()  # raises what it died of
+    return run_daemon(_PROGRAM, parsed, lambda journal: HealthAgent(controller, parsed.address, journal))
 
 
 def run() -> int:
     """Be the program: `main`, whatever happens."""
-    return entry.run("postern-agent", main)
+    return entry.run(_PROGRAM, main)
 
 
 if __name__ == "__main__":

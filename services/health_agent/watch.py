@@ -7,35 +7,37 @@ interval more. A look that a later one has overtaken says nothing.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
 
+from common.journal.events import Event
+from common.journal.journal import Report
 from common.wire.codec import Loaded
 from common.wire.health import AgentSettings, HealthReport, ScannerCheck
 from services.base.controller import NotHeard
+from services.base.events import DaemonEvent
 from services.health_agent import scanner
 from services.health_agent.checks import HeldUp, carry_out
 from services.health_agent.controller import Controller
+from services.health_agent.events import HealthAgentEvent
 from services.health_agent.scanner import Found
 
 _RETRY_S = 1.0  # until the controller says what to look at; and after a scanner has failed
 _AGE_INTERVAL_S = 10.0  # where no canary sets another pace
 
-Tell = Callable[[str], None]
 
-
-class Agent:
+class MemberWatch:
     """Watches one member until it is cancelled."""
 
-    def __init__(self, controller: Controller, host: str, tell: Tell) -> None:
-        self._controller, self._host, self._tell = controller, host, tell
+    def __init__(self, controller: Controller, host: str, report: Report) -> None:
+        self._controller, self._host, self._report = controller, host, report
         self._settings: AgentSettings
         self._is_changed = asyncio.Event()
         self._unsent: HealthReport | None = None
         self._is_due = asyncio.Event()
         self._scanner = Found()
         self._last_round = self._reported_round = 0
-        self._told = ""
+        self._last: tuple[Event, Mapping[str, object]] | None = None
         self._unknown_keys: tuple[str, ...] = ()
 
     async def run(self) -> None:
@@ -56,7 +58,7 @@ class Agent:
             try:
                 return self._understood(await self._controller.settings())
             except NotHeard as error:
-                self._say(str(error))
+                self._say(DaemonEvent.CONTROLLER_AWAY, reason=str(error))
                 await asyncio.sleep(_RETRY_S)
 
     async def _watch(self, settings: AgentSettings) -> None:
@@ -112,27 +114,35 @@ class Agent:
             report, self._unsent = self._unsent, None
             if report is None:
                 continue
-            said = report.detail or report.stale or "all is well"
             try:
                 settings = self._understood(await self._controller.report(report))
             except NotHeard as error:
-                self._say(f"{said}; {error}")
+                self._say(DaemonEvent.CONTROLLER_AWAY, reason=str(error))
                 continue
-            self._say(said)
+            self._say_how_it_is(report)
             if settings != self._settings:
                 self._settings = settings
-                self._say("the controller has it looked at in another way")
+                self._say(HealthAgentEvent.CHECKS_CHANGED)
                 self._is_changed.set()
 
     def _understood(self, loaded: Loaded[AgentSettings]) -> AgentSettings:
-        """Return the settings; name what a newer controller wants beyond them, once."""
+        """Return the settings; have the journal name what a newer controller wants beyond them, once."""
         if loaded.unknown_keys != self._unknown_keys:
             self._unknown_keys = loaded.unknown_keys
-            if keys := ", ".join(loaded.unknown_keys):
-                self._tell(f"unknown keys in the controller's settings are ignored: {keys}")
+            if keys := list(loaded.unknown_keys):
+                self._report(HealthAgentEvent.KEYS_UNKNOWN, unknown_keys=keys)
         return loaded.record
 
-    def _say(self, text: str) -> None:
-        if text != self._told:
-            self._told = text
-            self._tell(text)
+    def _say_how_it_is(self, report: HealthReport) -> None:
+        if not report.good:
+            self._say(HealthAgentEvent.CHECKS_FAILED, reason=report.detail)
+        elif report.stale:
+            self._say(HealthAgentEvent.SIGNATURES_STALE, reason=report.stale)
+        else:
+            self._say(HealthAgentEvent.CHECKS_PASSED)
+
+    def _say(self, event: Event, **facts: object) -> None:
+        """Have the journal say what is new."""
+        if (event, facts) != self._last:
+            self._last = event, facts
+            self._report(event, **facts)

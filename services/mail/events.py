@@ -1,30 +1,119 @@
-"""The events of the mail gateway, as its journal names them."""
+"""The events of the mail gateway."""
 
-from enum import StrEnum
+from common.journal.events import (
+    REASON,
+    Event,
+    error,
+    flag,
+    info,
+    integer,
+    notice,
+    number,
+    text,
+    texts,
+    warning,
+)
+from services.base.events import SESSIONS_ENDED
+
+_SESSION_NUMBER = text("session", "number of the session")
+_SESSION = (
+    text("tenant", "whose server the client connected to"),
+    _SESSION_NUMBER,
+    text("client", "the client's address and port"),
+    text("server", "the server's address"),
+)
+_MESSAGE = (*_SESSION, text("trace", "number of the message: session and message"))
+_REPLY = text("reply", "the SMTP reply that the client got")
+_SECONDS = number("seconds", "seconds since DATA")
+_END = (
+    *_MESSAGE,
+    _REPLY,
+    REASON,
+    _SECONDS,
+    text("tag", "value of the header `X-Postern-Scan`, empty if there is none").optional,
+    flag("client_was_gone", "the client was gone before it could hear the reply").optional,
+    flag("server_tls", "leg 2 was encrypted").optional,
+)
+_SHA256 = text("sha256", "hash of the message as it was sent")
+_MESSAGE_ID = text("message_id", "the header `Message-ID`")
 
 
-class MailEvent(StrEnum):
-    GATEWAY_STARTED = "GatewayStarted"
-    GATEWAY_STOPPED = "GatewayStopped"
-    SETTINGS_LOADED = "SettingsLoaded"
-    SETTINGS_REFUSED = "SettingsRefused"
-    CERTIFICATE_MADE = "CertificateMade"
-    SESSION_OPENED = "SessionOpened"
-    SESSION_REFUSED = "SessionRefused"
-    SESSION_ENCRYPTED = "SessionEncrypted"
-    SESSION_CLOSED = "SessionClosed"
-    SERVER_UNREACHABLE = "ServerUnreachable"
-    RECIPIENT_REFUSED = "RecipientRefused"
-    MESSAGE_RECEIVED = "MessageReceived"
-    SCAN_SKIPPED = "ScanSkipped"
-    MESSAGE_SCANNED = "MessageScanned"
-    MESSAGE_DELIVERED = "MessageDelivered"
-    MESSAGE_REJECTED = "MessageRejected"
-    MESSAGE_DEFERRED = "MessageDeferred"
-    DELIVERY_IN_DOUBT = "DeliveryInDoubt"
-    PROTOCOL_VIOLATED = "ProtocolViolated"
-    GATEWAY_FAILED = "GatewayFailed"
+class MailEvent(Event):
+    """Events of `postern-mail`."""
 
-
-# These must be on disk at once. DELIVERY_IN_DOUBT identifies a message that the sender will send again.
-URGENT = frozenset({MailEvent.DELIVERY_IN_DOUBT, MailEvent.GATEWAY_FAILED, MailEvent.GATEWAY_STOPPED})
+    GATEWAY_STARTED = info(
+        "GatewayStarted",
+        "The gateway listens.",
+        text("role", "`proxy` or `scanner`"),
+        text("pool", "the pool that it is a member of"),
+        integer("port", "the port on which it listens"),
+    )
+    GATEWAY_STOPPED = info("GatewayStopped", "The gateway was stopped.", SESSIONS_ENDED).urgent
+    GATEWAY_FAILED = error(
+        "GatewayFailed", "An unexpected error ended a session.", _SESSION_NUMBER.optional, REASON
+    ).urgent
+    CERTIFICATE_MADE = notice(
+        "CertificateMade",
+        "A tenant without a certificate got a self-signed one.",
+        text("tenant", "which tenant"),
+        REASON,
+    )
+    SESSION_OPENED = info("SessionOpened", "A client connected and was admitted.", *_SESSION)
+    SESSION_ENCRYPTED = info(
+        "SessionEncrypted", "Leg 1 is encrypted.", *_SESSION, text("cipher", "version of TLS, and cipher")
+    )
+    SESSION_CLOSED = info(
+        "SessionClosed",
+        "A session has ended.",
+        *_SESSION,
+        REASON,
+        integer("messages", "messages in the session"),
+        flag("tls", "leg 1 was encrypted"),
+    )
+    SERVER_UNREACHABLE = warning(
+        "ServerUnreachable", "The tenant's server cannot be reached, or went away.", *_SESSION, REASON
+    )
+    PROTOCOL_VIOLATED = notice("ProtocolViolated", "The client broke the SMTP protocol.", *_SESSION, REASON)
+    RECIPIENT_REFUSED = info(
+        "RecipientRefused",
+        "The server refused a recipient.",
+        *_MESSAGE,
+        text("recipient", "the address"),
+        text("reply", "the server's reply"),
+    )
+    MESSAGE_RECEIVED = info(
+        "MessageReceived",
+        "The gateway has the whole message.",
+        *_MESSAGE,
+        text("sender", "the envelope's sender"),
+        texts("recipients", "the envelope's recipients"),
+        integer("size_bytes", "size of the message"),
+        _SHA256,
+        _MESSAGE_ID,
+        flag("was_normalized", "bare newlines were replaced, as the policy says"),
+        flag("client_tls", "leg 1 was encrypted"),
+        flag("server_tls", "leg 2 was encrypted"),
+    )
+    SCAN_SKIPPED = info("ScanSkipped", "By a rule of the tenant the message was not scanned.", *_MESSAGE)
+    MESSAGE_SCANNED = info(
+        "MessageScanned",
+        "A scanner has judged the message, or none could.",
+        *_MESSAGE,
+        text("verdict", "`clean`, `infected`, `limits`, `encrypted` or `unavailable`"),
+        text("detail", "name of the malware, or what went wrong"),
+        text("scanner", "which scanner"),
+        flag("was_cached", "the verdict is that of the same message a moment ago"),
+        number("scan_s", "seconds that the scan took"),
+    )
+    MESSAGE_DELIVERED = info("MessageDelivered", "The server took the message.", *_END)
+    MESSAGE_REJECTED = notice("MessageRejected", "The message was refused for good (5xx).", *_END)
+    MESSAGE_DEFERRED = notice("MessageDeferred", "The message was refused for now (4xx).", *_END)
+    DELIVERY_IN_DOUBT = warning(
+        "DeliveryInDoubt",
+        "The server had the whole message and its reply was lost; the client was told to send it again.",
+        *_MESSAGE,
+        REASON,
+        _MESSAGE_ID,
+        _SHA256,
+        integer("sent_bytes", "size of what the server got"),
+    ).urgent

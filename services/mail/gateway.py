@@ -12,10 +12,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from common.journal.journal import Journal
 from common.wire.codec import Loaded
 from services.base import ipv6
+from services.base.events import DaemonEvent
 from services.base.evidence import Evidence
-from services.base.journal import Journal
 from services.base.settings import Address, SettingsError, facts_of
 from services.base.sockets import BACKLOG, OWN_ADDRESSES, end_of, listen
 from services.base.watched import WatchedFile
@@ -119,12 +120,12 @@ class Gateway:
         try:
             loaded = self._read()
         except (OSError, SettingsError, UnicodeDecodeError) as error:
-            self._journal.write(MailEvent.SETTINGS_REFUSED, file=str(self._file.path), reason=str(error))
+            self._journal.write(DaemonEvent.SETTINGS_REFUSED, file=str(self._file.path), reason=str(error))
             return
         settings = loaded.record
         if settings.port != self._settings.port or settings.transparent != self._settings.transparent:
             reason = "port and transparency only change with a restart; remedy: restart the gateway"
-            self._journal.write(MailEvent.SETTINGS_REFUSED, file=str(self._file.path), reason=reason)
+            self._journal.write(DaemonEvent.SETTINGS_REFUSED, file=str(self._file.path), reason=reason)
             return
         self._take_up(loaded)
 
@@ -143,7 +144,7 @@ class Gateway:
         self._tls = {tenant.name: self._tls_for(settings, tenant) for tenant in settings.tenants}
         facts = facts_of(loaded)
         self._journal.write(
-            MailEvent.SETTINGS_LOADED,
+            DaemonEvent.SETTINGS_LOADED,
             None,
             revision=settings.revision,
             tenants=len(settings.tenants),
@@ -158,7 +159,7 @@ class Gateway:
             context, was_made = client_context(settings, tenant)
         except (OSError, ssl.SSLError) as error:
             reason = f"certificate of {tenant.name} cannot be used: {error}; no STARTTLS for its clients"
-            self._journal.write(MailEvent.SETTINGS_REFUSED, tenant=tenant.name, reason=reason)
+            self._journal.write(DaemonEvent.SETTINGS_REFUSED, tenant=tenant.name, reason=reason)
             return None
         if was_made:
             reason = "self-signed: clients that insist on a trusted name will not encrypt, or not send"
@@ -263,7 +264,7 @@ class Gateway:
 
     def _refuse(self, wire: Wire, client: tuple[Address, int], server: Address, refusal: str) -> None:
         self._journal.write(
-            MailEvent.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal
+            DaemonEvent.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal
         )
         wire.write(with_trace(refusal, _NO_TRACE))
         wire.close()

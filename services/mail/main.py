@@ -10,11 +10,10 @@ from pathlib import Path
 import uvloop
 
 from common import entry
+from common.journal.journal import Journal
 from services.base import program
 from services.base.evidence import EvidencePost
-from services.base.journal import Journal
 from services.mail.admission import Caps
-from services.mail.events import URGENT, MailEvent
 from services.mail.gateway import Gateway
 
 _PROGRAM = "postern-mail"
@@ -68,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _calm_the_collector()
         uvloop.run(_run(parsed, journal))
 
-    return program.run(_PROGRAM, parsed, begin, lambda path, name: Journal(path, name, URGENT))
+    return program.run(_PROGRAM, parsed, begin)
 
 
 async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
@@ -80,7 +79,7 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
     gateway = Gateway(parsed.settings, journal, caps, parsed.state_dir, parsed.name)
     posting = _post_evidence(gateway, parsed.controller, journal) if parsed.controller else None
     await gateway.start()
-    await program.until_stopped(journal, MailEvent.SETTINGS_REFUSED, gateway.reload)
+    await program.until_stopped(journal, gateway.reload)
     await gateway.stop(parsed.grace)
     if posting is not None:
         posting.cancel()

@@ -32,7 +32,7 @@ _GREETING = b"220 postern ESMTP\r\n"
 _LAST_WORDS = frozenset({"DATA", "BDAT"})
 
 
-class Dialogue:
+class RefusalDialogue:
     """`refusal` is the reply to MAIL; `mail` the command that first heard it."""
 
     def __init__(self, refusal: str, trace: str) -> None:

@@ -2,118 +2,82 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from common.wire.codec import Loaded
+from common.journal.journal import Journal
+from common.journal.line import About
 from common.wire.responder import Answer, ResponderSettings, ResponderTenant
 from services.base import ipv6
-from services.base.journal import About, Journal
-from services.base.settings import Address, SettingsError, facts_of, read_settings
-from services.base.sockets import BACKLOG, OWN_ADDRESSES, end_of, listen
-from services.base.watched import WatchedFile
-from services.responder.dialogue import PUT_OFF, REFUSED, Dialogue
+from services.base.daemon import SettingsDaemon
+from services.base.events import DaemonEvent
+from services.base.sessions import AGENT_LIMITS, AGENT_S, ALL, Sessions
+from services.base.settings import Address
+from services.base.sockets import OWN_ADDRESSES, end_of, listen
+from services.responder.dialogue import PUT_OFF, REFUSED, RefusalDialogue
+from services.responder.events import ResponderEvent
 from services.smtp import catalogue
 from services.smtp.catalogue import with_trace
 
-_POLL_S = 0.5
-_MOST_AGENTS, _AGENT_S = 20, 5.0
 _REFUSALS = {Answer.TEMPFAIL: PUT_OFF, Answer.REJECT: REFUSED}
 _random = random.Random()  # names sessions in the journal: must be different, need not be secret
 
 
-class Event(StrEnum):
-    RESPONDER_STARTED = "ResponderStarted"
-    RESPONDER_STOPPED = "ResponderStopped"
-    SETTINGS_LOADED = "SettingsLoaded"
-    SETTINGS_REFUSED = "SettingsRefused"
-    SESSION_ANSWERED = "SessionAnswered"
-    SESSION_REFUSED = "SessionRefused"
-    SESSIONS_SHED = "SessionsShed"
-
-
 @dataclass(frozen=True, slots=True)
-class Caps:
+class ResponderCaps:
     """Past `sessions` at once a client hears 421 instead of a greeting; past `seconds` it is hung up on."""
 
     sessions: int = 1_000
     seconds: float = 30.0
 
 
-class Responder:
-    """Raise `SettingsError` or `OSError` from `start`; after that it runs until `stop`."""
+class Responder(SettingsDaemon[ResponderSettings]):
+    def __init__(self, settings_file: Path, journal: Journal, caps: ResponderCaps) -> None:
+        super().__init__(settings_file, journal)
+        self.caps = caps
+        self.sessions = Sessions(_ResponderSession.stop)
+        self.agents = Sessions(_ResponderSession.stop)
+        self._ended = 0
 
-    def __init__(self, settings_file: Path, journal: Journal, caps: Caps) -> None:
-        self._file, self.journal, self.caps = WatchedFile(settings_file), journal, caps
-        self.loop = asyncio.get_running_loop()
-        self.sessions: set[_Session] = set()
-        self.agents: set[_Session] = set()  # on this host; not sessions of anybody
-        self.shed = 0  # not yet in the journal
-        self._settings: ResponderSettings
-        self._servers: list[asyncio.AbstractServer] = []
-        self._chores: list[asyncio.Task[None]] = []
+    def read(self) -> ResponderSettings:
+        return self.read_record(ResponderSettings)
+
+    def describe(self, settings: ResponderSettings) -> Mapping[str, object]:
+        return {"revision": settings.revision, "tenants": len(settings.tenants)}
 
     async def start(self) -> None:
-        self._take_up(read_settings(ResponderSettings, self._file.read()))
-        for sock in listen(self._settings.port, self._settings.transparent):
-            server = await self.loop.create_server(lambda: _Session(self), sock=sock, backlog=BACKLOG)
-            self._servers.append(server)
-        self._chores = [self.loop.create_task(self._watch())]
-        self.journal.write(Event.RESPONDER_STARTED, pool=self._settings.pool, port=self._settings.port)
+        await super().start()
+        pool, port = self.settings.pool, self.settings.port
+        for sock in listen(port, self.settings.transparent):
+            await self.serve(lambda: _ResponderSession(self), sock)
+        self.journal.write(ResponderEvent.RESPONDER_STARTED, pool=pool, port=port)
         ipv6.tell_if_missing(self.journal, "answers to mail for tenants' IPv6 addresses")
 
-    def stop(self) -> None:
-        """Listen no more, and end all sessions: they are short, and have nothing to lose."""
-        for chore in self._chores:
-            chore.cancel()
-        for server in self._servers:
-            server.close()
-        left = tuple(self.sessions)
-        for session in left:
-            session.end(catalogue.SHUTTING_DOWN, "the responder was stopped")
-        self.journal.write(Event.RESPONDER_STOPPED, sessions_ended=len(left))
-        self.journal.flush()
+    async def look_around(self) -> None:
+        self.sessions.report_shed(self.journal.write)
 
-    def reload(self) -> None:
-        """Take up the settings file if it is good; say why if it is not."""
-        try:
-            loaded = read_settings(ResponderSettings, self._file.read())
-        except (OSError, SettingsError, UnicodeDecodeError) as error:
-            self.journal.write(Event.SETTINGS_REFUSED, file=str(self._file.path), why=str(error))
-            return
-        self._take_up(loaded)
+    async def leave(self) -> None:
+        """End sessions without grace: they are short, and have nothing to lose."""
+        self._ended = await self.sessions.end_all()
+
+    def note_stopped(self) -> None:
+        self.journal.write(ResponderEvent.RESPONDER_STOPPED, sessions_ended=self._ended)
 
     def tenant_of(self, server: Address) -> ResponderTenant | None:
         """Return whose server this is. The switch may know a new one before we have looked."""
-        if server not in self._settings.tenant_by_server and self._file.has_changed():
-            self.reload()
-        return self._settings.tenant_by_server.get(server)
-
-    def _take_up(self, loaded: Loaded[ResponderSettings]) -> None:
-        self._settings = settings = loaded.record
-        facts = facts_of(loaded)
-        self.journal.write(
-            Event.SETTINGS_LOADED, None, revision=settings.revision, tenants=len(settings.tenants), **facts
-        )
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(_POLL_S)
-            if self._file.has_changed():
-                self.reload()
-            if self.shed:
-                self.journal.write(Event.SESSIONS_SHED, count=self.shed)
-                self.shed = 0
+        if server not in self.settings.tenant_by_server and self.has_changed():
+            self.reload_now()
+        return self.settings.tenant_by_server.get(server)
 
 
-class _Session(asyncio.Protocol):
+class _ResponderSession(asyncio.Protocol):
     """One client. What it says is held to one piece of memory, what it is told to one socket's buffer."""
 
     def __init__(self, responder: Responder) -> None:
         self._responder = responder
-        self._dialogue: Dialogue | None = None  # none: it is sent away
+        self._dialogue: RefusalDialogue | None = None  # none: it is sent away
         self._about: About
 
     def connection_made(self, transport: Any) -> None:
@@ -126,36 +90,34 @@ class _Session(asyncio.Protocol):
         tenant = self._responder.tenant_of(server)
         if tenant is None and server in OWN_ADDRESSES:
             self._answer_agent()
-        elif len(self._responder.sessions) >= self._responder.caps.sessions:
-            self._responder.shed += 1
+        elif not self._responder.sessions.admit(self, {ALL: self._responder.caps.sessions}):
             self._send_away(catalogue.FULL)
         else:
             self._begin(end_of(name), server, tenant)
 
     def _answer_agent(self) -> None:
-        """An agent on this host looks whether we live; that we are full does not concern it."""
-        if len(self._responder.agents) >= _MOST_AGENTS:
+        if not self._responder.agents.admit(self, AGENT_LIMITS):
             self._transport.close()
             return
-        self._responder.agents.add(self)
-        self._dialogue = Dialogue(PUT_OFF, "agent")
-        self._timer = self._responder.loop.call_later(_AGENT_S, self._time_out)
-        self._transport.write(self._dialogue.greet())
+        self._converse(RefusalDialogue(PUT_OFF, "agent"), AGENT_S)
 
     def _begin(self, client: tuple[Address, int], server: Address, tenant: ResponderTenant | None) -> None:
         ends = {"client": str(client[0]), "port": client[1], "server": str(server)}
+        journal = self._responder.journal
         if tenant is None:
-            about = self._responder.journal.about(**ends)
-            self._responder.journal.write(Event.SESSION_REFUSED, about, reply=catalogue.NO_SUCH_SERVER)
+            self._responder.sessions.forget(self)
+            journal.write(DaemonEvent.SESSION_REFUSED, **ends, reply=catalogue.NO_SUCH_SERVER)
             self._send_away(catalogue.NO_SUCH_SERVER)
             return
         trace = f"{_random.getrandbits(48):012x}"
         facts = {"tenant": tenant.name, "session": trace, **ends, "answer": tenant.answer.value}
-        self._about = self._responder.journal.about(**facts)
-        self._dialogue = Dialogue(_REFUSALS[tenant.answer], trace)
-        self._responder.sessions.add(self)
-        self._timer = self._responder.loop.call_later(self._responder.caps.seconds, self._time_out)
-        self._transport.write(self._dialogue.greet())
+        self._about = journal.about(**facts)
+        self._converse(RefusalDialogue(_REFUSALS[tenant.answer], trace), self._responder.caps.seconds)
+
+    def _converse(self, dialogue: RefusalDialogue, within_s: float) -> None:
+        self._dialogue = dialogue
+        self._timer = asyncio.get_running_loop().call_later(within_s, self._time_out)
+        self._transport.write(dialogue.greet())
 
     def _send_away(self, reply: str) -> None:
         self._transport.write(with_trace(reply, "no session"))
@@ -170,25 +132,27 @@ class _Session(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._dialogue is not None:
-            self._close(self._dialogue, "client went away")
+            is_fault = error is not None and not isinstance(error, OSError)
+            self._close(self._dialogue, f"unexpected error: {error!r}" if is_fault else "client went away")
 
-    def end(self, reply: str, why: str) -> None:
-        if self._dialogue is not None:
-            self._transport.write(self._dialogue.end(reply))
-            self._close(self._dialogue, why)
+    def stop(self) -> None:
+        self._end(catalogue.SHUTTING_DOWN, "the responder was stopped")
 
     def _time_out(self) -> None:
-        self.end(catalogue.TIMED_OUT, "too slow")
+        self._end(catalogue.TIMED_OUT, "too slow")
 
-    def _close(self, dialogue: Dialogue, why: str) -> None:
+    def _end(self, reply: str, reason: str) -> None:
+        if self._dialogue is not None:
+            self._transport.write(self._dialogue.end(reply))
+            self._close(self._dialogue, reason)
+
+    def _close(self, dialogue: RefusalDialogue, reason: str) -> None:
         """Close, and note it, once."""
         self._transport.close()
         self._timer.cancel()
-        self._responder.agents.discard(self)
-        if self not in self._responder.sessions:
+        self._responder.agents.forget(self)
+        if not self._responder.sessions.forget(self):
             return
-        self._responder.sessions.discard(self)
         mail = dialogue.mail.decode("utf-8", "replace")
-        self._responder.journal.write(
-            Event.SESSION_ANSWERED, self._about, commands=dialogue.commands, mail=mail, why=why
-        )
+        facts = {"commands": dialogue.commands, "mail": mail, "reason": reason}
+        self._responder.journal.write(ResponderEvent.SESSION_ANSWERED, self._about, **facts)

@@ -1,23 +1,23 @@
 """`postern-sensors`: feeds, CrowdSec and Suricata as one program."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
 from common.config.errors import ConfigErrors
+from common.journal.journal import Journal
 from services.base import program
-from services.base.journal import Journal
-from services.sensors.sensors import Event, Sensors
+from services.base.daemon import run_daemon
+from services.sensors.sensors import Sensors
 from services.sensors.settings import load_settings
 
 _PROGRAM = "postern-sensors"
 _EPILOG = """\
-The settings file is yours to write: docs/reference/sensors.md has every key. Signals: SIGTERM or
-Ctrl-C: end; SIGHUP: reopen the log, take up changed settings, refresh all feeds now.
-Needs no privileges but the right to connect to the controller's socket.
+You write the settings file: docs/reference/sensors.md has every key. Signals: SIGTERM or Ctrl-C stops; SIGHUP
+reopens the log, loads changed settings, and refreshes all feeds if they did not change.
+The only privilege needed is to connect to the controller's socket.
 
 example:  postern-sensors --settings /etc/postern/sensors.yaml --controller /run/postern/api.sock
 """
@@ -26,8 +26,7 @@ example:  postern-sensors --settings /etc/postern/sensors.yaml --controller /run
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Bring the controller what others know: feeds and CrowdSec's decisions as decisions, "
-        "Suricata's alerts as evidence.",
+        "Give the controller decisions from block lists and CrowdSec, and evidence from Suricata's alerts.",
         _EPILOG,
     )
     parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (YAML)")
@@ -41,11 +40,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="last good copies of feeds, positions in logs (/var/lib/postern/sensors)",
     )
-    parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)"
-    )
-    parser.add_argument("--name", default="sensors", help="this program's name in the journal")
-    parser.add_argument("--check", action="store_true", help="only say whether the settings are good")
+    program.add_journal_arguments(parser, "sensors")
+    parser.add_argument("--check", action="store_true", help="only check the settings")
     return parser
 
 
@@ -54,9 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.check:
         return _check(parsed.settings)
     try:
-        return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)), Journal)
+        return run_daemon(_PROGRAM, parsed, lambda journal: _build(parsed, journal))
     except ConfigErrors as error:
         return program.fail(_PROGRAM, str(error))
+
+
+def _build(parsed: argparse.Namespace, journal: Journal) -> Sensors:
+    return Sensors(parsed.settings, parsed.controller, parsed.state_dir, journal)
 
 
 def _check(file: Path) -> int:
@@ -66,13 +66,6 @@ def _check(file: Path) -> int:
         return program.fail(_PROGRAM, str(error))
     print(f"{file}: good")
     return 0
-
-
-async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
-    sensors = Sensors(parsed.settings, parsed.controller, parsed.state_dir, journal)
-    sensors.start()
-    await program.until_stopped(journal, Event.SETTINGS_REFUSED, sensors.reload)
-    await sensors.stop()
 
 
 def run() -> int:

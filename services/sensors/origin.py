@@ -7,25 +7,21 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
+from common.journal.journal import Report
 from services.base import controller
 from services.base.controller import NotHeard
+from services.base.events import DaemonEvent
 from services.base.settings import Network
+from services.sensors.events import SensorsEvent
 from services.sensors.networks import printable, to_text
 from services.sensors.settings import Meaning
 
 Decision = Mapping[str, object]
-Report = Callable[..., None]
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _REPLACE_WITHIN_S = 120.0
-
-
-class Event(StrEnum):
-    ORIGIN_REPLACED = "OriginReplaced"
-    CONTROLLER_AWAY = "ControllerAway"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +68,11 @@ async def replace_patiently(
             answer = await replace(socket, origin, decisions())
         except NotHeard as error:
             if pause_s == _FIRST_PAUSE_S:
-                report(Event.CONTROLLER_AWAY, origin=origin, why=str(error))
+                report(DaemonEvent.CONTROLLER_AWAY, origin=origin, reason=str(error))
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         else:
-            report(Event.ORIGIN_REPLACED, origin=origin, **summary(answer))
+            report(SensorsEvent.ORIGIN_REPLACED, origin=origin, **summary(answer))
             return
 
 

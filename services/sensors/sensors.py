@@ -2,78 +2,64 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from common.config.errors import ConfigErrors
+from common.journal.journal import Journal
+from services.base.daemon import Job, SettingsDaemon
 from services.base.evidence import EvidencePost
-from services.base.journal import Journal
 from services.sensors.crowdsec.bouncer import Bouncer
+from services.sensors.events import SensorsEvent
 from services.sensors.feeds.feed import FeedRunner, origin_of
 from services.sensors.feeds.kept import Keeper
 from services.sensors.origin import replace_patiently
 from services.sensors.settings import Settings, load_settings
 from services.sensors.suricata.sensor import SuricataSensor
-from services.sensors.tenants import Tenants
-
-Job = Callable[[], Coroutine[Any, Any, None]]
-_RESTART_S = 10.0
+from services.sensors.tenants import TenantLookup
 
 
-class Event(StrEnum):
-    SENSORS_STARTED = "SensorsStarted"
-    SENSORS_STOPPED = "SensorsStopped"
-    SETTINGS_REFUSED = "SettingsRefused"
-    SENSOR_FAILED = "SensorFailed"
-    FEED_FORGOTTEN = "FeedForgotten"
+class Sensors(SettingsDaemon[Settings]):
+    """Owns the tasks. One sensor that fails is reported and started again; the others go on."""
 
-
-class Sensors:
-    """Owns the tasks. One sensor that fails is said and tried again; it takes no other with it."""
+    restart_s = 10.0
+    refusals = (*SettingsDaemon.refusals, ConfigErrors)
 
     def __init__(self, file: Path, socket: str, state_dir: Path, journal: Journal) -> None:
-        self._file, self._socket, self._state_dir, self._journal = file, socket, state_dir, journal
+        super().__init__(file, journal)
+        self._socket, self._state_dir = socket, state_dir
         self._keeper = Keeper(state_dir / "feeds")
-        self._settings: Settings | None = None
         self._refreshable: list[FeedRunner | Bouncer] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._running: set[asyncio.Task[None]] = set()
 
-    def start(self) -> None:
+    def read(self) -> Settings:
+        return load_settings(self.file.path)
+
+    def has_changed(self) -> bool:
+        """The operator's file is taken up when the operator asks, by SIGHUP."""
+        return False
+
+    async def start(self) -> None:
         """Raise `ConfigErrors` or `OSError` if the settings cannot be used."""
-        self._begin(load_settings(self._file))
+        settings = self.read()
+        self.use(settings)
+        self._begin(settings)
 
-    def reload(self) -> None:
-        """Take up changed settings; the same ones: refresh all. Bad ones change nothing."""
-        try:
-            settings = load_settings(self._file)
-        except (OSError, ConfigErrors) as error:
-            self._journal.write(Event.SETTINGS_REFUSED, why=str(error))
-            return
-        if settings == self._settings:
+    async def take_up(self, settings: Settings) -> None:
+        """Take up changed settings; the same ones: refresh all."""
+        if settings == self.settings:
             for each in self._refreshable:
                 each.refresh()
             return
-        self._cancel()
+        await self.end_tasks(self._running)
+        self.use(settings)
         self._begin(settings)
 
-    async def stop(self) -> None:
-        tasks = list(self._tasks)
-        self._cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._journal.write(Event.SENSORS_STOPPED)
-        self._journal.flush()
-
-    def _cancel(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        self._tasks, self._refreshable = [], []
+    def note_stopped(self) -> None:
+        self.journal.write(SensorsEvent.SENSORS_STOPPED)
 
     def _begin(self, settings: Settings) -> None:
-        self._settings = settings
-        report = self._journal.write
-        tenants = Tenants(settings, report)
+        report = self.journal.write
+        tenants = TenantLookup(settings, report)
         post = EvidencePost(self._socket, report)
         feeds = [
             FeedRunner(feed, self._keeper, self._socket, report, tenants.prefixes) for feed in settings.feeds
@@ -89,27 +75,16 @@ class Sensors:
         for each in settings.suricata:
             sensor = SuricataSensor(each, self._state_dir, tenants, post.add, report)
             jobs.append((f"suricata {each.name}", sensor.run))
-        self._journal.write(Event.SENSORS_STARTED, sensors=[name for name, _ in jobs])
+        self.journal.write(SensorsEvent.SENSORS_STARTED, sensors=[name for name, _ in jobs])
         jobs.append(("evidence", post.run))
         jobs.append(("forgotten feeds", lambda: self._forget_others({feed.name for feed in settings.feeds})))
-        self._tasks = [asyncio.create_task(self._keep_running(name, job)) for name, job in jobs]
-
-    async def _keep_running(self, name: str, job: Job) -> None:
-        """Say what a sensor died of, and start it again."""
-        while True:
-            try:
-                await job()
-            except Exception as error:
-                self._journal.write(Event.SENSOR_FAILED, sensor=name, why=repr(error), again_in_s=_RESTART_S)
-            else:
-                return
-            await asyncio.sleep(_RESTART_S)
+        self._running = {self.keep_running(name, job) for name, job in jobs}
 
     async def _forget_others(self, wanted: set[str]) -> None:
         """A feed that is no longer in the settings: its decisions go, and then its copy."""
         for name in self._keeper.names():
             if name not in wanted:
-                await replace_patiently(self._socket, origin_of(name), list, self._journal.write)
+                await replace_patiently(self._socket, origin_of(name), list, self.journal.write)
                 with contextlib.suppress(OSError):
                     self._keeper.forget(name)
-                self._journal.write(Event.FEED_FORGOTTEN, feed=name)
+                self.journal.write(SensorsEvent.FEED_FORGOTTEN, feed=name)

@@ -1,20 +1,15 @@
 """Whose addresses are whose: the tenants, from the settings or from the file that the controller writes."""
 
-from enum import StrEnum
 from ipaddress import ip_address
 
+from common.journal.journal import Report
 from services.base.settings import Network, SettingsError
 from services.base.watched import WatchedFile
-from services.sensors.origin import Report
+from services.sensors.events import SensorsEvent
 from services.sensors.settings import Settings, Tenant, parse_tenants
 
 
-class Event(StrEnum):
-    TENANTS_LOADED = "TenantsLoaded"
-    TENANTS_REFUSED = "TenantsRefused"
-
-
-class Tenants:
+class TenantLookup:
     """Answers which tenant an address belongs to. A file that turns bad changes nothing."""
 
     def __init__(self, settings: Settings, report: Report) -> None:
@@ -32,9 +27,11 @@ class Tenants:
         try:
             self._tenants = parse_tenants(self._file.read())
         except (OSError, UnicodeDecodeError, SettingsError) as error:
-            self._report(Event.TENANTS_REFUSED, file=str(self._file.path), why=str(error), first=was_new)
+            self._report(
+                SensorsEvent.TENANTS_REFUSED, file=str(self._file.path), reason=str(error), first=was_new
+            )
         else:
-            self._report(Event.TENANTS_LOADED, tenants=len(self._tenants))
+            self._report(SensorsEvent.TENANTS_LOADED, tenants=len(self._tenants))
 
     def prefixes(self) -> tuple[Network, ...]:
         self.look()

@@ -18,7 +18,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class NotFetched(Exception):
+class WebNotFetched(Exception):
     """Nothing usable came; the text says why."""
 
 
@@ -30,25 +30,25 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WebAnswer:
     is_unchanged: bool  # 304
     body: bytes
     etag: str = ""
     last_modified: str = ""
 
 
-async def get(url: str, headers: Mapping[str, str], limits: Limits) -> Answer:
-    """Return what a server says within the limits. Raise `NotFetched`."""
+async def get(url: str, headers: Mapping[str, str], limits: Limits) -> WebAnswer:
+    """Return what a server says within the limits. Raise `WebNotFetched`."""
     try:
         async with asyncio.timeout(limits.time_s):
             return await _get(url, headers, limits)
     except TimeoutError as error:
-        raise NotFetched(f"did not end within {limits.time_s:g} s") from error
+        raise WebNotFetched(f"did not end within {limits.time_s:g} s") from error
     except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
-        raise NotFetched(str(error) or type(error).__name__) from error
+        raise WebNotFetched(str(error) or type(error).__name__) from error
 
 
-async def _get(url: str, headers: Mapping[str, str], limits: Limits) -> Answer:
+async def _get(url: str, headers: Mapping[str, str], limits: Limits) -> WebAnswer:
     async with aiohttp.ClientSession(
         auto_decompress=False,  # it would decompress without a limit
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -61,7 +61,7 @@ async def _get(url: str, headers: Mapping[str, str], limits: Limits) -> Answer:
                 if response.status not in _REDIRECTS:
                     return await _answer(response, limits)
                 url = _next_url(url, response.headers.get("Location", ""))
-    raise NotFetched(f"redirects more than {limits.redirects} times")
+    raise WebNotFetched(f"redirects more than {limits.redirects} times")
 
 
 def _next_url(url: str, location: str) -> str:
@@ -69,30 +69,30 @@ def _next_url(url: str, location: str) -> str:
     target = urljoin(url, location)
     scheme = urlsplit(target).scheme
     if not location or scheme not in ("http", "https"):
-        raise NotFetched(f"redirects to {target!r:.200}, which is no web address")
+        raise WebNotFetched(f"redirects to {target!r:.200}, which is not a web address")
     if urlsplit(url).scheme == "https" and scheme == "http":
-        raise NotFetched(f"redirects from https to {target!r:.200}")
+        raise WebNotFetched(f"redirects from https to {target!r:.200}")
     return target
 
 
-async def _answer(response: aiohttp.ClientResponse, limits: Limits) -> Answer:
+async def _answer(response: aiohttp.ClientResponse, limits: Limits) -> WebAnswer:
     if response.status == 304:
-        return Answer(True, b"")
+        return WebAnswer(True, b"")
     if response.status != 200:
-        raise NotFetched(f"the server says {response.status}")
+        raise WebNotFetched(f"the server says {response.status}")
     body = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
         body += chunk
         if len(body) > limits.size_bytes:
-            raise NotFetched(f"is larger than {limits.size_bytes} bytes")
+            raise WebNotFetched(f"is larger than {limits.size_bytes} bytes")
     plain = await asyncio.to_thread(decompress, bytes(body), limits.size_bytes)
-    return Answer(
+    return WebAnswer(
         False, plain, response.headers.get("ETag", "")[:500], response.headers.get("Last-Modified", "")[:100]
     )
 
 
 def decompress(body: bytes, most_bytes: int) -> bytes:
-    """Undo gzip, of the transfer and of a .gz file in it. Raise `NotFetched` if it is bad or swells."""
+    """Undo gzip, of the transfer and of a .gz file in it. Raise `WebNotFetched` if it is bad or swells."""
     for _ in range(2):
         if not body.startswith(_GZIP_MAGIC):
             return body
@@ -108,10 +108,10 @@ def _gunzip(body: bytes, most_bytes: int) -> bytes:
             member = zlib.decompressobj(wbits=31)
             plain += member.decompress(body, most_bytes + 1 - len(plain))
             if len(plain) > most_bytes:
-                raise NotFetched(f"decompresses to more than {most_bytes} bytes")
+                raise WebNotFetched(f"decompresses to more than {most_bytes} bytes")
             if not member.eof:
-                raise NotFetched("its compressed data is cut short")
+                raise WebNotFetched("its compressed data is cut short")
             body = member.unused_data
     except zlib.error as error:
-        raise NotFetched(f"its compressed data is bad: {error}") from error
+        raise WebNotFetched(f"its compressed data is bad: {error}") from error
     return bytes(plain)

@@ -25,7 +25,7 @@ class Away(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     status: int
     body: bytes
     content_type: str
@@ -57,7 +57,7 @@ class Access:
 
     async def ask(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Return the controller's answer, whatever it is. Raise `Away`.
 
         The token is read each time: one that was replaced is used at once.
@@ -70,7 +70,7 @@ class Access:
             )
             async with asked as answer:
                 text = await _read_all(answer.content)
-                found = Answer(answer.status, text, answer.content_type, answer.headers.get("ETag", ""))
+                found = ApiAnswer(answer.status, text, answer.content_type, answer.headers.get("ETag", ""))
         except BadAccess as error:
             raise Away(str(error)) from error
         except TimeoutError as error:
@@ -113,9 +113,9 @@ def _checked(url: str) -> str:
     except ValueError:
         is_whole = False
     if not is_whole or parts.scheme not in ("http", "https") or parts.query or parts.username:
-        raise BadAccess(f"{url}: is no https://HOST:PORT")
+        raise BadAccess(f"{url}: is not https://HOST:PORT")
     if parts.scheme == "http" and not _is_loopback(str(parts.hostname)):
-        raise BadAccess(f"{url}: whoever is on the way would read the token; remedy: https://")
+        raise BadAccess(f"{url}: the token would be readable on the network; remedy: https://")
     return f"{parts.scheme}://{parts.netloc}"
 
 

@@ -1,7 +1,6 @@
 """`postern-uplink`: the controller's API, and a pool's settings, on a host that shares no disk with it."""
 
 import argparse
-import asyncio
 import re
 import sys
 from collections.abc import Sequence
@@ -9,11 +8,9 @@ from pathlib import Path
 
 from common import entry
 from services.base import program
-from services.base.files import remove_unfinished
-from services.base.journal import Journal
+from services.base.daemon import run_daemon
 from services.uplink.access import Access, BadAccess
-from services.uplink.mirror import Event, Following, follow
-from services.uplink.relay import Relay
+from services.uplink.daemon import Uplink, UplinkOptions
 
 _PROGRAM = "postern-uplink"
 _MEMBER = re.compile(r"[^./\s]{1,100}\.[^./\s]{1,100}")
@@ -24,45 +21,49 @@ On the member's host:       that token in /etc/postern/token (chmod 600), and a 
 
 example:  postern-uplink --api https://192.0.2.1:9057 --trust /etc/postern/api.pem --member proxies.proxy1
 
-From then on every other program on this host works as beside the controller: it finds the
-API at the socket, and its settings in the file. With a token of another role leave --member
-out: then there is only the socket, for `postern-sensors`, or for `postern` itself.
+The other programs on this host then find the API at the socket and their settings in the file, as on
+the controller's host. With a token of another role, leave out --member: then there is only the socket,
+for `postern-sensors` or for `postern` itself.
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Bring the controller's API to a unix socket on this host, over TLS and with a token that no other "
-        "program here gets to see; and keep the settings of a member's pool as the controller has them.",
+        "Make the controller's API available at a unix socket on this host, over TLS, with a token that no "
+        "other program here sees; and keep the settings file of a member's pool current.",
         _EPILOG,
     )
     add = parser.add_argument
     add("--api", required=True, metavar="https://HOST:PORT", help="the controller's POSTERN_LISTEN")
     add("--token", type=Path, default=Path("/etc/postern/token"), metavar="FILE", help="(/etc/postern/token)")
-    add("--trust", type=Path, metavar="FILE", help="the API's certificate (default: whom the system trusts)")
+    add(
+        "--trust",
+        type=Path,
+        metavar="FILE",
+        help="the API's certificate (default: the system's trusted ones)",
+    )
     add("--member", type=_member, metavar="POOL.NAME", help="keep the settings of this member's pool here")
     add(
         "--settings",
         type=Path,
         metavar="FILE",
-        help="where to keep them (/var/lib/postern/gateways/POOL.json)",
+        help="path of that settings file (/var/lib/postern/gateways/POOL.json)",
     )
     add(
         "--socket",
         type=Path,
         default=Path("/run/postern/api.sock"),
         metavar="PATH",
-        help="where the API is found here (/run/postern/api.sock)",
+        help="where programs on this host find the API (/run/postern/api.sock)",
     )
-    add("--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)")
-    add("--name", default="uplink", help="this program's name in the journal")
+    program.add_journal_arguments(parser, "uplink")
     return parser
 
 
 def _member(text: str) -> str:
     if not _MEMBER.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no POOL.NAME, such as proxies.proxy1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not POOL.NAME, for example proxies.proxy1")
     return text
 
 
@@ -72,51 +73,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         access = Access(parsed.api, parsed.token, parsed.trust)
     except BadAccess as error:
         return program.fail(_PROGRAM, str(error))
-    return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, access, journal)), Journal)
+    return run_daemon(_PROGRAM, parsed, lambda journal: Uplink(_options(parsed), access, journal))
 
 
-async def _run(parsed: argparse.Namespace, access: Access, journal: Journal) -> None:
-    way = _Way(journal)
-    relay = Relay(access, way.tell)
-    await access.open()
-    try:
-        await relay.start(parsed.socket)
-        journal.write(Event.STARTED, api=access.url, member=parsed.member or "")
-        following = _begin_following(parsed, access, journal, way)
-        await program.until_stopped(journal, Event.SETTINGS_REFUSED, lambda: None)
-        if following is not None:
-            following.cancel()
-            await asyncio.wait([following])
-        await relay.stop()
-    finally:
-        await access.close()
-    journal.write(Event.STOPPED)
-    journal.flush()
-
-
-def _begin_following(
-    parsed: argparse.Namespace, access: Access, journal: Journal, way: "_Way"
-) -> asyncio.Task[None] | None:
-    if not parsed.member:
-        return None
-    pool = parsed.member.partition(".")[0]
+def _options(parsed: argparse.Namespace) -> UplinkOptions:
+    pool = parsed.member.partition(".")[0] if parsed.member else ""
     file = parsed.settings or Path(f"/var/lib/postern/gateways/{pool}.json")
-    remove_unfinished(file.parent, [file.name])
-    return asyncio.create_task(follow(Following(access, pool, file), journal.write, way.tell))
-
-
-class _Way:
-    """Tells once when the controller is away, and once when it is back."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal, self._problem = journal, ""
-
-    def tell(self, problem: str) -> None:
-        if problem and not self._problem:
-            self._journal.write(Event.AWAY, why=problem)
-        elif self._problem and not problem:
-            self._journal.write(Event.BACK)
-        self._problem = problem
+    return UplinkOptions(parsed.socket, parsed.member or "", pool, file)
 
 
 def run() -> int:

@@ -3,24 +3,17 @@
 import asyncio
 import json
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from common.journal.journal import Report
+from services.base.events import DaemonEvent
 from services.base.files import write_whole
-from services.uplink.access import Access, Answer, Away
+from services.uplink.access import Access, ApiAnswer, Away
+from services.uplink.events import UplinkEvent
 
 _LOOK_EVERY_S = 1.0
-
-
-class Event(StrEnum):
-    STARTED = "UplinkStarted"
-    STOPPED = "UplinkStopped"
-    AWAY = "ControllerAway"
-    BACK = "ControllerBack"
-    SETTINGS_BROUGHT = "SettingsBrought"
-    SETTINGS_REFUSED = "SettingsRefused"
 
 
 class NotBrought(Exception):
@@ -50,19 +43,19 @@ class Following:
         return int(settings["revision"])
 
 
-def _settings_in(answer: Answer) -> dict[str, Any]:
+def _settings_in(answer: ApiAnswer) -> dict[str, Any]:
     try:
         settings = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
-        raise NotBrought(f"the controller sent what is no JSON: {error}") from error
+        raise NotBrought(f"the controller did not send JSON: {error}") from error
     if answer.status != 200:
         raise NotBrought(f"the controller answered with status {answer.status}: {str(settings)[:300]}")
     if not isinstance(settings, dict) or not isinstance(settings.get("revision"), int):
-        raise NotBrought("the controller sent what are no settings")
+        raise NotBrought("the controller did not send settings")
     return settings
 
 
-async def follow(following: Following, tell: Callable[..., None], tell_way: Callable[[str], None]) -> None:
+async def follow(following: Following, report: Report, tell_way: Callable[[str], None]) -> None:
     """Look once a second, for ever; say what was brought, and each time once what was not."""
     problem = ""
     while True:
@@ -71,12 +64,12 @@ async def follow(following: Following, tell: Callable[..., None], tell_way: Call
             problem = ""
             tell_way("")
             if revision is not None:
-                tell(Event.SETTINGS_BROUGHT, revision=revision)
+                report(UplinkEvent.SETTINGS_BROUGHT, revision=revision)
         except Away as error:
             tell_way(str(error))
         except NotBrought as error:
             tell_way("")
             if str(error) != problem:
                 problem = str(error)
-                tell(Event.SETTINGS_REFUSED, why=problem)
+                report(DaemonEvent.SETTINGS_REFUSED, reason=problem)
         await asyncio.sleep(_LOOK_EVERY_S)

@@ -25,7 +25,7 @@ class Relay:
         """Listen, for those whom the socket's group lets in. Raise `OSError`."""
         socket.parent.mkdir(parents=True, exist_ok=True)
         if socket.exists() and not stat.S_ISSOCK(socket.stat().st_mode):
-            raise FileExistsError(f"{socket} is there, and is no socket")
+            raise FileExistsError(f"{socket} exists, and is not a socket")
         socket.unlink(missing_ok=True)  # left by one of us that was killed
         await self._runner.setup()
         before = os.umask(0o117)

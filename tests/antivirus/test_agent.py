@@ -127,7 +127,7 @@ def test_an_older_ring_is_refused(server: Server, publisher: Publisher, client: 
         json.dumps({**state, "serial": state["serial"] + 50}), encoding="utf-8"
     )
     done = client.update()
-    assert "is older than" in str(said(done)["why"])
+    assert "is older than" in str(said(done)["reason"])
     assert client.finds(sample)
 
 
@@ -170,7 +170,7 @@ def test_what_does_not_load_is_never_installed(
     server.start()
     await_that(lambda: server.generation() == 2, "it is served")
     done = client.update()
-    assert "does not find the marker of generation 2" in str(said(done)["why"])
+    assert "does not find the marker of generation 2" in str(said(done)["reason"])
     assert client.finds(sample)
 
 

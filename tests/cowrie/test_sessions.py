@@ -48,7 +48,7 @@ def test_a_session_is_told_from_connection_to_close(decoy: Decoy) -> None:
     decoy.wait_for("closed", session=command["session"])
     told = [event for event in decoy.events() if event.get("session") == command["session"]]
     assert " ".join(event["event"] for event in told) == "connection client client login command closed"
-    common = {"trace": command["trace"], "tenant": "acme", "decoy": "decoy1", "transport": "tcp"}
+    common = {"trace": command["trace"], "tenant": "acme", "instance": "decoy1", "transport": "tcp"}
     common |= {"source": "127.0.0.1", "destination": MX, "port": decoy.ssh_port, "protocol": "ssh"}
     assert all(common.items() <= event.items() for event in told)
     assert {"user": "root", "password": "toor", "success": True}.items() <= told[3].items()

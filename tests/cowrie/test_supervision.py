@@ -72,7 +72,7 @@ def test_open_sessions_of_a_killed_cowrie_are_told_to_be_closed(own_decoy: Decoy
         connection.sendall(b"SSH-2.0-x\r\n")
         session = own_decoy.wait_for("client")["session"]
         os.kill(own_decoy.pid(), signal.SIGKILL)
-        assert own_decoy.wait_for("closed", session=session)["why"] == "the decoy ended"
+        assert own_decoy.wait_for("closed", session=session)["reason"] == "the decoy ended"
 
 
 def test_the_one_persona_is_untouched_by_the_others_death(own_decoy: Decoy) -> None:
@@ -133,7 +133,7 @@ def test_a_changed_persona_is_taken_up_and_others_stay(own_decoy: Decoy) -> None
 
 def test_a_bad_persona_changes_nothing_and_says_where_it_is_bad(own_decoy: Decoy) -> None:
     own_decoy.write_persona(own_decoy.persona().replace("banner:", "baner:"))
-    assert "baner: unknown key" in own_decoy.wait_for("SettingsRefused")["why"]
+    assert "baner: unknown key" in own_decoy.wait_for("SettingsRefused")["reason"]
     assert "mail1" in own_decoy.ssh("hostname").stdout
 
 
@@ -193,7 +193,7 @@ def test_a_cowrie_that_hangs_is_replaced_and_who_waits_is_served(own_decoy: Deco
     with own_decoy.connect() as waiting:
         waiting.settimeout(60)
         assert waiting.recv(100).startswith(b"SSH")
-    assert own_decoy.wait_for("CowrieDied")["why"] == "it hung"
+    assert own_decoy.wait_for("CowrieDied")["reason"] == "it hung"
 
 
 def test_a_cowrie_that_is_not_kept_ready_starts_for_its_first_attacker(own_decoy: Decoy) -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.journal.events import Event
 from services.cowrie.translate import (
     Accused,
     Ended,
-    Happened,
     Noted,
     Outcome,
     Translator,
@@ -20,6 +20,7 @@ from services.cowrie.translate import (
     Uploaded,
 )
 from services.decoy.events import Encounter
+from services.decoy.journal import DecoyEvent
 
 SOURCE, SERVER = ip_address("198.51.100.66"), ip_address("203.0.113.10")
 HIM = Encounter("acme", SOURCE, 40_000, SERVER, 22, "ssh", "s" * 16, "t" * 16)
@@ -44,14 +45,14 @@ def hear(translator: Translator, name: str, **facts: Any) -> list[Outcome]:
     return list(translator.hear({"eventid": f"cowrie.{name}", "session": "c0", **facts}))
 
 
-def notes(outcomes: Iterable[Outcome]) -> list[tuple[str, dict[str, Any]]]:
+def notes(outcomes: Iterable[Outcome]) -> list[tuple[Event, dict[str, Any]]]:
     return [(each.event, dict(each.details)) for each in outcomes if isinstance(each, Noted)]
 
 
 def test_a_connection_is_told_before_cowrie_says_anything() -> None:
     outcomes = list(Translator().expect(HIM))
     assert outcomes == [
-        Noted(HIM, Happened.CONNECTION, {}),
+        Noted(HIM, DecoyEvent.CONNECTION, {}),
         Accused(HIM, "decoy-connection", "ssh connection"),
     ]
 
@@ -59,7 +60,7 @@ def test_a_connection_is_told_before_cowrie_says_anything() -> None:
 def test_a_key_that_is_offered_is_a_login_by_its_fingerprint() -> None:
     outcomes = hear(begun(), "login.failed", username="root", fingerprint="aa:bb")
     assert notes(outcomes) == [
-        ("login", {"user": "root", "mechanism": "publickey", "key": "aa:bb", "success": False})
+        (DecoyEvent.LOGIN, {"user": "root", "mechanism": "publickey", "key": "aa:bb", "success": False})
     ]
     assert outcomes[1] == Accused(HIM, "decoy-login", "refused: root/aa:bb")
 
@@ -95,10 +96,13 @@ def test_who_waits_is_kept_when_cowrie_dies_and_others_are_closed() -> None:
     translator = begun()
     other = replace(HIM, source_port=1, session="u" * 16)
     list(translator.expect(other))
-    assert list(translator.break_off("dead")) == [Noted(HIM, Happened.CLOSED, {"why": "dead"}), Ended(HIM)]
+    assert list(translator.break_off("dead")) == [
+        Noted(HIM, DecoyEvent.CLOSED, {"reason": "dead"}),
+        Ended(HIM),
+    ]
     assert translator.open == 1
     assert list(translator.drop(other, "late")) == [
-        Noted(other, Happened.CLOSED, {"why": "late"}),
+        Noted(other, DecoyEvent.CLOSED, {"reason": "late"}),
         Ended(other),
     ]
 
@@ -132,7 +136,7 @@ _KEYS = st.sampled_from(
 
 
 @given(st.lists(st.tuples(_NAMES, st.dictionaries(_KEYS, _VALUES))))
-def test_no_garbage_makes_it_fail(events: list[tuple[str, dict[str, Any]]]) -> None:
+def test_no_garbage_makes_it_fail(events: list[tuple[Event, dict[str, Any]]]) -> None:
     translator = begun()
     for name, facts in events:
         list(translator.hear({**facts, "eventid": name, "session": "c0"}))

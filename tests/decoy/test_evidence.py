@@ -55,7 +55,7 @@ def test_while_the_controller_is_away_the_decoy_goes_on_and_nothing_is_lost(
         client = decoy.client(DARK, HELLO)
         assert client.hear() == b"dark\r\n"
         client.close()
-    assert "cannot be reached" in decoy.wait_for("ControllerAway")["why"]
+    assert "cannot be reached" in decoy.wait_for("ControllerAway")["reason"]
     controller.begin()
     awaited(controller, "decoy-connection", 50)
     assert len(controller.requests) <= 3

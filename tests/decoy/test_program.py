@@ -63,7 +63,8 @@ def test_a_line_of_the_journal_says_who_met_what(decoy: Running) -> None:
     login = decoy.wait_for("login")
     wanted = {
         "event": "login",
-        "decoy": "decoy1",
+        "program": "postern-decoy",
+        "instance": "decoy1",
         "tenant": "acme",
         "source": "127.0.0.1",
         "destination": DARK,
@@ -103,7 +104,7 @@ def test_what_is_no_tls_at_a_port_of_tls_harms_nothing(decoy: Running) -> None:
     client = decoy.client(MX, HTTPS)
     client.say(b"GET / HTTP/1.0\r\n\r\n")
     client.hear_all()
-    assert decoy.wait_for("closed")["why"].startswith("TLS failed: ")
+    assert decoy.wait_for("closed")["reason"].startswith("TLS failed: ")
     assert decoy.client(MX, HTTPS, is_tls=True)
 
 
@@ -128,7 +129,7 @@ def test_a_new_persona_is_taken_up_and_a_bad_one_changes_nothing(decoy: Running)
     decoy.wait_for("SettingsLoaded", 2)
     assert decoy.client(MX, HELLO).hear() == b"renamed\r\n"
     decoy.write_persona(PERSONA.replace("ttl: 61", "ttl: many"))
-    assert "acme.yaml:6:10: hosts.mx.ttl: " in decoy.wait_for("SettingsRefused")["why"]
+    assert "acme.yaml:6:10: hosts.mx.ttl: " in decoy.wait_for("SettingsRefused")["reason"]
     assert decoy.client(MX, HELLO).hear() == b"renamed\r\n"
 
 
@@ -212,5 +213,5 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
     assert "is not a name" in start('{"tenants": [{"name": "../x", "prefixes": []}]}', PERSONA)
     assert "secret: is not 32 bytes in hex" in start(json.dumps({**SETTINGS, "secret": "07"}), PERSONA)
     assert "acme.yaml:6:10: hosts.mx.ttl" in start(good, PERSONA.replace("ttl: 61", "ttl: 0"))
-    assert "no place of a syslog server" in start(good, PERSONA, "--syslog", "tcp")
+    assert "not the address of a syslog server" in start(good, PERSONA, "--syslog", "tcp")
     assert "remedy: name a log" in start(good, PERSONA, "--log", "/proc/none/log")

@@ -44,7 +44,7 @@ def test_a_decoy_answers_without_a_feature_and_notes_once_what_is_lost(
     decoy.end()
     event, says = told
     (noted,) = decoy.events(event)
-    assert says in f"{noted.get('lost')} {noted.get('why')}"
+    assert says in f"{noted.get('lost')} {noted.get('reason')}"
     assert not decoy.events("ListenFailed")
 
 

@@ -163,6 +163,7 @@ def test_an_agent_whose_controller_is_not_there_waits_for_it(watched: StartContr
         first = watched(with_probes(f"{{port: {port}}}"))
         agent = first.start_agent("traps.nobody")
         assert agent.stdout
+        assert "HealthAgentStarted" in agent.stdout.readline()
         assert "no pool has a member traps.nobody" in agent.stdout.readline()
         assert agent.poll() is None
 

@@ -4,7 +4,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from services.responder.dialogue import MAX_COMMANDS, PUT_OFF, REFUSED, Dialogue
+from services.responder.dialogue import MAX_COMMANDS, PUT_OFF, REFUSED, RefusalDialogue
 from services.smtp.lines import MAX_COMMAND_BYTES
 
 MAIL, RCPT = "MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>"
@@ -12,15 +12,15 @@ COMMANDS = ["EHLO client.example", "HELO c", MAIL, RCPT, "RSET", "NOOP"]
 LAST_WORDS = ["DATA", "BDAT 5 LAST", "QUIT"]
 
 
-def dialogue(refusal: str = PUT_OFF) -> Dialogue:
-    return Dialogue(refusal, "abc")
+def dialogue(refusal: str = PUT_OFF) -> RefusalDialogue:
+    return RefusalDialogue(refusal, "abc")
 
 
-def said(to: Dialogue, *lines: str) -> list[str]:
+def said(to: RefusalDialogue, *lines: str) -> list[str]:
     return to.feed(b"".join(f"{line}\r\n".encode() for line in lines)).decode().splitlines()
 
 
-def codes(to: Dialogue, *lines: str) -> list[str]:
+def codes(to: RefusalDialogue, *lines: str) -> list[str]:
     """Return the code of each whole reply."""
     return [line[:3] for line in said(to, *lines) if line[3] == " "]
 

@@ -122,7 +122,7 @@ def test_a_session_is_noted_once_with_tenant_answer_and_sender(responder: Runnin
     assert client.is_closed()
     event = responder.wait_for("SessionAnswered")
     assert (event["tenant"], event["answer"], event["server"]) == ("globex", "reject", GLOBEX)
-    assert (event["commands"], event["why"]) == (3, "done")
+    assert (event["commands"], event["reason"]) == (3, "done")
     assert event["mail"] == "MAIL FROM:<a\x1b[31m@b.example>"
     assert "\x1b" not in responder.log.read_text(encoding="utf-8")
 
@@ -146,7 +146,7 @@ def test_a_new_settings_file_is_taken_up_at_once_and_a_bad_one_changes_nothing(r
     client.hello()
     assert client.ask(b"MAIL FROM:<>")[:3] == "554"
     responder.write(json.dumps(settings(responder.port, tenants=[{"name": "x", "answer": "later"}])))
-    assert "tenants[0].answer" in responder.wait_for("SettingsRefused")["why"]
+    assert "tenants[0].answer" in responder.wait_for("SettingsRefused")["reason"]
     client = responder.client(NOBODY)
     client.hello()
     assert client.ask(b"MAIL FROM:<>")[:3] == "554"
@@ -198,7 +198,7 @@ def test_a_client_that_leaves_is_noted_and_makes_room(start: Start) -> None:
     client = responder.client()
     assert client.reply()[:3] == "220"
     client.close()
-    assert responder.wait_for("SessionAnswered")["why"] == "client went away"
+    assert responder.wait_for("SessionAnswered")["reason"] == "client went away"
     assert responder.client().reply()[:3] == "220"
 
 

@@ -84,7 +84,7 @@ def test_an_emptied_feed_leaves_its_last_good_copy_in_force(
     source.write_text("# nothing today\n", encoding="utf-8")
     program.hang_up()
     refused = program.wait("FeedRefused")
-    assert refused["why"] == "is empty"
+    assert refused["reason"] == "is empty"
     assert refused["held"] == 1
     assert refused["held_from"].startswith("20")
     program.wait("OriginReplaced", 2)
@@ -101,7 +101,7 @@ def test_a_shrunk_feed_is_taken_once_its_copy_is_removed(
     source.write_text("192.0.2.1\n", encoding="utf-8")
     program.hang_up()
     refused = program.wait("FeedRefused")
-    assert refused["why"] == "shrank from 10 to 1 entries"
+    assert refused["reason"] == "shrank from 10 to 1 entries"
     copy = program.state / "feeds" / "bad.json"
     assert str(copy) in refused["remedy"]
     copy.unlink()
@@ -120,7 +120,7 @@ def test_after_a_kill_the_last_good_copy_is_in_force_before_the_feed_answers(
     web.serve("/list", b"gone", 500)
     program.begin()
     controller.wait_for_origin("feed:bad", {"192.0.2.1"})
-    assert program.wait("FeedUnreachable")["why"] == "the server says 500"
+    assert program.wait("FeedUnreachable")["reason"] == "the server says 500"
 
 
 def test_a_controller_that_was_away_gets_the_newest_list_when_it_is_back(
@@ -160,7 +160,7 @@ def test_bad_settings_at_a_hang_up_change_nothing(home: Path, controller: StandI
     program.wait("OriginReplaced")
     program.write("postern-sensors: 1\nfeedz: {}\n")
     program.hang_up()
-    assert "feedz: unknown key" in program.wait("SettingsRefused")["why"]
+    assert "feedz: unknown key" in program.wait("SettingsRefused")["reason"]
     program.write(one_feed(source))
     program.hang_up()
     program.wait("OriginReplaced", 2)
@@ -175,7 +175,7 @@ def test_a_disk_that_refuses_costs_the_copy_and_not_the_feed(
     (in_the_way / "something").mkdir(parents=True)
     program = sensors(one_feed(source))
     controller.wait_for_origin("feed:bad", {"192.0.2.1"})
-    assert "directory" in program.wait("FeedNotKept")["why"]
+    assert "directory" in program.wait("FeedNotKept")["reason"]
     assert list(in_the_way.parent.iterdir()) == [in_the_way]
 
 
@@ -211,7 +211,7 @@ def trickling(handler: BaseHTTPRequestHandler) -> None:
 
 
 def why_unreachable(program: Program) -> str:
-    return str(program.wait("FeedUnreachable")["why"])
+    return str(program.wait("FeedUnreachable")["reason"])
 
 
 def test_a_feed_without_end_is_cut_off(web: Web, sensors: Start) -> None:
@@ -248,7 +248,7 @@ def test_redirects_in_a_circle_end(web: Web, sensors: Start) -> None:
 
 def test_a_redirect_to_a_file_is_not_followed(web: Web, sensors: Start) -> None:
     web.serve("/list", b"", 302, Location="file:///etc/passwd")
-    assert "which is no web address" in why_unreachable(sensors(one_feed(f"{web.url}/list")))
+    assert "which is not a web address" in why_unreachable(sensors(one_feed(f"{web.url}/list")))
 
 
 def test_a_copy_on_disk_that_is_rubbish_is_said_and_replaced(

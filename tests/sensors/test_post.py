@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from common.journal.events import Event
 from services.base import evidence
-from services.base.evidence import Event, Evidence, EvidencePost
+from services.base.events import DaemonEvent
+from services.base.evidence import Evidence, EvidencePost
 from tests.sensors.standin import StandIn
 
 
@@ -28,9 +30,10 @@ class Posting:
 
     def __init__(self, controller: StandIn) -> None:
         self.told: list[tuple[Event, dict[str, Any]]] = []
-        self.post = EvidencePost(
-            str(controller.socket), lambda event, **facts: self.told.append((event, facts))
-        )
+        self.post = EvidencePost(str(controller.socket), self._report)
+
+    def _report(self, event: Event, /, **facts: object) -> None:
+        self.told.append((event, facts))
 
     async def until(self, condition: Callable[[], Any]) -> None:
         running = asyncio.create_task(self.post.run())
@@ -59,7 +62,7 @@ def test_evidence_waits_for_a_controller_that_is_away(controller: StandIn) -> No
 
     async def story() -> None:
         posting.post.add(seen(1))
-        await posting.until(lambda: posting.of(Event.CONTROLLER_AWAY))
+        await posting.until(lambda: posting.of(DaemonEvent.CONTROLLER_AWAY))
         posting.post.add(seen(1))
         posting.post.add(seen(2))
         controller.begin()
@@ -80,8 +83,8 @@ def test_past_the_bound_the_oldest_is_let_go_and_told(
     for number in range(13):
         posting.post.add(seen(number))
     controller.begin()
-    asyncio.run(posting.until(lambda: posting.of(Event.EVIDENCE_LOST)))
-    assert posting.of(Event.EVIDENCE_LOST) == [{"count": 3}]
+    asyncio.run(posting.until(lambda: posting.of(DaemonEvent.EVIDENCE_LOST)))
+    assert posting.of(DaemonEvent.EVIDENCE_LOST) == [{"count": 3}]
     assert [each["source"] for each in controller.evidence()] == [f"198.51.100.{n}" for n in range(3, 13)]
 
 
@@ -90,8 +93,8 @@ def test_what_is_refused_whole_is_told_and_not_sent_for_ever(controller: StandIn
     controller.begin()
     posting = Posting(controller)
     posting.post.add(seen(1))
-    asyncio.run(posting.until(lambda: posting.of(Event.EVIDENCE_REFUSED)))
-    (told,) = posting.of(Event.EVIDENCE_REFUSED)
+    asyncio.run(posting.until(lambda: posting.of(DaemonEvent.EVIDENCE_REFUSED)))
+    (told,) = posting.of(DaemonEvent.EVIDENCE_REFUSED)
     assert told["count"] == 1
     assert "not today" in told["examples"][0]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.config.errors import ConfigErrors
-from services.sensors.feeds.guards import Accepted, Refused, judge
+from services.sensors.feeds.guards import Accepted, FeedRefusal, judge
 from services.sensors.feeds.lists import Contents, parse_feed
 from services.sensors.grammar import Format
 from services.sensors.main import main
@@ -23,7 +23,7 @@ def values(body: bytes, shape: Shape = PLAIN) -> list[str]:
     return [str(network) for network in parse_feed(body, shape).note_by_network]
 
 
-def verdict(body: bytes, before: int | None = None) -> Accepted | Refused:
+def verdict(body: bytes, before: int | None = None) -> Accepted | FeedRefusal:
     return judge(parse_feed(body, PLAIN), before, GUARDS, (ip_network("203.0.113.0/26"),))
 
 
@@ -44,13 +44,13 @@ def test_a_csv_column_is_found_by_name_or_number(column: str, has_header: bool) 
 
 def test_a_list_that_is_a_web_page_is_refused() -> None:
     found = verdict(b"<html>\n<body>Too many requests\n</html>\n192.0.2.1\n")
-    assert isinstance(found, Refused) and "lines cannot be read" in found.why
+    assert isinstance(found, FeedRefusal) and "lines cannot be read" in found.why
 
 
 @pytest.mark.parametrize("entry", [b"0.0.0.0/0", b"::/0", b"8.0.0.0/7", b"2000::/18"])
 def test_an_absurd_entry_discredits_its_list(entry: bytes) -> None:
     found = verdict(b"192.0.2.1\n" + entry)
-    assert isinstance(found, Refused) and found.why.startswith("has an absurd entry")
+    assert isinstance(found, FeedRefusal) and found.why.startswith("has an absurd entry")
 
 
 def test_private_and_tenants_own_addresses_are_left_out() -> None:
@@ -64,18 +64,18 @@ def test_a_drop_list_that_is_cut_short_is_refused() -> None:
     shape = Shape(Format.JSON_LINES, "1", ",", False, "cidr")
     body = b'{"cidr":"192.0.2.1/32"}\n{"type":"metadata","records":3}\n'
     found = judge(parse_feed(body, shape), None, GUARDS, ())
-    assert found == Refused("is cut short: says 3 entries, has 1")
+    assert found == FeedRefusal("is cut short: says 3 entries, has 1")
 
 
 def test_a_list_that_is_too_long_is_refused() -> None:
     found = verdict(b"".join(b"198.18.%d.%d\n" % (n // 256, n % 256) for n in range(1_001)))
-    assert found == Refused("has 1001 entries, more than 1000")
+    assert found == FeedRefusal("has 1001 entries, more than 1000")
 
 
 def test_a_list_may_shrink_by_half_and_no_further() -> None:
     body = b"192.0.2.1\n192.0.2.2\n"
     assert isinstance(verdict(body, 4), Accepted)
-    assert isinstance(verdict(body, 5), Refused)
+    assert isinstance(verdict(body, 5), FeedRefusal)
 
 
 @given(

@@ -96,7 +96,7 @@ def test_one_login_at_a_decoy_ends_in_a_decision_over_ipv6_too(
 ) -> None:
     sensors(bouncer_of(crowdsec)).wait("CrowdSecSynced")
     login = {
-        "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
         "event": "login",
         "tenant": "acme",
         "source": "2001:db8:bad::67",
@@ -152,4 +152,4 @@ def test_a_controller_that_was_away_hears_everything(
 
 def test_a_wrong_key_is_said(crowdsec: RealCrowdSec, controller: StandIn, sensors: Start) -> None:
     crowdsec.key_file.write_text("wrong\n", encoding="utf-8")
-    assert sensors(bouncer_of(crowdsec)).wait("CrowdSecAway")["why"] == "the server says 403"
+    assert sensors(bouncer_of(crowdsec)).wait("CrowdSecAway")["reason"] == "the server says 403"

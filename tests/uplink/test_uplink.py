@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from controller.api.client import ApiError
-from services.base.controller import NotHeard, Refused, request
+from services.base.controller import ControllerRefused, NotHeard, request
 from tests.mail.conftest import ROOT, stop
 from tests.uplink.conftest import MEMBER, Controller, Uplink, eventually
 
@@ -72,7 +72,7 @@ def test_an_agent_on_the_host_is_heard(uplink: Uplink) -> None:
 def test_what_a_member_may_not_it_may_not_through_the_uplink_either(uplink: Uplink) -> None:
     uplink.start()
     for path in ("/v1/status", "/v1/members/proxies.proxy1/health", "/v1/settings/proxies"):
-        with pytest.raises(Refused):
+        with pytest.raises(ControllerRefused):
             ask(uplink, path)
     with pytest.raises(ApiError):
         uplink.api.delete("/v1/tokens/" + MEMBER)
@@ -85,7 +85,7 @@ def test_while_the_controller_is_away_settings_stay_and_everybody_is_told_at_onc
     begun = time.monotonic()
     with pytest.raises(NotHeard) as caught:
         ask(uplink, f"/v1/members/{MEMBER}/health")
-    assert not isinstance(caught.value, Refused)  # so evidence waits
+    assert not isinstance(caught.value, ControllerRefused)  # so evidence waits
     assert time.monotonic() - begun < 15  # of 30
     uplink.wait_for("ControllerAway")
     assert uplink.settings.exists()
@@ -99,7 +99,7 @@ def test_a_token_that_was_ended_is_told_and_a_new_one_is_used_at_once(uplink: Up
     uplink.start()
     uplink.wait_for_revision(1)
     uplink.controller.api.delete(f"/v1/tokens/{MEMBER}")
-    assert "postern token add" in uplink.wait_for("ControllerAway")["why"]
+    assert "postern token add" in uplink.wait_for("ControllerAway")["reason"]
     uplink.hand_over(uplink.controller.token(MEMBER))
     uplink.wait_for("ControllerBack")
     uplink.controller.edit("ports: [80]", "ports: [8080]")
@@ -115,7 +115,7 @@ def test_a_controller_that_cannot_prove_itself_gets_no_token(uplink: Uplink, tmp
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     uplink.start("--trust", str(forged))
-    assert "certificate.pem" in uplink.wait_for("ControllerAway")["why"]
+    assert "certificate.pem" in uplink.wait_for("ControllerAway")["reason"]
     assert not uplink.settings.exists()
 
 

@@ -15,7 +15,7 @@ _PIECE = 64 * 1024
 _SPREAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 
 
-class NotFetched(Exception):
+class UpdateNotFetched(Exception):
     """A server did not give what was asked for; the text says why."""
 
 
@@ -26,18 +26,18 @@ class Fetcher:
         """Raise `ValueError` for what is no http://HOST[:PORT]."""
         parts = urlsplit(url)
         if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
-            raise ValueError(f"{url}: is no http://HOST[:PORT]")
+            raise ValueError(f"{url}: is not http://HOST[:PORT]")
         self._host, self._port = parts.hostname, parts.port or 80
         self.received_bytes = 0
 
     @contextmanager
-    def conversation(self) -> "Iterator[Conversation]":
-        """One connection: what is asked over it comes from one server. Raise `NotFetched`."""
+    def conversation(self) -> "Iterator[FetchConnection]":
+        """One connection: what is asked over it comes from one server. Raise `UpdateNotFetched`."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=_ANSWERS_WITHIN_S)
         try:
-            yield Conversation(self, connection)
+            yield FetchConnection(self, connection)
         except (OSError, http.client.HTTPException) as error:
-            raise NotFetched(f"{self._host}: {_in_words(error)}") from error
+            raise UpdateNotFetched(f"{self._host}: {_in_words(error)}") from error
         finally:
             connection.close()
 
@@ -51,7 +51,7 @@ class Fetcher:
             status, _ = said.ask("GET", f"/v1/wait?serial={serial}", most=_PIECE)
             spread = said.headers.get("X-Postern-Spread", "")
             if status not in (200, 204):
-                raise NotFetched(f"/v1/wait: status {status}")
+                raise UpdateNotFetched(f"/v1/wait: status {status}")
             if status == 204:
                 return None
             return float(spread) if _SPREAD.fullmatch(spread) else 0.0
@@ -60,23 +60,23 @@ class Fetcher:
         with self.conversation() as said:
             status, _ = said.ask("POST", "/v1/report", body, most=_PIECE)
             if status != 204:
-                raise NotFetched(f"/v1/report: status {status}")
+                raise UpdateNotFetched(f"/v1/report: status {status}")
 
 
-class Conversation:
+class FetchConnection:
     def __init__(self, fetcher: Fetcher, connection: http.client.HTTPConnection) -> None:
         self._fetcher, self.connection = fetcher, connection
         self.headers: Message = Message()  # of the last answer
 
     def get(self, path: str, most: int) -> bytes:
-        """Return a whole document of at most so many bytes. Raise `NotFetched`."""
+        """Return a whole document of at most so many bytes. Raise `UpdateNotFetched`."""
         status, body = self.ask("GET", path, most=most)
         if status != 200:
-            raise NotFetched(f"{path}: status {status}")
+            raise UpdateNotFetched(f"{path}: status {status}")
         return body
 
     def get_from(self, path: str, first: int, most: int) -> bytes:
-        """Return the end of a document; nothing if the server gives no parts. Raise `NotFetched`."""
+        """Return the end of a document; nothing if the server gives no parts. Raise `UpdateNotFetched`."""
         status, body = self.ask("GET", path, most=most, span=f"bytes={first}-")
         return body if status == 206 else b""
 
@@ -89,9 +89,9 @@ class Conversation:
         self.headers = answer.headers
         read = answer.read(most + 1)
         if len(read) > most:
-            raise NotFetched(f"{path}: larger than {most} bytes")
+            raise UpdateNotFetched(f"{path}: larger than {most} bytes")
         if answer.length:
-            raise NotFetched(f"{path}: ended after {len(read)} bytes, {answer.length} too early")
+            raise UpdateNotFetched(f"{path}: ended after {len(read)} bytes, {answer.length} too early")
         self._fetcher.received_bytes += len(read) + len(bytes(answer.headers))
         return answer.status, read
 

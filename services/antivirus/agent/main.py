@@ -10,13 +10,16 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from common import entry
+from common.journal.journal import Journal
+from common.journal.sink import FileSink
 from common.wire.codec import to_media
 from common.wire.signatures import SignatureReport
-from services.antivirus.agent.download import Fetcher, NotFetched
-from services.antivirus.agent.update import NotUpdated, Places, State, load_state, update
+from services.antivirus.agent.download import Fetcher, UpdateNotFetched
+from services.antivirus.agent.events import UpdateAgentEvent
+from services.antivirus.agent.update import NotUpdated, UpdatePaths, UpdateState, load_state, update
 from services.antivirus.agent.verification import Clamd, engine_version
 
 _PROGRAM = "postern-av-agent"
@@ -24,10 +27,11 @@ _VERSION = "0.1"
 _HEARTBEAT_S = 60.0
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 10.0
 _EPILOG = """\
-Waits for a new generation of signatures (told at once, by a long poll), fetches what has changed, verifies
-the builder's signature and every hash, has clamscan load it and find its marker, and only then puts it in the
-database directory. Whatever goes wrong, the signatures that were there stay. Files that are not ours are
-never touched. ClamAV's own databases are left to freshclam, which is run when they are due.
+Waits for a new generation of signatures by a long poll, fetches what has changed, verifies the builder's
+signature and every hash, and has clamscan load the files and find their marker. Only then it installs them in
+the database directory. After any error the installed signatures stay. The agent never changes other files.
+ClamAV's own databases are left to freshclam, which the agent runs when they are due.
+Signals: SIGTERM or Ctrl-C stops; SIGHUP reopens the log.
 
 example:  postern-av-agent --server http://192.0.2.120 --database /var/lib/clamav \\
               --state /var/lib/postern-av --public-key /etc/postern-av.pub --clamd /run/clamav/clamd.ctl
@@ -43,27 +47,37 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--server", type=Fetcher, required=True, metavar="URL", help="the anti-virus servers")
     parser.add_argument("--database", type=Path, required=True, metavar="DIR", help="ClamAV's directory")
-    parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="what we remember")
+    parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="for the agent's state")
     parser.add_argument("--public-key", type=Path, required=True, metavar="FILE", help="the builder's key")
-    parser.add_argument("--clamd", type=Clamd, metavar="HOST:PORT|SOCKET", help="have it load what is new")
-    parser.add_argument("--freshclam-config", type=Path, metavar="FILE", help="freshclam's, when due")
+    parser.add_argument(
+        "--clamd", type=Clamd, metavar="HOST:PORT|SOCKET", help="the clamd that must load new signatures"
+    )
+    parser.add_argument("--freshclam-config", type=Path, metavar="FILE", help="configuration of freshclam")
     parser.add_argument(
         "--spread",
         type=float,
         metavar="S",
-        help="wait so long at most before a fetch (default: as the server says, 1 s for each 50 that wait)",
+        help="maximum random delay before a fetch, seconds (default: the server's, 1 s per 50 clients)",
     )
     parser.add_argument("--kind", choices=("client", "scanner"), default="client")
     parser.add_argument("--name", default=socket.gethostname(), help="this host's name in reports")
-    parser.add_argument("--once", action="store_true", help="one update, then end; exit code 1 if it failed")
+    parser.add_argument(
+        "--once", action="store_true", help="make one update and exit; exit code 1 if it failed"
+    )
     parser.add_argument("--log", type=Path, metavar="FILE", help="JSON lines (default: standard output)")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
+    try:
+        journal = Journal(FileSink(parsed.log), _PROGRAM, parsed.name)
+    except OSError as error:
+        print(f"{_PROGRAM}: {parsed.log}: {error}; remedy: name a log that can be written", file=sys.stderr)
+        return 1
     signal.signal(signal.SIGTERM, _end)
-    agent = Agent(parsed)
+    signal.signal(signal.SIGHUP, lambda *_: _reopen(journal))
+    agent = Agent(parsed, journal)
     try:
         return agent.once() if parsed.once else agent.run()
     except KeyboardInterrupt:
@@ -74,14 +88,23 @@ def _end(_number: int, _frame: object) -> NoReturn:
     sys.exit(0)
 
 
+def _reopen(journal: Journal) -> None:
+    """Open the log again after a log rotation."""
+    try:
+        journal.reopen()
+    except OSError as error:
+        journal.write(UpdateAgentEvent.LOG_NOT_REOPENED, reason=str(error))
+
+
 class Agent:
-    def __init__(self, parsed: argparse.Namespace) -> None:
+    def __init__(self, parsed: argparse.Namespace, journal: Journal) -> None:
+        self._journal = journal
         self._fetcher: Fetcher = parsed.server
         self._clamd: Clamd | None = parsed.clamd
-        self._places = Places(parsed.database, parsed.state, parsed.public_key, parsed.freshclam_config)
-        self._spread_s, self._log = parsed.spread, parsed.log
+        self._places = UpdatePaths(parsed.database, parsed.state, parsed.public_key, parsed.freshclam_config)
+        self._spread_s = parsed.spread
         self._identity = {"host": parsed.name, "kind": parsed.kind, "agent": _VERSION}
-        self._state: State = load_state(parsed.state)
+        self._state: UpdateState = load_state(parsed.state)
         self._seen = self._state.serial  # what is dealt with, for good or bad: wait for another one
         self._error, self._is_to_be_tried_again = "", False
         self._reported_at = -_HEARTBEAT_S
@@ -91,7 +114,7 @@ class Agent:
     def once(self) -> int:
         """Update now; return an exit code."""
         self._update()
-        with suppress(NotFetched):
+        with suppress(UpdateNotFetched):
             self._report()
         return 1 if self._error else 0
 
@@ -106,12 +129,15 @@ class Agent:
                     time.sleep(random.uniform(0, spread_s if self._spread_s is None else self._spread_s))
                     self._update()
                     if self._is_to_be_tried_again:
-                        raise NotFetched(self._error)
+                        raise UpdateNotFetched(self._error)
                 elif time.monotonic() - self._reported_at >= _HEARTBEAT_S:
                     self._report()
                 retry_s = _FIRST_RETRY_S
-            except NotFetched as error:
-                self._say("ServerNotReached" if not self._error else "UpdateRetried", why=str(error))
+            except UpdateNotFetched as error:
+                event = (
+                    UpdateAgentEvent.UPDATE_RETRIED if self._error else UpdateAgentEvent.SERVER_NOT_REACHED
+                )
+                self._journal.write(event, reason=str(error))
                 time.sleep(random.uniform(retry_s / 2, retry_s))
                 retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
 
@@ -123,11 +149,11 @@ class Agent:
         except NotUpdated as error:
             self._error, self._is_to_be_tried_again = str(error), not error.serial
             self._seen = error.serial or self._seen
-            self._say("UpdateRefused", why=str(error))
+            self._journal.write(UpdateAgentEvent.UPDATE_REFUSED, reason=str(error))
             return
         self._error, self._is_to_be_tried_again, self._seen = "", False, self._state.serial
-        self._say(
-            "Updated",
+        self._journal.write(
+            UpdateAgentEvent.UPDATED,
             generation=self._state.generation,
             serial=self._state.serial,
             bytes=self._fetcher.received_bytes - before,
@@ -135,7 +161,7 @@ class Agent:
         )
 
     def _report(self) -> None:
-        """Tell the servers what we have. Raise `NotFetched` if nobody hears it: then it is told again."""
+        """Tell the servers what we have. Raise `UpdateNotFetched` if none took it: it is sent again."""
         self._engine = self._engine or engine_version(self._clamd)
         report = SignatureReport(
             **self._identity,
@@ -150,21 +176,9 @@ class Agent:
         try:
             self._fetcher.report(json.dumps(to_media(report)).encode())
             self._reported_at, self._is_unreported = time.monotonic(), False
-        except NotFetched as error:
-            self._say("NotReported", why=str(error))
+        except UpdateNotFetched as error:
+            self._journal.write(UpdateAgentEvent.NOT_REPORTED, reason=str(error))
             raise
-
-    def _say(self, event: str, **facts: Any) -> None:
-        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        line = json.dumps({"time": at, "event": event, **facts})
-        try:
-            if self._log is None:
-                print(line, flush=True)
-            else:
-                with self._log.open("a", encoding="utf-8") as file:
-                    file.write(line + "\n")
-        except OSError:  # a full disk is no reason to stop
-            return
 
 
 def run() -> int:

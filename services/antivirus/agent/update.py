@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from common.apparmor import unconfined
-from services.antivirus.agent.download import Conversation, Fetcher, NotFetched
+from services.antivirus.agent.download import FetchConnection, Fetcher, UpdateNotFetched
 from services.antivirus.agent.verification import Clamd, NotProven, prove_files
 from services.antivirus.formats import (
     LARGEST_DOCUMENT_BYTES,
@@ -48,7 +48,7 @@ class NotUpdated(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class UpdateState:
     """What an agent remembers. `serial`: the highest that it has ever accepted."""
 
     client: str
@@ -57,21 +57,21 @@ class State:
     installed_at: str = ""
 
 
-def load_state(directory: Path) -> State:
+def load_state(directory: Path) -> UpdateState:
     """Return what was remembered; a client that remembers nothing begins anew, with a name of its own."""
     try:
-        return State(**json.loads((directory / "state.json").read_bytes()))
+        return UpdateState(**json.loads((directory / "state.json").read_bytes()))
     except (OSError, ValueError, TypeError):
-        return State(secrets.token_hex(8))
+        return UpdateState(secrets.token_hex(8))
 
 
-def save_state(directory: Path, state: State) -> None:
+def save_state(directory: Path, state: UpdateState) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     write_whole(directory / "state.json", json.dumps(asdict(state)).encode())
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class UpdatePaths:
     """`database`: ClamAV's directory, shared with files that are not ours. `work`: our own."""
 
     database: Path
@@ -80,7 +80,7 @@ class Places:
     freshclam: Path | None = None  # freshclam's configuration
 
 
-def update(fetcher: Fetcher, places: Places, state: State, clamd: Clamd | None) -> State:
+def update(fetcher: Fetcher, places: UpdatePaths, state: UpdateState, clamd: Clamd | None) -> UpdateState:
     """Bring the client to its ring's generation; return what to remember. Raise `NotUpdated`."""
     staging = places.work / "staging"
     serial = 0
@@ -115,13 +115,13 @@ def update(fetcher: Fetcher, places: Places, state: State, clamd: Clamd | None) 
         return done
     except (BadSignature, Malformed) as error:
         raise NotUpdated(str(error), serial) from error
-    except (NotFetched, NotProven, SigningFailed, OSError) as error:
+    except (UpdateNotFetched, NotProven, SigningFailed, OSError) as error:
         raise NotUpdated(str(error)) from error
     finally:
         remove_tree(staging)
 
 
-def _ring(said: Conversation, key: Path) -> Ring:
+def _ring(said: FetchConnection, key: Path) -> Ring:
     document = said.get(f"/{RING}", LARGEST_DOCUMENT_BYTES)
     signature = said.get(f"/{RING}{SIGNATURE_SUFFIX}", LARGEST_DOCUMENT_BYTES)
     ring = parse_ring(document)
@@ -129,34 +129,34 @@ def _ring(said: Conversation, key: Path) -> Ring:
     return ring
 
 
-def _manifest(said: Conversation, key: Path, ring: Ring) -> Manifest:
+def _manifest(said: FetchConnection, key: Path, ring: Ring) -> Manifest:
     path = f"/generations/{directory_of(ring.generation)}/{MANIFEST}"
     document = said.get(path, LARGEST_DOCUMENT_BYTES)
     if hashlib.sha256(document).hexdigest() != ring.manifest_sha256:
-        raise NotFetched(f"{path}: is not the manifest that the ring means")
+        raise UpdateNotFetched(f"{path}: is not the manifest that the ring means")
     signature = said.get(f"{path}{SIGNATURE_SUFFIX}", LARGEST_DOCUMENT_BYTES)
     verify(key, document, signature, generation_comment(ring.generation))
     return parse_manifest(document)
 
 
-def _stage(said: Conversation, file: File, manifest: Manifest, database: Path, staging: Path) -> None:
+def _stage(said: FetchConnection, file: File, manifest: Manifest, database: Path, staging: Path) -> None:
     """Have a file in the staging directory: the installed one, if it is the same, else a fetched one."""
     installed, target = database / file.name, staging / file.name
     if installed.is_file() and sha256_of(installed) == file.sha256:
         shutil.copyfile(installed, target)
         return
     if file.bytes > _LARGEST_OWN_BYTES:
-        raise NotFetched(f"{file.name}: {file.bytes} bytes are more than we take")
+        raise UpdateNotFetched(f"{file.name}: {file.bytes} bytes are more than we take")
     path = f"/generations/{directory_of(manifest.generation)}/{file.name}"
     data = _grown(said, path, file, installed)
     if not _is_right(data, file):
         data = said.get(path, file.bytes)
     if not _is_right(data, file):
-        raise NotFetched(f"{file.name}: is not what was signed")
+        raise UpdateNotFetched(f"{file.name}: is not what was signed")
     target.write_bytes(data)
 
 
-def _grown(said: Conversation, path: str, file: File, installed: Path) -> bytes:
+def _grown(said: FetchConnection, path: str, file: File, installed: Path) -> bytes:
     """Return the installed file with what is new at its end: signatures are mostly only added."""
     try:
         old = installed.read_bytes()
@@ -176,7 +176,7 @@ def _install(staged: Path, target: Path) -> None:
     write_whole(target, staged.read_bytes())
 
 
-def _fetch_official(manifest: Manifest, places: Places) -> None:
+def _fetch_official(manifest: Manifest, places: UpdatePaths) -> None:
     """Have freshclam bring ClamAV's own databases, which it verifies itself, where they are not there."""
     wanted = [file for file in manifest.files if file.signed_by == "clamav" and file.name.endswith(".cvd")]
     if places.freshclam is None or all(_is_there(file, places.database) for file in wanted):
@@ -193,10 +193,10 @@ def _fetch_official(manifest: Manifest, places: Places) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise NotFetched(f"freshclam has not ended within {_FRESHCLAM_WITHIN_S:.0f} s") from error
+        raise UpdateNotFetched(f"freshclam has not ended within {_FRESHCLAM_WITHIN_S:.0f} s") from error
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
-        raise NotFetched(f"freshclam: {said[-1][:200] if said else f'exit code {done.returncode}'}")
+        raise UpdateNotFetched(f"freshclam: {said[-1][:200] if said else f'exit code {done.returncode}'}")
 
 
 def _is_debians(configuration: Path, database: Path) -> bool:

@@ -3,22 +3,22 @@
 import asyncio
 import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 
 from aiohttp import web
 
+from common.journal.journal import Journal
 from common.wire.antivirus import AntivirusSettings, SignatureClient
 from common.wire.codec import to_media
 from common.wire.signatures import ServedRing, ServerReport
-from services.antivirus.server.http import Answering, read_source
+from services.antivirus.server.events import AntivirusServerEvent
+from services.antivirus.server.http import DaemonHttp, read_source
 from services.antivirus.server.nginx import Nginx, NginxFailed
-from services.antivirus.server.replica import Copy, NotCopied
+from services.antivirus.server.replica import NotCopied, Replica
 from services.base import controller, ipv6
-from services.base.journal import Journal
-from services.base.settings import SettingsError, facts_of, read_settings
-from services.base.watched import WatchedFile
+from services.base.daemon import Job, SettingsDaemon
 
 _LOOK_EVERY_S = 0.1
 _TELL_EVERY_S = 0.5
@@ -29,20 +29,9 @@ _BACKLOG = 4_096  # a whole fleet may come at once
 _RETRY_S = 1.0
 
 
-class Event(StrEnum):
-    STARTED = "AntivirusServerStarted"
-    STOPPED = "AntivirusServerStopped"
-    SETTINGS_LOADED = "SettingsLoaded"
-    SETTINGS_REFUSED = "SettingsRefused"
-    GENERATION_SERVED = "GenerationServed"
-    GENERATION_REFUSED = "GenerationRefused"
-    NGINX_DIED = "NginxDied"
-    NGINX_REFUSED = "NginxRefused"
-
-
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a server has its things, and who it is. `controller`: a socket, or empty."""
+class ServerOptions:
+    """Where a server has its things, and its name. `controller`: a socket, or empty."""
 
     settings: Path
     home: Path
@@ -50,99 +39,95 @@ class Place:
     controller: str = ""
 
 
-class Server:
-    """`start`, then `run` until cancelled, then `stop`."""
+class AntivirusServer(SettingsDaemon[AntivirusSettings]):
+    poll_s = _LOOK_EVERY_S
+    refusals = (*SettingsDaemon.refusals, NginxFailed)
 
-    def __init__(self, place: Place, copy: Copy, journal: Journal) -> None:
-        self._file, self._home, self._copy = WatchedFile(place.settings), place.home, copy
-        self._journal, self._name, self._api = journal, place.name, place.controller
-        self._settings = read_settings(AntivirusSettings, self._file.read()).record
-        self._nginx = Nginx(place.home)
+    def __init__(self, options: ServerOptions, copy: Replica, journal: Journal) -> None:
+        super().__init__(options.settings, journal)
+        self._home, self._copy = options.home, copy
+        self._name, self._api = options.name, options.controller
+        self._nginx = Nginx(options.home)
         self._problem, self._retry_at = "", 0.0
-        self._answering = Answering(copy, self._who_asks, self._what_is_wrong)
+        self._answering = DaemonHttp(copy, self._who_asks, self._what_is_wrong)
         self._runner = web.AppRunner(
             self._answering.application(), access_log=None, shutdown_timeout=_PARTING_S
         )
-        self._said: tuple[str, ...] = ()
+
+    def read(self) -> AntivirusSettings:
+        return self.read_record(AntivirusSettings)
+
+    def describe(self, settings: AntivirusSettings) -> Mapping[str, object]:
+        return {"revision": settings.revision}
 
     async def start(self) -> None:
-        """Raise `OSError` or `NginxFailed`."""
+        """Raise `OSError`, `SettingsError` or `NginxFailed`."""
         (self._home / "run").mkdir(parents=True, exist_ok=True)
         (self._home / "www").mkdir(exist_ok=True)
         self._copy.load()
-        self._take_over()
+        await self._take_over()
         await self._runner.setup()
         # nginx's workers, who are somebody else, must reach it.
         await web.UnixSite(self._runner, str(self._home / "run" / "daemon.sock"), backlog=_BACKLOG).start()
         (self._home / "run" / "daemon.sock").chmod(0o666)
-        await self._nginx.serve(self._settings)
-        self._journal.write(Event.STARTED, revision=self._settings.revision)
-        if any(address.version == 6 for address in self._settings.addresses):
-            ipv6.tell_if_missing(self._journal, "signatures at the pool's IPv6 addresses")
+        await super().start()
+        self.journal.write(AntivirusServerEvent.ANTIVIRUS_SERVER_STARTED, revision=self.settings.revision)
+        if any(address.version == 6 for address in self.settings.addresses):
+            ipv6.tell_if_missing(self.journal, "signatures at the pool's IPv6 addresses")
 
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow())
-            tasks.create_task(self._keep_nginx())
-            if self._api:
-                tasks.create_task(self._hand_on())
+    def chores(self) -> Mapping[str, Job]:
+        chores = {**super().chores(), "generations": self._follow, "nginx": self._keep_nginx}
+        return {**chores, "reports": self._hand_on} if self._api else chores
 
-    async def stop(self) -> None:
+    async def close(self) -> None:
         await self._nginx.stop()
         await self._runner.cleanup()
-        self._journal.write(Event.STOPPED)
 
-    def reload(self) -> None:
-        """Take the settings up again at the next look, changed or not."""
-        self._said = ("reload",)
+    def note_stopped(self) -> None:
+        self.journal.write(AntivirusServerEvent.ANTIVIRUS_SERVER_STOPPED)
+
+    async def take_up(self, settings: AntivirusSettings) -> None:
+        await self._nginx.serve(settings)
+        self.use(settings)
 
     async def _follow(self) -> None:
+        """Follow the builder: take over what it publishes, and answer the clients that wait for it."""
+        loop = asyncio.get_running_loop()
         while True:
-            if self._copy.has_changed() and asyncio.get_running_loop().time() >= self._retry_at:
-                await asyncio.to_thread(self._take_over)
+            if self._copy.has_changed() and loop.time() >= self._retry_at:
+                await self._take_over()
                 self._answering.tell_all()
-                self._retry_at = asyncio.get_running_loop().time() + (_RETRY_S if self._problem else 0.0)
-            if self._file.has_changed() or self._said:
-                self._said = ()
-                await self._take_settings()
+                self._retry_at = loop.time() + (_RETRY_S if self._problem else 0.0)
             await asyncio.sleep(_LOOK_EVERY_S)
 
-    def _take_over(self) -> None:
+    async def _take_over(self) -> None:
         try:
-            changed = self._copy.take_over()
+            changed = await asyncio.to_thread(self._copy.take_over)
             self._problem = ""
         except NotCopied as error:
             changed = []
             if str(error) != self._problem:
-                self._journal.write(Event.GENERATION_REFUSED, why=str(error))
+                self.journal.write(AntivirusServerEvent.GENERATION_REFUSED, reason=str(error))
             self._problem = str(error)
         for name in changed:
             ring = self._copy.rings[name]
-            self._journal.write(
-                Event.GENERATION_SERVED, ring=name, serial=ring.serial, generation=ring.generation
+            self.journal.write(
+                AntivirusServerEvent.GENERATION_SERVED,
+                ring=name,
+                serial=ring.serial,
+                generation=ring.generation,
             )
-
-    async def _take_settings(self) -> None:
-        try:
-            loaded = read_settings(AntivirusSettings, self._file.read())
-            await self._nginx.serve(loaded.record)
-        except (OSError, UnicodeDecodeError, SettingsError, NginxFailed) as error:
-            self._journal.write(Event.SETTINGS_REFUSED, why=str(error))
-            return
-        self._settings = loaded.record
-        facts = facts_of(loaded)
-        self._journal.write(Event.SETTINGS_LOADED, None, revision=self._settings.revision, **facts)
 
     async def _keep_nginx(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             if self._nginx.is_alive:
                 continue
-            self._journal.write(Event.NGINX_DIED)
+            self.journal.write(AntivirusServerEvent.NGINX_DIED)
             try:
-                await self._nginx.serve(self._settings)
+                await self._nginx.serve(self.settings)
             except (OSError, NginxFailed) as error:
-                self._journal.write(Event.NGINX_REFUSED, why=str(error))
+                self.journal.write(AntivirusServerEvent.NGINX_REFUSED, reason=str(error))
             await asyncio.sleep(_RETRY_S)
 
     async def _hand_on(self) -> None:
@@ -159,7 +144,7 @@ class Server:
             body = json.dumps(to_media(replace(now, reports=tuple(batch)))).encode()
             try:
                 await controller.request(self._api, "POST", "/v1/antivirus/reports", body)
-            except controller.Refused:
+            except controller.ControllerRefused:
                 pass  # it never will take these
             except controller.NotHeard:
                 await asyncio.sleep(_RETRY_S)
@@ -177,7 +162,7 @@ class Server:
         return ServerReport(server=self._name, rings=rings, error=self._what_is_wrong())
 
     def _who_asks(self, source: str) -> SignatureClient | None:
-        return self._settings.client_by_source.get(read_source(source))
+        return self.settings.client_by_source.get(read_source(source))
 
     def _what_is_wrong(self) -> str:
         """A generation that is refused is a reason to be told of, not one to serve nothing."""

@@ -14,7 +14,7 @@ from aiohttp import web
 from common.wire.antivirus import ClientKind, SignatureClient
 from common.wire.codec import RecordError, load
 from common.wire.signatures import ClientReport, SignatureReport
-from services.antivirus.server.replica import Copy
+from services.antivirus.server.replica import Replica
 
 _WAITS_S = 25.0
 _FETCHES_PER_S, _LONGEST_SPREAD_S = 50.0, 300.0  # of each server
@@ -23,10 +23,10 @@ _LARGEST_REPORT_BYTES = 4_096
 WhoAsks = Callable[[str], SignatureClient | None]
 
 
-class Answering:
+class DaemonHttp:
     """The daemon's side of the web server. nginx has found out the ring and the source."""
 
-    def __init__(self, copy: Copy, who_asks: WhoAsks, is_well: Callable[[], str]) -> None:
+    def __init__(self, copy: Replica, who_asks: WhoAsks, is_well: Callable[[], str]) -> None:
         self._copy, self._who_asks, self._is_well = copy, who_asks, is_well
         self._changed = asyncio.Event()
         self.waiting = 0
@@ -49,7 +49,7 @@ class Answering:
         ring = request.headers.get("X-Postern-Ring", "")
         known = request.query.get("serial", "")
         if len(known) > 10 or not known.isdecimal():
-            return web.Response(status=400, text="serial: is no number\n")
+            return web.Response(status=400, text="serial: not a number\n")
         deadline = time.monotonic() + _WAITS_S
         self.waiting += 1
         try:

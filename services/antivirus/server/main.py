@@ -1,25 +1,24 @@
 """`postern-antivirus`: the anti-virus server as a program."""
 
 import argparse
-import asyncio
-import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
-from services.antivirus.server.daemon import Event, Place, Server
+from common.journal.journal import Journal
+from services.antivirus.server.daemon import AntivirusServer, ServerOptions
 from services.antivirus.server.nginx import NginxFailed
-from services.antivirus.server.replica import Copy
+from services.antivirus.server.replica import Replica
 from services.base import program
-from services.base.journal import Journal
+from services.base.daemon import run_daemon
 
 _PROGRAM = "postern-antivirus"
 _EPILOG = """\
 Copies what the builder (`postern av`) publishes, verifies every signature and hash, and serves it through
-nginx, each tenant the generation of his ring. The settings file is written by the controller
-(STATE_DIR/gateways/POOL.json) and taken up again when it changes; a bad one changes nothing.
-SIGTERM or Ctrl-C: end, nginx included; SIGHUP: reload settings, reopen the log.
+nginx; each client gets the generation of its tenant's ring. The controller writes the settings file
+(STATE_DIR/gateways/POOL.json). The server loads it again when it changes; a file with errors changes nothing.
+Signals: SIGTERM or Ctrl-C stops, nginx included; SIGHUP reloads the settings and reopens the log.
 
 example:  postern-antivirus --settings /var/lib/postern/gateways/antivirus.json --name av1 \\
               --source /var/lib/postern/antivirus --home /var/lib/postern/av1 \\
@@ -29,7 +28,9 @@ example:  postern-antivirus --settings /var/lib/postern/gateways/antivirus.json 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
-        _PROGRAM, "Give anti-virus signatures to the clients inside the intranets, and to scanners.", _EPILOG
+        _PROGRAM,
+        "Distribute anti-virus signatures to the clients in the intranets and to the scanners.",
+        _EPILOG,
     )
     program.add_common_arguments(parser, "antivirus", "this member's name")
     parser.add_argument("--source", type=Path, required=True, metavar="DIR", help="the builder's store")
@@ -42,25 +43,18 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     try:
-        return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, journal)), Journal)
+        return run_daemon(_PROGRAM, parsed, lambda journal: _build(parsed, journal))
     except NginxFailed as error:
         return program.fail(_PROGRAM, str(error))
 
 
-async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
+def _build(parsed: argparse.Namespace, journal: Journal) -> AntivirusServer:
     home = parsed.home.absolute()
     home.mkdir(parents=True, exist_ok=True)
-    copy = Copy(parsed.source, home / "www", parsed.public_key)
-    server = Server(Place(parsed.settings, home, parsed.name, parsed.controller), copy, journal)
-    try:
-        await server.start()
-        running = asyncio.create_task(server.run())
-        await program.until_stopped(journal, Event.SETTINGS_REFUSED, server.reload)
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-    finally:
-        await server.stop()
+    copy = Replica(parsed.source, home / "www", parsed.public_key)
+    return AntivirusServer(
+        ServerOptions(parsed.settings, home, parsed.name, parsed.controller), copy, journal
+    )
 
 
 def run() -> int:

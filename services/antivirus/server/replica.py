@@ -36,7 +36,7 @@ class NotCopied(Exception):
     """What was published cannot be taken over, and what we have stays; the text says why."""
 
 
-class Copy:
+class Replica:
     def __init__(self, source: Path, www: Path, public_key: Path) -> None:
         self._source, self._www, self._key = source, www, public_key
         self.rings: dict[str, Ring] = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from services.base.journal import Journal
+from common.journal.journal import Journal
 from services.mail.events import MailEvent
 from services.mail.evidence import TELLING, Origin
 

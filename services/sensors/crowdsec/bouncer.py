@@ -8,17 +8,18 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
+from common.journal.journal import Report
 from services.base import controller
 from services.base.controller import NotHeard
 from services.base.settings import Network
 from services.sensors import web
 from services.sensors.crowdsec.decisions import ORIGIN, BadStream, Bans, Changes
+from services.sensors.events import SensorsEvent
 from services.sensors.networks import to_text
-from services.sensors.origin import Report, replace_patiently, summary
+from services.sensors.origin import replace_patiently, summary
 from services.sensors.settings import CrowdSec
 
 _LIMITS = web.Limits(60.0, 128 * 1024**2, redirects=0)
@@ -26,12 +27,6 @@ _MOST_SINGLE_CHANGES = 200  # past that, one whole list costs less
 _MOST_IN_ONE = 1_000
 _WHOLE_EVERY_S = 3600.0
 _LONGEST_PAUSE_S = 60.0
-
-
-class Event(StrEnum):
-    CROWDSEC_SYNCED = "CrowdSecSynced"
-    CROWDSEC_CHANGED = "CrowdSecChanged"
-    CROWDSEC_AWAY = "CrowdSecAway"
 
 
 class Bouncer:
@@ -55,7 +50,7 @@ class Bouncer:
             try:
                 await self._look()
                 self._failures = 0
-            except (web.NotFetched, BadStream, OSError, UnicodeDecodeError) as error:
+            except (web.WebNotFetched, BadStream, OSError, UnicodeDecodeError) as error:
                 self._note_failure(str(error))
             pause_s = min(self._settings.poll_s * 2 ** min(self._failures, 10), _LONGEST_PAUSE_S)
             try:
@@ -67,7 +62,7 @@ class Bouncer:
     def _note_failure(self, why: str) -> None:
         """Whatever was said while we could not hear it: next time everything is asked for."""
         if not self._failures:
-            self._report(Event.CROWDSEC_AWAY, url=self._settings.url, why=why, held=len(self._bans))
+            self._report(SensorsEvent.CROWDSEC_AWAY, url=self._settings.url, reason=why, held=len(self._bans))
         self._failures += 1
         self._whole_due_at = 0.0
 
@@ -82,7 +77,7 @@ class Bouncer:
         self._bans.expire(time.monotonic())
         if not (changes.gone or changes.new):
             return
-        self._report(Event.CROWDSEC_CHANGED, new=len(changes.new), gone=len(changes.gone))
+        self._report(SensorsEvent.CROWDSEC_CHANGED, new=len(changes.new), gone=len(changes.gone))
         if len(changes.gone) + len(changes.new) > _MOST_SINGLE_CHANGES:
             await self._send_whole()
             return
@@ -105,7 +100,7 @@ class Bouncer:
             return self._bans.decisions(time.monotonic())
 
         await replace_patiently(self._socket, ORIGIN, decisions, self._report)
-        self._report(Event.CROWDSEC_SYNCED, held=len(self._bans), left_out=self._bans.left_out)
+        self._report(SensorsEvent.CROWDSEC_SYNCED, held=len(self._bans), left_out=self._bans.left_out)
 
     async def _send(self, changes: Changes) -> None:
         """Tell the controller what changed. Raise `NotHeard`."""
@@ -117,4 +112,4 @@ class Bouncer:
             body = json.dumps({"decisions": new[start : start + _MOST_IN_ONE]}).encode()
             answer = await controller.request(self._socket, "POST", "/v1/decisions", body)
             if (refused := summary(answer))["refused"]:
-                self._report(Event.CROWDSEC_CHANGED, **refused)
+                self._report(SensorsEvent.CROWDSEC_CHANGED, **refused)

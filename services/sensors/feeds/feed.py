@@ -7,27 +7,18 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 
+from common.journal.journal import Report
 from services.base.settings import Network
 from services.sensors import web
-from services.sensors.feeds.guards import Accepted, Refused, judge
-from services.sensors.feeds.kept import Copy, Keeper
+from services.sensors.events import SensorsEvent
+from services.sensors.feeds.guards import Accepted, FeedRefusal, judge
+from services.sensors.feeds.kept import FeedCopy, Keeper
 from services.sensors.feeds.lists import Contents, parse_feed
-from services.sensors.origin import Because, Decision, Report, replace_patiently, to_decision
+from services.sensors.origin import Because, Decision, replace_patiently, to_decision
 from services.sensors.settings import Feed
 
 _RETRY_S = 300.0  # a feed that was not there is tried again sooner than its refresh
-
-
-class Event(StrEnum):
-    FEED_ACCEPTED = "FeedAccepted"
-    FEED_UNCHANGED = "FeedUnchanged"
-    FEED_REFUSED = "FeedRefused"
-    FEED_UNREACHABLE = "FeedUnreachable"
-    FEED_NOT_KEPT = "FeedNotKept"
-    FEED_COPY_UNUSABLE = "FeedCopyUnusable"
-    FEED_TOO_OLD = "FeedTooOld"
 
 
 def origin_of(name: str) -> str:
@@ -48,7 +39,7 @@ class FeedRunner:
         self._feed, self._keeper, self._socket, self._tenants = feed, keeper, socket, tenants
         self._report = report
         self._path = keeper.path(feed.name)
-        self._copy: Copy | None = None
+        self._copy: FeedCopy | None = None
         self._is_on_disk = False
         self._wake = asyncio.Event()
 
@@ -82,7 +73,7 @@ class FeedRunner:
         try:
             copy = await asyncio.to_thread(self._keeper.load, self._feed.name)
         except (OSError, ValueError) as error:
-            self._tell(Event.FEED_COPY_UNUSABLE, why=str(error), file=str(self._path))
+            self._tell(SensorsEvent.FEED_COPY_UNUSABLE, reason=str(error), file=str(self._path))
             return
         if copy is not None and copy.source == self._feed.source:
             self._copy = copy
@@ -94,50 +85,50 @@ class FeedRunner:
         last = None if self._is_on_disk and not self._path.exists() else self._copy
         try:
             answer = await self._fetch(last)
-        except (web.NotFetched, OSError) as error:
-            self._tell(Event.FEED_UNREACHABLE, why=str(error), **self._held())
+        except (web.WebNotFetched, OSError) as error:
+            self._tell(SensorsEvent.FEED_UNREACHABLE, reason=str(error), **self._held())
             return False
         if answer.is_unchanged:
             return await self._renew(last)
         return await self._take(answer, None if last is None else len(last.note_by_network))
 
-    async def _fetch(self, last: Copy | None) -> web.Answer:
+    async def _fetch(self, last: FeedCopy | None) -> web.WebAnswer:
         feed = self._feed
         if not feed.is_url:
             body = await asyncio.to_thread(read_file, feed.source, feed.size_limit_bytes)
-            return web.Answer(False, body)
+            return web.WebAnswer(False, body)
         headers = {}
         if last is not None:
             headers = {"If-None-Match": last.etag, "If-Modified-Since": last.last_modified}
         present = {name: value for name, value in headers.items() if value}
         return await web.get(feed.source, present, web.Limits(feed.time_limit_s, feed.size_limit_bytes))
 
-    async def _renew(self, last: Copy | None) -> bool:
+    async def _renew(self, last: FeedCopy | None) -> bool:
         if last is None:
-            self._tell(Event.FEED_UNREACHABLE, why="the server says 304 unasked", **self._held())
+            self._tell(SensorsEvent.FEED_UNREACHABLE, reason="the server says 304 unasked", **self._held())
             return False
         self._copy = replace(last, fetched_at=time.time())
-        self._tell(Event.FEED_UNCHANGED, entries=len(last.note_by_network))
+        self._tell(SensorsEvent.FEED_UNCHANGED, entries=len(last.note_by_network))
         await self._keep(self._copy)
         return True
 
-    async def _take(self, answer: web.Answer, before: int | None) -> bool:
+    async def _take(self, answer: web.WebAnswer, before: int | None) -> bool:
         feed, tenants = self._feed, self._tenants()
 
-        def read() -> tuple[Contents, Accepted | Refused]:
+        def read() -> tuple[Contents, Accepted | FeedRefusal]:
             contents = parse_feed(answer.body, feed.shape)
             return contents, judge(contents, before, feed.guards, tenants)
 
         contents, verdict = await asyncio.to_thread(read)
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, FeedRefusal):
             remedy = f"if the feed is right, remove {self._path} and send SIGHUP"
-            self._tell(Event.FEED_REFUSED, why=verdict.why, remedy=remedy, **self._held())
+            self._tell(SensorsEvent.FEED_REFUSED, reason=verdict.why, remedy=remedy, **self._held())
             return False
-        self._copy = Copy(
+        self._copy = FeedCopy(
             feed.source, time.time(), answer.etag, answer.last_modified, verdict.note_by_network
         )
         self._tell(
-            Event.FEED_ACCEPTED,
+            SensorsEvent.FEED_ACCEPTED,
             entries=len(verdict.note_by_network),
             before=before or 0,
             unreadable=contents.unreadable,
@@ -147,11 +138,11 @@ class FeedRunner:
         await self._keep(self._copy)
         return True
 
-    async def _keep(self, copy: Copy) -> None:
+    async def _keep(self, copy: FeedCopy) -> None:
         try:
             await asyncio.to_thread(self._keeper.save, self._feed.name, copy)
         except OSError as error:
-            self._tell(Event.FEED_NOT_KEPT, why=str(error), file=str(self._path))
+            self._tell(SensorsEvent.FEED_NOT_KEPT, reason=str(error), file=str(self._path))
         self._is_on_disk = self._path.exists()
 
     def _send(self, sending: asyncio.Task[None] | None) -> asyncio.Task[None] | None:
@@ -161,7 +152,7 @@ class FeedRunner:
         if self._copy is None:
             return None
         if time.time() - self._copy.fetched_at > self._feed.keep_for_s:
-            self._tell(Event.FEED_TOO_OLD, **self._held())
+            self._tell(SensorsEvent.FEED_TOO_OLD, **self._held())
             return None
         origin = origin_of(self._feed.name)
         return asyncio.create_task(replace_patiently(self._socket, origin, self._decisions, self._report))
@@ -181,17 +172,17 @@ class FeedRunner:
         moment = datetime.fromtimestamp(self._copy.fetched_at, UTC)
         return {"held": len(self._copy.note_by_network), "held_from": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}
 
-    def _tell(self, event: Event, **facts: object) -> None:
+    def _tell(self, event: SensorsEvent, **facts: object) -> None:
         self._report(event, feed=self._feed.name, **facts)
 
 
 def read_file(path: str, most_bytes: int) -> bytes:
-    """Return a regular file, decompressed. Raise `OSError` or `NotFetched`."""
+    """Return a regular file, decompressed. Raise `OSError` or `WebNotFetched`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would keep us waiting
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise web.NotFetched(f"{path} is no regular file")
+            raise web.WebNotFetched(f"{path} is no regular file")
         body = file.read(most_bytes + 1)
     if len(body) > most_bytes:
-        raise web.NotFetched(f"is larger than {most_bytes} bytes")
+        raise web.WebNotFetched(f"is larger than {most_bytes} bytes")
     return web.decompress(body, most_bytes)

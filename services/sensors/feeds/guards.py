@@ -15,21 +15,21 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class FeedRefusal:
     why: str
 
 
 def judge(
     new: Contents, before: int | None, guards: Guards, tenants: tuple[Network, ...]
-) -> Accepted | Refused:
+) -> Accepted | FeedRefusal:
     """Judge what a feed says now, knowing how many entries its last good copy had (None: there is none)."""
     if why := _trouble(new, before, guards):
-        return Refused(why)
+        return FeedRefusal(why)
     left_out = tuple(network for network in new.note_by_network if is_barred(network, tenants))
     gone = frozenset(left_out)
     kept = {network: note for network, note in new.note_by_network.items() if network not in gone}
     if not kept and not guards.may_be_empty:
-        return Refused("holds nothing but private addresses or tenants' own")
+        return FeedRefusal("holds nothing but private addresses or tenants' own")
     return Accepted(kept, left_out)
 
 

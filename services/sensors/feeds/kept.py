@@ -15,7 +15,7 @@ _LARGEST_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class FeedCopy:
     source: str
     fetched_at: float  # seconds since 1970: it must mean something after a restart
     etag: str
@@ -39,7 +39,7 @@ class Keeper:
         except OSError:
             return []
 
-    def load(self, feed: str) -> Copy | None:
+    def load(self, feed: str) -> FeedCopy | None:
         """Return the copy; None if there is none. Raise `ValueError` or `OSError` if it cannot be used."""
         try:
             with self.path(feed).open("rb") as file:
@@ -53,7 +53,7 @@ class Keeper:
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a copy of a feed: {error!r:.100}") from error
 
-    def save(self, feed: str, copy: Copy) -> None:
+    def save(self, feed: str, copy: FeedCopy) -> None:
         """Write a copy whole or not at all. Raise `OSError`."""
         self._directory.mkdir(parents=True, exist_ok=True)
         write_whole(self.path(feed), json.dumps(_to_media(copy)).encode())
@@ -63,7 +63,7 @@ class Keeper:
         self.path(feed).unlink(missing_ok=True)
 
 
-def _to_media(copy: Copy) -> dict[str, Any]:
+def _to_media(copy: FeedCopy) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "source": copy.source,
@@ -74,10 +74,10 @@ def _to_media(copy: Copy) -> dict[str, Any]:
     }
 
 
-def _parse(media: Any) -> Copy:
+def _parse(media: Any) -> FeedCopy:
     if media["format"] != _FORMAT:
         raise ValueError(f"format {media['format']!r:.20} is unknown")
-    return Copy(
+    return FeedCopy(
         str(media["source"]),
         float(media["fetched_at"]),
         str(media["etag"]),

@@ -7,16 +7,16 @@ import socket
 import stat
 from collections import Counter
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 
+from common.journal.journal import Report
 from services.base.evidence import Evidence
-from services.sensors.origin import Report
+from services.sensors.events import SensorsEvent
 from services.sensors.settings import Suricata
 from services.sensors.suricata.eve import Skipped, parse_line
 from services.sensors.suricata.lines import LineSplitter
 from services.sensors.suricata.log_follower import Follower
-from services.sensors.tenants import Tenants
+from services.sensors.tenants import TenantLookup
 
 _LONGEST_LINE = 1024 * 1024  # Suricata puts payloads and packets into alerts, if told to
 _LOOK_S = 0.25
@@ -26,12 +26,6 @@ _MOST_WRITERS = 16
 _LARGEST_DATAGRAM = 256 * 1024
 
 
-class Event(StrEnum):
-    SURICATA_UNREADABLE = "SuricataUnreadable"
-    SURICATA_FOLLOWED = "SuricataFollowed"
-    SURICATA_COUNTED = "SuricataCounted"
-
-
 class SuricataSensor:
     """Counts what it skips, and says so once a minute."""
 
@@ -39,7 +33,7 @@ class SuricataSensor:
         self,
         settings: Suricata,
         state_dir: Path,
-        tenants: Tenants,
+        tenants: TenantLookup,
         add: Callable[[Evidence], None],
         report: Report,
     ) -> None:
@@ -100,7 +94,7 @@ class SuricataSensor:
             return b""
         if self._trouble:
             self._trouble = ""
-            self._tell_event(Event.SURICATA_FOLLOWED)
+            self._tell_event(SensorsEvent.SURICATA_FOLLOWED)
         return data
 
     def _save(self, follower: Follower) -> None:
@@ -113,7 +107,7 @@ class SuricataSensor:
         """Say each trouble once, not four times a second."""
         if why != self._trouble:
             self._trouble = why
-            self._tell_event(Event.SURICATA_UNREADABLE, why=why)
+            self._tell_event(SensorsEvent.SURICATA_UNREADABLE, reason=why)
 
     async def _listen(self, path: Path) -> None:
         """Suricata's `filetype: unix_stream` connects to a socket that somebody else listens on."""
@@ -173,10 +167,10 @@ class SuricataSensor:
     def _tell(self) -> None:
         if self._counts:
             counts = {name.replace(" ", "_"): number for name, number in self._counts.items()}
-            self._tell_event(Event.SURICATA_COUNTED, **counts)
+            self._tell_event(SensorsEvent.SURICATA_COUNTED, **counts)
             self._counts.clear()
 
-    def _tell_event(self, event: Event, **facts: object) -> None:
+    def _tell_event(self, event: SensorsEvent, **facts: object) -> None:
         self._report(event, suricata=self._settings.name, **facts)
 
 

@@ -1,0 +1,23 @@
+"""The events of the anti-virus server."""
+
+from common.journal.events import REASON, Event, error, info, integer, text, warning
+from services.base.events import REVISION
+
+
+class AntivirusServerEvent(Event):
+    """Events of `postern-antivirus`."""
+
+    ANTIVIRUS_SERVER_STARTED = info("AntivirusServerStarted", "The server answers clients.", REVISION)
+    ANTIVIRUS_SERVER_STOPPED = info("AntivirusServerStopped", "The server was stopped.")
+    GENERATION_SERVED = info(
+        "GenerationServed",
+        "The clients of a ring get another generation.",
+        text("ring", "which ring"),
+        integer("serial", "serial number of the ring"),
+        integer("generation", "number of the generation"),
+    )
+    GENERATION_REFUSED = error(
+        "GenerationRefused", "What the builder published is not right; the last generation stays.", REASON
+    )
+    NGINX_DIED = warning("NginxDied", "nginx has ended unexpectedly; it is started again.")
+    NGINX_REFUSED = error("NginxRefused", "nginx cannot be started; this is tried again.", REASON)

@@ -1,0 +1,89 @@
+"""Events that several programs on hosts write."""
+
+from common.journal.events import (
+    COUNT,
+    REASON,
+    REMEDY,
+    Event,
+    error,
+    info,
+    integer,
+    notice,
+    number,
+    text,
+    texts,
+    warning,
+)
+
+REVISION = integer("revision", "revision of the policy that the settings were made from")
+SESSIONS_ENDED = integer("sessions_ended", "sessions that were still open and were ended")
+_FILE = text("file", "path of the settings file")
+_EXAMPLES = texts("examples", "the first refusals, in the controller's words")
+_WAITING = integer("waiting", "pieces of evidence that wait to be sent")
+
+
+class DaemonEvent(Event):
+    """Events that several programs on hosts share."""
+
+    SETTINGS_LOADED = info(
+        "SettingsLoaded",
+        "New settings are in force.",
+        REVISION.optional,
+        integer("tenants", "number of tenants in the settings").optional,
+        texts("cowries", "Cowrie processes that the personas ask for").optional,
+        texts("unknown_keys", "keys of a newer controller that this version does not know").optional,
+    )
+    SETTINGS_REFUSED = error(
+        "SettingsRefused",
+        "Settings cannot be used; the last good ones stay in force.",
+        REASON,
+        _FILE.optional,
+        text("tenant", "the only tenant that is affected").optional,
+    )
+    LOG_NOT_REOPENED = error(
+        "LogNotReopened",
+        "After SIGHUP the journal's file cannot be opened; the old file stays in use.",
+        REASON,
+    )
+    TASK_FAILED = error(
+        "TaskFailed",
+        "An unexpected error ended a task of the program; the task starts again after a pause.",
+        text("task", "which task"),
+        REASON,
+        number("again_in_s", "seconds until the task starts again"),
+    )
+    SESSION_REFUSED = info(
+        "SessionRefused",
+        "A client was sent away instead of greeted.",
+        text("client", "the client's address"),
+        integer("port", "the client's port").optional,
+        text("server", "the address that the client connected to"),
+        text("reply", "what the client was told"),
+    )
+    SESSIONS_SHED = warning(
+        "SessionsShed", "Clients were sent away since the last such event: a limit is reached.", COUNT
+    )
+    EVIDENCE_REFUSED = warning(
+        "EvidenceRefused",
+        "The controller refused pieces of evidence; they are not sent again.",
+        COUNT,
+        _EXAMPLES,
+    )
+    EVIDENCE_LOST = warning(
+        "EvidenceLost", "Evidence was dropped, the oldest first, while the controller was away.", COUNT
+    )
+    CONTROLLER_AWAY = warning(
+        "ControllerAway",
+        "The controller cannot be reached. This is written once, until it is back.",
+        REASON,
+        _WAITING.optional,
+        text("origin", "the origin whose decisions wait to be sent").optional,
+    )
+    CONTROLLER_BACK = notice("ControllerBack", "The controller can be reached again.", _WAITING.optional)
+    IPV6_MISSING = warning(
+        "Ipv6Missing",
+        "This host cannot serve IPv6; IPv4 is served.",
+        text("lost", "what clients do not get"),
+        REASON,
+        REMEDY,
+    )

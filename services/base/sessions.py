@@ -1,0 +1,90 @@
+"""The open sessions of a program: admitted up to limits, counted by key, ended when the program stops."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from ipaddress import IPv6Address
+from typing import Generic, TypeVar
+
+from common.journal.journal import Report
+from services.base.events import DaemonEvent
+from services.base.settings import Address
+
+Limits = Mapping[Hashable, int]  # maximum concurrent sessions, by what they count towards
+T = TypeVar("T", bound=Hashable)
+ALL = "all"
+# An agent on this host looks whether the program lives. It is answered even when the program is full.
+AGENT_LIMITS: Limits = {ALL: 20}
+AGENT_S = 5.0
+_PARTING_S = 2.0
+
+
+class Sessions(Generic[T]):
+    """`end` takes leave of a client because the program stops; `forget` follows when the client is gone."""
+
+    def __init__(self, end: Callable[[T], None]) -> None:
+        self._end = end
+        self._keys: dict[T, tuple[Hashable, ...]] = {}
+        self._open: Counter[Hashable] = Counter()
+        self._shed = 0
+        self._all_gone = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield those that are open now; meanwhile some may end."""
+        return iter(tuple(self._keys))
+
+    def __contains__(self, session: T) -> bool:
+        return session in self._keys
+
+    def admit(self, session: T, limits: Limits) -> bool:
+        """Count a session towards each key; one that is past a limit is shed instead."""
+        if any(self._open[key] >= limit for key, limit in limits.items()):
+            self._shed += 1
+            return False
+        self._keys[session] = tuple(limits)
+        self._open.update(limits.keys())
+        self._all_gone.clear()
+        return True
+
+    def forget(self, session: T) -> bool:
+        """Note that a session has ended; say whether it was open."""
+        keys = self._keys.pop(session, ())
+        for key in keys:
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]
+        if not self._keys:
+            self._all_gone.set()
+        return bool(keys)
+
+    def report_shed(self, report: Report) -> None:
+        """Have the journal say how many were shed since the last time, if any."""
+        if self._shed:
+            report(DaemonEvent.SESSIONS_SHED, count=self._shed)
+            self._shed = 0
+
+    async def end_all(self, grace_s: float = 0.0) -> int:
+        """Let sessions finish for `grace_s` seconds, then end those that are left; return how many."""
+        await self._wait(grace_s)
+        left = len(self)
+        for session in self:
+            self._end(session)
+        await self._wait(_PARTING_S)
+        return left
+
+    async def _wait(self, seconds: float) -> None:
+        if not self._keys or not seconds:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._all_gone.wait()
+        except TimeoutError:
+            return
+
+
+def source_key(source: Address) -> bytes:
+    """Return what sessions of one source count towards: its address; its /64, which one host may have."""
+    return source.packed[:8] if isinstance(source, IPv6Address) else source.packed

@@ -1,0 +1,26 @@
+"""The events of the health agent."""
+
+from common.journal.events import REASON, Event, info, notice, text, texts, warning
+
+
+class HealthAgentEvent(Event):
+    """Events of `postern-agent`."""
+
+    HEALTH_AGENT_STARTED = info(
+        "HealthAgentStarted",
+        "The agent checks a member.",
+        text("member", "pool and name of the member"),
+        text("address", "where the member's services are checked"),
+    )
+    HEALTH_AGENT_STOPPED = info("HealthAgentStopped", "The agent was stopped.")
+    CHECKS_PASSED = notice("ChecksPassed", "The member is healthy, and the controller knows it.")
+    CHECKS_FAILED = warning("ChecksFailed", "The member is unhealthy, and the controller knows it.", REASON)
+    SIGNATURES_STALE = warning(
+        "SignaturesStale", "The member is healthy, and its signatures are too old.", REASON
+    )
+    KEYS_UNKNOWN = notice(
+        "KeysUnknown",
+        "The controller's settings have keys that this version of the agent does not know; they are ignored.",
+        texts("unknown_keys", "paths of the keys"),
+    )
+    CHECKS_CHANGED = info("ChecksChanged", "The controller wants other checks, or another interval.")
