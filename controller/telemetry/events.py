@@ -39,6 +39,7 @@ _DECISION = integer("decision", "number of the decision")
 _SCOPE = text("scope", "source, and what of it is meant")
 _ALLOWANCE = integer("allowance", "number of the entry in the allow-list")
 _SOURCE = text("source", "address or network of the source")
+_BY = text("by", "who asked for it: a name and its role")
 _EMPTY = (
     _POOL,
     texts("tenants", "tenants that are affected"),
@@ -52,8 +53,8 @@ class ControllerEvent(Event):
     CONTROLLER_STARTED = info(
         "ControllerStarted", "The controller runs.", text("policy", "path of the policy")
     )
-    POLICY_ACCEPTED = info("PolicyAccepted", "A policy is in force.", _REVISION, _FILE)
-    POLICY_REFUSED = error("PolicyRefused", "A policy has errors; nothing changed.", _FILE, REASON)
+    POLICY_ACCEPTED = info("PolicyAccepted", "A policy is in force.", _REVISION, _FILE, _BY)
+    POLICY_REFUSED = error("PolicyRefused", "A policy has errors; nothing changed.", _FILE, REASON, _BY)
     LAST_GOOD_POLICY_KEPT = error(
         "LastGoodPolicyKept",
         "At the start the policy file had errors; the last good one is used.",
@@ -102,6 +103,7 @@ class ControllerEvent(Event):
         text("before", "its state before"),
         integer("sessions", "its open sessions, null while they are not counted").optional,
         text("detail", "what the health agent reported"),
+        _BY.optional,
     )
     MEMBER_HELD_DOWN = warning(
         "MemberHeldDown",
@@ -149,8 +151,9 @@ class ControllerEvent(Event):
         REASON,
         number("seconds", "how long it holds"),
         flag("simulated", "the decision is recorded and not carried out"),
+        _BY,
     )
-    DECISION_ENDED = notice("DecisionEnded", "A decision has ended.", _DECISION, _SCOPE, REASON)
+    DECISION_ENDED = notice("DecisionEnded", "A decision has ended.", _DECISION, _SCOPE, REASON, _BY)
     MANY_DECISIONS_CHANGED = notice(
         "ManyDecisionsChanged",
         "More decisions changed at once than have a line each.",
@@ -165,8 +168,10 @@ class ControllerEvent(Event):
     SOURCE_CUT = notice(
         "SourceCut", "By a decision the open sessions of a source ended.", _SCOPE, _CONNECTIONS
     )
-    SOURCE_ALLOWED = notice("SourceAllowed", "A source is in the allow-list.", _ALLOWANCE, _SOURCE)
-    ALLOWANCE_ENDED = notice("AllowanceEnded", "A source is no longer allowed.", _ALLOWANCE, _SOURCE, REASON)
+    SOURCE_ALLOWED = notice("SourceAllowed", "A source is in the allow-list.", _ALLOWANCE, _SOURCE, _BY)
+    ALLOWANCE_ENDED = notice(
+        "AllowanceEnded", "A source is no longer allowed.", _ALLOWANCE, _SOURCE, REASON, _BY
+    )
     TENANT_FLOODED = warning(
         "TenantFlooded", "A tenant gets more first packets than its limit lets in.", *_FLOOD
     )
