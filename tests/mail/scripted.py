@@ -124,6 +124,10 @@ class Client:
         self._socket = context.wrap_socket(self._socket)
         self._file = self._socket.makefile("rb")
 
+    def finish(self) -> None:
+        """Close the sending side only."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def is_closed(self) -> bool:
         """Say whether the gateway closes now, having nothing more to say."""
         try:

@@ -627,3 +627,12 @@ def test_a_gateway_that_is_stopped_says_so_to_sessions_that_wait_for_either_side
     assert [client.reply()[:9] for client in (idle, waiting)] == ["421 4.3.2"] * 2
     assert gateway.wait_for("GatewayStopped")["sessions_ended"] == 2
     assert {event["reason"] for event in gateway.events("SessionClosed")} == {"the gateway was stopped"}
+
+
+def test_a_client_that_closes_its_sending_side_hears_the_rest(client: Client, server: ScriptedServer) -> None:
+    client.envelope()
+    client.ask(b"DATA")
+    client.send(MESSAGE + b"\r\n.\r\nQUIT\r\n")
+    client.finish()
+    assert (client.reply(), client.reply()) == ("250 2.0.0 queued as 1", "221 bye")
+    assert client.is_closed()

@@ -38,8 +38,17 @@ def test_closing_sends_what_was_written_before() -> None:
     assert line.sent == [b"bye"] and line.end.is_closed
 
 
-def test_a_peer_that_half_closes_still_gets_what_was_written_before() -> None:
+def test_a_peer_that_half_closes_is_still_written_to_where_that_is_wanted() -> None:
     line = Line()
+    assert line.wire.eof_received()
+    line.wire.write(b"bye")
+    line.turns.settle()
+    assert line.sent == [b"bye"]
+
+
+def test_a_peer_that_half_closes_elsewhere_gets_what_was_written_before() -> None:
+    line = Line()
+    line.wire.answers_after_eof = False
     line.wire.write(b"bye")
     line.wire.eof_received()
     line.wire.write(b"too late")

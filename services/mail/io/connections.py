@@ -51,6 +51,7 @@ class ClientWire(SocketWire):
         super().__init__(loop, sweeper, outbox)
         self._on_connected: Callable[[ClientWire], None] | None = on_connected
         self.tls: ssl.SSLContext | None = None
+        self.answers_after_eof = True
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -63,6 +64,7 @@ class ClientWire(SocketWire):
         if self.tls is None:
             raise HandshakeFailed("there is no certificate")
         await self.upgrade(self.tls, True, within_s)
+        self.answers_after_eof = False  # TLS ends both directions at once
         cipher = self.transport.get_extra_info("cipher")
         return f"{cipher[1]} {cipher[0]}" if cipher else ""
 

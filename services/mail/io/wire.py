@@ -26,12 +26,17 @@ class Stepper(Protocol):
 
 
 class Wire(asyncio.Protocol):
+    answers_after_eof = (
+        False  # whether a peer that closed its sending side (RFC 9293, 3.6) is still written to
+    )
+
     def __init__(self, sweeper: "Sweeper", outbox: "Outbox") -> None:
         self._sweeper, self._outbox = sweeper, outbox
         self.transport: Any = None
         self.buffer = bytearray()
         self.driver: Stepper | None = None  # waits for this wire
-        self.is_closed = False
+        self.is_closed = False  # nothing more will come
+        self._is_lost = False  # nothing more can be sent
         self.may_write = True
         self.error: Exception | None = None  # why it was lost, if for a reason
         self._bytes_in = 0
@@ -58,14 +63,18 @@ class Wire(asyncio.Protocol):
             driver.step()
 
     def eof_received(self) -> bool:
-        self.flush()  # the transport closes now, after what it holds already
+        keeps_open = self.answers_after_eof
+        if not keeps_open:
+            self.flush()  # the transport closes now, after what it holds already
+            self._is_lost = True
         self.is_closed = True
         self._wake()
-        return False
+        return keeps_open
 
     def connection_lost(self, error: Exception | None) -> None:
         self._sweeper.wires.discard(self)
-        self.is_closed, self.error = True, error
+        self.is_closed = self._is_lost = True
+        self.error = error
         self._wake()
 
     def pause_writing(self) -> None:
@@ -102,7 +111,7 @@ class Wire(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes at the end of the turn, or at once if they are many."""
-        if self.is_closed:
+        if self._is_lost:
             return
         if self._unsent:
             self._unsent += data
@@ -125,7 +134,7 @@ class Wire(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once and forget what was not sent."""
-        self.is_closed = True
+        self.is_closed = self._is_lost = True
         self._unsent = b""
         self.transport.abort()
         self._wake()

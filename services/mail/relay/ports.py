@@ -47,7 +47,7 @@ class Wire(Protocol):
 
     @property
     def is_closed(self) -> bool:
-        """Whether the peer has closed the connection, or it was lost."""
+        """Whether the peer has closed its side, or the connection was lost: no more bytes will come."""
 
     @property
     def may_write(self) -> bool:
@@ -60,7 +60,7 @@ class Wire(Protocol):
         """Wait until the peer has taken enough. Raise `WireClosed` or `WireTimeout`."""
 
     def write(self, data: bytes) -> None:
-        """Send bytes, in order; a closed connection ignores them."""
+        """Send bytes, in order; a lost connection ignores them."""
 
 
 class Client(Wire, Protocol):

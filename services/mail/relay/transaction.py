@@ -20,7 +20,6 @@ from services.mail.relay.outcome import (
     RejectedByServer,
     RejectedByVerdict,
 )
-from services.mail.relay.ports import WireClosed
 from services.mail.relay.scanning import MailFacts, judge, must_scan
 from services.mail.relay.session import Session
 from services.mail.relay.upstream import UpstreamLost
@@ -56,8 +55,6 @@ class Transaction:
         self._conclude(outcome)
         if isinstance(outcome, RejectedByContent | RejectedByVerdict):
             await self._reset_server()
-        if self._session.client.is_closed:
-            raise WireClosed
 
     async def _find_outcome(self) -> Outcome:
         if flaw := self._intake.flaw():

@@ -141,6 +141,7 @@ class ClientSide(Wire):
     """The client's connection; `handshake` is what becomes of its STARTTLS."""
 
     handshake: Step = b""
+    answers_after_eof = True
 
     async def encrypt(self, within_s: float) -> str:
         assert within_s > 0

@@ -369,12 +369,19 @@ def test_a_client_that_is_gone_when_the_server_has_the_message_is_noted() -> Non
     assert ends_with(stage, "client went away")
 
 
-def test_a_client_may_close_its_session_right_behind_the_dot() -> None:
-    stage = reach(5)
-    stage.send(DIALOGUE[5][1] + b"\r\n")
+@pytest.mark.parametrize("step", STEPS, ids=NAMES)
+def test_a_client_that_closes_its_sending_side_is_answered_to_the_end(step: int) -> None:
+    """All that came before is processed, also what was pipelined behind it."""
+    stage = reach(step)
+    before = len(stage.heard)
+    stage.client.data_received(DIALOGUE[step][1] + b"\r\nNOOP\r\n"[: 2 if step in (4, 7) else 8])
     stage.client.eof_received()
     stage.settle()
-    assert stage.server.messages == [MESSAGE + b"\r\n"]
+    replies = replies_in(stage.heard[before:])
+    assert [reply[:1] for reply in replies] == (
+        [b"3"] if step == 4 else [b"2"] if step == 7 else [b"2", b"2"]
+    )
+    assert stage.has_ended and len(stage.server.messages) == (step >= 5)
     check_promises(stage)
 
 
