@@ -15,9 +15,9 @@ from services.sensors.settings import parse_settings
 
 _PROGRAM = "postern-sensors"
 _EPILOG = """\
-You write the settings file: docs/sensors.md has every key. Signals: SIGTERM or Ctrl-C stops; SIGHUP
-reopens the log, loads changed settings, and refreshes all feeds if they did not change.
-The only privilege needed is to connect to the controller's socket.
+The settings file is yours to write: docs/sensors.md has every key. Signals: SIGTERM or
+Ctrl-C: end; SIGHUP: reopen the log, take up changed settings, refresh all feeds now.
+Needs no privileges but the right to connect to the controller's socket.
 
 example:  postern-sensors --settings /etc/postern/sensors.yaml --controller /run/postern/api.sock
 """
@@ -26,7 +26,8 @@ example:  postern-sensors --settings /etc/postern/sensors.yaml --controller /run
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Give the controller decisions from block lists and CrowdSec, and evidence from Suricata's alerts.",
+        "Bring the controller what others know: feeds and CrowdSec's decisions as decisions, "
+        "Suricata's alerts as evidence.",
         _EPILOG,
     )
     parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (YAML)")
@@ -41,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="last good copies of feeds, positions in logs (/var/lib/postern/sensors)",
     )
     program.add_journal_arguments(parser, "sensors")
-    parser.add_argument("--check", action="store_true", help="only check the settings")
+    parser.add_argument("--check", action="store_true", help="only say whether the settings are good")
     return parser
 
 
