@@ -1,6 +1,7 @@
 """The events of the health agent."""
 
 from common.journal.events import REASON, Event, info, notice, text, warning
+from services.base.events import UNKNOWN_KEYS
 
 
 class HealthAgentEvent(Event):
@@ -18,4 +19,6 @@ class HealthAgentEvent(Event):
     SIGNATURES_STALE = warning(
         "SignaturesStale", "The member is healthy, and its signatures are too old.", REASON
     )
-    CHECKS_CHANGED = info("ChecksChanged", "The controller wants other checks, or another interval.")
+    CHECKS_CHANGED = info(
+        "ChecksChanged", "The controller wants other checks, or another interval.", UNKNOWN_KEYS.optional
+    )
