@@ -80,7 +80,7 @@ lab-down: environment ## take down whatever lab is up
 golden: tools ## write the golden files anew; read their diff as code
 	POSTERN_WRITE_GOLDEN=1 $(PYTEST) -p no:randomly -m "not lab" -k golden
 
-docs: environment ## write the pages that are made from the code: policy, pipeline, events
+docs: environment ## write the pages that are made from the code: the pipeline, the policy's schema
 	$(PYTHON) -m cli.docs
 
 bench: bench-steering bench-pools bench-mail bench-decoy bench-antivirus ## ours beside the peers, in one run; ratios, and JSON in build/benchmarks
