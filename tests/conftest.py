@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -43,6 +44,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.option.basetemp:
         config.stash[_temporary] = Path(tempfile.mkdtemp(prefix="postern-tests-"))
         config.option.basetemp = str(config.stash[_temporary])
+
+
+@pytest.fixture
+def signals_kept() -> Iterator[None]:
+    """Restore the signals' handlers, which a loop that had its own resets to the system's."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 def _end(_number: int, _frame: object) -> None:

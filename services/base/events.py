@@ -19,6 +19,7 @@ REVISION = integer("revision", "revision of the policy that the settings were ma
 SESSIONS_ENDED = integer("sessions_ended", "sessions that were still open and were ended")
 _FILE = text("file", "path of the settings file")
 _EXAMPLES = texts("examples", "the first refusals, in the controller's words")
+UNKNOWN_KEYS = texts("unknown_keys", "keys of a newer controller, which this program ignores")
 _WAITING = integer("waiting", "pieces of evidence that wait to be sent")
 
 
@@ -29,9 +30,9 @@ class DaemonEvent(Event):
         "SettingsLoaded",
         "New settings are in force.",
         REVISION.optional,
+        UNKNOWN_KEYS.optional,
         integer("tenants", "number of tenants in the settings").optional,
         texts("cowries", "Cowrie processes that the personas ask for").optional,
-        texts("unknown_keys", "keys of a newer controller that this version does not know").optional,
     )
     SETTINGS_REFUSED = error(
         "SettingsRefused",

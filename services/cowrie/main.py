@@ -17,9 +17,9 @@ _PROGRAM = "postern-cowrie"
 _MB = 1024 * 1024
 _EPILOG = """\
 Cowrie runs in an environment of its own (deploy/setup/cowrie-environment), as the user postern-cowrie, in a
-network without interfaces: it answers the connections that it is given, and cannot open any.
-Settings and personas are loaded again when they change; files with errors change nothing.
-Signals: SIGTERM or Ctrl-C stops; SIGHUP reloads and reopens the log. Run it as root.
+network without interfaces: it answers what is handed over to it, and can call nobody.
+Settings and personas are taken up again when they change; bad ones change nothing.
+Signals: SIGTERM or Ctrl-C: end; SIGHUP: reload, reopen the log. Run it as root.
 
 example:
   postern-cowrie --settings /var/lib/postern/gateways/decoys.json --personas /etc/postern/personas \\
@@ -29,7 +29,7 @@ example:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    description = "Answer SSH and Telnet at tenants' addresses, with Cowrie, as the personas say."
+    description = "Answer SSH and Telnet at tenants' addresses as their personas say, by Cowrie."
     parser = program.build_parser(_PROGRAM, description, _EPILOG)
     program.add_common_arguments(parser, "decoy", "this member's name in the journal")
     add = parser.add_argument
@@ -37,11 +37,11 @@ def build_parser() -> argparse.ArgumentParser:
     add("--spool", type=Path, required=True, metavar="DIR", help="for recordings, uploads, Cowrie's state")
     add("--controller", default="", metavar="SOCKET", help="unix socket of the API, for evidence")
     for name, default, what in (
-        ("--sessions", 500, "maximum concurrent sessions"),
-        ("--sessions-per-source", 20, "maximum concurrent sessions from one address or one IPv6 /64"),
-        ("--uploads-mb", 256, "quota for what attackers hand over; beyond it only hashes are kept"),
-        ("--recordings-mb", 256, "quota for recordings; the oldest are removed"),
-        ("--ready", 8, "Cowrie processes that always run; others start when an attacker comes"),
+        ("--sessions", 500, "most sessions at once"),
+        ("--sessions-per-source", 20, "most sessions of one address, or one IPv6 /64, at once"),
+        ("--uploads-mb", 256, "most that is kept of what attackers hand over; past it only hashes"),
+        ("--recordings-mb", 256, "most that recordings hold; the oldest make room"),
+        ("--ready", 8, "Cowries that wait running; others start for their first attacker"),
     ):
         add(name, type=int, default=default, metavar="N", help=f"{what} ({default})")
     return parser

@@ -21,7 +21,7 @@ class Cowries:
     def __init__(
         self, state: Path, installed: Installed, report: Report, carry: Carry, *, kept_ready: int
     ) -> None:
-        """Each Cowrie takes some 50 MB: only so many run without being attacked."""
+        """Each Cowrie takes some 50 MB: only `kept_ready` run without being attacked."""
         self._state = state
         self._installed = installed
         self._report = report
@@ -45,7 +45,7 @@ class Cowries:
                 self._begin(name, spec, likeness, number < self._kept_ready)
 
     def take(self, encounter: Encounter, spec: Spec, accepted: socket.socket) -> bool:
-        """Serve an accepted connection. False: who stands there has too many."""
+        """Serve an accepted connection. False: its Cowrie has too many."""
         return self._instances[spec.name].take(encounter, accepted)
 
     @property

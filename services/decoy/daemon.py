@@ -20,7 +20,7 @@ from services.personas.load import load_personas
 
 @dataclass(frozen=True, slots=True)
 class DecoyOptions:
-    """What a decoy is told when it is started."""
+    """The command line of a decoy."""
 
     settings: Path
     personas: Path

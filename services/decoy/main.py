@@ -23,17 +23,17 @@ from services.decoy.syslog import Syslog, SyslogError
 _PROGRAM = "postern-decoy"
 _MB = 1024 * 1024
 _EPILOG = """\
-DIR/TENANT.yaml says what is at which address of a tenant, and what it answers. A tenant without a file
-gets a plain Debian. Ports of SSH and Telnet are left to Cowrie (postern-cowrie). The controller writes
-the settings file (STATE_DIR/gateways/POOL.json). The decoy loads both again when they change; a file
-with errors changes nothing, and the journal says file, line, key and remedy.
+What stands at which address, and what it says, is in DIR/TENANT.yaml for each tenant; who has none
+gets a plain Debian. Ports of SSH and Telnet are left to Cowrie (postern-cowrie). The settings
+file is written by the controller (STATE_DIR/gateways/POOL.json). Both are taken up again when they
+change; what is wrong in them changes nothing, and is told in the journal: file, line, key, remedy.
 
-The host must accept tenants' addresses as its own: ip route add local PREFIX dev lo, for each prefix.
-As root (or with CAP_NET_ADMIN, CAP_BPF and CAP_NET_BIND_SERVICE) the kernel itself refuses closed ports.
-Without that they open and are reset at once, which gives the decoy away.
+The host must take tenants' addresses for its own: ip route add local PREFIX dev lo, for each prefix.
+Root (or CAP_NET_ADMIN, CAP_BPF and CAP_NET_BIND_SERVICE) lets the kernel itself refuse ports that a
+host has not; without, they open and are reset at once, which attackers can tell.
 
-The decoy opens no connection except to the controller's unix socket; the kernel enforces that
-(Landlock, Linux 6.7). Signals: SIGTERM or Ctrl-C stops; SIGHUP reloads everything and reopens the log.
+The decoy begins no connection to anybody but the controller's unix socket; the kernel keeps it to that
+(Landlock, Linux 6.7). Signals: SIGTERM or Ctrl-C: end; SIGHUP: reload all, reopen the log.
 
 example:
   postern-decoy --settings /var/lib/postern/gateways/decoys.json --personas /etc/postern/personas \\
@@ -46,8 +46,8 @@ example:
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Impersonate tenants' servers for attackers: record what they do and hand over, and report it "
-        "to the controller. The decoy never accepts a message.",
+        "Stand in for tenants' servers before attackers: look like them, catch what attackers do and "
+        "hand over, tell the controller, and do nothing for them. No message is ever taken.",
         _EPILOG,
     )
     program.add_common_arguments(parser, "decoy", "this member's name in the journal")
@@ -55,20 +55,15 @@ def build_parser() -> argparse.ArgumentParser:
     add("--personas", type=Path, required=True, metavar="DIR", help="personas, DIR/TENANT.yaml")
     add("--spool", type=Path, required=True, metavar="DIR", help="for recordings, uploads and certificates")
     add("--controller", default="", metavar="SOCKET", help="unix socket of the API, for evidence")
-    add(
-        "--syslog",
-        default="",
-        metavar="PLACE",
-        help="send the journal there as well: unix:PATH or udp:ADDRESS:PORT",
-    )
+    add("--syslog", default="", metavar="PLACE", help="journal there too: unix:PATH or udp:ADDRESS:PORT")
     for name, default, what in (
-        ("--sessions", 2_000, "maximum concurrent sessions"),
-        ("--sessions-per-source", 100, "maximum concurrent sessions from one address or one IPv6 /64"),
-        ("--seconds", 900, "maximum duration of a session, seconds"),
-        ("--idle-seconds", 120, "maximum silence of a client, seconds"),
-        ("--session-mb", 32, "maximum that a client may send in a session, MB"),
-        ("--uploads-mb", 256, "quota for what attackers hand over; beyond it only hashes are kept"),
-        ("--recordings-mb", 256, "quota for recordings; the oldest are removed"),
+        ("--sessions", 2_000, "most sessions at once"),
+        ("--sessions-per-source", 100, "most sessions of one address, or one IPv6 /64, at once"),
+        ("--seconds", 900, "longest session"),
+        ("--idle-seconds", 120, "longest silence of a client"),
+        ("--session-mb", 32, "most that one client may send in a session"),
+        ("--uploads-mb", 256, "most that is kept of what attackers hand over; past it only hashes"),
+        ("--recordings-mb", 256, "most that recordings hold; the oldest make room"),
     ):
         add(name, type=_positive, default=default, metavar="N", help=f"{what} ({default})")
     return parser
@@ -76,7 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number; remedy: write plain digits")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0; remedy: write plain digits")
     return int(text)
 
 

@@ -122,7 +122,7 @@ class Decoy(DecoyDaemon):
         return DecoySession(self.options.caps, self._admit, self._sessions.forget)
 
     def _admit(self, session: DecoySession, transport: Any) -> _Part | None:
-        """Return what this client gets; nothing where nobody stands, or where he has too many already."""
+        """Return what this client gets; nothing at a place without a service, or past a limit."""
         peer = transport.get_extra_info("peername")
         if peer is None:  # gone before we looked
             return None

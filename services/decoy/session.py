@@ -30,7 +30,7 @@ class Part(Protocol):
 
 
 class DecoySession(asyncio.Protocol):
-    """`admit` says what to play, or nothing; `on_closed` is told once, by sessions that were admitted."""
+    """`admit` returns what to play, or nothing; `on_closed` is called once after a session was admitted."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class DecoySession(asyncio.Protocol):
                 self._hear(self.part, data)
             else:
                 self._decrypt(self.part, self._tls, data)
-        except Exception as error:  # a mistake of ours ends one session, never the decoy
+        except Exception as error:  # a fault of ours ends one session, never the decoy
             self.part.notes.failed(error)
             self._why = "the decoy failed"
             self._transport.abort()
@@ -168,7 +168,7 @@ class DecoySession(asyncio.Protocol):
 
 
 def _reset(transport: Any) -> None:
-    """Hang up by a reset, as a kernel does where nobody listens."""
+    """Hang up by a reset, as a kernel does at a closed port."""
     with contextlib.suppress(OSError):
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     transport.abort()

@@ -1,4 +1,4 @@
-"""Journal lines to a syslog server as well: RFC 5424 over a unix or UDP socket. Nothing ever waits for it.
+"""Journal lines to a syslog server as well: RFC 5424 over a unix or UDP socket. Nothing waits for it.
 
 A datagram socket asks for no connection and hears no answer; a server that is away costs lines, counted.
 """

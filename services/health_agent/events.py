@@ -1,6 +1,7 @@
 """The events of the health agent."""
 
-from common.journal.events import REASON, Event, info, notice, text, texts, warning
+from common.journal.events import REASON, Event, info, notice, text, warning
+from services.base.events import UNKNOWN_KEYS
 
 
 class HealthAgentEvent(Event):
@@ -21,6 +22,6 @@ class HealthAgentEvent(Event):
     KEYS_UNKNOWN = notice(
         "KeysUnknown",
         "The controller's settings have keys that this version of the agent does not know; they are ignored.",
-        texts("unknown_keys", "paths of the keys"),
+        UNKNOWN_KEYS,
     )
     CHECKS_CHANGED = info("ChecksChanged", "The controller wants other checks, or another interval.")

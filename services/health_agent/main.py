@@ -16,9 +16,9 @@ _PROGRAM = "postern-agent"
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
-        description="Check at intervals whether a member's services answer, and report to the controller, "
-        "which gives new sessions to healthy members only. The policy says what to check and how often; the "
-        "agent gets that from the controller, and an edit takes effect at once. Run it on the member's host.",
+        description="Look again and again whether a member's services answer, and tell the controller, which "
+        "gives new sessions to members that are well. What to look at, and how often, stands in the policy: "
+        "the controller says it, and an edit takes effect at once. Run it on the member's own host.",
         epilog="example: postern-agent --api unix:/run/postern/api.sock --member scanners.scanner1",
     )
     parser.add_argument("--api", required=True, metavar="unix:PATH", help="the controller's API")
@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--address",
         default="127.0.0.1",
         metavar="IP",
-        help="where the services are checked (default: 127.0.0.1)",
+        help="where its services are looked at (default: 127.0.0.1)",
     )
     add_journal_arguments(parser, "agent")
     return parser
@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     if not parsed.api.startswith("unix:"):
-        print(f"{_PROGRAM}: --api must be a unix socket; remedy: --api unix:PATH", file=sys.stderr)
+        print(f"{_PROGRAM}: the API is at a unix socket; remedy: --api unix:PATH", file=sys.stderr)
         return 2
     controller = Controller(parsed.api.removeprefix("unix:"), parsed.member)
     return run_daemon(_PROGRAM, parsed, lambda journal: HealthAgent(controller, parsed.address, journal))

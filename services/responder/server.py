@@ -73,7 +73,7 @@ class Responder(SettingsDaemon[ResponderSettings]):
 
 
 class _ResponderSession(asyncio.Protocol):
-    """One client. What it says is held to one piece of memory, what it is told to one socket's buffer."""
+    """One client. Its input is held to one piece of memory, the replies to one socket's buffer."""
 
     def __init__(self, responder: Responder) -> None:
         self._responder = responder

@@ -26,7 +26,8 @@ example:  postern-sensors --settings /etc/postern/sensors.yaml --controller /run
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Give the controller decisions from block lists and CrowdSec, and evidence from Suricata's alerts.",
+        "Bring the controller what others know: feeds and CrowdSec's decisions as decisions, "
+        "Suricata's alerts as evidence.",
         _EPILOG,
     )
     parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (YAML)")
@@ -41,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="last good copies of feeds, positions in logs (/var/lib/postern/sensors)",
     )
     program.add_journal_arguments(parser, "sensors")
-    parser.add_argument("--check", action="store_true", help="only check the settings")
+    parser.add_argument("--check", action="store_true", help="only say whether the settings are good")
     return parser
 
 

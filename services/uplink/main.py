@@ -21,41 +21,36 @@ On the member's host:       that token in /etc/postern/token (chmod 600), and a 
 
 example:  postern-uplink --api https://192.0.2.1:9057 --trust /etc/postern/api.pem --member proxies.proxy1
 
-The other programs on this host then find the API at the socket and their settings in the file, as on
-the controller's host. With a token of another role, leave out --member: then there is only the socket,
-for `postern-sensors` or for `postern` itself.
+From then on every other program on this host works as beside the controller: it finds the
+API at the socket, and its settings in the file. With a token of another role leave --member
+out: then there is only the socket, for `postern-sensors`, or for `postern` itself.
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Make the controller's API available at a unix socket on this host, over TLS, with a token that no "
-        "other program here sees; and keep the settings file of a member's pool current.",
+        "Bring the controller's API to a unix socket on this host, over TLS and with a token that no other "
+        "program here gets to see; and keep the settings of a member's pool as the controller has them.",
         _EPILOG,
     )
     add = parser.add_argument
     add("--api", required=True, metavar="https://HOST:PORT", help="the controller's POSTERN_LISTEN")
     add("--token", type=Path, default=Path("/etc/postern/token"), metavar="FILE", help="(/etc/postern/token)")
-    add(
-        "--trust",
-        type=Path,
-        metavar="FILE",
-        help="the API's certificate (default: the system's trusted ones)",
-    )
+    add("--trust", type=Path, metavar="FILE", help="the API's certificate (default: whom the system trusts)")
     add("--member", type=_member, metavar="POOL.NAME", help="keep the settings of this member's pool here")
     add(
         "--settings",
         type=Path,
         metavar="FILE",
-        help="path of that settings file (/var/lib/postern/gateways/POOL.json)",
+        help="where to keep them (/var/lib/postern/gateways/POOL.json)",
     )
     add(
         "--socket",
         type=Path,
         default=Path("/run/postern/api.sock"),
         metavar="PATH",
-        help="where programs on this host find the API (/run/postern/api.sock)",
+        help="where the API is found here (/run/postern/api.sock)",
     )
     program.add_journal_arguments(parser, "uplink")
     return parser
@@ -63,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _member(text: str) -> str:
     if not _MEMBER.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not POOL.NAME, for example proxies.proxy1")
+        raise argparse.ArgumentTypeError(f"{text!r} is no POOL.NAME, such as proxies.proxy1")
     return text
 
 

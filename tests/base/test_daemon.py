@@ -61,6 +61,7 @@ class Sample(SettingsDaemon[int]):
         self.steps.append("work")
 
 
+pytestmark = pytest.mark.usefixtures("signals_kept")
 Story = Callable[[Sample, Path], Any]
 
 

@@ -56,4 +56,4 @@ def test_a_certificate_that_is_none_is_named(token: Path) -> None:
 def test_a_member_is_named_with_its_pool(member: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         build_parser().parse_args(["--api", "https://192.0.2.1:9057", "--member", member])
-    assert "is not POOL.NAME" in capsys.readouterr().err
+    assert "is no POOL.NAME" in capsys.readouterr().err

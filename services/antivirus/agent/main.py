@@ -27,11 +27,10 @@ _VERSION = "0.1"
 _HEARTBEAT_S = 60.0
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 10.0
 _EPILOG = """\
-Waits for a new generation of signatures by a long poll, fetches what has changed, verifies the builder's
-signature and every hash, and has clamscan load the files and find their marker. Only then it installs them in
-the database directory. After any error the installed signatures stay. The agent never changes other files.
-ClamAV's own databases are left to freshclam, which the agent runs when they are due.
-Signals: SIGTERM or Ctrl-C stops; SIGHUP reopens the log.
+Waits for a new generation of signatures (told at once, by a long poll), fetches what has changed, verifies
+the builder's signature and every hash, has clamscan load it and find its marker, and only then puts it in the
+database directory. Whatever goes wrong, the signatures that were there stay. Files that are not ours are
+never touched. ClamAV's own databases are left to freshclam, which is run when they are due.
 
 example:  postern-av-agent --server http://192.0.2.120 --database /var/lib/clamav \\
               --state /var/lib/postern-av --public-key /etc/postern-av.pub --clamd /run/clamav/clamd.ctl
@@ -47,23 +46,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--server", type=Fetcher, required=True, metavar="URL", help="the anti-virus servers")
     parser.add_argument("--database", type=Path, required=True, metavar="DIR", help="ClamAV's directory")
-    parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="for the agent's state")
+    parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="what we remember")
     parser.add_argument("--public-key", type=Path, required=True, metavar="FILE", help="the builder's key")
-    parser.add_argument(
-        "--clamd", type=Clamd, metavar="HOST:PORT|SOCKET", help="the clamd that must load new signatures"
-    )
-    parser.add_argument("--freshclam-config", type=Path, metavar="FILE", help="configuration of freshclam")
+    parser.add_argument("--clamd", type=Clamd, metavar="HOST:PORT|SOCKET", help="have it load what is new")
+    parser.add_argument("--freshclam-config", type=Path, metavar="FILE", help="freshclam's, when due")
     parser.add_argument(
         "--spread",
         type=float,
         metavar="S",
-        help="maximum random delay before a fetch, seconds (default: the server's, 1 s per 50 clients)",
+        help="wait so long at most before a fetch (default: as the server says, 1 s for each 50 that wait)",
     )
     parser.add_argument("--kind", choices=("client", "scanner"), default="client")
     parser.add_argument("--name", default=socket.gethostname(), help="this host's name in reports")
-    parser.add_argument(
-        "--once", action="store_true", help="make one update and exit; exit code 1 if it failed"
-    )
+    parser.add_argument("--once", action="store_true", help="one update, then end; exit code 1 if it failed")
     parser.add_argument("--log", type=Path, metavar="FILE", help="JSON lines (default: standard output)")
     return parser
 

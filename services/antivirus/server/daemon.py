@@ -24,7 +24,7 @@ _LOOK_EVERY_S = 0.1
 _TELL_EVERY_S = 0.5
 _SAY_EVERY_S = 5.0
 _MOST_IN_A_POST = 200
-_PARTING_S = 0.2  # who waits for a generation asks another server
+_PARTING_S = 0.2  # a client that waits for a generation asks another server
 _BACKLOG = 4_096  # a whole fleet may come at once
 _RETRY_S = 1.0
 
@@ -67,7 +67,7 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
         self._copy.load()
         await self._take_over()
         await self._runner.setup()
-        # nginx's workers, who are somebody else, must reach it.
+        # nginx's workers, which run as another user, must reach it.
         await web.UnixSite(self._runner, str(self._home / "run" / "daemon.sock"), backlog=_BACKLOG).start()
         (self._home / "run" / "daemon.sock").chmod(0o666)
         await super().start()
@@ -131,7 +131,7 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
             await asyncio.sleep(_RETRY_S)
 
     async def _hand_on(self) -> None:
-        """Give the controller what agents reported, and say how we are; what he does not take waits."""
+        """Give the controller the agents' reports and the state of this server, again until it takes them."""
         said_at, said = -_SAY_EVERY_S, ServerReport(server=self._name)
         loop = asyncio.get_running_loop()
         while True:
@@ -165,5 +165,5 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
         return self.settings.client_by_source.get(read_source(source))
 
     def _what_is_wrong(self) -> str:
-        """A generation that is refused is a reason to be told of, not one to serve nothing."""
+        """Return why there is nothing to serve. After a refused generation the last one is served."""
         return "" if self._copy.rings else self._problem

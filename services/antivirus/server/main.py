@@ -16,9 +16,9 @@ from services.base.daemon import run_daemon
 _PROGRAM = "postern-antivirus"
 _EPILOG = """\
 Copies what the builder (`postern av`) publishes, verifies every signature and hash, and serves it through
-nginx; each client gets the generation of its tenant's ring. The controller writes the settings file
-(STATE_DIR/gateways/POOL.json). The server loads it again when it changes; a file with errors changes nothing.
-Signals: SIGTERM or Ctrl-C stops, nginx included; SIGHUP reloads the settings and reopens the log.
+nginx, each tenant the generation of his ring. The settings file is written by the controller
+(STATE_DIR/gateways/POOL.json) and taken up again when it changes; a bad one changes nothing.
+SIGTERM or Ctrl-C: end, nginx included; SIGHUP: reload settings, reopen the log.
 
 example:  postern-antivirus --settings /var/lib/postern/gateways/antivirus.json --name av1 \\
               --source /var/lib/postern/antivirus --home /var/lib/postern/av1 \\
@@ -28,9 +28,7 @@ example:  postern-antivirus --settings /var/lib/postern/gateways/antivirus.json 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
-        _PROGRAM,
-        "Distribute anti-virus signatures to the clients in the intranets and to the scanners.",
-        _EPILOG,
+        _PROGRAM, "Give anti-virus signatures to the clients inside the intranets, and to scanners.", _EPILOG
     )
     program.add_common_arguments(parser, "antivirus", "this member's name")
     parser.add_argument("--source", type=Path, required=True, metavar="DIR", help="the builder's store")
