@@ -4,7 +4,8 @@ import argparse
 import time
 from pathlib import Path
 
-from cli.common import Subparsers, add_api_option, read_policy_text, with_api
+from cli.common import Subparsers, read_policy_text, with_api
+from common.api import add_api_options
 from controller.api.client import ApiClient
 
 _POLL_S = 0.1
@@ -21,7 +22,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--timeout", type=float, default=15.0, metavar="S", help="seconds to wait (default 15)"
     )
-    add_api_option(parser)
+    add_api_options(parser)
     parser.set_defaults(run=with_api(run))
 
 

@@ -6,20 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from common.api import access_in, add_api_options
 from common.reports import one_line
-from controller.api.client import DEFAULT_API, ApiClient, ApiError
+from controller.api.client import ApiClient, ApiError
 from controller.policy.nodes import MAX_BYTES
 
 Subparsers = Any  # argparse keeps the type of add_subparsers() private
-
-
-def add_api_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--api",
-        default="",
-        metavar="ADDRESS",
-        help=f"the controller's API (default: $POSTERN_API, else {DEFAULT_API})",
-    )
 
 
 def add_command(
@@ -28,7 +20,7 @@ def add_command(
     """Add a command below a subcommand: one that asks the API, with `text` as help and description."""
     description = f"{text[0].upper()}{text[1:]}."
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=description)
-    add_api_option(parser)
+    add_api_options(parser)
     parser.set_defaults(run=with_api(run))
     return parser
 
@@ -37,7 +29,7 @@ def with_api(run: Callable[[argparse.Namespace, ApiClient], int]) -> Callable[[a
     """Wrap a command so that it is given the API, and a refusal is told on standard error."""
 
     def wrapped(arguments: argparse.Namespace) -> int:
-        api = ApiClient(arguments.api)
+        api = ApiClient(access_in(arguments))
         try:
             return run(arguments, api)
         except ApiError as error:

@@ -6,8 +6,9 @@ from ipaddress import ip_network
 from typing import Any
 from urllib.parse import quote
 
-from cli.common import Subparsers, add_api_option, with_api
+from cli.common import Subparsers, with_api
 from cli.decisions import line, print_receipt, when
+from common.api import add_api_options
 from controller.api.client import ApiClient
 from controller.ids import is_numbered, rule_of
 
@@ -23,7 +24,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "what", help="cookie (0x9057...), rule path (tenants.acme.mail), or address (198.51.100.66)"
     )
-    add_api_option(parser)
+    add_api_options(parser)
     parser.set_defaults(run=with_api(run))
 
 

@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from cli.common import Subparsers, add_api_option, cannot_read, with_api
+from cli.common import Subparsers, cannot_read, with_api
+from common.api import add_api_options
 from controller.api.client import ApiClient
 from controller.compiler.compile import compile_policy
 from controller.compiler.errors import CompileError
@@ -22,7 +23,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("switch", nargs="?", default="", help="only this switch")
     parser.add_argument("--policy", type=Path, help="compile this file instead of asking the controller")
-    add_api_option(parser)
+    add_api_options(parser)
     parser.set_defaults(run=_run)
 
 

@@ -130,7 +130,7 @@ def _learn(arguments: argparse.Namespace, api: ApiClient) -> int:
     for published, addresses in groups.items():
         words = ["--tenant", arguments.tenant, "--out", str(out.absolute())]
         words += ["--host", arguments.host] if arguments.host else []
-        words += ["--controller", api.address.removeprefix("unix:"), *services]
+        words += ["--api", api.address, *services]
         target = _target(arguments, ",".join(addresses), [*published, _CLOSED_PORT])
         done = subprocess.run(outside.command("learn", *target, *words), check=False)
         if done.returncode:

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from cli.common import Subparsers, add_api_option, read_policy_text, with_api
+from cli.common import Subparsers, read_policy_text, with_api
+from common.api import add_api_options
 from controller.api.client import ApiClient
 
 
@@ -14,7 +15,7 @@ def add_parser(subparsers: Subparsers) -> None:
         description="Compile a policy and show which flows would come (+) and go (-) on each switch.",
     )
     parser.add_argument("file", type=Path, help="policy file (YAML)")
-    add_api_option(parser)
+    add_api_options(parser)
     parser.set_defaults(run=with_api(run))
 
 

@@ -3,7 +3,8 @@
 import argparse
 import json
 
-from cli.common import Subparsers, add_api_option, with_api
+from cli.common import Subparsers, with_api
+from common.api import add_api_options
 from controller.api.client import ApiClient
 
 
@@ -15,7 +16,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "and which pools take nobody, with what that means to whose mail.",
     )
     parser.add_argument("--json", action="store_true", help="print the API's own answer")
-    add_api_option(parser)
+    add_api_options(parser)
     parser.set_defaults(run=with_api(run))
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from common.exit_codes import ExitCode
 from services.base.journal import Journal
 from services.base.settings import SettingsError
 
@@ -66,9 +67,9 @@ def _remedy(error: OSError) -> str:
     return _REMEDIES.get(error.errno or 0, otherwise)
 
 
-def fail(program: str, why: str) -> int:
+def fail(program: str, why: str, code: ExitCode = ExitCode.FAILED) -> int:
     print(f"{program}: {why}", file=sys.stderr)
-    return 1
+    return code
 
 
 async def until_stopped(journal: Journal, refused: StrEnum, reload: Callable[[], None]) -> None:

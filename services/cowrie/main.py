@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
+from common.api import access_or_none, add_api_options
 from services.base import program
 from services.cowrie.process import CowrieMissing, Installed, find_installed
 from services.cowrie.service import CowrieService, Options
@@ -25,7 +26,7 @@ Signals: SIGTERM or Ctrl-C: end; SIGHUP: reload, reopen the log. Run it as root.
 example:
   postern-cowrie --settings /var/lib/postern/gateways/decoys.json --personas /etc/postern/personas \\
       --spool /var/lib/postern/decoy --log /var/log/postern/cowrie.jsonl --name decoy1 \\
-      --controller /run/postern/api.sock
+      --api unix:/run/postern/api.sock
 """
 
 
@@ -36,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--personas", type=Path, required=True, metavar="DIR", help="personas, DIR/TENANT.yaml")
     add("--spool", type=Path, required=True, metavar="DIR", help="for recordings, uploads, Cowrie's state")
-    add("--controller", default="", metavar="SOCKET", help="unix socket of the API, for evidence")
+    add_api_options(parser, "", "no evidence is sent")
     for name, default, what in (
         ("--sessions", 500, "most sessions at once"),
         ("--sessions-per-source", 20, "most sessions of one address, or one IPv6 /64, at once"),
@@ -68,7 +69,7 @@ def _options(parsed: argparse.Namespace) -> Options:
         settings=parsed.settings,
         personas=parsed.personas,
         spool=parsed.spool.resolve(),
-        controller=parsed.controller.removeprefix("unix:"),
+        api=access_or_none(parsed),
         caps=Caps(sessions=parsed.sessions, sessions_per_source=parsed.sessions_per_source),
         recording_bytes=recordings,
         recording_bytes_per_session=min(4 * _MB, recordings // 4),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from common.api import ApiAccess
 from services.base import ipv6
 from services.base.evidence import EvidencePost
 from services.base.settings import SettingsError
@@ -37,7 +38,7 @@ class Options:
     settings: Path
     personas: Path
     spool: Path
-    controller: str
+    api: ApiAccess | None
     caps: Caps
     recording_bytes: int
     recording_bytes_per_session: int
@@ -52,7 +53,7 @@ class CowrieService:
         """Raise `OSError` if there is no spool."""
         self._options = options
         self._journal = journal
-        self._post = EvidencePost(options.controller, self._tell)
+        self._post = EvidencePost(options.api, self._tell)
         recordings = Recordings(options.spool, options.recording_bytes, options.recording_bytes_per_session)
         uploads = Uploads(options.spool, options.upload_bytes)
         self._notes = Notes(journal, recordings, uploads, self._post)

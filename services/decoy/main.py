@@ -9,6 +9,7 @@ from pathlib import Path
 import uvloop
 
 from common import entry
+from common.api import access_by_socket, add_socket_option
 from services.base import program
 from services.decoy.admission import Caps
 from services.decoy.journal import DecoyJournal, Event
@@ -35,7 +36,7 @@ The decoy begins no connection to anybody but the controller's unix socket; the 
 example:
   postern-decoy --settings /var/lib/postern/gateways/decoys.json --personas /etc/postern/personas \\
       --spool /var/lib/postern/decoy --log /var/log/postern/decoy.jsonl --name decoy1 \\
-      --controller /run/postern/api.sock
+      --api unix:/run/postern/api.sock
   postern-decoy-replay /var/lib/postern/decoy SESSION       what was said, with times
 """
 
@@ -51,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--personas", type=Path, required=True, metavar="DIR", help="personas, DIR/TENANT.yaml")
     add("--spool", type=Path, required=True, metavar="DIR", help="for recordings, uploads and certificates")
-    add("--controller", default="", metavar="SOCKET", help="unix socket of the API, for evidence")
+    add_socket_option(parser, "no evidence is sent")
     add("--syslog", default="", metavar="PLACE", help="journal there too: unix:PATH or udp:ADDRESS:PORT")
     for name, default, what in (
         ("--sessions", 2_000, "most sessions at once"),
@@ -116,7 +117,7 @@ def _given(parsed: argparse.Namespace) -> Options:
         settings=parsed.settings,
         personas=parsed.personas,
         spool=parsed.spool,
-        controller=parsed.controller.removeprefix("unix:"),
+        api=access_by_socket(parsed),
         caps=caps,
         upload_bytes=parsed.uploads_mb * _MB,
         recording_bytes=recordings,

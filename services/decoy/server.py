@@ -10,6 +10,7 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
+from common.api import ApiAccess
 from services.base import ipv6
 from services.base.evidence import EvidencePost
 from services.base.settings import SettingsError
@@ -44,7 +45,7 @@ class Options:
     settings: Path
     personas: Path
     spool: Path
-    controller: str  # path of its socket; empty: none
+    api: ApiAccess | None
     caps: Caps
     upload_bytes: int
     recording_bytes: int
@@ -78,7 +79,7 @@ class Decoy:
         self._certificates = Certificates(given.spool)
         recordings = Recordings(given.spool, given.recording_bytes, given.recording_bytes_per_session)
         uploads = Uploads(given.spool, given.upload_bytes)
-        self._post = EvidencePost(given.controller, journal.write)
+        self._post = EvidencePost(given.api, journal.write)
         self._notes = Notes(journal, recordings, uploads, self._post)
         self._chores: list[asyncio.Task[None]] = []
         self._is_due = False  # a reload that was asked for

@@ -6,6 +6,7 @@ from argparse import Namespace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common.api import access_in
 from services.fingerprint.client import Manners, Place, knock
 from services.fingerprint.compare import Comparison, compare
 from services.fingerprint.consent import require_consent
@@ -26,7 +27,7 @@ from services.personas.parse import parse_persona
 async def learn(target: Target, manners: Manners, wanted: Namespace) -> int:
     """Write what was learned. Raise `NoConsent`, `CannotMerge`, `PersonaErrors` or `OSError`."""
     out: Path = wanted.out
-    await require_consent(wanted.controller.removeprefix("unix:"), wanted.tenant, wanted.address)
+    await require_consent(access_in(wanted), wanted.tenant, wanted.address)
     before = _read(out, MAX_BYTES) if out.exists() else ""
     _check_tenant(before, out, wanted.tenant)
     sightings = await look_at(_only(target, wanted.service), manners)

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from common import entry
+from common.api import add_api_options
 from services.base import program
 from services.fingerprint.actions import compare_files, learn, look
 from services.fingerprint.client import Manners
@@ -34,7 +35,7 @@ A port is a number, or a number and a protocol: 25,2525=smtp. Protocols:
 exit code: 0: well, no tell; 1: failed, or there is a tell; 2: mistaken arguments
 
 examples:
-  postern-persona learn --controller /run/postern/api.sock --tenant acme --host mx \\
+  postern-persona learn --api unix:/run/postern/api.sock --tenant acme --host mx \\
       --address 203.0.113.10 --ports 22,25,80,9 --domain acme.example --out personas/acme.yaml
   postern-persona look --address 203.0.113.10 --ports 22,25,80 --out real.json
   postern-persona compare real.json decoy.json
@@ -50,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     learner = commands.add_parser("learn", help="read a real server once, write a persona")
     _add_target(learner)
     add = learner.add_argument
-    add("--controller", required=True, metavar="SOCKET", help="unix socket of the API: it knows who consents")
+    add_api_options(learner)
     add("--tenant", required=True, help="whose server it is")
     add("--host", default="", metavar="NAME",
         help="what the persona calls it (default: as the file does, else `server`)")  # fmt: skip

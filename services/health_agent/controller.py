@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from common.api import ApiAccess
 from services.base.controller import NotHeard, request
 from services.health_agent.settings import AgentSettings, SettingsError, parse_settings
 
@@ -16,18 +17,18 @@ class Report:
 
 
 class Controller:
-    def __init__(self, socket: str, member: str) -> None:
-        self._socket = socket
+    def __init__(self, api: ApiAccess, member: str) -> None:
+        self._api = api
         self._path = f"/v1/members/{quote(member, safe='')}/health"
 
     async def settings(self) -> AgentSettings:
         """Ask what to look at. Raise `NotHeard`."""
-        return _settings_in(await request(self._socket, "GET", self._path))
+        return _settings_in(await request(self._api, "GET", self._path))
 
     async def report(self, report: Report) -> AgentSettings:
         """Say how the member is; return what to look at from now on. Raise `NotHeard`."""
         said = {"good": not report.problem, "detail": report.problem, "stale": report.stale}
-        return _settings_in(await request(self._socket, "POST", self._path, json.dumps(said).encode()))
+        return _settings_in(await request(self._api, "POST", self._path, json.dumps(said).encode()))
 
 
 def _settings_in(media: Any) -> AgentSettings:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from common import entry
+from common.api import access_in, add_api_options
 from services.health_agent.controller import Controller
 from services.health_agent.watch import Agent
 
@@ -19,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
         "the controller says it, and an edit takes effect at once. Run it on the member's own host.",
         epilog="example: postern-agent --api unix:/run/postern/api.sock --member scanners.scanner1",
     )
-    parser.add_argument("--api", required=True, metavar="unix:PATH", help="the controller's API")
+    add_api_options(parser)
     parser.add_argument("--member", required=True, metavar="POOL.NAME", help="the member to report on")
     parser.add_argument(
         "--address",
@@ -32,10 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
-    if not parsed.api.startswith("unix:"):
-        print("postern-agent: the API is at a unix socket; remedy: --api unix:PATH", file=sys.stderr)
-        return 2
-    controller = Controller(parsed.api.removeprefix("unix:"), parsed.member)
+    controller = Controller(access_in(parsed), parsed.member)
     asyncio.run(_run(controller, parsed.address))
     return 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import uvloop
 
 from common import entry
+from common.api import ApiAccess, access_or_none, add_api_options
 from services.base import program
 from services.base.evidence import EvidencePost
 from services.base.journal import Event, Journal
@@ -42,11 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="for spool and certificates (default: as the settings say)",
     )
-    parser.add_argument(
-        "--controller",
-        metavar="SOCKET",
-        help="the controller's unix socket: evidence goes there (default: nobody is told)",
-    )
+    add_api_options(parser, "", "no evidence is sent")
     parser.add_argument(
         "--grace", type=float, default=10.0, metavar="S", help="seconds to finish sessions (10)"
     )
@@ -76,7 +73,8 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
         per_neighbourhood=5 * parsed.sessions_per_client,
     )
     gateway = Gateway(parsed.settings, journal, caps, parsed.state_dir, parsed.name)
-    posting = _post_evidence(gateway, parsed.controller, journal) if parsed.controller else None
+    api = access_or_none(parsed)
+    posting = _post_evidence(gateway, api, journal) if api else None
     await gateway.start()
     await program.until_stopped(journal, Event.SETTINGS_REFUSED, gateway.reload)
     await gateway.stop(parsed.grace)
@@ -84,8 +82,8 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
         posting.cancel()
 
 
-def _post_evidence(gateway: Gateway, socket: str, journal: Journal) -> asyncio.Task[None]:
-    post = EvidencePost(socket, journal.write)
+def _post_evidence(gateway: Gateway, api: ApiAccess, journal: Journal) -> asyncio.Task[None]:
+    post = EvidencePost(api, journal.write)
     gateway.report_to(post.add)
     return asyncio.create_task(post.run())
 

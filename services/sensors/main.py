@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
+from common.api import access_in, add_api_options
 from services.base import program
 from services.base.journal import Journal
 from services.base.settings import SettingsError
@@ -17,9 +18,9 @@ _PROGRAM = "postern-sensors"
 _EPILOG = """\
 The settings file is yours to write: docs/sensors.md has every key. Signals: SIGTERM or
 Ctrl-C: end; SIGHUP: reopen the log, take up changed settings, refresh all feeds now.
-Needs no privileges but the right to connect to the controller's socket.
+Needs no privileges except access to the controller's API.
 
-example:  postern-sensors --settings /etc/postern/sensors.yaml --controller /run/postern/api.sock
+example:  postern-sensors --settings /etc/postern/sensors.yaml --api unix:/run/postern/api.sock
 """
 
 
@@ -31,9 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
         _EPILOG,
     )
     parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (YAML)")
-    parser.add_argument(
-        "--controller", default="/run/postern/api.sock", metavar="SOCKET", help="the controller's unix socket"
-    )
+    add_api_options(parser)
     parser.add_argument(
         "--state-dir",
         type=Path,
@@ -66,7 +65,7 @@ def _check(file: Path) -> int:
 
 
 async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
-    sensors = Sensors(parsed.settings, parsed.controller, parsed.state_dir, journal)
+    sensors = Sensors(parsed.settings, access_in(parsed), parsed.state_dir, journal)
     sensors.start()
     await program.until_stopped(journal, Event.SETTINGS_REFUSED, sensors.reload)
     await sensors.stop()

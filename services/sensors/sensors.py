@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from common.api import ApiAccess
 from services.base.evidence import EvidencePost
 from services.base.journal import Journal
 from services.base.settings import SettingsError
@@ -33,8 +34,8 @@ class Event(StrEnum):
 class Sensors:
     """Owns the tasks. One sensor that fails is said and tried again; it takes no other with it."""
 
-    def __init__(self, file: Path, socket: str, state_dir: Path, journal: Journal) -> None:
-        self._file, self._socket, self._state_dir, self._journal = file, socket, state_dir, journal
+    def __init__(self, file: Path, api: ApiAccess, state_dir: Path, journal: Journal) -> None:
+        self._file, self._api, self._state_dir, self._journal = file, api, state_dir, journal
         self._keeper = Keeper(state_dir / "feeds")
         self._settings: Settings | None = None
         self._refreshable: list[FeedRunner | Bouncer] = []
@@ -74,16 +75,16 @@ class Sensors:
         self._settings = settings
         report = self._journal.write
         tenants = Tenants(settings, report)
-        post = EvidencePost(self._socket, report)
+        post = EvidencePost(self._api, report)
         feeds = [
-            FeedRunner(feed, self._keeper, self._socket, report, tenants.prefixes) for feed in settings.feeds
+            FeedRunner(feed, self._keeper, self._api, report, tenants.prefixes) for feed in settings.feeds
         ]
         self._refreshable = [*feeds]
         jobs: list[tuple[str, Job]] = [
             (f"feed {feed.name}", runner.run) for feed, runner in zip(settings.feeds, feeds, strict=True)
         ]
         if settings.crowdsec is not None:
-            bouncer = Bouncer(settings.crowdsec, self._socket, report, tenants.prefixes)
+            bouncer = Bouncer(settings.crowdsec, self._api, report, tenants.prefixes)
             self._refreshable.append(bouncer)
             jobs.append(("crowdsec", bouncer.run))
         for each in settings.suricata:
@@ -109,7 +110,7 @@ class Sensors:
         """A feed that is no longer in the settings: its decisions go, and then its copy."""
         for name in self._keeper.names():
             if name not in wanted:
-                await replace_patiently(self._socket, origin_of(name), list, self._journal.write)
+                await replace_patiently(self._api, origin_of(name), list, self._journal.write)
                 with contextlib.suppress(OSError):
                     self._keeper.forget(name)
                 self._journal.write(Event.FEED_FORGOTTEN, feed=name)

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
+from common.api import ApiAccessError, access_in, add_api_options
+from common.exit_codes import ExitCode
 from services.base import program
 from services.base.files import remove_unfinished
 from services.base.journal import Journal
-from services.uplink.access import Access, BadAccess
+from services.uplink.access import Access
 from services.uplink.mirror import Event, Following, follow
 from services.uplink.relay import Relay
 
@@ -22,7 +24,7 @@ On the controller's host:   postern token add proxies.proxy1 --role member
 On the member's host:       that token in /etc/postern/token (chmod 600), and a copy of
                             /var/lib/postern/api/certificate.pem as /etc/postern/api.pem
 
-example:  postern-uplink --api https://192.0.2.1:9057 --trust /etc/postern/api.pem --member proxies.proxy1
+example:  postern-uplink --api https://192.0.2.1:9057 --ca-file /etc/postern/api.pem --member proxies.proxy1
 
 From then on every other program on this host works as beside the controller: it finds the
 API at the socket, and its settings in the file. With a token of another role leave --member
@@ -38,9 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
         _EPILOG,
     )
     add = parser.add_argument
-    add("--api", required=True, metavar="https://HOST:PORT", help="the controller's POSTERN_LISTEN")
-    add("--token", type=Path, default=Path("/etc/postern/token"), metavar="FILE", help="(/etc/postern/token)")
-    add("--trust", type=Path, metavar="FILE", help="the API's certificate (default: whom the system trusts)")
+    add_api_options(parser, "", "one must be given")
     add("--member", type=_member, metavar="POOL.NAME", help="keep the settings of this member's pool here")
     add(
         "--settings",
@@ -49,11 +49,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="where to keep them (/var/lib/postern/gateways/POOL.json)",
     )
     add(
-        "--socket",
+        "--listen",
         type=Path,
         default=Path("/run/postern/api.sock"),
         metavar="PATH",
-        help="where the API is found here (/run/postern/api.sock)",
+        help="the unix socket at which other programs here find the API (default: /run/postern/api.sock)",
     )
     add("--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)")
     add("--name", default="uplink", help="this program's name in the journal")
@@ -62,15 +62,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _member(text: str) -> str:
     if not _MEMBER.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no POOL.NAME, such as proxies.proxy1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not POOL.NAME, such as proxies.proxy1")
     return text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
+    if parsed.api is None:
+        return program.fail(_PROGRAM, "no API was named; remedy: --api https://HOST:PORT", ExitCode.USAGE)
     try:
-        access = Access(parsed.api, parsed.token, parsed.trust)
-    except BadAccess as error:
+        access = Access(access_in(parsed))
+    except ApiAccessError as error:
         return program.fail(_PROGRAM, str(error))
     return program.run(_PROGRAM, parsed, lambda journal: asyncio.run(_run(parsed, access, journal)), Journal)
 
@@ -80,7 +82,7 @@ async def _run(parsed: argparse.Namespace, access: Access, journal: Journal) -> 
     relay = Relay(access, way.tell)
     await access.open()
     try:
-        await relay.start(parsed.socket)
+        await relay.start(parsed.listen)
         journal.write(Event.STARTED, api=access.url, member=parsed.member or "")
         following = _begin_following(parsed, access, journal, way)
         await program.until_stopped(journal, Event.SETTINGS_REFUSED, lambda: None)

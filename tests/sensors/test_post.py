@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from common.api import ApiAccess, parse_address
 from services.base import evidence
 from services.base.evidence import Event, Evidence, EvidencePost
 from tests.sensors.standin import StandIn
@@ -29,7 +30,8 @@ class Posting:
     def __init__(self, controller: StandIn) -> None:
         self.told: list[tuple[Event, dict[str, Any]]] = []
         self.post = EvidencePost(
-            str(controller.socket), lambda event, **facts: self.told.append((event, facts))
+            ApiAccess(parse_address(f"unix:{controller.socket}")),
+            lambda event, **facts: self.told.append((event, facts)),
         )
 
     async def until(self, condition: Callable[[], Any]) -> None:
@@ -107,6 +109,6 @@ def test_what_an_attacker_wrote_is_escaped_and_cut(controller: StandIn) -> None:
 
 
 def test_without_a_controller_nothing_is_kept() -> None:
-    post = EvidencePost("", lambda *_, **__: None)
+    post = EvidencePost(None, lambda *_, **__: None)
     post.add(seen())
     assert not post._waiting

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from common.api import ApiAccess
 from services.antivirus.server.http import Answering, read_source
 from services.antivirus.server.nginx import Nginx, NginxFailed
 from services.antivirus.server.replica import Copy, NotCopied
@@ -41,12 +42,12 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a server has its things, and who it is. `controller`: a socket, or empty."""
+    """Where a server has its things, and who it is. `api`: None: nothing is reported."""
 
     settings: Path
     home: Path
     name: str
-    controller: str = ""
+    api: ApiAccess | None = None
 
 
 class Server:
@@ -54,7 +55,7 @@ class Server:
 
     def __init__(self, place: Place, copy: Copy, journal: Journal) -> None:
         self._file, self._home, self._copy = WatchedFile(place.settings), place.home, copy
-        self._journal, self._name, self._api = journal, place.name, place.controller
+        self._journal, self._name, self._api = journal, place.name, place.api
         self._settings: Settings = parse_settings(self._file.read())
         self._nginx = Nginx(place.home)
         self._problem, self._retry_at = "", 0.0
@@ -83,8 +84,8 @@ class Server:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             tasks.create_task(self._keep_nginx())
-            if self._api:
-                tasks.create_task(self._hand_on())
+            if self._api is not None:
+                tasks.create_task(self._hand_on(self._api))
 
     async def stop(self) -> None:
         await self._nginx.stop()
@@ -143,7 +144,7 @@ class Server:
                 self._journal.write(Event.NGINX_REFUSED, why=str(error))
             await asyncio.sleep(_RETRY_S)
 
-    async def _hand_on(self) -> None:
+    async def _hand_on(self, api: ApiAccess) -> None:
         """Give the controller what agents reported, and say how we are; what he does not take waits."""
         said_at, said = -_SAY_EVERY_S, dict[str, Any]()
         loop = asyncio.get_running_loop()
@@ -156,7 +157,7 @@ class Server:
                 continue
             body = json.dumps({**facts, "reports": batch}).encode()
             try:
-                await controller.request(self._api, "POST", "/v1/antivirus/reports", body)
+                await controller.request(api, "POST", "/v1/antivirus/reports", body)
             except controller.Refused:
                 pass  # it never will take these
             except controller.NotHeard:

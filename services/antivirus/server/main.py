@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
+from common.api import access_or_none, add_api_options
 from services.antivirus.server.daemon import Event, Place, Server
 from services.antivirus.server.nginx import NginxFailed
 from services.antivirus.server.replica import Copy
@@ -35,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--source", type=Path, required=True, metavar="DIR", help="the builder's store")
     parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="our copy, and nginx's files")
     parser.add_argument("--public-key", type=Path, required=True, metavar="FILE", help="the builder's key")
-    parser.add_argument("--controller", default="", metavar="SOCKET", help="the controller's unix socket")
+    add_api_options(parser, "", "reports of clients are not passed on")
     return parser
 
 
@@ -51,7 +52,7 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
     home = parsed.home.absolute()
     home.mkdir(parents=True, exist_ok=True)
     copy = Copy(parsed.source, home / "www", parsed.public_key)
-    server = Server(Place(parsed.settings, home, parsed.name, parsed.controller), copy, journal)
+    server = Server(Place(parsed.settings, home, parsed.name, access_or_none(parsed)), copy, journal)
     try:
         await server.start()
         running = asyncio.create_task(server.run())
