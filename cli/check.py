@@ -1,47 +1,47 @@
-"""`postern check`: everything that is wrong with a policy, at once, each with place and remedy."""
+"""`postern check`: all errors in a policy at once, each with place and remedy."""
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from cli.common import Subparsers, cannot_read
+from cli.common import cannot_read
+from common.commands import Result, be_command
+from common.exit_codes import ExitCode
 from controller.compiler.compile import compile_policy
 from controller.compiler.errors import CompileError
 from controller.errors import PolicyErrors
 from controller.policy.model import Policy
 from controller.policy.parse import read_policy
 
+Mistake = dict[str, Any]
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "check",
-        help="say everything that is wrong with a policy",
-        description="Check policy files without a controller or a switch. Prints one line for each mistake: "
-        "file:line:column: key: what is wrong; remedy. Exit code 0 when all files are good.",
+
+def fill(parser: argparse.ArgumentParser) -> None:
+    be_command(
+        parser,
+        _run,
+        "Check policy files without a controller or a switch. Prints one line for each error: "
+        "file:line:column: key: what is wrong; remedy. The exit code is 0 when all files are good.",
+        "example:\n  postern check policies/*.yaml",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="policy file (YAML)")
-    parser.add_argument("--json", action="store_true", help="print a JSON list of mistakes, for editors")
-    parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    mistakes: list[dict[str, Any]] = []
+def _run(arguments: argparse.Namespace) -> Result:
+    mistakes: list[Mistake] = []
+    lines: list[str] = []
+    complaints: list[str] = []
     for path in arguments.files:
         found = _check(path)
         if isinstance(found, list):
             mistakes += found
-            if not arguments.json:
-                _print_mistakes(path, found)
-        elif not arguments.json:
-            print(f"{path}: good. {_summary(found)}")
-    if arguments.json:
-        print(json.dumps(mistakes, indent=1))
-    return 1 if mistakes else 0
+            complaints += _told(path, found)
+        else:
+            lines.append(f"{path}: good. {_summary(found)}")
+    return Result(mistakes, lines, ExitCode.FAILED if mistakes else ExitCode.OK, complaints)
 
 
-def _check(path: Path) -> Policy | list[dict[str, Any]]:
+def _check(path: Path) -> Policy | list[Mistake]:
     """Return the policy, or its mistakes."""
     try:
         policy = read_policy(path)
@@ -67,11 +67,12 @@ def _check(path: Path) -> Policy | list[dict[str, Any]]:
     return policy
 
 
-def _print_mistakes(path: Path, mistakes: list[dict[str, Any]]) -> None:
-    for mistake in mistakes:
-        print(mistake["text"], file=sys.stderr)
+def _told(path: Path, mistakes: list[Mistake]) -> list[str]:
     noun = "mistake" if len(mistakes) == 1 else "mistakes"
-    print(f"{path}: {len(mistakes)} {noun}, nothing was applied", file=sys.stderr)
+    return [
+        *(mistake["text"] for mistake in mistakes),
+        f"{path}: {len(mistakes)} {noun}, nothing was applied",
+    ]
 
 
 def _summary(policy: Policy) -> str:

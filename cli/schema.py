@@ -3,20 +3,21 @@
 import argparse
 import json
 
-from cli.common import Subparsers
+from common.commands import Result, be_command
 from controller.policy.schema import policy_schema
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "schema",
-        help="print the JSON Schema of a policy",
-        description="Print the JSON Schema of policy files. Editors with a YAML language server take it from "
+def fill(parser: argparse.ArgumentParser) -> None:
+    be_command(
+        parser,
+        _run,
+        "Print the JSON Schema of policy files. Editors with a YAML language server take it from "
         "a first line such as: # yaml-language-server: $schema=postern.schema.json",
+        "example:\n  postern schema > postern.schema.json",
+        has_json=False,
     )
-    parser.set_defaults(run=run)
 
 
-def run(_arguments: argparse.Namespace) -> int:
-    print(json.dumps(policy_schema(), indent=2))
-    return 0
+def _run(_arguments: argparse.Namespace) -> Result:
+    schema = policy_schema()
+    return Result(schema, [json.dumps(schema, indent=2)])

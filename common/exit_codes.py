@@ -19,7 +19,7 @@ MEANINGS = {
     ExitCode.FAILED: "it failed, or a problem was found: standard error or the output says which",
     ExitCode.USAGE: "wrong usage",
     ExitCode.UNREACHABLE: "the controller cannot be reached",
-    ExitCode.UNEXPECTED: "unexpected error: standard error names the report to send",
+    ExitCode.UNEXPECTED: "an error in Postern itself: standard error names the report to send",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
 }
 

@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from common.api import DEFAULT_API, ApiAccess, ApiAccessError, parse_address
+from common.commands import CommandError
+from common.exit_codes import ExitCode
 
 _LARGEST_ANSWER_BYTES = 256 << 20  # all flows of a thousand tenants are a tenth of it
 _LONGEST_REASON = 200
@@ -20,16 +22,14 @@ _START = "remedy: start it (ryu-manager apps/edge.py, or `postern lab up demo`),
 _ANOTHER = "remedy: name the controller's own socket with --api or POSTERN_API"
 
 
-class ApiError(Exception):
+class ApiError(CommandError):
     """The controller is not running, or refused. `errors` are its texts, one for each line."""
-
-    def __init__(self, errors: list[str]) -> None:
-        super().__init__("\n".join(errors))
-        self.errors = errors
 
 
 class ControllerUnreachable(ApiError):
     """No controller answers at the address."""
+
+    code = ExitCode.UNREACHABLE
 
 
 class _UnixConnection(http.client.HTTPConnection):

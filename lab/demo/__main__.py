@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from common import entry
+from common.terminal import Progress, paint
 from controller.api.client import ApiError
 from lab import ipv6
 from lab.demo import attempts, console, immunity, intruder
@@ -77,7 +78,10 @@ def _run(lab: Lab, is_kept: bool) -> int:
         "Postern: real mail through one edge switch, two proxies and two scanners, and an intruder"
     )
     console.say("The topology stands in mininet_topos/demo.py, the policy in policies/demo.yaml.")
-    lab.up(_TOPOLOGY, _POLICY, console.say)
+    with Progress() as progress:
+        progress.show("bringing the lab up")
+        lab.up(_TOPOLOGY, _POLICY, lambda text: progress.show(" ".join(text.split())))
+    console.say("The lab is up: every program is healthy.")
     is_finished = is_good = False
     try:
         is_good = _show(lab)
@@ -89,7 +93,7 @@ def _run(lab: Lab, is_kept: bool) -> int:
             lab.down(keeps_logs=not is_good)
     console.say()
     verdict = "Everything went as expected" if is_good else "Something failed; see FAILED above"
-    console.say(console.paint(f"{verdict} ({time.monotonic() - begun:.0f} s).", "good" if is_good else "bad"))
+    console.say(paint(f"{verdict} ({time.monotonic() - begun:.0f} s).", "good" if is_good else "bad"))
     if is_kept:
         console.say(_NEXT.format(api=lab.places.api))
     elif is_good:
@@ -144,7 +148,7 @@ def _show_case(lab: Lab, reader: Reader, number: int, case: Case) -> tuple[str, 
     found = reader.find(since, case.mail_host, lambda seen: _is_settled(case, seen))
     wrong = complaints(case, told, found)
     console.say()
-    console.say(f"{number:>3}  {console.paint(f'{case.tenant}: {case.title}', 'strong')}")
+    console.say(f"{number:>3}  {paint(f'{case.tenant}: {case.title}', 'strong')}")
     console.fact("sent", f"by {case.host} ({case.client}) to {case.recipient} at [{case.server}]:25")
     console.fact("reply", told.reply or told.transcript)
     console.fact("path", _path(case, found))
@@ -192,7 +196,7 @@ def _row(case: Case, told: Told, found: Found, is_good: bool) -> tuple[str, ...]
 
 
 def _show_attempt(outcome: Outcome) -> None:
-    mark = console.paint("ok", "good") if outcome.is_good else console.paint("FAILED", "bad")
+    mark = paint("ok", "good") if outcome.is_good else paint("FAILED", "bad")
     console.say(f"     {outcome.title:<66} {outcome.what_happened:<26} {mark}")
 
 

@@ -1,18 +1,9 @@
 """How the demo speaks: plain words, calm layout, colours only on a terminal."""
 
-import os
-import sys
 from collections.abc import Sequence
 from textwrap import indent
 
-_CODES = {"good": "32", "bad": "31", "dim": "2", "strong": "1"}
-
-
-def paint(text: str, style: str) -> str:
-    """Return text in a style if a person is looking (and has not asked for none: no-color.org)."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return text
-    return f"\033[{_CODES[style]}m{text}\033[0m"
+from common.terminal import paint
 
 
 def say(text: str = "") -> None:
