@@ -13,7 +13,7 @@ LAB_TESTS := $(AS_LAB) tests/lab/run $(PYTEST) -p no:cacheprovider -m lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-test environment tools lock format lint fast check test cowrie-tests ovs-tests lab-tests fresh demo lab-down golden docs bench bench-mail bench-pools bench-steering bench-decoy bench-antivirus clean
+.PHONY: help setup setup-test environment tools lock format lint fast check test cowrie-tests ovs-tests lab-tests fresh demo lab-down golden docs man bench bench-mail bench-pools bench-steering bench-decoy bench-antivirus clean
 
 help: ## what there is (this list)
 	@echo "Postern: steers tenants' mail through scanners, in Open vSwitch."; echo
@@ -80,8 +80,11 @@ lab-down: environment ## take down whatever lab is up
 golden: tools ## write the golden files anew; read their diff as code
 	POSTERN_WRITE_GOLDEN=1 $(PYTEST) -p no:randomly -m "not lab" -k golden
 
-docs: environment ## write the pages that are made from the code: the pipeline, the policy's schema
+docs: environment ## write the pages that are made from the code: the pipeline, the policy's schema, the commands
 	$(PYTHON) -m cli.docs
+
+man: tools ## write manual pages of all programs into build/man
+	$(PYTHON) -m cli.manpages
 
 bench: bench-steering bench-pools bench-mail bench-decoy bench-antivirus ## ours beside the peers, in one run; ratios, and JSON in build/benchmarks
 

@@ -4,6 +4,8 @@ import json
 import sys
 from pathlib import Path
 
+from cli import reference
+from cli.programs import parsers
 from common import entry
 from controller.compiler import reference as pipeline_page
 from controller.policy import page as policy_page
@@ -18,6 +20,7 @@ _DEMO = Path("policies/demo.yaml")
 def made_files() -> dict[Path, str]:
     """Return what each made file must hold."""
     return {
+        Path("docs/cli.md"): reference.build_page(parsers()),
         Path("docs/policy.md"): policy_page.build_page(_demo_nodes()),
         Path("docs/pipeline.md"): pipeline_page.build_page(parse_policy(_demo_text(), str(_DEMO))),
         Path("policies/postern.schema.json"): json.dumps(policy_schema(), indent=2) + "\n",

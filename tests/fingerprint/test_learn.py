@@ -64,7 +64,7 @@ def test_a_decoy_made_from_what_was_learned_has_no_tell_but_those_that_were_fore
     agreed(monkeypatch)
     out, home = tmp_path / "acme.yaml", tmp_path / "decoy"
     assert learn(ports, out) == 0
-    assert "tells that are known now: 0" in capsys.readouterr().out
+    assert "known differences: 0" in capsys.readouterr().out
     (home / "personas").mkdir(parents=True)
     (home / "personas" / "acme.yaml").write_text(
         out.read_text(encoding="utf-8").replace(REAL, DECOY), encoding="utf-8"
