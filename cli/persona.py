@@ -32,8 +32,9 @@ _DECIDED_FOR_S = 1_800
 _CLOSED_PORT = 81
 _EVIDENCE_COMES_WITHIN_S = 1.5
 _EPILOG = """\
-Both commands connect to servers as any client outside would, so they need a host outside the edge:
+Both commands connect to servers as any client outside would, so they need a host outside the edge.
 
+examples:
   postern persona learn acme --from sender           a host of the lab that is up
   postern persona learn acme smtp --from probe.example --shell 'ssh {host}' --source 198.51.100.9
   postern persona compare acme --from sender         the same host sees first the server, then its decoy

@@ -148,7 +148,7 @@ def _compared(api: ApiClient) -> Outcome:
     typed = [sys.executable, "-P", "-m", "cli.main", *command, "--api", api.address]
     done = tools.run(typed, patience_s=120)
     console.fact("compares", f"postern {' '.join(command)}")
-    console.fact("sees", (done.stdout + done.stderr).strip())
+    console.fact("sees", (done.stderr if done.returncode else done.stdout).strip())
     last = (done.stdout.strip().splitlines() or ["nothing"])[-1]
     what = "nothing tells the decoy from the real server, nmap -sV included"
     return Outcome(what, last.partition(";")[0], done.returncode == 0)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from common.commands import explain
 from common.exit_codes import ExitCode
 from services.base.journal import Journal
 from services.base.settings import SettingsError
@@ -25,20 +26,23 @@ _REMEDIES = {
 
 
 def build_parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog=program,
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(prog=program)
+    explain(parser, description, epilog)
+    return parser
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, name: str, name_help: str) -> None:
-    parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (JSON)")
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="settings (JSON), as the controller writes them",
+    )
     parser.add_argument(
         "--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)"
     )
-    parser.add_argument("--name", default=name, help=name_help)
+    parser.add_argument("--name", default=name, help=f"{name_help} (default: {name})")
 
 
 def run(

@@ -18,20 +18,21 @@ from services.mail.gateway import Caps, Gateway
 
 _PROGRAM = "postern-mail"
 _EPILOG = """\
-The settings file is written by the controller (STATE_DIR/gateways/POOL.json) from the
-policy, and is taken up again when it changes; a bad file changes nothing. Signals:
-SIGTERM or Ctrl-C: let sessions finish, then end; SIGHUP: reload settings, reopen the log.
-Speaking under clients' addresses needs CAP_NET_ADMIN and CAP_NET_BIND_SERVICE.
+The controller writes the settings file (STATE_DIR/gateways/POOL.json) from the policy. It is read again
+when it changes; a file with errors changes nothing.
+Signals: SIGTERM or Ctrl-C: let sessions finish, then stop; SIGHUP: reload settings, reopen the log.
+Connecting from clients' addresses needs CAP_NET_ADMIN and CAP_NET_BIND_SERVICE.
 
-example:  postern-mail --settings /var/lib/postern/gateways/proxies.json --name proxy1
+example:
+  postern-mail --settings /var/lib/postern/gateways/proxies.json --name proxy1
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Stand transparently before tenants' mail servers: relay, have messages scanned, deliver "
-        "what is clean, refuse what is not. A 2xx is only ever the tenant's server's own.",
+        "Relay mail transparently to tenants' mail servers: scan messages, deliver clean ones, and refuse "
+        "infected ones. A 2xx reply to a message always comes from the tenant's own server.",
         _EPILOG,
     )
     program.add_common_arguments(
@@ -45,13 +46,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_api_options(parser, "", "no evidence is sent")
     parser.add_argument(
-        "--grace", type=float, default=10.0, metavar="S", help="seconds to finish sessions (10)"
+        "--grace",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="seconds for open sessions to finish at the end (default: 10)",
     )
     parser.add_argument(
-        "--sessions", type=int, default=5_000, metavar="N", help="most sessions at once (5000)"
+        "--sessions", type=int, default=5_000, metavar="N", help="maximum concurrent sessions (default: 5000)"
     )
     parser.add_argument(
-        "--sessions-per-client", type=int, default=100, metavar="N", help="most from one address (100)"
+        "--sessions-per-client",
+        type=int,
+        default=100,
+        metavar="N",
+        help="maximum concurrent sessions of one address (default: 100)",
     )
     return parser
 

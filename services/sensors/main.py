@@ -16,19 +16,21 @@ from services.sensors.settings import parse_settings
 
 _PROGRAM = "postern-sensors"
 _EPILOG = """\
-The settings file is yours to write: docs/sensors.md has every key. Signals: SIGTERM or
-Ctrl-C: end; SIGHUP: reopen the log, take up changed settings, refresh all feeds now.
+You write the settings file: docs/sensors.md describes every key.
+Signals: SIGTERM or Ctrl-C: stop; SIGHUP: reopen the log, reload changed settings, refresh all feeds now.
 Needs no privileges except access to the controller's API.
 
-example:  postern-sensors --settings /etc/postern/sensors.yaml --api unix:/run/postern/api.sock
+examples:
+  postern-sensors --settings /etc/postern/sensors.yaml --check
+  postern-sensors --settings /etc/postern/sensors.yaml --api unix:/run/postern/api.sock
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Bring the controller what others know: feeds and CrowdSec's decisions as decisions, "
-        "Suricata's alerts as evidence.",
+        "Feed the controller from other detectors: block lists and CrowdSec as decisions, Suricata's "
+        "alerts as evidence.",
         _EPILOG,
     )
     parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (YAML)")
@@ -38,13 +40,15 @@ def build_parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("/var/lib/postern/sensors"),
         metavar="DIR",
-        help="last good copies of feeds, positions in logs (/var/lib/postern/sensors)",
+        help="directory for copies of feeds and positions in logs (default: /var/lib/postern/sensors)",
     )
     parser.add_argument(
         "--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)"
     )
-    parser.add_argument("--name", default="sensors", help="this program's name in the journal")
-    parser.add_argument("--check", action="store_true", help="only say whether the settings are good")
+    parser.add_argument(
+        "--name", default="sensors", help="this program's name in the journal (default: sensors)"
+    )
+    parser.add_argument("--check", action="store_true", help="only check the settings, and exit")
     return parser
 
 

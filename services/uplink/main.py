@@ -24,29 +24,35 @@ On the controller's host:   postern token add proxies.proxy1 --role member
 On the member's host:       that token in /etc/postern/token (chmod 600), and a copy of
                             /var/lib/postern/api/certificate.pem as /etc/postern/api.pem
 
-example:  postern-uplink --api https://192.0.2.1:9057 --ca-file /etc/postern/api.pem --member proxies.proxy1
+Then every other program on this host works as beside the controller: it finds the API at the
+socket, and its settings in the file. With a token of another role omit --member: then there is
+only the socket, for `postern-sensors`, or for `postern` itself.
 
-From then on every other program on this host works as beside the controller: it finds the
-API at the socket, and its settings in the file. With a token of another role leave --member
-out: then there is only the socket, for `postern-sensors`, or for `postern` itself.
+example:
+  postern-uplink --api https://192.0.2.1:9057 --ca-file /etc/postern/api.pem --member proxies.proxy1
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Bring the controller's API to a unix socket on this host, over TLS and with a token that no other "
-        "program here gets to see; and keep the settings of a member's pool as the controller has them.",
+        "Offer the API of a controller on another host at a unix socket on this host, over TLS and with a "
+        "token that no other program here can read. Also keep the settings of a member's pool up to date.",
         _EPILOG,
     )
     add = parser.add_argument
-    add_api_options(parser, "", "one must be given")
-    add("--member", type=_member, metavar="POOL.NAME", help="keep the settings of this member's pool here")
+    add_api_options(parser, "", "required")
+    add(
+        "--member",
+        type=_member,
+        metavar="POOL.NAME",
+        help="keep the settings of this member's pool up to date here",
+    )
     add(
         "--settings",
         type=Path,
         metavar="FILE",
-        help="where to keep them (/var/lib/postern/gateways/POOL.json)",
+        help="file for these settings (default: /var/lib/postern/gateways/POOL.json)",
     )
     add(
         "--listen",
@@ -56,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="the unix socket at which other programs here find the API (default: /run/postern/api.sock)",
     )
     add("--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)")
-    add("--name", default="uplink", help="this program's name in the journal")
+    add("--name", default="uplink", help="this program's name in the journal (default: uplink)")
     return parser
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import build_parser
+from cli.programs import parsers
 from common.exit_codes import MEANINGS, ExitCode
 from tests.api.conftest import Northbound
 from tests.cli.conftest import Postern
@@ -37,6 +39,8 @@ def is_group(parser: argparse.ArgumentParser) -> bool:
 
 
 ALL = dict(commands(build_parser()))
+SERVICES = {name: parser for name, parser in parsers().items() if name != "postern"}
+SERVICES |= {words: each for parser in SERVICES.values() for words, each in commands(parser)}
 LEAVES = {name: parser for name, parser in ALL.items() if not is_group(parser)}
 each_leaf = pytest.mark.parametrize("name", LEAVES)
 
@@ -51,19 +55,23 @@ def test_no_reason_is_given_for_a_command_that_does_not_exist() -> None:
     assert set(_WITHOUT_JSON) <= set(LEAVES)
 
 
-@pytest.mark.parametrize("name", ALL)
+EVERYTHING = ALL | SERVICES
+each_parser = pytest.mark.parametrize("name", EVERYTHING)
+
+
+@each_parser
 def test_the_help_of_a_command_is_a_sentence_with_an_example(name: str) -> None:
-    parser = ALL[name]
+    parser = EVERYTHING[name]
     description = " ".join((parser.description or "").split())
     assert description.endswith((".", "postern.schema.json"))
     assert description[0].isupper()
-    assert "postern " in (parser.epilog or "")
+    assert re.search(r"(examples?|first steps|in a hurry)[^\n]*:\n  .*postern", parser.epilog or "")
     assert all(len(line) <= 120 for line in parser.format_help().splitlines())
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_parser
 def test_every_argument_is_explained_and_shows_its_default(name: str) -> None:
-    for action in ALL[name]._actions:
+    for action in EVERYTHING[name]._actions:
         if isinstance(action, argparse._SubParsersAction):
             continue
         text = action.help or ""
