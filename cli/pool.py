@@ -155,7 +155,7 @@ def _restart(
     _set(api, name, True, _TRIES)
     _await_empty(api, member, arguments.patience, progress)
     command = arguments.command.replace("{member}", member["name"])
-    progress.show(f"{name}: {command}")
+    progress.hide()  # the command may have its own
     if code := subprocess.run(command, shell=True, stdout=_STDERR, check=False).returncode:
         raise CommandError(
             [f"the command ended with {code}; {name} stays drained; remedy: postern pool resume {name}"]

@@ -143,7 +143,7 @@ class _Handler(logging.Handler):
 
 
 def _finish(program: str, output: Output) -> int:
-    """Return 1 if what was printed cannot be written; a reader that is gone has seen enough."""
+    """Return a failure if what was printed cannot be written; a reader that is gone has seen enough."""
     error = output.finish()
     if error is None or isinstance(error, BrokenPipeError):
         return 0
@@ -151,4 +151,4 @@ def _finish(program: str, output: Output) -> int:
         f"{program}: standard output cannot be written: {error.strerror or error}; "
         "remedy: make room there, or send the output elsewhere"
     )
-    return 1
+    return ExitCode.FAILED

@@ -56,8 +56,13 @@ class Progress:
     ) -> None:
         self._is_over.set()
         self._ticker.join()
+        self.hide()
+
+    def hide(self) -> None:
+        """Show nothing until the next `show`: another program is going to write to the terminal."""
         with self._lock:
             self._write(_CLEAR if self._is_terminal and self._text else "")
+            self._text = ""
 
     def show(self, text: str) -> None:
         """Say what is being done now."""

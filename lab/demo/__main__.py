@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from common import entry
+from common.exit_codes import ExitCode
 from common.terminal import Progress, paint
 from controller.api.client import ApiError
 from lab import ipv6
@@ -65,7 +66,7 @@ def main() -> int:
     except LabError as error:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
         print(next_step(lab.places.kept_logs), file=sys.stderr)
-        return 1
+        return ExitCode.FAILED
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -100,7 +101,7 @@ def _run(lab: Lab, is_kept: bool) -> int:
         console.say("The lab is down; nothing is left behind.")
     else:
         console.say(f"The lab is down; all its logs are in {lab.places.kept_logs}.")
-    return 0 if is_good else 1
+    return ExitCode.OK if is_good else ExitCode.FAILED
 
 
 def _show(lab: Lab) -> bool:

@@ -111,6 +111,15 @@ def test_on_a_terminal_the_seconds_of_a_step_are_shown(clock: Clock) -> None:
     assert stream.getvalue().endswith("\r\033[Kloading (12 s)")
 
 
+def test_while_another_program_writes_no_seconds_are_counted(clock: Clock) -> None:
+    stream = Terminal()
+    progress = Progress(stream=stream, clock=clock)
+    progress.show("restarting")
+    progress.hide()
+    progress.tick()
+    assert stream.getvalue() == "\r\033[Krestarting\r\033[K"
+
+
 def test_what_an_attacker_wrote_cannot_move_the_cursor(clock: Clock) -> None:
     stream = Terminal()
     Progress(stream=stream, clock=clock).show("bad \033[2J name\nof two lines")
