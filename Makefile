@@ -16,7 +16,7 @@ COVERED := --cov=services.mail.relay --cov=services.smtp --cov-branch --cov-fail
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-test environment tools lock format lint fast check test cowrie-tests ovs-tests lab-tests fresh demo lab-down golden docs bench bench-mail bench-pools bench-steering bench-decoy bench-antivirus clean
+.PHONY: help setup setup-test environment tools lock format lint fast check test cowrie-tests ovs-tests lab-tests fresh demo lab-down golden docs man bench bench-mail bench-pools bench-steering bench-decoy bench-antivirus clean
 
 help: ## print this list
 	@echo "Postern steers tenants' mail through scanners, in Open vSwitch."; echo
@@ -84,8 +84,11 @@ lab-down: environment ## take the lab down
 golden: tools ## write the golden files again; review their diff like code
 	POSTERN_WRITE_GOLDEN=1 $(PYTEST) -p no:randomly -m "not lab" -k golden
 
-docs: environment ## write the pages that are made from the code: references, schemas, pipeline, events
+docs: environment ## write the pages that are made from the code: references, schemas, pipeline, events, commands
 	$(PYTHON) -m cli.docs
+
+man: tools ## write manual pages of all programs into build/man
+	$(PYTHON) -m cli.manpages
 
 bench: bench-steering bench-pools bench-mail bench-decoy bench-antivirus ## measure Postern beside its peers, in one run; ratios, and JSON in build/benchmarks
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from common import entry
+from common.exit_codes import ExitCode
 from common.reports import one_line
 
 _PROGRAM = "postern-controller"
@@ -29,7 +30,8 @@ All arguments are Ryu's and are handed on, for example:
   --ofp-listen-host ADDRESS, --ofp-tcp-listen-port PORT   where switches connect (all addresses, 6653)
   --config-file FILE, --verbose                           `ryu-manager --help` lists all of them
 
-example:  POSTERN_POLICY=/etc/postern/policy.yaml postern-controller --ofp-listen-host 127.0.0.1
+example:
+  POSTERN_POLICY=/etc/postern/policy.yaml postern-controller --ofp-listen-host 127.0.0.1
 """
 
 
@@ -65,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _refuse(why: str) -> int:
     entry.say(f"{_PROGRAM}: {one_line(why)}; remedy: name another file in the arguments")
-    return 1
+    return ExitCode.FAILED
 
 
 def run() -> int:

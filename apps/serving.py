@@ -18,6 +18,7 @@ from eventlet import wsgi
 from eventlet.green import ssl as green_ssl
 
 from apps import certificate
+from common.api import ApiAccessError, parse_address
 from controller.api.context import PRINCIPAL
 from controller.runtime.principals import AccessRole, Principal
 
@@ -29,7 +30,7 @@ _LOG = logging.getLogger("postern.api")
 
 def listen_for_operators(address: str) -> Any:
     """Return the socket of the API. Raise `SystemExit` with a remedy if it cannot be made."""
-    path = Path(address.removeprefix("unix:"))
+    path = _socket_path(address)
     try:
         return _listen(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -38,6 +39,17 @@ def listen_for_operators(address: str) -> Any:
             f"postern: cannot serve the API at {path}: {why}; "
             "remedy: name a socket that can be made there, POSTERN_API=unix:PATH, of 100 bytes at most"
         ) from error
+
+
+def _socket_path(address: str) -> Path:
+    try:
+        found = parse_address(address)
+    except ApiAccessError as error:
+        raise SystemExit(f"postern: POSTERN_API: {error}") from error
+    if not found.socket:
+        remedy = "remedy: POSTERN_API=unix:PATH, and POSTERN_LISTEN for TCP"
+        raise SystemExit(f"postern: POSTERN_API: {address} is not a unix socket; {remedy}")
+    return Path(found.socket)
 
 
 def serve_api(listener: Any, app: Any) -> None:

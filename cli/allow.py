@@ -1,51 +1,57 @@
-"""`postern allow`: sources that pass whatever is decided about them."""
+"""`postern allow`: sources that pass regardless of any decision."""
 
 import argparse
 from typing import Any
 
-from cli.common import Subparsers, add_command
-from cli.decisions import when
-from common.config.kinds import Wrong, duration
-from controller.api.client import ApiClient, ApiError
-
-_DURATION = duration("1s", "400d")
+from cli.common import add_api_command
+from cli.decisions import seconds, when
+from common.commands import Result, explain
+from controller.api.client import ApiClient
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "allow",
-        help="let sources pass, whatever is decided about them",
-        description="The allow-list: it always wins over decisions.",
+def fill(parser: argparse.ArgumentParser) -> None:
+    explain(
+        parser,
+        "Manage the allow-list. Sources on it always pass, regardless of any decision.",
+        "example:\n  postern allow add 198.51.100.0/24 --comment 'monitoring of acme' --for 7d",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add = add_command(commands, "add", "let a source pass", _allow)
-    add.add_argument("value", help="address or prefix")
-    add.add_argument("--comment", required=True, help="why, for whoever asks later")
-    add.add_argument("--for", dest="duration", default="", help="30m, 4h, 7d (default: for good)")
-    add_command(commands, "list", "list the sources that pass", _list)
-    delete = add_command(commands, "delete", "let it pass no more", _delete)
-    delete.add_argument("id", type=int, metavar="ID")
+    add = add_api_command(
+        commands,
+        "add",
+        "add a source to the allow-list",
+        _allow,
+        "example:\n  postern allow add 198.51.100.7 --comment 'penetration test' --for 4h",
+    )
+    add.add_argument("value", metavar="ADDRESS", help="address or prefix")
+    add.add_argument("--comment", required=True, help="the reason, for colleagues who ask later")
+    add.add_argument("--for", dest="duration", default="", help="30m, 4h, 7d (default: no end)")
+    add_api_command(commands, "list", "list the allow-list", _list, "example:\n  postern allow list --json")
+    delete = add_api_command(
+        commands,
+        "delete",
+        "remove an entry from the allow-list",
+        _delete,
+        "example:\n  postern allow delete 3",
+    )
+    delete.add_argument("id", type=int, metavar="ID", help="number, as `postern allow list` shows it")
 
 
-def _allow(arguments: argparse.Namespace, api: ApiClient) -> int:
-    try:
-        seconds = _DURATION.read(arguments.duration) if arguments.duration else 0
-    except Wrong as error:
-        raise ApiError([f"{error.message}; remedy: {error.remedy}"]) from error
-    request = {"value": arguments.value, "comment": arguments.comment, "duration_s": seconds}
-    print(_line(api.post("/v1/allow", request)))
-    return 0
+def _allow(arguments: argparse.Namespace, api: ApiClient) -> Result:
+    duration_s = seconds(arguments.duration) if arguments.duration else 0
+    request = {"value": arguments.value, "comment": arguments.comment, "duration_s": duration_s}
+    allowance = api.post("/v1/allow", request)
+    return Result(allowance, [_line(allowance)])
 
 
-def _list(_arguments: argparse.Namespace, api: ApiClient) -> int:
-    for allowance in api.get("/v1/allow"):
-        print(_line(allowance))
-    return 0
+def _list(_arguments: argparse.Namespace, api: ApiClient) -> Result:
+    allowances = api.get("/v1/allow")
+    return Result(allowances, [_line(each) for each in allowances])
 
 
-def _delete(arguments: argparse.Namespace, api: ApiClient) -> int:
-    print(f"passes no more: {_line(api.delete(f'/v1/allow/{arguments.id}'))}")
-    return 0
+def _delete(arguments: argparse.Namespace, api: ApiClient) -> Result:
+    allowance = api.delete(f"/v1/allow/{arguments.id}")
+    return Result(allowance, [f"removed: {_line(allowance)}"])
 
 
 def _line(allowance: dict[str, Any]) -> str:

@@ -1,47 +1,60 @@
-"""`postern apply`: hand a policy to the running controller and wait until the switches confirm it."""
+"""`postern apply`: send a policy to the running controller and wait until the switches confirm it."""
 
 import argparse
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from cli.common import Subparsers, add_api_option, read_policy_text, with_api
+from cli.common import be_api_command, read_policy_text
+from common.commands import Result
+from common.exit_codes import ExitCode
+from common.terminal import Progress
 from controller.api.client import ApiClient
 
 _POLL_S = 0.1
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "apply",
-        help="carry out a policy",
-        description="Check a policy, carry it out, and wait until every connected switch has confirmed it. "
-        "A bad policy changes nothing.",
+def fill(parser: argparse.ArgumentParser) -> None:
+    be_api_command(
+        parser,
+        _run,
+        "Check a policy, apply it, and wait until every connected switch has confirmed it. "
+        "A policy with errors changes nothing.",
+        "example:\n  postern plan new.yaml && postern apply new.yaml --timeout 60",
     )
-    parser.add_argument("file", type=Path, help="policy file (YAML)")
+    parser.add_argument("file", type=Path, metavar="FILE", help="policy file (YAML)")
     parser.add_argument(
-        "--timeout", type=float, default=15.0, metavar="S", help="seconds to wait (default 15)"
+        "--timeout", type=float, default=15.0, metavar="S", help="seconds to wait (default: 15)"
     )
-    add_api_option(parser)
-    parser.set_defaults(run=with_api(run))
 
 
-def run(arguments: argparse.Namespace, api: ApiClient) -> int:
+def _run(arguments: argparse.Namespace, api: ApiClient) -> Result:
     revision = api.post("/v1/policy", read_policy_text(arguments.file))["revision"]
     deadline = time.monotonic() + arguments.timeout
-    while True:
-        status = api.get("/v1/status")
-        waiting = [row for row in status["switches"] if row["connected"] and not _has(row, revision)]
-        if not waiting or time.monotonic() > deadline:
-            break
-        time.sleep(_POLL_S)
-    print(status["summary"])
-    for row in status["switches"]:
-        if not row["connected"]:
-            print(f"  {row['name']}: not connected; it gets revision {revision} when it comes back")
-        for problem in row["problems"]:
-            print(f"  {row['name']}: {problem}")
-    return 1 if waiting else 0
+    with Progress(arguments.json) as progress:
+        while True:
+            status = api.get("/v1/status")
+            waiting = [
+                row["name"] for row in status["switches"] if row["connected"] and not _has(row, revision)
+            ]
+            if not waiting or time.monotonic() > deadline:
+                break
+            progress.show(f"revision {revision}: waiting for {', '.join(waiting)}")
+            time.sleep(_POLL_S)
+    lines = [status["summary"], *_remarks(status, revision)]
+    return Result(
+        {"revision": revision, "status": status}, lines, ExitCode.FAILED if waiting else ExitCode.OK
+    )
 
 
 def _has(row: dict[str, int], revision: int) -> bool:
     return row["confirmed_revision"] >= revision
+
+
+def _remarks(status: dict[str, Any], revision: int) -> Iterator[str]:
+    for row in status["switches"]:
+        if not row["connected"]:
+            yield f"  {row['name']}: not connected; it gets revision {revision} when it comes back"
+        for problem in row["problems"]:
+            yield f"  {row['name']}: {problem}"

@@ -1,40 +1,26 @@
-"""`postern av`: anti-virus signatures for the whole fleet: published, taken back, and who uses them."""
+"""`postern av`: anti-virus signatures for the whole fleet: published, rolled back, and in use."""
 
 import argparse
-import json
 import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from cli.common import Subparsers, add_command
+from cli.common import add_api_command
+from common.commands import Result, add_command, explain
 from controller.api.client import ApiClient
 from lab.paths import Places
 from lab.services.antivirus import store
+from services.antivirus.builder.main import add_commands, add_store_options
 
-_PROGRAM = "services.antivirus.builder.main"
-_HANDED_OVER = {
-    "status": "what each ring has",
-    "publish": "build a generation, try it, and give it to ring canary",
-    "promote": "give everybody what ring canary has",
-    "rollback": "take the rings back",
-    "freeze": "have nothing published",
-    "unfreeze": "let signatures be published again",
-    "history": "who did what, when and why",
-    "add-signature": "add a signature of our own",
-    "remove-signature": "take one out",
-    "immunize": "have everybody find a file, or what a message carries",
-    "mirror": "fetch ClamAV's own databases",
-    "watch": "make signatures of what decoys catch",
-}
 _EPILOG = """\
-  postern av immunize invoice.exe     everybody finds it from now on, once the canary agrees
-  postern av fleet                    who uses which generation, and who lags behind
-  postern av rollback                 everybody gets what he had before
+examples:
+  postern av immunize invoice.exe     every client finds it, once the canary agrees
+  postern av fleet                    which client uses which generation, and which lag behind
+  postern av rollback                 every client returns to the previous generation
 
-Every command but fleet works on the builder's store ($POSTERN_AV_STORE, that of the lab that is up, or
-/var/lib/postern/antivirus) and explains itself with --help.
+All commands except fleet and client-config work on the builder's store. While a lab is up,
+and POSTERN_AV_STORE is not set, that is the lab's.
 """
 _SNIPPET = """\
 # freshclam.conf of a client: signatures by freshclam alone. Our own are verified by the agent only.
@@ -55,71 +41,57 @@ DatabaseCustomURL {server}/database/postern-generation.yar
 _EXCLUDED = "".join(f"ExcludeDatabase {name}\n" for name in ("main", "daily", "bytecode"))
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "av",
-        help="anti-virus signatures for the whole fleet",
-        description="Publish anti-virus signatures, take them back, and see who uses them.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def fill(parser: argparse.ArgumentParser) -> None:
+    explain(parser, "Publish anti-virus signatures, roll them back, and see which clients use them.", _EPILOG)
+    add_store_options(parser)
+    if "POSTERN_AV_STORE" not in os.environ and (of_lab := store(Places.from_environment())).is_dir():
+        parser.set_defaults(store=of_lab)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, text in _HANDED_OVER.items():
-        # Nothing begins with NUL, so options are words to this parser, and are handed over, too.
-        each = commands.add_parser(name, help=text, add_help=False, prefix_chars="\0")
-        each.add_argument("arguments", nargs="*")
-        each.set_defaults(run=_hand_over, command=name)
-    fleet = add_command(commands, "fleet", "list who uses which generation, and who lags behind", _fleet)
+    add_commands(commands)
+    fleet = add_api_command(
+        commands,
+        "fleet",
+        "list which client uses which generation, and which lag behind",
+        _fleet,
+        "example:\n  postern av fleet --stale",
+    )
     fleet.add_argument("--tenant", default="", help="only this tenant's clients")
-    fleet.add_argument("--stale", action="store_true", help="only those that lag behind, or are silent")
-    fleet.add_argument("--json", action="store_true")
-    client = commands.add_parser(
+    fleet.add_argument("--stale", action="store_true", help="only clients that lag behind, or are silent")
+    client = add_command(
+        commands,
         "client-config",
-        help="print freshclam's configuration for a client",
-        description="Print freshclam's configuration for a client, and how its agent is started.",
+        "print freshclam's configuration for a client, and how its agent is started",
+        _client_config,
+        "example:\n  postern av client-config 192.0.2.120 > freshclam.conf",
     )
     client.add_argument("server", metavar="ADDRESS", help="virtual address of the anti-virus servers")
     client.add_argument(
         "--without-official",
         action="store_true",
-        help="for servers that mirror none of ClamAV's",
+        help="for servers that do not mirror ClamAV's own databases",
     )
-    client.set_defaults(run=_client_config)
 
 
-def _hand_over(arguments: argparse.Namespace) -> int:
-    """To the builder; while a lab is up, and nothing else is named, to the lab's."""
-    of_lab = store(Places.from_environment())
-    environment = {"POSTERN_AV_STORE": str(of_lab)} if of_lab.is_dir() else {}
-    command = [sys.executable, "-P", "-m", _PROGRAM, arguments.command, *arguments.arguments]
-    try:
-        return subprocess.run(command, check=False, env={**environment, **os.environ}).returncode
-    except KeyboardInterrupt:
-        return 130
-
-
-def _client_config(arguments: argparse.Namespace) -> int:
+def _client_config(arguments: argparse.Namespace) -> Result:
     address = f"[{arguments.server}]" if ":" in arguments.server else arguments.server
     excluded = _EXCLUDED if arguments.without_official else ""
-    print(_SNIPPET.format(server=f"http://{address}", excluded=excluded), end="")
-    return 0
+    text = _SNIPPET.format(server=f"http://{address}", excluded=excluded)
+    return Result({"freshclam": text}, text.splitlines())
 
 
-def _fleet(arguments: argparse.Namespace, api: ApiClient) -> int:
+def _fleet(arguments: argparse.Namespace, api: ApiClient) -> Result:
     stale = "&stale=true" if arguments.stale else ""
-    told = api.get(f"/v1/antivirus/fleet?tenant={quote(arguments.tenant, safe='')}{stale}")
-    if arguments.json:
-        print(json.dumps(told))
-        return 0
-    for name, ring in told["rings"].items():
-        print(f"ring {name:<7} generation {ring['generation']}  since {ring['changed']}")
-    for server in told["servers"]:
-        print(_server_line(server))
-    for row in told["clients"]:
-        print(_line(row))
-    if not told["clients"]:
-        print("nobody has reported yet" if not arguments.stale else "nobody is stale")
-    return 0
+    fleet = api.get(f"/v1/antivirus/fleet?tenant={quote(arguments.tenant, safe='')}{stale}")
+    return Result(fleet, list(_fleet_lines(fleet, arguments.stale)))
+
+
+def _fleet_lines(fleet: dict[str, Any], only_stale: bool) -> Iterator[str]:
+    for name, ring in fleet["rings"].items():
+        yield f"ring {name:<7} generation {ring['generation']}  since {ring['changed']}"
+    yield from map(_server_line, fleet["servers"])
+    yield from map(_line, fleet["clients"])
+    if not fleet["clients"]:
+        yield "no client is stale" if only_stale else "no client has reported yet"
 
 
 def _server_line(row: dict[str, Any]) -> str:

@@ -1,48 +1,48 @@
 """`postern check`: everything that is wrong with an operator's file, at once, each with place and remedy."""
 
 import argparse
-import json
-import sys
 from pathlib import Path
 
-from cli.common import Subparsers, cannot_read
+from cli.common import cannot_read
 from cli.documents import KINDS, guess_kind, load_kind
+from common.commands import Result, be_command
 from common.config.errors import ConfigErrors
 from common.config.files import read_text
+from common.exit_codes import ExitCode
 from controller.compiler.errors import CompileError
 from controller.policy.grammar import POLICY_FILE
 
 Mistake = dict[str, str | int]
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "check",
-        help="report everything that is wrong with a policy, a persona or settings of sensors",
-        description="Check files without a controller or a switch. Prints one line for each mistake: "
-        "file:line:column: key: what is wrong; remedy. Exit code 0 when all files are good.",
+def fill(parser: argparse.ArgumentParser) -> None:
+    be_command(
+        parser,
+        _run,
+        "Check policies, personas and settings of sensors, without a controller or a switch. Prints one line "
+        "for each error: file:line:column: key: what is wrong; remedy. The exit code is 0 when all files are "
+        "good.",
+        "examples:\n  postern check policies/*.yaml\n"
+        "  postern check --kind sensors /etc/postern/sensors.yaml",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="file (YAML)")
     parser.add_argument(
         "--kind", choices=KINDS, default="", help="kind of the files (default: what their first key says)"
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON list of mistakes, for editors")
-    parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace) -> Result:
     mistakes: list[Mistake] = []
+    lines: list[str] = []
+    complaints: list[str] = []
     for path in arguments.files:
         found = _check(path, arguments.kind)
         if isinstance(found, list):
             mistakes += found
-            if not arguments.json:
-                _print_mistakes(path, found)
-        elif not arguments.json:
-            print(f"{path}: good. {found}.")
-    if arguments.json:
-        print(json.dumps(mistakes, indent=1))
-    return 1 if mistakes else 0
+            complaints += _told(path, found)
+        else:
+            lines.append(f"{path}: good. {found}.")
+    return Result(mistakes, lines, ExitCode.FAILED if mistakes else ExitCode.OK, complaints)
 
 
 def _check(path: Path, kind: str) -> str | list[Mistake]:
@@ -70,8 +70,9 @@ def _check(path: Path, kind: str) -> str | list[Mistake]:
         return [{"file": str(path), "message": str(error), "text": f"{path}: {error}"}]
 
 
-def _print_mistakes(path: Path, mistakes: list[Mistake]) -> None:
-    for mistake in mistakes:
-        print(mistake["text"], file=sys.stderr)
+def _told(path: Path, mistakes: list[Mistake]) -> list[str]:
     noun = "mistake" if len(mistakes) == 1 else "mistakes"
-    print(f"{path}: {len(mistakes)} {noun}, nothing was applied", file=sys.stderr)
+    return [
+        *(str(mistake["text"]) for mistake in mistakes),
+        f"{path}: {len(mistakes)} {noun}, nothing was applied",
+    ]

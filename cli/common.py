@@ -1,55 +1,43 @@
-"""What subcommands share: the API's address, its errors in words, reading a policy to send."""
+"""What subcommands share: the controller's API, its errors in words, reading a file of the operator's."""
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from common.api import access_in, add_api_options
+from common.commands import CommandError, Result, Run, Subparsers, add_command, be_command
 from common.reports import one_line
-from controller.api.client import DEFAULT_API, ApiClient, ApiError
+from controller.api.client import ApiClient
 from controller.policy.grammar import POLICY_FILE
 
-Subparsers = Any  # argparse keeps the type of add_subparsers() private
+Ask = Callable[[argparse.Namespace, ApiClient], Result]
 
 
-def add_api_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--api",
-        default="",
-        metavar="ADDRESS",
-        help=f"the controller's API (default: $POSTERN_API, else {DEFAULT_API})",
-    )
+def be_api_command(parser: argparse.ArgumentParser, run: Ask, description: str, epilog: str) -> None:
+    """Let a parser be a command that asks the API."""
+    be_command(parser, with_api(run), description, epilog)
+    add_api_options(parser)
 
 
-def add_command(
-    commands: Any, name: str, text: str, run: Callable[[argparse.Namespace, ApiClient], int]
+def add_api_command(
+    commands: Subparsers, name: str, text: str, run: Ask, epilog: str
 ) -> argparse.ArgumentParser:
-    """Add a command below a subcommand: one that asks the API, with `text` as help and description."""
-    description = f"{text[0].upper()}{text[1:]}."
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=description)
-    add_api_option(parser)
-    parser.set_defaults(run=with_api(run))
+    """Add a command below another one that asks the API, with `text` as help and description."""
+    parser = add_command(commands, name, text, with_api(run), epilog)
+    add_api_options(parser)
     return parser
 
 
-def with_api(run: Callable[[argparse.Namespace, ApiClient], int]) -> Callable[[argparse.Namespace], int]:
-    """Wrap a command so that it is given the API, and a refusal is told on standard error."""
+def with_api(run: Ask) -> Run:
+    """Wrap a command so that it gets the API, and a strange answer names where it came from."""
 
-    def wrapped(arguments: argparse.Namespace) -> int:
-        api = ApiClient(arguments.api)
+    def wrapped(arguments: argparse.Namespace) -> Result:
+        api = ApiClient(access_in(arguments))
         try:
             return run(arguments, api)
-        except ApiError as error:
-            for text in error.errors:
-                print(text, file=sys.stderr)
-            return 1
         except UnicodeEncodeError as error:
-            print(
-                f"{one_line(error.object)}: this is not UTF-8 text; remedy: type it in a UTF-8 terminal",
-                file=sys.stderr,
-            )
-            return 1
+            said = "this is not UTF-8 text; remedy: type it in a UTF-8 terminal"
+            raise CommandError([f"{one_line(error.object)}: {said}"]) from error
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             error.add_note(f"the answers came from {api.address}: is a controller of this version there?")
             raise
@@ -58,20 +46,20 @@ def with_api(run: Callable[[argparse.Namespace, ApiClient], int]) -> Callable[[a
 
 
 def read_policy_text(path: Path) -> dict[str, str]:
-    """Return what the API takes as a policy. Raise `ApiError` if the file cannot be read."""
+    """Return what the API takes as a policy. Raise `CommandError` if the file cannot be read."""
     return {"file": str(path), "text": read_text(path, POLICY_FILE.limits.size_bytes)}
 
 
 def read_text(path: Path, most_bytes: int) -> str:
-    """Return the text of a file of the operator's. Raise `ApiError` if it cannot be read."""
+    """Return the text of a file of the operator's. Raise `CommandError` if it cannot be read."""
     try:
         with path.open("rb") as file:
             raw = file.read(most_bytes + 1)
         if len(raw) > most_bytes:
-            raise ApiError([f"{path}: larger than {most_bytes} bytes; remedy: name another file"])
+            raise CommandError([f"{path}: larger than {most_bytes} bytes; remedy: name another file"])
         return raw.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ApiError([cannot_read(path, error)]) from error
+        raise CommandError([cannot_read(path, error)]) from error
 
 
 def cannot_read(path: Path, error: Exception) -> str:

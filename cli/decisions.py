@@ -1,64 +1,92 @@
-"""`postern decisions`: what the edge does about whom, why, until when; and how often it was needed."""
+"""`postern decisions`: what the edge does about a source, why and until when, and how often."""
 
 import argparse
 import json
-import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from cli.common import Subparsers, add_command, read_text
+from cli.common import add_api_command, read_text
+from common.commands import CommandError, Result, Subparsers, explain
 from common.config.kinds import Wrong, duration
-from controller.api.client import ApiClient, ApiError
+from common.exit_codes import ExitCode
+from common.terminal import Progress
+from controller.api.client import ApiClient
 
 _DURATION = duration("1s", "400d")
 _CHUNK = 10_000
 _LARGEST_FILE_BYTES = 512 << 20
 _EPILOG = """\
 actions:
-  decoy   new connections meet a decoy, at the very address that they were meant for
+  decoy   new connections reach a decoy, at the address that they were meant for
   drop    new connections are dropped
   limit   new connections pass at a limited rate
   watch   new connections pass, and are counted
 
-The closest decision holds: the longer prefix first, then one for a tenant, then one
-for a protocol and port. What is on the allow-list (`postern allow`) always passes.
+The closest decision applies: the longer prefix first, then one for a tenant, then one
+for a protocol and port. Sources on the allow-list (`postern allow`) always pass.
 
-  postern decisions add 198.51.100.66 --action decoy --for 4h --reason 'scans us'
+examples:
+  postern decisions add 198.51.100.66 --action decoy --for 4h --reason 'port scan'
   postern decisions add 198.51.100.0/24 --action drop --tenant acme --protocol tcp --port 22
-  postern decisions delete 17            gone from the switches when this returns, with a receipt
+  postern decisions delete 17            removed from the switches when this returns, with a receipt
   postern explain 198.51.100.66          all about a source, on one screen
 """
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "decisions",
-        help="who is suspicious, and what is done about it",
-        description="Make, list and end decisions about sources outside.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def fill(parser: argparse.ArgumentParser) -> None:
+    explain(parser, "Make, list and end decisions about sources outside.", _EPILOG)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_add(commands)
-    listing = add_command(commands, "list", "list decisions", _list)
+    listing = add_api_command(
+        commands, "list", "list decisions", _list, "example:\n  postern decisions list --origin operator"
+    )
     _add_choice(listing)
     listing.add_argument("--limit", type=int, default=100, metavar="N", help="the latest N (default: 100)")
-    delete = add_command(commands, "delete", "end decisions at once, and show what they did", _delete)
+    delete = add_api_command(
+        commands,
+        "delete",
+        "end decisions at once, and show what they did",
+        _delete,
+        "examples:\n  postern decisions delete 17 18\n  postern decisions delete --origin import",
+    )
     delete.add_argument("ids", nargs="*", type=int, metavar="ID", help="numbers, as `list` shows them")
     _add_choice(delete)
-    show = add_command(commands, "show", "show a decision with its receipt: switches, cookie, packets", _show)
-    show.add_argument("id", type=int, metavar="ID")
-    take = add_command(
-        commands, "import", "make decisions from a file of JSON lines, or a plain list", _import
+    show = add_api_command(
+        commands,
+        "show",
+        "show a decision with its receipt: switches, cookie, packets",
+        _show,
+        "example:\n  postern decisions show 17",
     )
-    take.add_argument("file", type=Path, help="one decision, or one address or prefix, on a line")
+    show.add_argument("id", type=int, metavar="ID", help="number, as `list` shows it")
+    _add_import(commands)
+    export = add_api_command(
+        commands,
+        "export",
+        "write all decisions as JSON lines, as `import` reads them",
+        _export,
+        "example:\n  postern decisions export > decisions.jsonl",
+    )
+    _add_choice(export)
+
+
+def _add_import(commands: Subparsers) -> None:
+    take = add_api_command(
+        commands,
+        "import",
+        "make decisions from a file of JSON lines, or a plain list",
+        _import,
+        "example:\n  postern decisions import blocklist.txt --action drop --for 1d",
+    )
+    take.add_argument(
+        "file", type=Path, metavar="FILE", help="one decision, or one address or prefix, on a line"
+    )
     take.add_argument("--action", default="decoy", help="for plain lines (default: decoy)")
     take.add_argument("--for", dest="duration", default="1d", help="for plain lines (default: 1d)")
     take.add_argument("--origin", default="import", help="for plain lines (default: import)")
-    export = add_command(commands, "export", "write all decisions as JSON lines, fit for `import`", _export)
-    _add_choice(export)
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
@@ -67,24 +95,33 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tenant", help="only for this tenant")
 
 
-def _add_add(commands: Any) -> None:
-    parser = add_command(commands, "add", "decide about a source", _make)
-    parser.add_argument("value", help="address or prefix: 198.51.100.66, 2001:db8:bad::/64")
-    parser.add_argument("--action", required=True, choices=["decoy", "drop", "limit", "watch"])
-    parser.add_argument("--for", dest="duration", default="4h", help="30s, 10m, 4h, 7d (default: 4h)")
-    parser.add_argument("--tenant", default="", help="for this tenant alone (default: for all)")
-    parser.add_argument("--protocol", default="", choices=["tcp", "udp", "icmp"])
-    parser.add_argument("--port", type=int, default=0, help="this destination port alone")
-    parser.add_argument("--reason", default="", help="why, for whoever asks later")
-    parser.add_argument("--sessions", default="keep", choices=["keep", "cut"], help="those that are open")
-    parser.add_argument("--simulate", action="store_true", help="only count what it would concern")
+def _add_add(commands: Subparsers) -> None:
+    parser = add_api_command(
+        commands,
+        "add",
+        "make a decision about a source",
+        _make,
+        "example:\n  postern decisions add 198.51.100.66 --action decoy --for 4h --reason 'port scan'",
+    )
+    add = parser.add_argument
+    add("value", metavar="ADDRESS", help="address or prefix: 198.51.100.66, 2001:db8:bad::/64")
+    add("--action", required=True, choices=["decoy", "drop", "limit", "watch"],
+        help="what is done with new connections: `postern decisions --help`")  # fmt: skip
+    add("--for", dest="duration", default="4h", help="30s, 10m, 4h, 7d (default: 4h)")
+    add("--tenant", default="", help="for this tenant alone (default: for all)")
+    add("--protocol", default="", choices=["tcp", "udp", "icmp"], help="for this protocol alone")
+    add("--port", type=int, default=0, help="for this destination port alone (default: for all)")
+    add("--reason", default="", help="the reason, for colleagues who ask later")
+    add("--sessions", default="keep", choices=["keep", "cut"],
+        help="what is done with open sessions (default: keep)")  # fmt: skip
+    add("--simulate", action="store_true", help="only count what the decision would apply to")
 
 
-def _make(arguments: argparse.Namespace, api: ApiClient) -> int:
+def _make(arguments: argparse.Namespace, api: ApiClient) -> Result:
     request = {
         "value": arguments.value,
         "action": arguments.action,
-        "duration_s": _seconds(arguments.duration),
+        "duration_s": seconds(arguments.duration),
         "origin": "operator",
         "scenario": "manual",
         "reason": arguments.reason,
@@ -96,27 +133,26 @@ def _make(arguments: argparse.Namespace, api: ApiClient) -> int:
     }
     answer = api.post("/v1/decisions", {"decisions": [request]})
     for refused in answer["refused"]:
-        raise ApiError([f"{refused['error']}; remedy: {refused['remedy']}"])
+        raise CommandError([f"{refused['error']}; remedy: {refused['remedy']}"])
     (decision,) = answer["accepted"]
-    return _print_receipt(api.get(f"/v1/decisions/{decision['id']}"))
+    return _receipt(api.get(f"/v1/decisions/{decision['id']}"))
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Return a duration such as 4h in seconds. Raise `CommandError`."""
     try:
-        seconds: float = _DURATION.read(text)
+        read: float = _DURATION.read(text)
     except Wrong as error:
-        raise ApiError([f"{error.message}; remedy: {error.remedy}"]) from error
-    return seconds
+        raise CommandError([f"{error.message}; remedy: {error.remedy}"]) from error
+    return read
 
 
-def _list(arguments: argparse.Namespace, api: ApiClient) -> int:
+def _list(arguments: argparse.Namespace, api: ApiClient) -> Result:
     answer = api.get(f"/v1/decisions?{_chosen(arguments, limit=arguments.limit)}")
-    for decision in answer["decisions"]:
-        print(line(decision))
     shown = len(answer["decisions"])
     more = f", the latest {shown} shown" if shown < answer["count"] else ""
-    print(f"{answer['count']} decisions{more}; the ledger holds {answer['whole']} of {answer['most']}")
-    return 0
+    summary = f"{answer['count']} decisions{more}; the ledger holds {answer['whole']} of {answer['most']}"
+    return Result(answer, [*map(line, answer["decisions"]), summary])
 
 
 def line(decision: dict[str, Any]) -> str:
@@ -135,44 +171,62 @@ def when(utc: float) -> str:
     return datetime.fromtimestamp(utc, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def _show(arguments: argparse.Namespace, api: ApiClient) -> int:
-    return _print_receipt(api.get(f"/v1/decisions/{arguments.id}"))
+def _show(arguments: argparse.Namespace, api: ApiClient) -> Result:
+    return _receipt(api.get(f"/v1/decisions/{arguments.id}"))
 
 
-def _print_receipt(decision: dict[str, Any]) -> int:
-    print(line(decision))
-    return print_receipt(decision["receipt"])
+def _receipt(decision: dict[str, Any]) -> Result:
+    code = ExitCode.OK if is_confirmed(decision["receipt"]) else ExitCode.FAILED
+    return Result(decision, [line(decision), *receipt_lines(decision["receipt"])], code)
 
 
-def print_receipt(receipt: dict[str, Any]) -> int:
-    """Print where a decision stands; return 1 if some switch has not confirmed it."""
+def receipt_lines(receipt: dict[str, Any]) -> Iterator[str]:
+    """Yield where a decision is in force."""
     if not receipt["in_force"]:
-        print(f"         not in force: {receipt['why']}")
-        return 0
+        yield f"         not in force: {receipt['why']}"
+        return
     for row in receipt["switches"]:
         state = "confirmed" if row["confirmed"] else "NOT CONFIRMED"
         hits = "packets unknown" if row["packets"] is None else f"{row['packets']} packets"
-        print(f"         {row['switch']}: {state}, cookie {receipt['cookie']}, {hits}")
+        yield f"         {row['switch']}: {state}, cookie {receipt['cookie']}, {hits}"
     if not receipt["switches"]:
-        print("         on no switch: no tenant has an address of this family")
-    return 0 if all(row["confirmed"] for row in receipt["switches"]) else 1
+        yield "         on no switch: no tenant has an address of this family"
 
 
-def _delete(arguments: argparse.Namespace, api: ApiClient) -> int:
+def is_confirmed(receipt: dict[str, Any]) -> bool:
+    """Say whether every switch has confirmed a decision; one that is not in force needs none."""
+    return not receipt["in_force"] or all(row["confirmed"] for row in receipt["switches"])
+
+
+def _delete(arguments: argparse.Namespace, api: ApiClient) -> Result:
     chosen = _chosen(arguments)
     if bool(arguments.ids) == bool(chosen):
-        raise ApiError(["say which: ID ..., or --origin, --value or --tenant"])
+        raise CommandError(["nothing is chosen; remedy: give ID ..., or --origin, --value or --tenant"])
     paths = [f"/v1/decisions/{number}" for number in arguments.ids] or [f"/v1/decisions?{chosen}"]
-    is_good = True
-    for path in paths:
-        answer = api.delete(path)
-        for decision in answer["receipts"]:
-            print(line(decision))
-            print_receipt(decision["receipt"])
-        state = "gone from every switch" if answer["is_confirmed"] else "NOT YET CONFIRMED by every switch"
-        print(f"{answer['deleted']} deleted, {state}")
-        is_good &= answer["is_confirmed"]
-    return 0 if is_good else 1
+    answers: list[dict[str, Any]] = []
+    try:
+        for path in paths:
+            answers.append(api.delete(path))
+    except CommandError as error:
+        if not answers:
+            raise
+        return _deleted(answers, error.errors)
+    return _deleted(answers, [])
+
+
+def _deleted(answers: list[dict[str, Any]], errors: list[str]) -> Result:
+    is_good = not errors and all(answer["is_confirmed"] for answer in answers)
+    facts = {"deleted": answers, "errors": errors}
+    lines = [each for answer in answers for each in _deleted_lines(answer)]
+    return Result(facts, lines, ExitCode.OK if is_good else ExitCode.FAILED, errors)
+
+
+def _deleted_lines(answer: dict[str, Any]) -> Iterator[str]:
+    for decision in answer["receipts"]:
+        yield line(decision)
+        yield from receipt_lines(decision["receipt"])
+    state = "gone from every switch" if answer["is_confirmed"] else "NOT YET CONFIRMED by every switch"
+    yield f"{answer['deleted']} deleted, {state}"
 
 
 def _chosen(arguments: argparse.Namespace, **more: Any) -> str:
@@ -180,27 +234,34 @@ def _chosen(arguments: argparse.Namespace, **more: Any) -> str:
     return urlencode({key: value for key, value in {**chosen, **more}.items() if value})
 
 
-def _import(arguments: argparse.Namespace, api: ApiClient) -> int:
+def _import(arguments: argparse.Namespace, api: ApiClient) -> Result:
     lines = read_text(arguments.file, _LARGEST_FILE_BYTES).splitlines()
     plain = {
         "action": arguments.action,
-        "duration_s": _seconds(arguments.duration),
+        "duration_s": seconds(arguments.duration),
         "origin": arguments.origin,
     }
     numbered = [(number, text.strip()) for number, text in enumerate(lines, 1)]
     wanted = [(number, text) for number, text in numbered if text and not text.startswith(("#", ";"))]
-    refused = accepted = 0
-    for first in range(0, len(wanted), _CHUNK):
-        chunk = wanted[first : first + _CHUNK]
-        answer = api.post("/v1/decisions", {"decisions": [_read_line(text, plain) for _, text in chunk]})
-        accepted += answer["accepted_count"]
-        refused += answer["refused_count"]
-        for each in answer["refused"]:
-            place = f"{arguments.file}:{chunk[each['index']][0]}"
-            print(f"{place}: {each['error']}; remedy: {each['remedy']}", file=sys.stderr)
-        print(f"{accepted} of {len(wanted)} made", end="\r" if sys.stdout.isatty() else "\n")
-    print(f"{accepted} made, {refused} refused")
-    return 1 if refused else 0
+    refused: list[str] = []
+    accepted = refused_count = 0
+    with Progress(arguments.json) as progress:
+        for first in range(0, len(wanted), _CHUNK):
+            progress.show(f"{first} of {len(wanted)} sent")
+            chunk = wanted[first : first + _CHUNK]
+            answer = api.post("/v1/decisions", {"decisions": [_read_line(text, plain) for _, text in chunk]})
+            accepted += answer["accepted_count"]
+            refused_count += answer["refused_count"]
+            refused += [
+                _refusal(f"{arguments.file}:{chunk[each['index']][0]}", each) for each in answer["refused"]
+            ]
+    facts = {"accepted": accepted, "refused": refused_count, "errors": refused}
+    code = ExitCode.FAILED if refused_count else ExitCode.OK
+    return Result(facts, [f"{accepted} made, {refused_count} refused"], code, refused)
+
+
+def _refusal(place: str, refused: dict[str, Any]) -> str:
+    return f"{place}: {refused['error']}; remedy: {refused['remedy']}"
 
 
 def _read_line(text: str, plain: dict[str, Any]) -> Any:
@@ -215,7 +276,6 @@ def _read_line(text: str, plain: dict[str, Any]) -> Any:
     return decision
 
 
-def _export(arguments: argparse.Namespace, api: ApiClient) -> int:
-    for decision in api.get(f"/v1/decisions?{_chosen(arguments, limit=1_000_000)}")["decisions"]:
-        print(json.dumps(decision))
-    return 0
+def _export(arguments: argparse.Namespace, api: ApiClient) -> Result:
+    decisions = api.get(f"/v1/decisions?{_chosen(arguments, limit=1_000_000)}")["decisions"]
+    return Result(decisions, [json.dumps(decision) for decision in decisions])

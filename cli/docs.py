@@ -4,7 +4,9 @@ import json
 import sys
 from pathlib import Path
 
+from cli import reference
 from cli.documents import KINDS, load_kind
+from cli.programs import parsers
 from common import entry
 from common.config.reference import build_page
 from common.config.schema import build_schema
@@ -45,6 +47,7 @@ CATALOGUES: tuple[type[Event], ...] = (
 def made_files() -> dict[Path, str]:
     """Return what each made file must hold."""
     files = {
+        Path("docs/cli.md"): reference.build_page(parsers()),
         Path("docs/pipeline.md"): pipeline_page.build_page(parse_policy(_text(_DEMO), str(_DEMO))),
         Path("docs/events.md"): events_page.build_page(CATALOGUES),
     }

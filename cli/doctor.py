@@ -1,11 +1,12 @@
 """`postern doctor`: is this machine ready, and if not, what to type."""
 
 import argparse
-import json
 from collections import Counter
 from collections.abc import Iterator
 
-from cli.common import Subparsers
+from common.commands import Result, be_command
+from common.exit_codes import ExitCode
+from common.terminal import paint
 from controller.doctor import (
     antivirus,
     decoy,
@@ -32,39 +33,37 @@ each line is one thing that was looked at:
   lost    something optional is missing; the line says what does not work, and the rest works
   WRONG   something must be done; the line says what to type
 
-exit codes: 0 good, or only losses; 1 something is WRONG; 2 wrong usage
---json: a list of {"level", "subject", "fact", "remedy", "lost"}; level is good, lost or wrong
+The exit code is 1 if a line says WRONG.
+--json prints a list of {"level", "subject", "fact", "remedy", "lost"}; level is good, lost or wrong.
 
 Much is hidden from an ordinary user: as root it sees more.
-In the lab: postern lab exec proxy1 -- postern doctor --member
+
+examples:
+  sudo postern doctor
+  postern lab exec proxy1 -- postern doctor --member
 """
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "doctor",
-        help="look for known traps on this machine, and print the remedy for each",
-        description="Look at Python, Ryu, the kernel, names, disks, Open vSwitch and its bridges, ports\n"
-        "and clamd on this machine, and change nothing. On a host of a pool, say what it is.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def fill(parser: argparse.ArgumentParser) -> None:
+    be_command(
+        parser,
+        _run,
+        "Look at Python, Ryu, the kernel, names, disks, Open vSwitch and its bridges, ports "
+        "and clamd on this machine, and change nothing. On a pool member, say what it is.",
+        _EPILOG,
     )
     as_what = parser.add_mutually_exclusive_group()
     for name, kind in _KINDS.items():
         as_what.add_argument(
             f"--{name}", action="store_const", dest="kind", const=name, help=f"look at this host as {kind}"
         )
-    parser.add_argument("--json", action="store_true", help="print a JSON list of findings")
-    parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace) -> Result:
     findings = list(_look_at(arguments.kind))
-    if arguments.json:
-        print(json.dumps([finding.to_record() for finding in findings], indent=1))
-    else:
-        _print(findings)
-    return 1 if any(finding.level is Level.WRONG for finding in findings) else 0
+    is_wrong = any(finding.level is Level.WRONG for finding in findings)
+    facts = [finding.to_record() for finding in findings]
+    return Result(facts, list(_lines(findings)), ExitCode.FAILED if is_wrong else ExitCode.OK)
 
 
 def _look_at(kind: str | None) -> Iterator[Finding]:
@@ -89,14 +88,15 @@ def _machine() -> Iterator[Finding]:
     yield from scanner.judge(scanner.look())
 
 
-def _print(findings: list[Finding]) -> None:
+def _lines(findings: list[Finding]) -> Iterator[str]:
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:
-        print(f"{_HEADS[finding.level]}  {finding.subject:<{width}}  {finding.fact}")
-        for head, text in (("lost", finding.lost), ("remedy", finding.remedy)):
+        head = paint(_HEADS[finding.level], "bad") if finding.level is Level.WRONG else _HEADS[finding.level]
+        yield f"{head}  {finding.subject:<{width}}  {finding.fact}"
+        for label, text in (("lost", finding.lost), ("remedy", finding.remedy)):
             if text:
-                print(f"{'':<{width + 9}}{head}: {text}")
-    print(f"\n{_in_one_sentence(Counter(finding.level for finding in findings))}")
+                yield f"{'':<{width + 9}}{label}: {text}"
+    yield f"\n{_in_one_sentence(Counter(finding.level for finding in findings))}"
 
 
 def _in_one_sentence(count: Counter[Level]) -> str:

@@ -1,40 +1,54 @@
-"""`postern explain`: why a flow is there, and all that is known of a source."""
+"""`postern explain`: why a flow is there, and all that is known about a source."""
 
 import argparse
-import sys
+from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Any
 from urllib.parse import quote
 
-from cli.common import Subparsers, add_api_option, with_api
-from cli.decisions import line, print_receipt, when
+from cli.common import be_api_command
+from cli.decisions import is_confirmed, line, receipt_lines, when
+from common.commands import CommandError, Result
+from common.exit_codes import ExitCode
 from controller.api.client import ApiClient
 from controller.ids import is_numbered, rule_of
 
+_EPILOG = """\
+examples:
+  postern explain 0x9057000000000001      a cookie, from `ovs-ofctl dump-flows`
+  postern explain tenants.acme.mail       a rule of the policy
+  postern explain 198.51.100.66           a source
+"""
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "explain",
-        help="say why a flow exists, or what is known of a source",
-        description="Give a cookie from `ovs-ofctl dump-flows`, or a rule such as tenants.acme.mail: "
-        "prints the line of the policy, or the decision, and every flow that it asked for. "
-        "Give an address: prints its score, the evidence, every decision, and what follows.",
+
+def fill(parser: argparse.ArgumentParser) -> None:
+    be_api_command(
+        parser,
+        _run,
+        "Say why a flow exists: find the line of the policy, or the decision, behind a cookie or a rule, and "
+        "every flow that it asked for. For an address: score, evidence, every decision, and the effect.",
+        _EPILOG,
     )
     parser.add_argument(
-        "what", help="cookie (0x9057...), rule path (tenants.acme.mail), or address (198.51.100.66)"
+        "what",
+        metavar="WHAT",
+        help="cookie (0x9057...), rule path (tenants.acme.mail), or address (198.51.100.66)",
     )
-    add_api_option(parser)
-    parser.set_defaults(run=with_api(run))
 
 
-def run(arguments: argparse.Namespace, api: ApiClient) -> int:
+def _run(arguments: argparse.Namespace, api: ApiClient) -> Result:
     if _is_source(arguments.what):
-        return _explain_source(api.get(f"/v1/sources/{quote(arguments.what, safe='')}"))
+        known = api.get(f"/v1/sources/{quote(arguments.what, safe='')}")
+        return Result(known, list(_source_lines(known)))
     if number := _decision_of(arguments.what):
         decision = api.get(f"/v1/decisions/{number}")
-        print(line(decision))
-        return print_receipt(decision["receipt"])
-    return _explain_rule(arguments, api)
+        lines = [line(decision), *receipt_lines(decision["receipt"])]
+        return Result(decision, lines, _code(decision["receipt"]))
+    return _explain_rule(arguments.what, api)
+
+
+def _code(receipt: dict[str, Any]) -> ExitCode:
+    return ExitCode.OK if is_confirmed(receipt) else ExitCode.FAILED
 
 
 def _is_source(text: str) -> bool:
@@ -46,7 +60,7 @@ def _is_source(text: str) -> bool:
 
 
 def _decision_of(text: str) -> int:
-    """Return the number of a decision, given as a cookie or as `decisions.17`; 0: it is none."""
+    """Return the number of a decision, given as a cookie or as `decisions.17`; 0: it is something else."""
     try:
         cookie = int(text, 16) if text.startswith("0x") else 0
     except ValueError:
@@ -55,40 +69,39 @@ def _decision_of(text: str) -> int:
     return int(number) if kind == "decisions" and number.isdecimal() else 0
 
 
-def _explain_source(known: dict[str, Any]) -> int:
+def _source_lines(known: dict[str, Any]) -> Iterator[str]:
     whose = f", {known['owner']} address" if known["owner"] else ""
     party = f" (counted as {known['party']})" if known["party"] != f"{known['source']}" else ""
-    print(f"{known['source']}{whose}: its next connection {known['consequence']}")
-    print(
+    yield f"{known['source']}{whose}: its next connection {known['consequence']}"
+    yield (
         f"  score {known['score']}{party}, unproven {known['unproven']}, "
         f"decided about {known['offences']} times before"
     )
     if allowed := known["allowed"]:
-        print(f"  allowed: {allowed['value']}, {allowed['comment']}")
-    print("  decisions, the closest first:" if known["decisions"] else "  no decision")
+        yield f"  allowed: {allowed['value']}, {allowed['comment']}"
+    yield "  decisions, the closest first:" if known["decisions"] else "  no decision"
     for decision in known["decisions"]:
-        print(f"  {line(decision)}")
-        print_receipt(decision["receipt"])
-    print("  evidence, the latest last:" if known["evidence"] else "  no evidence")
-    for fact in known["evidence"]:
-        where = f" at {fact['destination']}" if fact["destination"] else ""
-        where += f" port {fact['port']}" if fact["port"] else ""
-        proof = "" if fact["proven"] else ", unproven"
-        proof += ", weighs nothing (a decision led there)" if fact["expected"] else ""
-        detail = f": {fact['detail']}" if fact["detail"] else ""
-        count = f" x {fact['count']}" if fact["count"] > 1 else ""
-        print(f"    {when(fact['at'])} {fact['kind']}{count}{where}{proof}{detail}")
-    return 0
+        yield f"  {line(decision)}"
+        yield from receipt_lines(decision["receipt"])
+    yield "  evidence, the latest last:" if known["evidence"] else "  no evidence"
+    yield from map(_evidence_line, known["evidence"])
 
 
-def _explain_rule(arguments: argparse.Namespace, api: ApiClient) -> int:
-    answer = api.explain(arguments.what)
+def _evidence_line(fact: dict[str, Any]) -> str:
+    where = f" at {fact['destination']}" if fact["destination"] else ""
+    where += f" port {fact['port']}" if fact["port"] else ""
+    proof = "" if fact["proven"] else ", unproven"
+    proof += ", weighs nothing (a decision led there)" if fact["expected"] else ""
+    detail = f": {fact['detail']}" if fact["detail"] else ""
+    count = f" x {fact['count']}" if fact["count"] > 1 else ""
+    return f"    {when(fact['at'])} {fact['kind']}{count}{where}{proof}{detail}"
+
+
+def _explain_rule(what: str, api: ApiClient) -> Result:
+    answer = api.explain(what)
     if not answer["found"]:
-        print(f"{arguments.what}: {answer['why']}", file=sys.stderr)
-        return 1
-    for rule in answer["rules"]:
-        print(f"{rule['rule']}\n  written at {rule['place']}")
-    print(f"flows of revision {answer['revision']}:")
-    for row in answer["flows"]:
-        print(f"  {row['switch']} cookie={row['cookie']} {row['flow']}")
-    return 0
+        raise CommandError([f"{what}: {answer['why']}"])
+    lines = [f"{rule['rule']}\n  written at {rule['place']}" for rule in answer["rules"]]
+    lines.append(f"flows of revision {answer['revision']}:")
+    lines += [f"  {row['switch']} cookie={row['cookie']} {row['flow']}" for row in answer["flows"]]
+    return Result(answer, lines)

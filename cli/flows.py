@@ -1,10 +1,10 @@
 """`postern flows`: the whole pipeline of a switch in words, from the controller or from a policy file."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from cli.common import Subparsers, add_api_option, cannot_read, with_api
+from cli.common import be_api_command, cannot_read
+from common.commands import CommandError, Result
 from common.config.errors import ConfigErrors
 from controller.api.client import ApiClient
 from controller.compiler.compile import compile_policy
@@ -13,46 +13,39 @@ from controller.policy.parse import read_policy
 from controller.reports.edge import show_flows
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "flows",
-        help="print the flows of the edge in words",
-        description="Print every flow with names instead of numbers: what the controller has accepted, "
-        "or, with --policy, what a file would compile to (no controller needed).",
+def fill(parser: argparse.ArgumentParser) -> None:
+    be_api_command(
+        parser,
+        _run,
+        "Print every flow with names instead of numbers: those of the accepted policy, "
+        "or, with --policy, what a file would compile to (no controller is needed).",
+        "example:\n  postern flows s1 --policy policies/demo.yaml",
     )
-    parser.add_argument("switch", nargs="?", default="", help="only this switch")
-    parser.add_argument("--policy", type=Path, help="compile this file instead of asking the controller")
-    add_api_option(parser)
-    parser.set_defaults(run=_run)
+    parser.add_argument("switch", nargs="?", default="", metavar="SWITCH", help="only this switch")
+    parser.add_argument(
+        "--policy", type=Path, metavar="FILE", help="compile this file instead of asking the controller"
+    )
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    if arguments.policy is None:
-        return with_api(lambda _, api: _print(arguments.switch, _accepted(api)))(arguments)
+def _run(arguments: argparse.Namespace, api: ApiClient) -> Result:
+    found = _compiled(arguments.policy) if arguments.policy else api.get("/v1/flows")
+    return _chosen(arguments.switch, found)
+
+
+def _compiled(file: Path) -> dict[str, list[str]]:
     try:
-        policy = read_policy(arguments.policy)
-        return _print(arguments.switch, show_flows(policy, compile_policy(policy)))
+        policy = read_policy(file)
+        return show_flows(policy, compile_policy(policy))
     except (ConfigErrors, CompileError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        raise CommandError([str(error)]) from error
     except OSError as error:
-        print(cannot_read(arguments.policy, error), file=sys.stderr)
-        return 1
+        raise CommandError([cannot_read(file, error)]) from error
 
 
-def _accepted(api: ApiClient) -> dict[str, list[str]]:
-    flows: dict[str, list[str]] = api.get("/v1/flows")
-    return flows
-
-
-def _print(switch: str, lines_by_switch: dict[str, list[str]]) -> int:
+def _chosen(switch: str, lines_by_switch: dict[str, list[str]]) -> Result:
     if switch and switch not in lines_by_switch:
         known = ", ".join(lines_by_switch) or "none"
-        print(f"no switch {switch}; the policy has: {known}", file=sys.stderr)
-        return 1
-    for name, lines in lines_by_switch.items():
-        if switch in ("", name):
-            print(f"{name}:")
-            for line in lines:
-                print(f"  {line}")
-    return 0
+        raise CommandError([f"no switch {switch}; the policy has: {known}"])
+    chosen = {name: lines for name, lines in lines_by_switch.items() if switch in ("", name)}
+    text = [line for name, lines in chosen.items() for line in (f"{name}:", *(f"  {each}" for each in lines))]
+    return Result(chosen, text)

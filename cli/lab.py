@@ -1,75 +1,101 @@
-"""`postern lab`: a whole edge on one machine, with real mail servers and scanners, to play with."""
+"""`postern lab`: a whole edge on one machine, with real mail servers and scanners, to try things out."""
 
 import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from common.commands import CommandError, Result, Run, add_command, be_command, explain
+from common.exit_codes import ExitCode
+from common.terminal import Progress, paint
 from lab.errors import LabError, UnhealthyError, next_step
 from lab.lab import Lab, PartStatus
 from lab.paths import REPOSITORY
 
 _EPILOG = """\
-a first sitting:
+first steps:
   postern lab up demo
   postern lab exec sender -- swaks --server 203.0.113.10 --from me@sender.example --to alice@acme.example
   postern lab logs acme-mx.postfix
   postern lab exec acme-mx -- tcpdump -ni acme-mx-eth0 port 25
-  postern lab stop scanner1.clamd      what does mail do with one scanner less?
+  postern lab stop scanner1.clamd      mail with one scanner less
   postern lab down
 """
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = subparsers.add_parser(
-        "lab",
-        help="bring up an edge with real services in network namespaces, and play with it (root)",
-        description="Bring up switches, hosts, controller and services; look at them; take them down.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def fill(parser: argparse.ArgumentParser) -> None:
+    explain(
+        parser,
+        "Bring up switches, hosts, controller and services; look at them; take them down. Needs root.",
+        _EPILOG,
     )
-    commands = parser.add_subparsers(metavar="LAB-COMMAND", required=True)
-    up = commands.add_parser("up", help="bring a topology up; returns when all is healthy")
-    up.add_argument("topology", help="a file of mininet_topos/, without its ending")
-    up.add_argument("--policy", type=Path, help="default: policies/TOPOLOGY.yaml")
-    up.set_defaults(run=_guarded(_up))
-    execute = commands.add_parser("exec", help="run a command inside a host: exec HOST -- COMMAND...")
-    execute.add_argument("host")
-    execute.add_argument("command", nargs=argparse.REMAINDER)
-    execute.set_defaults(run=_guarded(_exec))
-    commands.add_parser("status", help="each part: its process, and healthy or why not").set_defaults(
-        run=_guarded(_status)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    up = add_command(
+        commands,
+        "up",
+        "bring a topology up; returns when all is healthy",
+        _guarded(_up),
+        "example:\n  sudo postern lab up demo",
     )
-    logs = commands.add_parser("logs", help="what a part has written, or all parts if none is named")
-    logs.add_argument("part", nargs="?")
-    logs.add_argument("-n", "--lines", type=int, default=20, help="lines of each log (default 20)")
-    logs.set_defaults(run=_guarded(_logs))
+    up.add_argument("topology", metavar="TOPOLOGY", help="a file of mininet_topos/, without its ending")
+    up.add_argument("--policy", type=Path, metavar="FILE", help="policy (default: policies/TOPOLOGY.yaml)")
+    execute = commands.add_parser("exec", help="run a command inside a host")
+    be_command(
+        execute,
+        _guarded(_exec),
+        "Run a command inside a host. Terminal, standard input and exit code are the command's own.",
+        "example:\n  sudo postern lab exec acme-mx -- tcpdump -ni acme-mx-eth0 port 25",
+        has_json=False,
+    )
+    execute.add_argument("host", metavar="HOST", help="a host of the lab")
+    execute.add_argument(
+        "command", metavar="COMMAND", nargs=argparse.REMAINDER, help="after --: the command and its arguments"
+    )
+    add_command(
+        commands,
+        "status",
+        "show each part: its process, and healthy or what is wrong",
+        _guarded(_status),
+        "example:\n  sudo postern lab status --json",
+    )
+    logs = add_command(
+        commands,
+        "logs",
+        "print the end of a part's log, or of all logs",
+        _guarded(_logs),
+        "example:\n  sudo postern lab logs acme-mx.postfix -n 50",
+    )
+    logs.add_argument("part", nargs="?", metavar="PART", help="as `postern lab status` lists it")
+    logs.add_argument("-n", "--lines", type=int, default=20, help="lines of each log (default: 20)")
     for name, text, run in (
         ("stop", "stop one program, to see what the rest does without it", _stop),
         ("start", "start a program that was stopped", _start),
     ):
-        command = commands.add_parser(name, help=text)
-        command.add_argument("part", help="as in `postern lab status`, acme-mx.postfix perhaps")
-        command.set_defaults(run=_guarded(run))
-    commands.add_parser("down", help="take it down; leaves nothing").set_defaults(run=_guarded(_down))
+        example = f"example:\n  sudo postern lab {name} scanner1.clamd"
+        command = add_command(commands, name, text, _guarded(run), example)
+        command.add_argument("part", metavar="PART", help="as `postern lab status` lists it")
+    add_command(
+        commands,
+        "down",
+        "take the lab down and remove all of it",
+        _guarded(_down),
+        "example:\n  sudo postern lab down",
+    )
 
 
-def _guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """Say what the lab could not do, and treat a polite end of this command like Ctrl-C."""
+def _guarded(run: Run) -> Run:
+    """Turn what the lab could not do into a `CommandError`, and treat SIGTERM and SIGHUP like Ctrl-C."""
 
-    def guarded(arguments: argparse.Namespace) -> int:
+    def guarded(arguments: argparse.Namespace) -> Result:
         signal.signal(signal.SIGTERM, _interrupt)
         signal.signal(signal.SIGHUP, _interrupt)
         try:
             return run(arguments)
         except LabError as error:
-            print(f"postern lab: {error}", file=sys.stderr)
-            if isinstance(error, UnhealthyError):
-                print(next_step(Lab().places.kept_logs), file=sys.stderr)
-            return 1
+            next_lines = [next_step(Lab().places.kept_logs)] if isinstance(error, UnhealthyError) else []
+            raise CommandError([f"postern lab: {error}", *next_lines]) from error
 
     return guarded
 
@@ -78,33 +104,48 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _up(arguments: argparse.Namespace) -> int:
+def _up(arguments: argparse.Namespace) -> Result:
     policy = arguments.policy or REPOSITORY / "policies" / f"{arguments.topology}.yaml"
     lab = Lab()
-    print(f"bringing up {arguments.topology} with {policy}", flush=True)
-    lab.up(arguments.topology, policy, lambda text: print(text, flush=True))
-    print(_where(lab))
-    return 0
+    told = [f"bringing up {arguments.topology} with {policy}"]
+    with Progress(arguments.json) as progress:
+        progress.show(told[0])
+
+        def tell(text: str) -> None:
+            told.append(text)
+            progress.show(" ".join(text.split()))
+
+        lab.up(arguments.topology, policy, tell)
+    hosts = [
+        {"name": host.name, "role": host.role, "addresses": list(host.addresses)}
+        for host in lab.scene().network.hosts
+    ]
+    api = f"unix:{lab.places.api}"
+    facts = {"topology": arguments.topology, "policy": str(policy), "hosts": hosts, "api": api}
+    return Result(facts, [told[-1], *_where(lab, api)])
 
 
-def _where(lab: Lab) -> str:
+def _where(lab: Lab, api: str) -> list[str]:
     """Say what is where, and what to try next."""
-    lines = ["", "hosts"]
-    for host in lab.scene().network.hosts:
-        lines.append(f"  {host.name:<12} {host.role:<12} {' '.join(host.addresses)}".rstrip())
-    lines += [
+    hosts = [
+        f"  {host.name:<12} {host.role:<12} {' '.join(host.addresses)}".rstrip()
+        for host in lab.scene().network.hosts
+    ]
+    return [
+        "",
+        "hosts",
+        *hosts,
         "",
         f"logs         {lab.places.log('controller').parent}",
-        f"the API      POSTERN_API=unix:{lab.places.api}",
+        f"the API      POSTERN_API={api}",
         "try next     postern lab status",
         "             postern lab exec sender -- ping -c1 -W1 203.0.113.10   (only mail and web pass)",
         "             ovs-ofctl -O OpenFlow14 --names dump-flows s1",
         "             postern lab down",
     ]
-    return "\n".join(lines)
 
 
-def _exec(arguments: argparse.Namespace) -> int:
+def _exec(arguments: argparse.Namespace) -> Result:
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         raise LabError("no command given; remedy: postern lab exec HOST -- COMMAND...")
@@ -116,43 +157,55 @@ def _exec(arguments: argparse.Namespace) -> int:
         raise LabError(f"{words[0]} cannot be run: {error}") from error
 
 
-def _status(_arguments: argparse.Namespace) -> int:
+def _status(_arguments: argparse.Namespace) -> Result:
     found = Lab().status()
-    for status in found:
-        process = f"pid {status.process.pid}" if status.process and status.part.command else ""
-        print(f"  {status.part.name:<34} {process:<12} {status.problem or 'healthy'}")
-    return 1 if any(_is_ill(status) for status in found) else 0
+    facts = [
+        {"part": each.part.name, "pid": _pid(each), "healthy": not each.problem, "problem": each.problem}
+        for each in found
+    ]
+    is_bad = any(each.problem for each in found)
+    return Result(facts, [_status_line(each) for each in found], ExitCode.FAILED if is_bad else ExitCode.OK)
 
 
-def _is_ill(status: PartStatus) -> bool:
-    return bool(status.problem)
+def _pid(status: PartStatus) -> int | None:
+    return status.process.pid if status.process and status.part.command else None
 
 
-def _logs(arguments: argparse.Namespace) -> int:
+def _status_line(status: PartStatus) -> str:
+    pid = _pid(status)
+    state = paint(status.problem, "bad") if status.problem else "healthy"
+    return f"  {status.part.name:<34} {f'pid {pid}' if pid else '':<12} {state}"
+
+
+def _logs(arguments: argparse.Namespace) -> Result:
     lab = Lab()
     parts = [part for part in lab.parts() if part.command and arguments.part in (None, part.name)]
     if not parts:
         raise LabError(f"there is no part {arguments.part!r}; remedy: postern lab status lists them")
+    facts = []
     for part in parts:
         for log in dict.fromkeys((part.log, lab.places.log(part.name))):
             if log.exists() and (lines := log.read_text(errors="replace", encoding="utf-8").splitlines()):
-                print(f"== {part.name}: {log}")
-                print("\n".join(lines[-arguments.lines :]))
-    return 0
+                facts.append({"part": part.name, "file": str(log), "lines": lines[-arguments.lines :]})
+    text = [line for each in facts for line in (f"== {each['part']}: {each['file']}", *each["lines"])]
+    return Result(facts, text)
 
 
-def _stop(arguments: argparse.Namespace) -> int:
+def _stop(arguments: argparse.Namespace) -> Result:
     Lab().stop(arguments.part)
-    print(f"{arguments.part} is stopped; postern lab start {arguments.part} brings it back")
-    return 0
+    said = f"{arguments.part} is stopped; postern lab start {arguments.part} brings it back"
+    return Result({"part": arguments.part, "state": "stopped"}, [said])
 
 
-def _start(arguments: argparse.Namespace) -> int:
-    Lab().start(arguments.part)
-    print(f"{arguments.part} is healthy")
-    return 0
+def _start(arguments: argparse.Namespace) -> Result:
+    with Progress(arguments.json) as progress:
+        progress.show(f"starting {arguments.part}")
+        Lab().start(arguments.part)
+    return Result({"part": arguments.part, "state": "healthy"}, [f"{arguments.part} is healthy"])
 
 
-def _down(_arguments: argparse.Namespace) -> int:
-    print("the lab is down" if Lab().down() else "there was no lab")
-    return 0
+def _down(arguments: argparse.Namespace) -> Result:
+    with Progress(arguments.json) as progress:
+        progress.show("taking the lab down")
+        was_up = Lab().down()
+    return Result({"was_up": was_up}, ["the lab is down" if was_up else "there was no lab"])

@@ -1,85 +1,76 @@
 """`postern`: one command, a subcommand for each thing an operator does.
 
-Each module of this package offers `add_parser(subparsers)`, whose parser sets
-`run`, a function from parsed arguments to an exit code.
+`_COMMANDS` has a module of this package for each, which offers `fill(parser)`. Only the module of the command
+that was typed is imported, so that no command pays for the imports of another.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.metadata import version
 
-from cli import (
-    allow,
-    apply,
-    av,
-    check,
-    decisions,
-    decoy,
-    doctor,
-    explain,
-    flows,
-    lab,
-    persona,
-    plan,
-    pool,
-    schema,
-    status,
-    token,
-)
 from common import entry
+from common.commands import execute, explain
+from common.exit_codes import table
 
-_EPILOG = """\
-a first sitting:
-  postern doctor                      is this machine ready?
-  postern check policies/demo.yaml    is this policy good?
+_COMMANDS = {
+    "doctor": "look for known traps on this machine, and print the remedy for each",
+    "check": "report all errors in a policy",
+    "schema": "print the JSON Schema of a policy",
+    "lab": "bring up an edge with real services in network namespaces (root)",
+    "status": "show the edge at a glance",
+    "persona": "learn personas from real servers, and compare decoys with them",
+    "plan": "show what a policy would change, without changing anything",
+    "apply": "apply a policy",
+    "explain": "say why a flow exists, or what is known about a source",
+    "flows": "print the flows of the edge in words",
+    "pool": "show pools, drain members, and restart a pool member by member",
+    "decisions": "make, list and end decisions about suspicious sources",
+    "decoy": "list and replay the sessions that decoys recorded",
+    "allow": "manage sources that always pass",
+    "token": "manage access to the API over TCP",
+    "av": "publish anti-virus signatures, and see who uses them",
+    "completion": "print a completion script for a shell",
+}
+_EPILOG = f"""\
+first steps:
+  postern doctor                      check this machine
+  postern check policies/demo.yaml    check a policy
   postern lab up demo                 bring up a whole edge in network namespaces
-  postern status                      which revision is confirmed on which switches
-  postern plan new.yaml               what would change; postern apply new.yaml does it
-  postern explain 0x9057...           which line of the policy asked for this flow
-  postern explain 198.51.100.66       what is known of a source, and what follows
+  postern status                      show which revision is confirmed on which switches
+  postern plan new.yaml               show what would change; postern apply new.yaml does it
+  postern explain 0x9057...           show which line of the policy asked for this flow
+  postern explain 198.51.100.66       show what is known about a source
 
-exit codes: 0 good, 1 something is wrong (said on standard error), 2 wrong usage,
-            70 an error of Postern's own: standard error names the report to send
+Commands that print take --json: one JSON document on standard output; errors are
+then {{"errors": [...]}} on standard error. Commands that ask the controller take
+--api, --token-file and --ca-file.
+
+exit codes:
+{table()}
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="postern",
-        description="Operate a Postern edge: tenants' mail through scanners, suspicious traffic to decoys.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser with the arguments of one command, or of all commands if none is chosen."""
+    parser = argparse.ArgumentParser(prog="postern")
+    explain(parser, "Operate a Postern edge: mail through scanners, suspicious traffic to decoys.", _EPILOG)
     parser.add_argument("--version", action="version", version=f"postern {version('postern')}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (
-        doctor,
-        check,
-        schema,
-        lab,
-        status,
-        persona,
-        plan,
-        apply,
-        explain,
-        flows,
-        pool,
-        decisions,
-        decoy,
-        allow,
-        token,
-        av,
-    ):
-        module.add_parser(subparsers)
+    for name, text in _COMMANDS.items():
+        command = subparsers.add_parser(name, help=text)
+        if chosen in (None, name):
+            fill: Callable[[argparse.ArgumentParser], None] = import_module(f"cli.{name}").fill
+            fill(command)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code of one `postern` command."""
-    parsed = build_parser().parse_args(arguments)
-    code: int = parsed.run(parsed)
-    return code
+    words = sys.argv[1:] if arguments is None else arguments
+    chosen = next((word for word in words if not word.startswith("-")), "")
+    return execute(build_parser(chosen).parse_args(arguments))
 
 
 def run() -> int:

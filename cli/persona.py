@@ -1,6 +1,7 @@
-"""`postern persona`: make decoys look like the servers they stand in for, and see what still tells them."""
+"""`postern persona`: make decoys look like the servers they stand in for, and find the differences."""
 
 import argparse
+import json
 import shlex
 import subprocess
 import sys
@@ -12,29 +13,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from cli.common import Subparsers, add_command
-from controller.api.client import ApiClient, ApiError
+from cli.common import add_api_command
+from common.commands import CommandError, Result, explain
+from common.exit_codes import ExitCode
+from common.terminal import Progress
+from controller.api.client import ApiClient
 from lab import network
 from lab.errors import LabError
 from lab.namespaces import entering
 from lab.paths import Places
 from lab.services import decoys
+from services.fingerprint import main as program
+from services.fingerprint.actions import compare_files
+from services.fingerprint.snapshot import LookError
 
-_PROGRAM = "services.fingerprint.main"
 _LOOKS_WITHIN_S = 900.0
 _DECIDED_FOR_S = 1_800
 _CLOSED_PORT = 81
 _EVIDENCE_COMES_WITHIN_S = 1.5
 _EPILOG = """\
-Both speak to servers as anybody outside would, so they run on a host outside the edge:
+Both commands connect to servers as any client outside would, so they need a host outside the edge.
 
+examples:
   postern persona learn acme --from sender           a host of the lab that is up
   postern persona learn acme smtp --from probe.example --shell 'ssh {host}' --source 198.51.100.9
   postern persona compare acme --from sender         the same host sees first the server, then its decoy
 
-learn needs the tenant's consent in the policy, and writes a file to be reviewed. compare has the host pass
-while it looks at the real server, and then meet decoys while it looks a second time; both end with it.
-The exit code is 1 if anything tells the decoy.
+learn needs the tenant's consent in the policy, and writes a file to be reviewed. compare puts the host on the
+allow-list while it looks at the real server, and then sends it to the decoys; it removes both afterwards.
+The exit code is 1 if there is a difference.
 """
 
 
@@ -53,45 +60,54 @@ class _Outside:
         for source in self.sources:
             if (":" in source) == (":" in server):
                 return source
-        raise ApiError([f"{self.name} has no address to reach {server} from; remedy: name one with --source"])
+        raise CommandError(
+            [f"{self.name} has no address to reach {server} from; remedy: name one with --source"]
+        )
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "persona",
-        help="what decoys look like: learned from real servers, compared with them",
-        description="Make decoys look like the servers they stand in for, and find what still tells them.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def fill(parser: argparse.ArgumentParser) -> None:
+    explain(
+        parser,
+        "Make decoys look like the servers that they stand in for, and find the remaining differences.",
+        _EPILOG,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    learn = add_command(commands, "learn", "read a tenant's servers once, write a persona", _learn)
+    learn = add_api_command(
+        commands,
+        "learn",
+        "read a tenant's servers once, and write a persona",
+        _learn,
+        "example:\n  postern persona learn acme --from sender",
+    )
     _add_common(learn)
     learn.add_argument(
-        "--out", type=Path, metavar="FILE", help="default: the TENANT.yaml that the lab's decoys use"
+        "--out", type=Path, metavar="FILE", help="persona to write (default: TENANT.yaml of the lab's decoys)"
     )
-    learn.add_argument("--host", default="", help="what the persona calls the server (default: as it does)")
-    compare = add_command(
-        commands, "compare", "look at servers and their decoys, list what differs", _compare
+    learn.add_argument("--host", default="", help="name of the server in the persona (default: unchanged)")
+    compare = add_api_command(
+        commands,
+        "compare",
+        "look at servers and their decoys, and list the differences",
+        _compare,
+        "example:\n  postern persona compare acme smtp --from sender",
     )
     _add_common(compare)
-    compare.add_argument("--without-nmap", action="store_true", help="do not run nmap -sV")
+    program.add_nmap_option(compare)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("tenant", metavar="TENANT")
+    add("tenant", metavar="TENANT", help="a tenant of the policy")
     add("services", nargs="*", metavar="SERVICE", help="only these: smtp, ssh, http, ...")
     add("--from", dest="outside", required=True, metavar="HOST", help="a host outside the edge")
-    add("--shell", default="", metavar="COMMAND", help="how to run commands there (default: in the lab)")
+    add("--shell", default="", metavar="COMMAND", help="runs a command on that host (default: in the lab)")
     add("--source", action="append", default=[], metavar="ADDRESS", help="that host's address, with --shell")
     add("--address", action="append", default=[], help="only this server (default: all that are published)")
-    add("--domain", default="", help="a domain of the tenant's mail, to ask about its recipients")
-    add("--pause", type=float, default=0.2, metavar="SECONDS", help="between two connections (0.2)")
+    program.add_manners(parser)
 
 
 def _outside(arguments: argparse.Namespace) -> _Outside:
-    """Raise `ApiError` if nobody knows that host."""
+    """Raise `CommandError` if nobody knows that host."""
     if arguments.shell:
         prefix = shlex.split(arguments.shell.replace("{host}", arguments.outside))
         return _Outside(arguments.outside, (*prefix, "postern-persona"), tuple(arguments.source))
@@ -99,19 +115,19 @@ def _outside(arguments: argparse.Namespace) -> _Outside:
     try:
         host = network.read(places).host(arguments.outside)
     except (LabError, OSError) as error:
-        raise ApiError([f"{error}; or name how to reach it: --shell 'ssh {{host}}'"]) from error
-    prefix = entering(places.pin(host.name), [sys.executable, "-P", "-m", _PROGRAM])
+        raise CommandError([f"{error}; or name how to reach it: --shell 'ssh {{host}}'"]) from error
+    prefix = entering(places.pin(host.name), [sys.executable, "-P", "-m", program.__name__])
     return _Outside(host.name, tuple(prefix), host.addresses)
 
 
 def _servers(api: ApiClient, arguments: argparse.Namespace) -> dict[str, list[int]]:
-    """Return the ports that the policy publishes, by server. Raise `ApiError`."""
+    """Return the ports that the policy publishes, by server. Raise `CommandError`."""
     told = api.get(f"/v1/tenants/{quote(arguments.tenant, safe='')}/consent")
     ports: dict[str, list[int]] = told["ports"]
     found = {each: ports[each] for each in ports if not arguments.address or each in arguments.address}
     if not found:
         known = ", ".join(ports) or "there is none"
-        raise ApiError([f"no such server of {arguments.tenant}; the policy publishes: {known}"])
+        raise CommandError([f"no such server of {arguments.tenant}; the policy publishes: {known}"])
     return found
 
 
@@ -120,52 +136,78 @@ def _target(arguments: argparse.Namespace, addresses: str, ports: list[int]) -> 
     return [*words, "--domain", arguments.domain] if arguments.domain else words
 
 
-def _learn(arguments: argparse.Namespace, api: ApiClient) -> int:
+def _learn(arguments: argparse.Namespace, api: ApiClient) -> Result:
     """One host of the persona for each set of ports: the two families of a server are one."""
     outside, out = _outside(arguments), arguments.out or decoys.personas() / f"{arguments.tenant}.yaml"
     groups: dict[tuple[int, ...], list[str]] = {}
     for address, ports in _servers(api, arguments).items():
         groups.setdefault(tuple(ports), []).append(address)
-    services = [word for each in arguments.services for word in ("--service", each)]
-    for published, addresses in groups.items():
-        words = ["--tenant", arguments.tenant, "--out", str(out.absolute())]
-        words += ["--host", arguments.host] if arguments.host else []
-        words += ["--controller", api.address.removeprefix("unix:"), *services]
-        target = _target(arguments, ",".join(addresses), [*published, _CLOSED_PORT])
-        done = subprocess.run(outside.command("learn", *target, *words), check=False)
-        if done.returncode:
-            return done.returncode
-    return 0
+    printed: list[str] = []
+    with Progress(arguments.json) as progress:
+        for published, addresses in groups.items():
+            progress.show(f"{outside.name} reads {', '.join(addresses)}")
+            words = ["--tenant", arguments.tenant, "--out", str(out.absolute()), "--api", api.address]
+            words += ["--host", arguments.host] if arguments.host else []
+            words += ["--json"] if arguments.json else []
+            target = _target(arguments, ",".join(addresses), [*published, _CLOSED_PORT])
+            printed.append(_run_outside(outside, ["learn", *target, *words, *_services(arguments)]))
+    if arguments.json:
+        return Result([json.loads(each) for each in printed])
+    return Result([], [line for each in printed for line in each.splitlines()])
 
 
-def _compare(arguments: argparse.Namespace, api: ApiClient) -> int:
-    outside, code = _outside(arguments), 0
-    with tempfile.TemporaryDirectory(prefix="postern-persona-") as directory:
+def _services(arguments: argparse.Namespace) -> list[str]:
+    return [word for each in arguments.services for word in ("--service", each)]
+
+
+def _compare(arguments: argparse.Namespace, api: ApiClient) -> Result:
+    outside, found = _outside(arguments), dict[str, Result]()
+    with (
+        tempfile.TemporaryDirectory(prefix="postern-persona-") as directory,
+        Progress(arguments.json) as progress,
+    ):
         for server, ports in _servers(api, arguments).items():
             source = outside.source_towards(server)
             files = [Path(directory) / "real.json", Path(directory) / "decoy.json"]
-            print(f"{server}: {outside.name} ({source}) looks at the server, then at its decoy")
-            for file, shown in zip(files, (_passing, _suspected), strict=True):
+            for file, shown, what in zip(files, (_passing, _suspected), ("server", "decoy"), strict=True):
+                progress.show(f"{outside.name} ({source}) looks at the {what} of {server}")
                 with shown(api, source):
-                    file.write_bytes(_look(outside, arguments, server, ports))
-            command = [sys.executable, "-P", "-m", _PROGRAM, "compare", *map(str, files)]
-            code |= subprocess.run(command, check=False).returncode
-    return code
+                    file.write_text(_look(outside, arguments, server, ports), encoding="utf-8")
+            found[server] = _compared(*files)
+    lines = [line for server, each in found.items() for line in (f"{server}:", *each.lines)]
+    code = max((each.code for each in found.values()), default=ExitCode.OK)
+    return Result({server: each.facts for server, each in found.items()}, lines, code)
 
 
-def _look(outside: _Outside, arguments: argparse.Namespace, server: str, ports: list[int]) -> bytes:
-    """Return what is seen from outside, as JSON. Raise `ApiError`."""
+def _compared(real: Path, decoy: Path) -> Result:
+    try:
+        return compare_files(real, decoy)
+    except (OSError, LookError) as error:
+        raise CommandError([str(error)]) from error
+
+
+def _look(outside: _Outside, arguments: argparse.Namespace, server: str, ports: list[int]) -> str:
+    """Return what is seen from outside, as JSON. Raise `CommandError`."""
     words = [*_target(arguments, server, ports), "--out", "-", "--closed", str(_CLOSED_PORT)]
     words += ["--without-nmap"] if arguments.without_nmap else []
-    words += [word for each in arguments.services for word in ("--service", each)]
+    return _run_outside(outside, ["look", *words, *_services(arguments)])
+
+
+def _run_outside(outside: _Outside, words: list[str]) -> str:
+    """Return what `postern-persona` prints on the host outside. Raise `CommandError`."""
     try:
         done = subprocess.run(
-            outside.command("look", *words), capture_output=True, timeout=_LOOKS_WITHIN_S, check=False
+            outside.command(*words),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_LOOKS_WITHIN_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ApiError([f"{outside.name}: {error}"]) from error
+        raise CommandError([f"{outside.name}: {error}"]) from error
     if done.returncode:
-        raise ApiError([f"{outside.name}: {done.stderr.decode(errors='replace').strip()[:500]}"])
+        raise CommandError([f"{outside.name}: {done.stderr.strip()[-500:]}"])
     return done.stdout
 
 
@@ -185,12 +227,12 @@ def _passing(api: ApiClient, source: str) -> Iterator[None]:
 def _suspected(api: ApiClient, source: str) -> Iterator[None]:
     """Have a source meet decoys; afterwards it is as if it had done nothing."""
     if before := _decisions(api, source):
-        raise ApiError([f"{source} is suspicious already; remedy: postern decisions delete {before[0]}"])
+        raise CommandError([f"{source} is suspicious already; remedy: postern decisions delete {before[0]}"])
     wanted = {"value": source, "action": "decoy", "duration_s": _DECIDED_FOR_S, "origin": "operator"}
     wanted |= {"scenario": "manual", "reason": "postern persona: looks at a decoy"}
     answer = api.post("/v1/decisions", {"decisions": [wanted]})
     for refused in answer["refused"]:
-        raise ApiError([f"{refused['error']}; remedy: {refused['remedy']}"])
+        raise CommandError([f"{refused['error']}; remedy: {refused['remedy']}"])
     try:
         yield
     finally:

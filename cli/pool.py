@@ -1,63 +1,82 @@
-"""`postern pool`: who takes new sessions, who only finishes old ones; and rolling through a pool."""
+"""`postern pool`: which members take new sessions, which only finish old ones; and rolling through a pool."""
 
 import argparse
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from cli.common import Subparsers, add_command
-from controller.api.client import ApiClient, ApiError
+from cli.common import add_api_command
+from common.commands import CommandError, Result, explain
+from common.exit_codes import ExitCode
+from common.terminal import Progress, paint
+from controller.api.client import ApiClient
 
 _POLL_S = 0.5
 _TRIES = 15  # each waits two seconds for the switches
+_STDERR = 2
 _EPILOG = """\
 states:
-  joining    not yet proved well: no new sessions until its agent's first good report
-  up         takes new sessions, by its weight; right after it came up, fewer
-  full       at its limit; gets new sessions again when it is below nine tenths of it
-  stale      well, but its signatures are too old: new sessions only when no fresh member is up
-  held       well again, but it went down too often: held down for a while, each time longer
+  joining    not yet proved healthy: no new sessions until its agent's first good report
+  up         takes new sessions, by its weight; fewer right after it came up
+  full       at its limit; gets new sessions again below nine tenths of it
+  stale      healthy, with signatures that are too old: new sessions only if no fresh member is up
+  held       healthy again after going down too often: held down for a while, each time longer
   draining   keeps its sessions, gets no new ones
   empty      draining, and its last session has ended: safe to stop
   leaving    no longer in the policy; finishing its sessions
   down       its switch port is down, or its agent's reports are bad; new sessions go to the others
 
+example:
   postern pool roll proxies --command 'ssh {member} systemctl restart postern-mail'
 """
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "pool",
-        help="pools at a glance; drain members, roll through a pool",
-        description="Show pools and change who takes new sessions. No session is ever moved.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def fill(parser: argparse.ArgumentParser) -> None:
+    explain(
+        parser, "Show pools and change which members take new sessions. No session is ever moved.", _EPILOG
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add_command(commands, "list", "list pools and members, with their open sessions", _list)
-    drain = add_command(commands, "drain", "give a member no new sessions; it keeps those it has", _drain)
+    add_api_command(
+        commands,
+        "list",
+        "list pools and members, with their open sessions",
+        _list,
+        "example:\n  postern pool list --json",
+    )
+    drain = add_api_command(
+        commands,
+        "drain",
+        "give a member no new sessions; it keeps those it has",
+        _drain,
+        "example:\n  postern pool drain proxies.proxy1 --wait",
+    )
     _add_member(drain)
     drain.add_argument("--wait", action="store_true", help="return when its last session has ended")
     _add_patience(drain)
-    resume = add_command(
-        commands, "resume", "give a member new sessions again, also one that is held down", _resume
+    resume = add_api_command(
+        commands,
+        "resume",
+        "give a member new sessions again, also one that is held down",
+        _resume,
+        "example:\n  postern pool resume proxies.proxy1",
     )
     _add_member(resume)
-    roll = add_command(
-        commands, "roll", "drain, restart and resume every member of a pool, one by one", _roll
+    roll = add_api_command(
+        commands,
+        "roll",
+        "drain, restart and resume every member of a pool, one by one",
+        _roll,
+        "example:\n  postern pool roll proxies --command 'ssh {member} systemctl restart postern-mail'",
     )
-    roll.add_argument("pool", metavar="POOL")
-    roll.add_argument(
-        "--command", required=True, help="what restarts a member once it is empty; {member} is its name"
-    )
+    roll.add_argument("pool", metavar="POOL", help="name of the pool")
+    roll.add_argument("--command", required=True, help="restarts an empty member; {member} is its name")
     _add_patience(roll)
 
 
 def _add_member(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("member", metavar="MEMBER", help="NAME, or POOL.NAME where several pools have one")
+    parser.add_argument("member", metavar="MEMBER", help="NAME, or POOL.NAME if several pools have one")
 
 
 def _add_patience(parser: argparse.ArgumentParser) -> None:
@@ -70,16 +89,17 @@ def _add_patience(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _list(_arguments: argparse.Namespace, api: ApiClient) -> int:
-    is_good = True
-    for pool in api.get("/v1/pools"):
-        is_good &= not pool["troubles"]
-        print(f"{pool['name']} ({pool['kind']})")
-        for trouble in pool["troubles"]:
-            print(f"  ! {trouble}")
-        for member in pool["members"]:
-            print(_line(member))
-    return 0 if is_good else 1
+def _list(_arguments: argparse.Namespace, api: ApiClient) -> Result:
+    pools = api.get("/v1/pools")
+    is_bad = any(pool["troubles"] for pool in pools)
+    lines = [line for pool in pools for line in _pool_lines(pool)]
+    return Result(pools, lines, ExitCode.FAILED if is_bad else ExitCode.OK)
+
+
+def _pool_lines(pool: dict[str, Any]) -> Iterator[str]:
+    yield f"{pool['name']} ({pool['kind']})"
+    yield from (paint(f"  ! {trouble}", "bad") for trouble in pool["troubles"])
+    yield from map(_line, pool["members"])
 
 
 def _line(member: dict[str, Any]) -> str:
@@ -92,64 +112,79 @@ def _line(member: dict[str, Any]) -> str:
     )
 
 
-def _drain(arguments: argparse.Namespace, api: ApiClient) -> int:
+def _drain(arguments: argparse.Namespace, api: ApiClient) -> Result:
     member = _set(api, arguments.member, True, _TRIES if arguments.wait else 1)
-    if arguments.wait:
-        _await_empty(api, member, arguments.patience)
-    return 0
+    result = _state(member)
+    if not arguments.wait:
+        return result
+    with Progress(arguments.json) as progress:
+        member = _await_empty(api, member, arguments.patience, progress)
+    said = "is empty, safe to stop" if not member["sessions"] else "is down"
+    return Result(member, [*result.lines, f"  {member['name']} {said}"])
 
 
-def _resume(arguments: argparse.Namespace, api: ApiClient) -> int:
-    _set(api, arguments.member, False)
-    return 0
+def _resume(arguments: argparse.Namespace, api: ApiClient) -> Result:
+    return _state(_set(api, arguments.member, False))
 
 
-def _roll(arguments: argparse.Namespace, api: ApiClient) -> int:
+def _state(member: dict[str, Any]) -> Result:
+    lines = [f"  {member['name']}: {member['state']}"]
+    if not member["is_confirmed"]:
+        lines.append("  ! not all switches have confirmed that yet: postern status")
+    return Result(member, lines)
+
+
+def _roll(arguments: argparse.Namespace, api: ApiClient) -> Result:
     members = [m for pool in api.get("/v1/pools") if pool["name"] == arguments.pool for m in pool["members"]]
     if not members:
-        raise ApiError([f"no pool is named {arguments.pool}; remedy: postern pool list"])
+        raise CommandError([f"no pool is named {arguments.pool}; remedy: postern pool list"])
     if len(members) == 1:
-        raise ApiError([f"{arguments.pool} has one member: nobody would take its new sessions"])
-    for number, member in enumerate(members, start=1):
-        name = f"{member['pool']}.{member['name']}"
-        print(f"[{number}/{len(members)}] {name}")
-        _set(api, name, True, _TRIES)
-        _await_empty(api, member, arguments.patience)
-        command = arguments.command.replace("{member}", member["name"])
-        print(f"  {command}")
-        if code := subprocess.run(command, shell=True).returncode:
-            raise ApiError(
-                [f"the command ended with {code}; {name} stays drained: postern pool resume {name}"]
-            )
-        _set(api, name, False)
-        _await_well(api, member, arguments.patience)
-    print(f"all {len(members)} members of {arguments.pool} have been restarted")
-    return 0
+        raise CommandError([f"{arguments.pool} has only one member; no other could take its new sessions"])
+    with Progress(arguments.json) as progress:
+        for number, member in enumerate(members, start=1):
+            progress.show(f"[{number}/{len(members)}] {member['pool']}.{member['name']}")
+            _restart(api, member, arguments, progress)
+    said = f"all {len(members)} members of {arguments.pool} have been restarted"
+    return Result({"pool": arguments.pool, "restarted": [member["name"] for member in members]}, [said])
+
+
+def _restart(
+    api: ApiClient, member: dict[str, Any], arguments: argparse.Namespace, progress: Progress
+) -> None:
+    name = f"{member['pool']}.{member['name']}"
+    _set(api, name, True, _TRIES)
+    _await_empty(api, member, arguments.patience, progress)
+    command = arguments.command.replace("{member}", member["name"])
+    progress.hide()  # the command may have its own
+    if code := subprocess.run(command, shell=True, stdout=_STDERR, check=False).returncode:
+        raise CommandError(
+            [f"the command ended with {code}; {name} stays drained; remedy: postern pool resume {name}"]
+        )
+    _set(api, name, False)
+    _await_healthy(api, member, arguments.patience, progress)
 
 
 def _set(api: ApiClient, name: str, is_drained: bool, tries: int = 1) -> dict[str, Any]:
-    """Drain a member or resume it. Whoever tries more than once needs the switches to do so: `ApiError`."""
+    """Drain a member or resume it. With several tries, the switches must confirm it: `CommandError`."""
     for _ in range(tries):
         member: dict[str, Any] = api.post(f"/v1/members/{quote(name, safe='')}", {"drained": is_drained})
         if member["is_confirmed"]:
             break
-    print(f"  {member['name']}: {member['state']}", flush=True)
     if not member["is_confirmed"] and tries > 1:
-        raise ApiError([f"switches have not confirmed that; {member['name']} stays drained: postern status"])
-    if not member["is_confirmed"]:
-        print("  ! not all switches have confirmed that yet: postern status", flush=True)
+        said = f"switches have not confirmed that; {member['name']} stays drained; remedy: postern status"
+        raise CommandError([said])
     return member
 
 
-def _await_well(api: ApiClient, wanted: dict[str, Any], patience_s: float) -> None:
+def _await_healthy(api: ApiClient, wanted: dict[str, Any], patience_s: float, progress: Progress) -> None:
     """Wait until a member takes new sessions again: before that, the next one must not be drained."""
     deadline = time.monotonic() + patience_s
     while (member := _look_at(api, wanted))["state"] in ("down", "joining"):
         if time.monotonic() > deadline:
-            why = member["detail"] or "nobody has reported on it"
-            raise ApiError([f"{member['name']} is {member['state']} after {patience_s:.0f} s: {why}"])
+            reason = member["detail"] or "no agent has reported on it"
+            raise CommandError([f"{member['name']} is {member['state']} after {patience_s:.0f} s: {reason}"])
+        progress.show(f"{member['name']} is {member['state']}: waiting until it takes sessions")
         time.sleep(_POLL_S)
-    print(f"  {member['name']}: {member['state']}", flush=True)
 
 
 def _look_at(api: ApiClient, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -157,24 +192,21 @@ def _look_at(api: ApiClient, wanted: dict[str, Any]) -> dict[str, Any]:
     return next(m for m in rows if (m["pool"], m["name"]) == (wanted["pool"], wanted["name"]))
 
 
-def _await_empty(api: ApiClient, wanted: dict[str, Any], patience_s: float) -> None:
-    """Show how many sessions are left until there is none. Raise `ApiError` when patience ends."""
-    deadline, last = time.monotonic() + patience_s, None
+def _await_empty(
+    api: ApiClient, wanted: dict[str, Any], patience_s: float, progress: Progress
+) -> dict[str, Any]:
+    """Show how many sessions are left; return the member when none is. Raise `CommandError` in the end."""
+    deadline = time.monotonic() + patience_s
     while True:
         member = _look_at(api, wanted)
-        if member["sessions"] is None:
-            raise ApiError(["its sessions cannot be counted: the switch is not on the controller's machine"])
-        if member["sessions"] != last:
-            last = member["sessions"]
-            print(f"  {member['name']}: {last} {'session' if last == 1 else 'sessions'} left", flush=True)
+        if (left := member["sessions"]) is None:
+            reason = "the switch is not on the controller's machine"
+            raise CommandError([f"the sessions of {member['name']} cannot be counted: {reason}"])
         if member["state"] in ("empty", "down"):
-            print(
-                f"  {member['name']} is empty, safe to stop" if last == 0 else f"  {member['name']} is down"
-            )
-            return
+            return member
         if time.monotonic() > deadline:
-            raise ApiError(
-                [f"{last} sessions are left after {patience_s:.0f} s; {member['name']} stays drained"]
+            raise CommandError(
+                [f"{left} sessions are left after {patience_s:.0f} s; {member['name']} stays drained"]
             )
+        progress.show(f"{member['name']}: {left} {'session' if left == 1 else 'sessions'} left")
         time.sleep(_POLL_S)
-        sys.stdout.flush()

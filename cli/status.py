@@ -1,41 +1,42 @@
 """`postern status`: what is confirmed where, and what is wrong, at a glance."""
 
 import argparse
-import json
+from collections.abc import Iterator
+from typing import Any
 
-from cli.common import Subparsers, add_api_option, with_api
+from cli.common import be_api_command
+from common.commands import Result
+from common.exit_codes import ExitCode
+from common.terminal import paint
 from controller.api.client import ApiClient
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "status",
-        help="show the edge at a glance",
-        description="Show the accepted revision and, for each switch, whether it has confirmed it; "
-        "and which pools take nobody, with what that means to whose mail.",
+def fill(parser: argparse.ArgumentParser) -> None:
+    be_api_command(
+        parser,
+        _run,
+        "Show the accepted revision and, for each switch, whether it has confirmed it; show also which pools "
+        "have no available member, and the effect on mail. The exit code is 0 only if nothing is wrong.",
+        "example:\n  postern status --api unix:/run/postern/lab/api.sock",
     )
-    parser.add_argument("--json", action="store_true", help="print the API's own answer")
-    add_api_option(parser)
-    parser.set_defaults(run=with_api(run))
 
 
-def run(arguments: argparse.Namespace, api: ApiClient) -> int:
+def _run(_arguments: argparse.Namespace, api: ApiClient) -> Result:
     status = api.get("/v1/status")
     is_good = status["state"] == "confirmed" and not status["pools"]
-    if arguments.json:
-        print(json.dumps(status, indent=1))
-        return 0 if is_good else 1
-    print(f"{status.get('summary', status['state'])}  ({status['policy_file']})")
+    return Result(status, list(_lines(status)), ExitCode.OK if is_good else ExitCode.FAILED)
+
+
+def _lines(status: dict[str, Any]) -> Iterator[str]:
+    yield f"{status.get('summary', status['state'])}  ({status['policy_file']})"
     for row in status["switches"]:
         where = row["phase"] if row["connected"] else "not connected"
-        print(
+        yield (
             f"  {row['name']:<12} {where:<14} revision {row['confirmed_revision']:<6} "
             f"{row['flows']} flows, {row['packet_ins']} packet-ins"
         )
-        for problem in row["problems"]:
-            print(f"    ! {problem}")
+        yield from (paint(f"    ! {problem}", "bad") for problem in row["problems"])
     for trouble in (*status["pools"], *status["floods"], *status["cabling"]):
-        print(f"  ! {trouble}")
+        yield paint(f"  ! {trouble}", "bad")
     for dpid in status["unknown_switches"]:
-        print(f"  ! a switch with dpid {dpid} is connected, but not in the policy; it is left alone")
-    return 0 if is_good else 1
+        yield f"  ! a switch with dpid {dpid} is connected, but not in the policy; it is left alone"

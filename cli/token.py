@@ -1,52 +1,66 @@
-"""`postern token`: who may use the API over TCP, and for what."""
+"""`postern token`: access to the API over TCP."""
 
 import argparse
 from urllib.parse import quote
 
-from cli.common import Subparsers, add_command
+from cli.common import add_api_command
+from common.commands import Result, explain
 from controller.api.client import ApiClient
 
 _EPILOG = """\
 roles:
-  operator  everything that `postern` can do
+  operator  may do everything that `postern` can do
   sensor    posts evidence, and decisions under its own name as origin
-  member    what a pool's member needs on a host of its own; NAME is its path, POOL.MEMBER
+  member    what a pool member needs on its own host; NAME is its path, POOL.MEMBER
   bouncer   reads decisions, as from a CrowdSec local API (cs-firewall-bouncer and others)
 
+examples:
   postern token add firewall1 --role bouncer      then, in the bouncer's settings:
-      api_url: http://127.0.0.1:9057/  api_key: what was printed
+      api_url: http://127.0.0.1:9057/  api_key: the printed token
   postern token add proxies.proxy1 --role member  for `postern-uplink` on that proxy's host
 """
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "token",
-        help="who may use the API over TCP",
-        description="Make and end tokens for the API on TCP. The unix socket needs none.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def fill(parser: argparse.ArgumentParser) -> None:
+    explain(parser, "Make and delete tokens for the API over TCP. The unix socket needs none.", _EPILOG)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add = add_command(commands, "add", "make a token; it is shown this once", _make)
-    add.add_argument("name")
-    add.add_argument("--role", required=True, choices=["operator", "sensor", "member", "bouncer"])
-    add_command(commands, "list", "list who has a token", _list)
-    add_command(commands, "delete", "end a token at once", _delete).add_argument("name")
+    add = add_api_command(
+        commands,
+        "add",
+        "make a token; it is shown only once",
+        _make,
+        "example:\n  postern token add proxies.proxy1 --role member > proxy1.token",
+    )
+    add.add_argument("name", metavar="NAME", help="name of the token; for members POOL.MEMBER")
+    add.add_argument(
+        "--role",
+        required=True,
+        choices=["operator", "sensor", "member", "bouncer"],
+        help="what the token allows: `postern token --help`",
+    )
+    add_api_command(
+        commands, "list", "list names and roles of all tokens", _list, "example:\n  postern token list"
+    )
+    delete = add_api_command(
+        commands,
+        "delete",
+        "delete a token; it is refused from then on",
+        _delete,
+        "example:\n  postern token delete proxies.proxy1",
+    )
+    delete.add_argument("name", metavar="NAME", help="name, as `postern token list` shows it")
 
 
-def _make(arguments: argparse.Namespace, api: ApiClient) -> int:
-    print(api.post("/v1/tokens", {"name": arguments.name, "role": arguments.role})["token"])
-    return 0
+def _make(arguments: argparse.Namespace, api: ApiClient) -> Result:
+    made = api.post("/v1/tokens", {"name": arguments.name, "role": arguments.role})
+    return Result(made, [made["token"]])
 
 
-def _list(_arguments: argparse.Namespace, api: ApiClient) -> int:
-    for bearer in api.get("/v1/tokens"):
-        print(f"{bearer['name']:<24} {bearer['role']}")
-    return 0
+def _list(_arguments: argparse.Namespace, api: ApiClient) -> Result:
+    bearers = api.get("/v1/tokens")
+    return Result(bearers, [f"{bearer['name']:<24} {bearer['role']}" for bearer in bearers])
 
 
-def _delete(arguments: argparse.Namespace, api: ApiClient) -> int:
+def _delete(arguments: argparse.Namespace, api: ApiClient) -> Result:
     api.delete(f"/v1/tokens/{quote(arguments.name, safe='')}")
-    print(f"{arguments.name}: no access any more")
-    return 0
+    return Result({"deleted": arguments.name}, [f"{arguments.name}: deleted"])

@@ -13,10 +13,9 @@ from contextlib import contextmanager, suppress
 
 from common import reports
 from common.environment import settle
+from common.exit_codes import ExitCode
 from common.output import Output
 
-EX_SOFTWARE = 70
-_INTERRUPTED = 130
 _TRACEBACK = "Traceback (most recent call last)"
 _MOST_PLACES = 100  # of errors that are told once each: what repeats must not fill a disk
 _REMEDY = (
@@ -37,7 +36,7 @@ def run(program: str, main: Callable[[], int | None]) -> int:
         raise
     except KeyboardInterrupt:
         say("")
-        code = _INTERRUPTED
+        code = ExitCode.INTERRUPTED
     except OSError as error:
         code = 0 if output.caused(error) else fail(program, error)
     except BaseException as error:
@@ -81,7 +80,7 @@ def fail(program: str, error: BaseException, where: str = "") -> int:
         say(text)
     else:
         say(f"{said}; report: {file}; remedy: {_REMEDY}")
-    return EX_SOFTWARE
+    return ExitCode.UNEXPECTED
 
 
 def describe(error: BaseException) -> str:
@@ -144,7 +143,7 @@ class _Handler(logging.Handler):
 
 
 def _finish(program: str, output: Output) -> int:
-    """Return 1 if what was printed cannot be written; a reader that is gone has seen enough."""
+    """Return a failure if what was printed cannot be written; a reader that is gone has seen enough."""
     error = output.finish()
     if error is None or isinstance(error, BrokenPipeError):
         return 0
@@ -152,4 +151,4 @@ def _finish(program: str, output: Output) -> int:
         f"{program}: standard output cannot be written: {error.strerror or error}; "
         "remedy: make room there, or send the output elsewhere"
     )
-    return 1
+    return ExitCode.FAILED

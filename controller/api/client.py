@@ -1,4 +1,4 @@
-"""The API from the other side: HTTP over the controller's unix socket, for `postern`.
+"""The API from the other side: HTTP over the controller's unix socket or over TLS, for `postern`.
 
 Raises `ApiError` with a remedy when the controller is not there or refuses.
 """
@@ -7,27 +7,34 @@ import http.client
 import json
 import os
 import socket
+import ssl
 from typing import Any
 from urllib.parse import quote
 
-DEFAULT_API = "unix:/run/postern/api.sock"
+from common.api import DEFAULT_API, ApiAccess, ApiAccessError, parse_address
+from common.commands import CommandError
+from common.exit_codes import ExitCode
+
 _LARGEST_ANSWER_BYTES = 256 << 20  # all flows of a thousand tenants are a tenth of it
 _LONGEST_REASON = 200
+_TIMEOUT_S = 30
 _START = "remedy: start it (ryu-manager apps/edge.py, or `postern lab up demo`), or set POSTERN_API"
 _ANOTHER = "remedy: name the controller's own socket with --api or POSTERN_API"
 
 
-class ApiError(Exception):
+class ApiError(CommandError):
     """The controller is not running, or refused. `errors` are its texts, one for each line."""
 
-    def __init__(self, errors: list[str]) -> None:
-        super().__init__("\n".join(errors))
-        self.errors = errors
+
+class ControllerUnreachable(ApiError):
+    """No controller answers at the address."""
+
+    code = ExitCode.UNREACHABLE
 
 
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=30)
+        super().__init__("localhost", timeout=_TIMEOUT_S)
         self._path = path
 
     def connect(self) -> None:
@@ -37,10 +44,14 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class ApiClient:
-    """Talks to the API named by `address`, else by the environment's POSTERN_API, else the default."""
+    """Talks to the API that `access` names; a text is an address without a token."""
 
-    def __init__(self, address: str = "") -> None:
-        self.address = address or os.environ.get("POSTERN_API") or DEFAULT_API
+    def __init__(self, access: ApiAccess | str = "") -> None:
+        self._access = _access_of(access) if isinstance(access, str) else access
+
+    @property
+    def address(self) -> str:
+        return str(self._access.address)
 
     def get(self, path: str) -> Any:
         return self._request("GET", path, None)
@@ -58,21 +69,44 @@ class ApiClient:
         return self.get(f"/v1/explain/{quote(what, safe='')}")
 
     def _request(self, method: str, path: str, body: bytes | None) -> Any:
-        connection = _UnixConnection(self.address.removeprefix("unix:"))
         try:
-            connection.request(method, path, body, {"Content-Type": "application/json"})
+            connection, headers = self._connection(), self._access.headers()
+        except ApiAccessError as error:
+            raise ApiError([str(error)]) from error
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json", **headers})
             response = connection.getresponse()
             media = _parsed(response.read(_LARGEST_ANSWER_BYTES + 1))
         except (OSError, http.client.HTTPException, ValueError) as error:
             why = " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
-            raise ApiError([f"no controller answers at {self.address}: {why}; {_remedy(error)}"]) from error
+            said = f"no controller answers at {self.address}: {why}; {_remedy(error)}"
+            raise ControllerUnreachable([said]) from error
         finally:
             connection.close()
         if response.status >= 400:
             raise ApiError(_error_texts(media, response.status))
         if not isinstance(media, dict | list):
-            raise ApiError([f"no controller answers at {self.address}, but another program; {_ANOTHER}"])
+            said = f"no controller answers at {self.address}, only another program; {_ANOTHER}"
+            raise ControllerUnreachable([said])
         return media
+
+    def _connection(self) -> http.client.HTTPConnection:
+        address = self._access.address
+        if address.socket:
+            return _UnixConnection(address.socket)
+        if context := self._access.tls_context():
+            return http.client.HTTPSConnection(
+                address.host, address.port, timeout=_TIMEOUT_S, context=context
+            )
+        return http.client.HTTPConnection(address.host, address.port, timeout=_TIMEOUT_S)
+
+
+def _access_of(text: str) -> ApiAccess:
+    """Return the API at an address, otherwise at the environment's POSTERN_API, otherwise at the default."""
+    try:
+        return ApiAccess(parse_address(text or os.environ.get("POSTERN_API") or DEFAULT_API))
+    except ApiAccessError as error:
+        raise ApiError([str(error)]) from error
 
 
 def _parsed(answer: bytes) -> Any:
@@ -86,8 +120,10 @@ def _parsed(answer: bytes) -> Any:
 
 
 def _remedy(error: Exception) -> str:
-    """Say what helps: it depends on whether there is somebody who answers otherwise."""
+    """Say what helps: it depends on whether another program answers there."""
     match error:
+        case ssl.SSLCertVerificationError():
+            return "remedy: --ca-file with a copy of the controller's api/certificate.pem"
         case PermissionError():
             return "remedy: run this as root, or as a member of the group that owns the socket"
         case TimeoutError() | ConnectionResetError() | BrokenPipeError():

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from common import entry
+from common.exit_codes import ExitCode
+from common.terminal import Progress, paint
 from controller.api.client import ApiError
 from lab import ipv6
 from lab.demo import attempts, console, immunity, intruder
@@ -64,7 +66,7 @@ def main() -> int:
     except LabError as error:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
         print(next_step(lab.places.kept_logs), file=sys.stderr)
-        return 1
+        return ExitCode.FAILED
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -77,7 +79,10 @@ def _run(lab: Lab, is_kept: bool) -> int:
         "Postern: real mail through one edge switch, two proxies and two scanners, and an intruder"
     )
     console.say("The topology is mininet_topos/demo.py, the policy is policies/demo.yaml.")
-    lab.up(_TOPOLOGY, _POLICY, console.say)
+    with Progress() as progress:
+        progress.show("bringing the lab up")
+        lab.up(_TOPOLOGY, _POLICY, lambda text: progress.show(" ".join(text.split())))
+    console.say("The lab is up: every program is healthy.")
     is_finished = is_good = False
     try:
         is_good = _show(lab)
@@ -89,14 +94,14 @@ def _run(lab: Lab, is_kept: bool) -> int:
             lab.down(keeps_logs=not is_good)
     console.say()
     verdict = "Every step is ok" if is_good else "Some steps failed: see FAILED above"
-    console.say(console.paint(f"{verdict} ({time.monotonic() - begun:.0f} s).", "good" if is_good else "bad"))
+    console.say(paint(f"{verdict} ({time.monotonic() - begun:.0f} s).", "good" if is_good else "bad"))
     if is_kept:
         console.say(_NEXT.format(api=lab.places.api))
     elif is_good:
         console.say("The lab is down, and nothing is left behind.")
     else:
         console.say(f"The lab is down, and all its logs are in {lab.places.kept_logs}.")
-    return 0 if is_good else 1
+    return ExitCode.OK if is_good else ExitCode.FAILED
 
 
 def _show(lab: Lab) -> bool:
@@ -142,7 +147,7 @@ def _show_case(lab: Lab, reader: Reader, number: int, case: Case) -> tuple[str, 
     found = reader.find(since, case.mail_host, lambda seen: _is_settled(case, seen))
     wrong = complaints(case, told, found)
     console.say()
-    console.say(f"{number:>3}  {console.paint(f'{case.tenant}: {case.title}', 'strong')}")
+    console.say(f"{number:>3}  {paint(f'{case.tenant}: {case.title}', 'strong')}")
     console.fact("sent", f"by {case.host} ({case.client}) to {case.recipient} at [{case.server}]:25")
     console.fact("reply", told.reply or told.transcript)
     console.fact("path", _path(case, found))

@@ -1,19 +1,11 @@
 """The demo's output: plain words, calm layout, colours only on a terminal."""
 
-import os
-import sys
 from collections.abc import Sequence
 from textwrap import indent
 
+from common.terminal import paint
+
 OK, FAILED = "ok", "FAILED"
-_CODES = {"good": "32", "bad": "31", "dim": "2", "strong": "1"}
-
-
-def paint(text: str, style: str) -> str:
-    """Return text in a style if the output is a terminal, unless NO_COLOR is set (no-color.org)."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return text
-    return f"\033[{_CODES[style]}m{text}\033[0m"
 
 
 def say(text: str = "") -> None:

@@ -53,8 +53,9 @@ def _mark(lab: Lab, message: Path) -> Outcome:
     command = antivirus.builder_command(lab.places, "immunize", str(message))
     done = tools.run(command)
     console.fact("marks", "postern av immunize message.eml")
-    console.fact("canary", done.stderr.strip().splitlines()[-1] if done.stderr else "")
-    last = done.stdout.strip().splitlines()[-1] if done.stdout else "nothing"
+    lines = (done.stderr if done.returncode else done.stdout).strip().splitlines()
+    console.fact("canary", next((line for line in lines if ": good. " in line), "nothing"))
+    last = lines[-1] if lines else "nothing"
     return Outcome("an operator marks it, and the canary accepts the signature", last, done.returncode == 0)
 
 

@@ -148,8 +148,7 @@ def _compared(api: ApiClient) -> Outcome:
     typed = [sys.executable, "-P", "-m", "cli.main", *command, "--api", api.address]
     done = tools.run(typed, patience_s=120)
     console.fact("compares", f"postern {' '.join(command)}")
-    console.fact("sees", (done.stdout + done.stderr).strip())
-    # Not always the last line: the command starts another program, whose output may come first.
+    console.fact("sees", (done.stderr if done.returncode else done.stdout).strip())
     count = next((line for line in done.stdout.splitlines() if " tells;" in line), "no answer")
     title = "nothing gives the decoy away, not even to nmap -sV"
     return Outcome(title, count.partition(";")[0], done.returncode == 0)

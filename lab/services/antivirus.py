@@ -135,7 +135,7 @@ def _server(places: Places, pool: Pool, name: str) -> Part:
         pool,
         member,
         *("--source", str(store(places)), "--home", str(home)),
-        *("--public-key", str(_key(places)), "--controller", str(places.api)),
+        *("--public-key", str(_key(places)), "--api", api_address(places)),
     )
     return replace(
         part,

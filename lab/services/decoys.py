@@ -7,6 +7,7 @@ from controller.policy.model import Member, Pool, PoolKind
 from lab import distribution
 from lab.component import Part, Scene
 from lab.paths import REPOSITORY, Places
+from lab.services.controllers import api_address
 from lab.services.listening_ports import doors
 from lab.services.members import Program, deaths_in
 
@@ -46,7 +47,7 @@ def _part(scene: Scene, pool: Pool, member: Member, kind: str) -> Part:
         pool,
         member,
         *("--personas", str(looks), "--spool", str(spool(places, member.name, kind))),
-        *("--controller", str(places.api)),
+        *("--api", api_address(places)),
     )
     file = journal(places, member.name, kind)
     return replace(part, find_crashes=lambda: deaths_in(file, "CowrieDied", _MOST_DEATHS))

@@ -6,6 +6,7 @@ from controller.policy.model import Pool, PoolKind
 from lab import probes
 from lab.component import Part, Scene
 from lab.paths import Places
+from lab.services.controllers import api_address
 from lab.services.members import Program
 
 _GATEWAY = Program("mail", "services.mail.main", probes.smtp_dialogue)
@@ -18,8 +19,8 @@ def build_parts(scene: Scene) -> list[Part]:
             scene.places,
             pool,
             member,
-            "--controller",
-            str(scene.places.api),
+            "--api",
+            api_address(scene.places),
             "--state-dir",
             str(_GATEWAY.home(scene.places, member.name) / "state"),
         )

@@ -1,8 +1,10 @@
-"""HTTP over the controller's unix socket: what every program on a host asks and tells goes through here."""
+"""The controller's API over its unix socket or TLS: all requests of programs on hosts go through here."""
 
 import asyncio
 import json
 from typing import Any
+
+from common.api import ApiAccess, ApiAccessError
 
 _LARGEST_ANSWER_BYTES = 256 * 1024
 
@@ -15,25 +17,42 @@ class ControllerRefused(NotHeard):
     """The controller understood and will not: the same request again would change nothing."""
 
 
-async def request(socket: str, method: str, path: str, body: bytes = b"", within_s: float = 3.0) -> Any:
+async def request(api: ApiAccess, method: str, path: str, body: bytes = b"", within_s: float = 3.0) -> Any:
     """Return the JSON of the controller's answer to one request. Raise `NotHeard`."""
-    head = (
-        f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
     try:
+        head = _head(api, f"{method} {path}", len(body))
         async with asyncio.timeout(within_s):
-            reader, writer = await asyncio.open_unix_connection(socket)
+            reader, writer = await _connect(api)
             try:
-                writer.write(head.encode() + body)
+                writer.write(head + body)
                 answer = await _read_all(reader)
             finally:
                 writer.close()
     except TimeoutError as error:
         raise NotHeard("the controller does not answer") from error
+    except ApiAccessError as error:
+        raise NotHeard(str(error)) from error
     except OSError as error:
-        raise NotHeard(f"the controller cannot be reached: {error}") from error
+        raise NotHeard(f"the controller cannot be reached at {api.address}: {error}") from error
     return _media_in(answer)
+
+
+def _head(api: ApiAccess, request_line: str, length: int) -> bytes:
+    headers = {
+        "Host": api.address.host or "localhost",
+        "Content-Type": "application/json",
+        "Content-Length": str(length),
+        "Connection": "close",
+        **api.headers(),
+    }
+    lines = [f"{request_line} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def _connect(api: ApiAccess) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if api.address.socket:
+        return await asyncio.open_unix_connection(api.address.socket)
+    return await asyncio.open_connection(api.address.host, api.address.port, ssl=api.tls_context())
 
 
 async def _read_all(reader: asyncio.StreamReader) -> bytes:
@@ -46,7 +65,8 @@ async def _read_all(reader: asyncio.StreamReader) -> bytes:
 def _media_in(answer: bytes) -> Any:
     head, _, body = answer.partition(b"\r\n\r\n")
     if b" 200 " not in head[:20]:
-        kind = ControllerRefused if head[9:10] == b"4" else NotHeard
+        is_final = head[9:10] == b"4" and head[9:12] != b"401"  # a new token may come
+        kind = ControllerRefused if is_final else NotHeard
         raise kind(f"the controller refused: {(body or head)[:300]!r}")
     try:
         return json.loads(body)

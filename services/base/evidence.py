@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from common.api import ApiAccess
 from common.journal.journal import Report
 from common.wire.codec import to_media
 from common.wire.evidence import MOST_SEEN, ReportedEvidence
@@ -34,18 +35,18 @@ class _Waiting:
 class EvidencePost:
     """Holds what is not sent yet. `report` takes an event and its facts, as a journal does.
 
-    Without a socket nothing is kept: nobody wants to know.
+    Without an API nothing is kept.
     """
 
-    def __init__(self, socket: str, report: Report) -> None:
-        self._socket, self._report = socket, report
+    def __init__(self, api: ApiAccess | None, report: Report) -> None:
+        self._api, self._report = api, report
         self._waiting: dict[tuple[str, ...], _Waiting] = {}  # the oldest first
         self._lost = 0
         self._is_due = asyncio.Event()
 
     def add(self, evidence: Evidence) -> None:
         """Note evidence; return at once."""
-        if not self._socket:
+        if self._api is None:
             return
         self._waiting.setdefault(_key_of(evidence), _Waiting(evidence)).count += 1
         while len(self._waiting) > MOST_WAITING:
@@ -53,7 +54,7 @@ class EvidencePost:
         self._is_due.set()
 
     async def run(self) -> None:
-        """Send, for ever."""
+        """Send, for ever; without an API, wait for ever."""
         failures = 0
         while True:
             await self._is_due.wait()
@@ -91,7 +92,8 @@ class EvidencePost:
     async def _send(self, batch: Mapping[tuple[str, ...], _Waiting]) -> Any:
         media = [_media_of(each) for each in batch.values()]
         body = json.dumps({"evidence": media}).encode()
-        return await controller.request(self._socket, "POST", "/v1/evidence", body)
+        assert self._api is not None, "evidence is kept only where there is an API"
+        return await controller.request(self._api, "POST", "/v1/evidence", body)
 
     def _tell(self, answer: Any) -> None:
         if self._lost:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from common.commands import explain
+from common.exit_codes import ExitCode
 from common.journal.journal import Journal, Ship
 from services.base.events import DaemonEvent
 from services.base.journal import open_journal
@@ -23,16 +25,19 @@ _REMEDIES = {
 
 
 def build_parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog=program,
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(prog=program)
+    explain(parser, description, epilog)
+    return parser
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, name: str, name_help: str) -> None:
-    parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (JSON)")
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="settings (JSON), as the controller writes them",
+    )
     add_journal_arguments(parser, name, name_help)
 
 
@@ -42,7 +47,7 @@ def add_journal_arguments(
     parser.add_argument(
         "--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)"
     )
-    parser.add_argument("--name", default=name, help=name_help)
+    parser.add_argument("--name", default=name, help=f"{name_help} (default: {name})")
 
 
 def run(
@@ -72,9 +77,9 @@ def _remedy(error: OSError) -> str:
     return _REMEDIES.get(error.errno or 0, otherwise)
 
 
-def fail(program: str, reason: str) -> int:
+def fail(program: str, reason: str, code: ExitCode = ExitCode.FAILED) -> int:
     print(f"{program}: {reason}", file=sys.stderr)
-    return 1
+    return code
 
 
 async def until_stopped(journal: Journal, reload: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
+from common.api import access_or_none, add_api_options
 from common.config.errors import ConfigErrors
 from services.base import program
 from services.base.daemon import run_daemon
@@ -16,34 +17,40 @@ from services.decoy.admission import DecoyCaps
 _PROGRAM = "postern-cowrie"
 _MB = 1024 * 1024
 _EPILOG = """\
-Cowrie runs in an environment of its own (deploy/setup/cowrie-environment), as the user postern-cowrie, in a
-network without interfaces: it answers what is handed over to it, and can call nobody.
-Settings and personas are taken up again when they change; bad ones change nothing.
-Signals: SIGTERM or Ctrl-C: end; SIGHUP: reload, reopen the log. Run it as root.
+Cowrie runs in its own Python environment (deploy/setup/cowrie-environment), as the user postern-cowrie, in a
+network namespace without interfaces: it can answer connections, and cannot open any.
+Settings and personas are read again when they change; files with errors change nothing.
+Signals: SIGTERM or Ctrl-C: stop; SIGHUP: reload, reopen the log. Run it as root.
 
 example:
   postern-cowrie --settings /var/lib/postern/gateways/decoys.json --personas /etc/postern/personas \\
       --spool /var/lib/postern/decoy --log /var/log/postern/cowrie.jsonl --name decoy1 \\
-      --controller /run/postern/api.sock
+      --api unix:/run/postern/api.sock
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
-    description = "Answer SSH and Telnet at tenants' addresses as their personas say, by Cowrie."
+    description = "Run SSH and Telnet decoys at tenants' addresses, as their personas say, with Cowrie."
     parser = program.build_parser(_PROGRAM, description, _EPILOG)
     program.add_common_arguments(parser, "decoy", "this member's name in the journal")
     add = parser.add_argument
-    add("--personas", type=Path, required=True, metavar="DIR", help="personas, DIR/TENANT.yaml")
-    add("--spool", type=Path, required=True, metavar="DIR", help="for recordings, uploads, Cowrie's state")
-    add("--controller", default="", metavar="SOCKET", help="unix socket of the API, for evidence")
+    add("--personas", type=Path, required=True, metavar="DIR", help="directory of personas, DIR/TENANT.yaml")
+    add(
+        "--spool",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="directory for recordings, uploads and Cowrie's state",
+    )
+    add_api_options(parser, "", "no evidence is sent")
     for name, default, what in (
-        ("--sessions", 500, "most sessions at once"),
-        ("--sessions-per-source", 20, "most sessions of one address, or one IPv6 /64, at once"),
-        ("--uploads-mb", 256, "most that is kept of what attackers hand over; past it only hashes"),
-        ("--recordings-mb", 256, "most that recordings hold; the oldest make room"),
-        ("--ready", 8, "Cowries that wait running; others start for their first attacker"),
+        ("--sessions", 500, "maximum concurrent sessions"),
+        ("--sessions-per-source", 20, "maximum concurrent sessions of one address, or one IPv6 /64"),
+        ("--uploads-mb", 256, "space for uploads of attackers in MiB; beyond it only hashes are kept"),
+        ("--recordings-mb", 256, "space for recordings in MiB; the oldest are removed"),
+        ("--ready", 8, "Cowries kept running in advance; others start at the first connection"),
     ):
-        add(name, type=int, default=default, metavar="N", help=f"{what} ({default})")
+        add(name, type=int, default=default, metavar="N", help=f"{what} (default: {default})")
     return parser
 
 
@@ -63,7 +70,7 @@ def _options(parsed: argparse.Namespace) -> CowrieOptions:
         settings=parsed.settings,
         personas=parsed.personas,
         spool=parsed.spool.resolve(),
-        controller=parsed.controller.removeprefix("unix:"),
+        api=access_or_none(parsed),
         caps=DecoyCaps(sessions=parsed.sessions, sessions_per_source=parsed.sessions_per_source),
         recording_bytes=recordings,
         recording_bytes_per_session=min(4 * _MB, recordings // 4),

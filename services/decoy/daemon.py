@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.api import ApiAccess
 from common.config.errors import ConfigErrors
 from common.journal.journal import Journal
 from common.wire.decoy import DecoySettings
@@ -25,7 +26,7 @@ class DecoyOptions:
     settings: Path
     personas: Path
     spool: Path
-    controller: str  # path of its socket; empty: none
+    api: ApiAccess | None  # None: no evidence is sent
     caps: DecoyCaps
     upload_bytes: int
     recording_bytes: int
@@ -42,7 +43,7 @@ class DecoyDaemon(SettingsDaemon[Tenants]):
         super().__init__(options.settings, journal)
         self.options = options
         self._personas: dict[str, WatchedFile] = {}
-        self._post = EvidencePost(options.controller, journal.write)
+        self._post = EvidencePost(options.api, journal.write)
         recordings = Recordings(options.spool, options.recording_bytes, options.recording_bytes_per_session)
         self.notes = Notes(journal, recordings, Uploads(options.spool, options.upload_bytes), self._post)
 

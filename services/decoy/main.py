@@ -9,6 +9,7 @@ from pathlib import Path
 import uvloop
 
 from common import entry
+from common.api import access_by_socket, add_socket_option
 from common.config.errors import ConfigErrors
 from common.journal.journal import Journal
 from services.base import program
@@ -23,55 +24,66 @@ from services.decoy.syslog import Syslog, SyslogError
 _PROGRAM = "postern-decoy"
 _MB = 1024 * 1024
 _EPILOG = """\
-What stands at which address, and what it says, is in DIR/TENANT.yaml for each tenant; who has none
-gets a plain Debian. Ports of SSH and Telnet are left to Cowrie (postern-cowrie). The settings
-file is written by the controller (STATE_DIR/gateways/POOL.json). Both are taken up again when they
-change; what is wrong in them changes nothing, and is told in the journal: file, line, key, remedy.
+DIR/TENANT.yaml describes the hosts of a tenant and their answers. Without it, a tenant has a plain Debian.
+SSH and Telnet are left to Cowrie (postern-cowrie). The controller writes the settings file
+(STATE_DIR/gateways/POOL.json). Both are read again when they change; files with errors change nothing, and
+each error is in the journal: file, line, key, remedy.
 
-The host must take tenants' addresses for its own: ip route add local PREFIX dev lo, for each prefix.
-Root (or CAP_NET_ADMIN, CAP_BPF and CAP_NET_BIND_SERVICE) lets the kernel itself refuse ports that a
-host has not; without, they open and are reset at once, which attackers can tell.
+The host must accept tenants' addresses as its own: ip route add local PREFIX dev lo, for each prefix.
+With root (or CAP_NET_ADMIN, CAP_BPF and CAP_NET_BIND_SERVICE) the kernel refuses connections to closed ports;
+without it, they are accepted and reset at once, which attackers can notice.
 
-The decoy begins no connection to anybody but the controller's unix socket; the kernel keeps it to that
-(Landlock, Linux 6.7). Signals: SIGTERM or Ctrl-C: end; SIGHUP: reload all, reopen the log.
+The decoy connects only to the controller's unix socket; the kernel enforces it (Landlock, Linux 6.7).
+Signals: SIGTERM or Ctrl-C: stop; SIGHUP: reload everything, reopen the log.
 
-example:
+examples:
   postern-decoy --settings /var/lib/postern/gateways/decoys.json --personas /etc/postern/personas \\
       --spool /var/lib/postern/decoy --log /var/log/postern/decoy.jsonl --name decoy1 \\
-      --controller /run/postern/api.sock
-  postern-decoy-replay /var/lib/postern/decoy SESSION       what was said, with times
+      --api unix:/run/postern/api.sock
+  postern-decoy-replay /var/lib/postern/decoy SESSION       print a recorded session, with times
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Stand in for tenants' servers before attackers: look like them, catch what attackers do and "
-        "hand over, tell the controller, and do nothing for them. No message is ever taken.",
+        "Impersonate tenants' servers for attackers: record what they do and upload, and report it to the "
+        "controller. A decoy accepts no message and executes nothing.",
         _EPILOG,
     )
     program.add_common_arguments(parser, "decoy", "this member's name in the journal")
     add = parser.add_argument
-    add("--personas", type=Path, required=True, metavar="DIR", help="personas, DIR/TENANT.yaml")
-    add("--spool", type=Path, required=True, metavar="DIR", help="for recordings, uploads and certificates")
-    add("--controller", default="", metavar="SOCKET", help="unix socket of the API, for evidence")
-    add("--syslog", default="", metavar="PLACE", help="journal there too: unix:PATH or udp:ADDRESS:PORT")
+    add("--personas", type=Path, required=True, metavar="DIR", help="directory of personas, DIR/TENANT.yaml")
+    add(
+        "--spool",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="directory for recordings, uploads and certificates",
+    )
+    add_socket_option(parser, "no evidence is sent")
+    add(
+        "--syslog",
+        default="",
+        metavar="PLACE",
+        help="write the journal to syslog, too: unix:PATH or udp:ADDRESS:PORT",
+    )
     for name, default, what in (
-        ("--sessions", 2_000, "most sessions at once"),
-        ("--sessions-per-source", 100, "most sessions of one address, or one IPv6 /64, at once"),
-        ("--seconds", 900, "longest session"),
-        ("--idle-seconds", 120, "longest silence of a client"),
-        ("--session-mb", 32, "most that one client may send in a session"),
-        ("--uploads-mb", 256, "most that is kept of what attackers hand over; past it only hashes"),
-        ("--recordings-mb", 256, "most that recordings hold; the oldest make room"),
+        ("--sessions", 2_000, "maximum concurrent sessions"),
+        ("--sessions-per-source", 100, "maximum concurrent sessions of one address, or one IPv6 /64"),
+        ("--seconds", 900, "maximum duration of a session in seconds"),
+        ("--idle-seconds", 120, "seconds after which a silent client is disconnected"),
+        ("--session-mb", 32, "maximum data from a client in a session, in MiB"),
+        ("--uploads-mb", 256, "space for uploads of attackers in MiB; beyond it only hashes are kept"),
+        ("--recordings-mb", 256, "space for recordings in MiB; the oldest are removed"),
     ):
-        add(name, type=_positive, default=default, metavar="N", help=f"{what} ({default})")
+        add(name, type=_positive, default=default, metavar="N", help=f"{what} (default: {default})")
     return parser
 
 
 def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0; remedy: write plain digits")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0; remedy: write plain digits")
     return int(text)
 
 
@@ -110,7 +122,7 @@ def _options(parsed: argparse.Namespace) -> DecoyOptions:
         settings=parsed.settings,
         personas=parsed.personas,
         spool=parsed.spool,
-        controller=parsed.controller.removeprefix("unix:"),
+        api=access_by_socket(parsed),
         caps=caps,
         upload_bytes=parsed.uploads_mb * _MB,
         recording_bytes=recordings,

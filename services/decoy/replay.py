@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common import entry
+from common.commands import CommandError, Result, be_command, execute
 from services.decoy.spool.recordings import FORMAT, IN, OUT
 
+_PROGRAM = "postern-decoy-replay"
 _NAME = re.compile(r"[0-9a-f]{8,64}")
 _ARROWS = {IN: "client", OUT: "decoy "}
 _LONGEST_HEX = 64
@@ -78,28 +80,35 @@ def _safe(text: str) -> str:
     return text.encode("unicode_escape").decode("ascii")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="postern-decoy-replay",
-        description="Print a session that a decoy recorded: who said what, and when. Nothing in it can "
-        "reach the terminal raw.",
-        epilog="example: postern-decoy-replay /var/lib/postern/decoy 0123456789abcdef",
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=_PROGRAM)
+    be_command(
+        parser,
+        _run,
+        "Print a session that a decoy recorded: what client and decoy sent, and when. "
+        "Control characters are escaped, so that nothing in it can change the terminal.",
+        f"example:\n  {_PROGRAM} /var/lib/postern/decoy 0123456789abcdef",
     )
     parser.add_argument("spool", type=Path, metavar="SPOOL", help="the decoy's --spool")
     parser.add_argument("session", metavar="SESSION", help="`session` of a line of the journal")
-    parsed = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return execute(build_parser().parse_args(arguments))
+
+
+def _run(parsed: argparse.Namespace) -> Result:
     try:
-        for line in replay(parsed.spool, parsed.session):
-            print(line)
+        lines = list(replay(parsed.spool, parsed.session))
     except ReplayError as error:
-        print(f"postern-decoy-replay: {error}", file=sys.stderr)
-        return 1
-    return 0
+        raise CommandError([f"{_PROGRAM}: {error}"]) from error
+    return Result({"session": parsed.session, "lines": lines}, lines)
 
 
 def run() -> int:
     """Be the program: `main`, whatever happens."""
-    return entry.run("postern-decoy-replay", main)
+    return entry.run(_PROGRAM, main)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,20 @@
-"""What each command does, put together: ask for consent, look, learn, write, compare, print."""
+"""What each command does, put together: ask for consent, look, learn, write, compare."""
 
 import asyncio
+import json
 import os
 from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common.api import access_in
+from common.commands import Result
 from common.config.errors import quoted
+from common.exit_codes import ExitCode
 from services.fingerprint.client import Manners, Place, knock
-from services.fingerprint.compare import Comparison, compare
+from services.fingerprint.compare import compare
 from services.fingerprint.consent import require_consent
 from services.fingerprint.dry_run import tells_of
 from services.fingerprint.learn import LearnedHost, learn_host
@@ -22,15 +28,19 @@ from services.personas.grammar import PERSONA_FILE
 from services.personas.model import Address, Persona, Protocol
 from services.personas.parse import parse_persona
 
+Report = Callable[[str], None]
 
-async def learn(target: Target, manners: Manners, wanted: Namespace) -> int:
+
+async def learn(target: Target, manners: Manners, wanted: Namespace, tell: Report) -> Result:
     """Write what was learned. Raise `NoConsent`, `CannotMerge`, `ConfigErrors` or `OSError`."""
     out: Path = wanted.out
-    await require_consent(wanted.controller.removeprefix("unix:"), wanted.tenant, wanted.address)
+    await require_consent(access_in(wanted), wanted.tenant, wanted.address)
     before = _read(out, PERSONA_FILE.limits.size_bytes) if out.exists() else ""
     _check_tenant(before, out, wanted.tenant)
+    tell(f"looking at {target.address}, {len(target.ports)} ports")
     sightings = await look_at(_only(target, wanted.service), manners)
     name = wanted.host or _name_of(before, out, wanted.address)
+    tell("learning, and rehearsing what was learned")
     host = learn_host(name, wanted.address, sightings, target.circumstances)
     host.remarks += await _others_unlike(sightings, wanted.address[1:], manners)
     source = f"Learned from {target.address} at {_now()}."
@@ -39,8 +49,8 @@ async def learn(target: Target, manners: Manners, wanted: Namespace) -> int:
     text = _text(before, out, wanted.tenant, host, source)
     parse_persona(text, str(out))
     _write(out, text)
-    _tell_what_was_learned(host, before, out, count)
-    return 0
+    remarks = differences_of_host(parse_persona(before, str(out)), host) if before else host.remarks
+    return _learned(host, remarks, out, count)
 
 
 def _name_of(before: str, out: Path, addresses: tuple[Address, ...]) -> str:
@@ -92,24 +102,37 @@ def _remark_tells(persona: Persona, host: LearnedHost, sightings: dict[int, Sigh
     return count
 
 
-def _tell_what_was_learned(host: LearnedHost, before: str, out: Path, tells: int) -> None:
-    print(f"{out}: {host.name} at {', '.join(map(str, host.addresses))}")
+def _learned(host: LearnedHost, remarks: list[str], out: Path, tells: int) -> Result:
+    addresses = [str(address) for address in host.addresses]
+    services = {
+        str(port): {
+            "protocol": lesson.fields["protocol"],
+            "remarks": [_plain(each) for each in lesson.remarks],
+        }
+        for port, lesson in host.services.items()
+    }
+    facts = {
+        "file": str(out),
+        "host": host.name,
+        "addresses": addresses,
+        "services": services,
+        "tells": tells,
+    }
+    lines = [f"{out}: {host.name} at {', '.join(addresses)}"]
     for port, lesson in host.services.items():
-        print(f"  {port} {lesson.fields['protocol']}")
-        for remark in lesson.remarks:
-            print(f"    {_plain(remark)}")
+        lines.append(f"  {port} {lesson.fields['protocol']}")
+        lines += [f"    {_plain(remark)}" for remark in lesson.remarks]
     if host.shut:
-        print(f"  no service: {', '.join(map(str, host.shut))} ({host.closed})")
-    remarks = differences_of_host(parse_persona(before, str(out)), host) if before else host.remarks
-    for remark in remarks:
-        print(f"  {_plain(remark)}")
-    print(f"tells that are known now: {tells}. Review the file, then compare: docs/personas.md")
+        lines.append(f"  no service: {', '.join(map(str, host.shut))} ({host.closed})")
+    lines += [f"  {_plain(remark)}" for remark in remarks]
+    lines.append(f"known differences: {tells}. Review the file, then compare: docs/personas.md")
+    return Result({**facts, "closed": list(host.shut), "remarks": [_plain(each) for each in remarks]}, lines)
 
 
 async def look(
     target: Target, manners: Manners, out: Path, services: list[Protocol], *, has_nmap: bool
-) -> int:
-    """Write a look; to `-`, and nothing else. Raise `OSError` or `NmapFailed`."""
+) -> Result:
+    """Write a look to a file, or to `-`: standard output. Raise `OSError` or `NmapFailed`."""
     target = _only(target, services)
     scanning = asyncio.create_task(scan(target.address, target.ports)) if has_nmap else None
     try:
@@ -124,28 +147,30 @@ async def look(
             seen[port].nmap.update(state=finding.state, service=finding.service)
     text = Look(str(target.address), target.circumstances.client, _now(), seen).to_json()
     if out == Path("-"):
-        print(text, end="")
-        return 0
+        return Result(json.loads(text), text.splitlines())
     _write(out, text)
-    for port, each in seen.items():
-        print(f"{port} {each.state} {each.protocol} {_plain(each.nmap.get('service', ''))}".rstrip())
-    return 0
+    lines = [
+        f"{port} {each.state} {each.protocol} {_plain(each.nmap.get('service', ''))}".rstrip()
+        for port, each in seen.items()
+    ]
+    return Result(json.loads(text), lines)
 
 
-def compare_files(real: Path, decoy: Path) -> int:
-    """Print tells, one a line. Raise `OSError` or `LookError`."""
+def compare_files(real: Path, decoy: Path) -> Result:
+    """Return what differs, one difference a line. Raise `OSError` or `LookError`."""
     looks = [parse_look(_read(file, MOST_BYTES), str(file)) for file in (real, decoy)]
     found = compare(*looks)
-    _print(found)
-    return 1 if found.tells else 0
-
-
-def _print(found: Comparison) -> None:
-    for tell in found.tells:
-        print(tell)
-    for known in found.known:
-        print(f"known difference: {known}")
-    print(f"{len(found.tells)} tells; {found.compared} facts of the real server were compared")
+    lines = [
+        *map(str, found.tells),
+        *(f"known difference: {known}" for known in found.known),
+        f"{len(found.tells)} tells; {found.compared} facts of the real server were compared",
+    ]
+    facts = {
+        "tells": [asdict(tell) for tell in found.tells],
+        "known": [asdict(known) for known in found.known],
+        "compared": found.compared,
+    }
+    return Result(facts, lines, ExitCode.FAILED if found.tells else ExitCode.OK)
 
 
 def _read(file: Path, most: int) -> str:

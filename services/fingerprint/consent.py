@@ -2,6 +2,7 @@
 
 import re
 
+from common.api import ApiAccess
 from services.base import controller
 from services.personas.model import Address
 
@@ -12,15 +13,15 @@ class NoConsent(Exception):
     """The tenant does not agree, or nobody says so; the text has a remedy."""
 
 
-async def require_consent(socket: str, tenant: str, addresses: tuple[Address, ...]) -> None:
+async def require_consent(api: ApiAccess, tenant: str, addresses: tuple[Address, ...]) -> None:
     """Raise `NoConsent` unless the tenant's policy consents, and every address is one of his servers'."""
     if not _NAME.fullmatch(tenant):
         raise NoConsent(f"{tenant!r:.70} is no name of a tenant; remedy: write it as the policy does")
     try:
-        answer = await controller.request(socket, "GET", f"/v1/tenants/{tenant}/consent")
+        answer = await controller.request(api, "GET", f"/v1/tenants/{tenant}/consent")
     except controller.NotHeard as error:
         raise NoConsent(
-            f"nobody says that {tenant} consents: {error}; remedy: name the running controller's socket"
+            f"the consent of {tenant} is not known: {error}; remedy: name the controller's API with --api"
         ) from error
     said = answer if isinstance(answer, dict) else {}
     if said.get("tenant") != tenant or said.get("consent") is not True:

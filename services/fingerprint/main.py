@@ -3,12 +3,15 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
 from common import entry
+from common.api import add_api_options
+from common.commands import CommandError, Result, Run, Subparsers, add_command, execute
 from common.config.errors import ConfigErrors
+from common.terminal import Progress
 from services.base import program
 from services.fingerprint.actions import compare_files, learn, look
 from services.fingerprint.client import Manners
@@ -25,76 +28,133 @@ _FAILURES = (NoConsent, ConfigErrors, LookError, CannotMerge, NmapFailed, OSErro
 _EPILOG = """\
 learn reads a tenant's own server once, with a few polite connections for each port. It never logs in,
 sends no mail and changes nothing there. The policy must have `consent_to_learning: true` for the tenant.
-look writes down everything that somebody outside can see of a server; run it once where the real server
-answers, once where the decoy does. compare prints what differs of the two: nothing, or one tell a line.
+look records everything that is visible of a server from outside; run it once where the real server
+answers, once where the decoy does. compare prints the differences of the two, one a line.
 
 A port is a number, or a number and a protocol: 25,2525=smtp. Protocols:
   smtp smtps http https pop3 pop3s imap imaps ftp ssh telnet banner
 
-exit code: 0: well, no tell; 1: failed, or there is a tell; 2: mistaken arguments
-
 examples:
-  postern-persona learn --controller /run/postern/api.sock --tenant acme --host mx \\
+  postern-persona learn --api unix:/run/postern/api.sock --tenant acme --host mx \\
       --address 203.0.113.10 --ports 22,25,80,9 --domain acme.example --out personas/acme.yaml
   postern-persona look --address 203.0.113.10 --ports 22,25,80 --out real.json
   postern-persona compare real.json decoy.json
+
+The exit code is 1 if compare finds a difference.
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = program.build_parser(
-        _PROGRAM, "Make decoys look like the servers that they stand in for, and find what still tells them.",
-        _EPILOG,
-    )  # fmt: skip
-    commands = parser.add_subparsers(dest="command", required=True)
-    learner = commands.add_parser("learn", help="read a real server once, write a persona")
-    _add_target(learner)
-    add = learner.add_argument
-    add("--controller", required=True, metavar="SOCKET", help="unix socket of the API: it knows who consents")
-    add("--tenant", required=True, help="whose server it is")
-    add("--host", default="", metavar="NAME",
-        help="what the persona calls it (default: as the file does, else `server`)")  # fmt: skip
-    looker = commands.add_parser("look", help="write down everything that somebody outside can see")
-    _add_target(looker)
-    add = looker.add_argument
-    add("--closed", type=_ports, default=((1, 81, 8081), {}), metavar="PORTS",
-        help="ports that should have no service, looked at too (1,81,8081)")  # fmt: skip
-    add("--without-nmap", action="store_true", help="do not run nmap -sV")
-    comparer = commands.add_parser("compare", help="print what differs of two looks")
-    comparer.add_argument("real", type=Path, help="look at the real server (JSON)")
-    comparer.add_argument("decoy", type=Path, help="look at the decoy (JSON)")
+    description = (
+        "Make decoys look like the servers that they stand in for, and find the remaining differences."
+    )
+    parser = program.build_parser(_PROGRAM, description, _EPILOG)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_learn(commands)
+    _add_look(commands)
+    comparer = add_command(
+        commands,
+        "compare",
+        "print the differences of two looks",
+        _guarded(lambda parsed, _: compare_files(parsed.real, parsed.decoy)),
+        "example:\n  postern-persona compare real.json decoy.json",
+    )
+    comparer.add_argument("real", type=Path, metavar="REAL", help="look at the real server (JSON)")
+    comparer.add_argument("decoy", type=Path, metavar="DECOY", help="look at the decoy (JSON)")
     return parser
+
+
+def _add_learn(commands: Subparsers) -> None:
+    learner = add_command(
+        commands,
+        "learn",
+        "read a real server once, and write a persona",
+        _guarded(_learn),
+        "example:\n  postern-persona learn --tenant acme --address 203.0.113.10 --ports 25 --out acme.yaml",
+    )
+    _add_target(learner)
+    add_api_options(learner)
+    add = learner.add_argument
+    add("--tenant", required=True, help="the tenant that owns the server; the policy must have its consent")
+    add("--host", default="", metavar="NAME",
+        help="name of the server in the persona (default: unchanged, otherwise `server`)")  # fmt: skip
+
+
+def _add_look(commands: Subparsers) -> None:
+    looker = add_command(
+        commands,
+        "look",
+        "record everything that is visible from outside",
+        _guarded(_look),
+        "example:\n  postern-persona look --address 203.0.113.10 --ports 22,25,80 --out real.json",
+    )
+    _add_target(looker)
+    looker.add_argument("--closed", type=_ports, default=((1, 81, 8081), {}), metavar="PORTS",
+        help="ports that should have no service, looked at too (default: 1,81,8081)")  # fmt: skip
+    add_nmap_option(looker)
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--address", type=_addresses, required=True, metavar="ADDRESS[,ADDRESS]",
-        help="the server's addresses; the first is talked to")  # fmt: skip
-    add("--ports", type=_ports, required=True, metavar="PORT[=PROTOCOL],...", help="which ports")
-    add("--out", type=Path, required=True, metavar="FILE", help="what is written (look: - prints it)")
+        help="the server's addresses; the first one is connected to")  # fmt: skip
+    add("--ports", type=_ports, required=True, metavar="PORT[=PROTOCOL],...", help="ports to look at")
+    add("--out", type=Path, required=True, metavar="FILE", help="file to write (look: - prints it)")
     add("--service", action="append", default=[], type=_protocol, metavar="PROTOCOL",
         help="only services of this protocol; may be repeated")  # fmt: skip
     add("--name", default="", help="the server's name, for HTTP's Host and TLS (default: its address)")
-    add("--domain", default="", help="a domain of its mail: asks whether postmaster, a stranger and "
-        "somebody elsewhere would be taken; no message is begun")  # fmt: skip
-    add("--pause", type=_seconds, default=0.2, metavar="SECONDS", help="between two connections (0.2)")
-    add("--patience", type=_seconds, default=10.0, metavar="SECONDS", help="for one answer (10)")
+    add("--patience", type=_seconds, default=10.0, metavar="SECONDS", help="for one answer (default: 10)")
+    add_manners(parser)
+
+
+def add_manners(parser: argparse.ArgumentParser) -> None:
+    """Add how a server is spoken to: `postern persona` hands these options on."""
+    add = parser.add_argument
+    add("--domain", default="", help="a domain of the server's mail: asks whether it would accept mail for "
+        "postmaster, an unknown user and another domain; no message is begun")  # fmt: skip
+    add(
+        "--pause",
+        type=_seconds,
+        default=0.2,
+        metavar="SECONDS",
+        help="between two connections (default: 0.2)",
+    )
+
+
+def add_nmap_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--without-nmap", action="store_true", help="do not run nmap -sV")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parsed = build_parser().parse_args(arguments)
-    try:
-        if parsed.command == "compare":
-            return compare_files(parsed.real, parsed.decoy)
-        manners = Manners(answer_s=parsed.patience, pause_s=parsed.pause)
-        if parsed.command == "look":
-            target = _target(parsed, *parsed.closed)
-            return asyncio.run(
-                look(target, manners, parsed.out, parsed.service, has_nmap=not parsed.without_nmap)
-            )
-        return asyncio.run(learn(_target(parsed), manners, parsed))
-    except _FAILURES as error:
-        return program.fail(_PROGRAM, str(error))
+    return execute(build_parser().parse_args(arguments))
+
+
+def _guarded(run: Callable[[argparse.Namespace, Progress], Result]) -> Run:
+    """Show the progress of a command, and turn what is expected to fail into a `CommandError`."""
+
+    def guarded(parsed: argparse.Namespace) -> Result:
+        try:
+            with Progress(parsed.json) as progress:
+                return run(parsed, progress)
+        except _FAILURES as error:
+            raise CommandError([f"{_PROGRAM}: {error}"]) from error
+
+    return guarded
+
+
+def _learn(parsed: argparse.Namespace, progress: Progress) -> Result:
+    return asyncio.run(learn(_target(parsed), _manners(parsed), parsed, progress.show))
+
+
+def _look(parsed: argparse.Namespace, progress: Progress) -> Result:
+    target = _target(parsed, *parsed.closed)
+    progress.show(f"looking at {target.address}, {len(target.ports)} ports")
+    looking = look(target, _manners(parsed), parsed.out, parsed.service, has_nmap=not parsed.without_nmap)
+    return asyncio.run(looking)
+
+
+def _manners(parsed: argparse.Namespace) -> Manners:
+    return Manners(answer_s=parsed.patience, pause_s=parsed.pause)
 
 
 def _target(
@@ -119,7 +179,9 @@ def _ports(text: str) -> tuple[tuple[int, ...], dict[int, Protocol]]:
     for each in text.split(","):
         number, _, protocol = each.strip().partition("=")
         if not number.isascii() or not number.isdigit() or not 1 <= int(number[:6]) <= 65_535:
-            raise argparse.ArgumentTypeError(f"{each!r:.40} is no port; remedy: write 22,25,2525=smtp")
+            raise argparse.ArgumentTypeError(
+                f"{each!r:.40} is not a valid port; remedy: write 22,25,2525=smtp"
+            )
         ports.append(int(number))
         if protocol:
             protocols[int(number)] = _protocol(protocol)
@@ -133,14 +195,14 @@ def _protocol(text: str) -> Protocol:
         return Protocol(text)
     except ValueError as error:
         names = ", ".join(Protocol)
-        raise argparse.ArgumentTypeError(f"{text!r:.40} is no protocol; remedy: one of {names}") from error
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is not a protocol; remedy: one of {names}") from error
 
 
 def _seconds(text: str) -> float:
     try:
         value = float(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r:.40} is no number of seconds") from error
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is not a number of seconds") from error
     if not 0 <= value <= 120:
         raise argparse.ArgumentTypeError(f"{text} is outside 0..120 seconds")
     return value

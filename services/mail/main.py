@@ -10,6 +10,7 @@ from pathlib import Path
 import uvloop
 
 from common import entry
+from common.api import ApiAccess, access_or_none, add_api_options
 from common.journal.journal import Journal
 from services.base import program
 from services.base.evidence import EvidencePost
@@ -18,20 +19,21 @@ from services.mail.gateway import Gateway
 
 _PROGRAM = "postern-mail"
 _EPILOG = """\
-The settings file is written by the controller (STATE_DIR/gateways/POOL.json) from the
-policy, and is taken up again when it changes; a bad file changes nothing. Signals:
-SIGTERM or Ctrl-C: let sessions finish, then end; SIGHUP: reload settings, reopen the log.
-Speaking under clients' addresses needs CAP_NET_ADMIN and CAP_NET_BIND_SERVICE.
+The controller writes the settings file (STATE_DIR/gateways/POOL.json) from the policy. It is read again
+when it changes; a file with errors changes nothing.
+Signals: SIGTERM or Ctrl-C: let sessions finish, then stop; SIGHUP: reload settings, reopen the log.
+Connecting from clients' addresses needs CAP_NET_ADMIN and CAP_NET_BIND_SERVICE.
 
-example:  postern-mail --settings /var/lib/postern/gateways/proxies.json --name proxy1
+example:
+  postern-mail --settings /var/lib/postern/gateways/proxies.json --name proxy1
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "A transparent SMTP gateway in front of tenants' mail servers. It has messages scanned, delivers "
-        "clean ones and rejects the others. A 2xx for a message is always a reply of the tenant's server.",
+        "Relay mail transparently to tenants' mail servers: scan messages, deliver clean ones, and refuse "
+        "infected ones. A 2xx reply to a message always comes from the tenant's own server.",
         _EPILOG,
     )
     program.add_common_arguments(
@@ -43,19 +45,23 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="for spool and certificates (default: from the settings)",
     )
+    add_api_options(parser, "", "no evidence is sent")
     parser.add_argument(
-        "--controller",
-        metavar="SOCKET",
-        help="the controller's unix socket: evidence is sent there (default: none is sent)",
+        "--grace",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="seconds for open sessions to finish at the end (default: 10)",
     )
     parser.add_argument(
-        "--grace", type=float, default=10.0, metavar="S", help="seconds to finish sessions (10)"
+        "--sessions", type=int, default=5_000, metavar="N", help="maximum concurrent sessions (default: 5000)"
     )
     parser.add_argument(
-        "--sessions", type=int, default=5_000, metavar="N", help="maximum concurrent sessions (5000)"
-    )
-    parser.add_argument(
-        "--sessions-per-client", type=int, default=100, metavar="N", help="maximum from one address (100)"
+        "--sessions-per-client",
+        type=int,
+        default=100,
+        metavar="N",
+        help="maximum concurrent sessions of one address (default: 100)",
     )
     return parser
 
@@ -77,7 +83,8 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
         per_neighbourhood=5 * parsed.sessions_per_client,
     )
     gateway = Gateway(parsed.settings, journal, caps, parsed.state_dir, parsed.name)
-    posting = _post_evidence(gateway, parsed.controller, journal) if parsed.controller else None
+    api = access_or_none(parsed)
+    posting = _post_evidence(gateway, api, journal) if api else None
     await gateway.start()
     await program.until_stopped(journal, gateway.reload)
     await gateway.stop(parsed.grace)
@@ -85,8 +92,8 @@ async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
         posting.cancel()
 
 
-def _post_evidence(gateway: Gateway, socket: str, journal: Journal) -> asyncio.Task[None]:
-    post = EvidencePost(socket, journal.write)
+def _post_evidence(gateway: Gateway, api: ApiAccess, journal: Journal) -> asyncio.Task[None]:
+    post = EvidencePost(api, journal.write)
     gateway.report_to(post.add)
     return asyncio.create_task(post.run())
 

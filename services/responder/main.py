@@ -11,28 +11,33 @@ from services.responder.server import Responder, ResponderCaps
 
 _PROGRAM = "postern-responder"
 _EPILOG = """\
-The settings file is written by the controller (STATE_DIR/gateways/POOL.json) from the
-policy, and is taken up again when it changes; a bad file changes nothing. Signals:
-SIGTERM or Ctrl-C: end; SIGHUP: reload settings, reopen the log.
-Answering under tenants' addresses needs CAP_NET_ADMIN and CAP_NET_BIND_SERVICE.
+The controller writes the settings file (STATE_DIR/gateways/POOL.json) from the policy. It is read again
+when it changes; a file with errors changes nothing.
+Signals: SIGTERM or Ctrl-C: stop; SIGHUP: reload settings, reopen the log.
+Answering at tenants' addresses needs CAP_NET_ADMIN and CAP_NET_BIND_SERVICE.
 
-example:  postern-responder --settings /var/lib/postern/gateways/responders.json --name responder1
+example:
+  postern-responder --settings /var/lib/postern/gateways/responders.json --name responder1
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Answer mail that no proxy or scanner can take: ask senders to come back later, "
-        "or refuse it, as each tenant wants. Takes no message, and opens no connection.",
+        "Answer SMTP while a pool has no available member: reply with a temporary or permanent error, as "
+        "each tenant's policy says. It accepts no message, and opens no connection.",
         _EPILOG,
     )
     program.add_common_arguments(parser, "responder", "this member's name in the journal")
     parser.add_argument(
-        "--sessions", type=int, default=1_000, metavar="N", help="most sessions at once (1000)"
+        "--sessions", type=int, default=1_000, metavar="N", help="maximum concurrent sessions (default: 1000)"
     )
     parser.add_argument(
-        "--seconds", type=float, default=30.0, metavar="S", help="longest that one session takes (30)"
+        "--seconds",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="maximum duration of a session in seconds (default: 30)",
     )
     return parser
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
+from common.api import access_in, add_api_options
 from common.config.errors import ConfigErrors
 from common.journal.journal import Journal
 from services.base import program
@@ -15,34 +16,34 @@ from services.sensors.settings import load_settings
 
 _PROGRAM = "postern-sensors"
 _EPILOG = """\
-You write the settings file: docs/reference/sensors.md has every key. Signals: SIGTERM or Ctrl-C stops; SIGHUP
-reopens the log, loads changed settings, and refreshes all feeds if they did not change.
-The only privilege needed is to connect to the controller's socket.
+You write the settings file: docs/reference/sensors.md describes every key.
+Signals: SIGTERM or Ctrl-C: stop; SIGHUP: reopen the log, reload changed settings, refresh all feeds now.
+Needs no privileges except access to the controller's API.
 
-example:  postern-sensors --settings /etc/postern/sensors.yaml --controller /run/postern/api.sock
+examples:
+  postern-sensors --settings /etc/postern/sensors.yaml --check
+  postern-sensors --settings /etc/postern/sensors.yaml --api unix:/run/postern/api.sock
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
         _PROGRAM,
-        "Bring the controller what others know: feeds and CrowdSec's decisions as decisions, "
-        "Suricata's alerts as evidence.",
+        "Feed the controller from other detectors: block lists and CrowdSec as decisions, Suricata's "
+        "alerts as evidence.",
         _EPILOG,
     )
     parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="settings (YAML)")
-    parser.add_argument(
-        "--controller", default="/run/postern/api.sock", metavar="SOCKET", help="the controller's unix socket"
-    )
+    add_api_options(parser)
     parser.add_argument(
         "--state-dir",
         type=Path,
         default=Path("/var/lib/postern/sensors"),
         metavar="DIR",
-        help="last good copies of feeds, positions in logs (/var/lib/postern/sensors)",
+        help="directory for copies of feeds and positions in logs (default: /var/lib/postern/sensors)",
     )
     program.add_journal_arguments(parser, "sensors")
-    parser.add_argument("--check", action="store_true", help="only say whether the settings are good")
+    parser.add_argument("--check", action="store_true", help="only check the settings, and exit")
     return parser
 
 
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _build(parsed: argparse.Namespace, journal: Journal) -> Sensors:
-    return Sensors(parsed.settings, parsed.controller, parsed.state_dir, journal)
+    return Sensors(parsed.settings, access_in(parsed), parsed.state_dir, journal)
 
 
 def _check(file: Path) -> int:

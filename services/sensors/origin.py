@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from common.api import ApiAccess
 from common.journal.journal import Report
 from services.base import controller
 from services.base.controller import NotHeard
@@ -51,21 +52,21 @@ def to_decision(network: Network, meaning: Meaning, because: Because, duration_s
     }
 
 
-async def replace(socket: str, origin: str, decisions: Sequence[Decision]) -> Any:
+async def replace(api: ApiAccess, origin: str, decisions: Sequence[Decision]) -> Any:
     """Have the controller hold exactly these decisions of an origin. Raise `NotHeard`."""
     body = await asyncio.to_thread(lambda: json.dumps({"decisions": list(decisions)}).encode())
     path = f"/v1/origins/{quote(origin, safe='')}"
-    return await controller.request(socket, "PUT", path, body, _REPLACE_WITHIN_S)
+    return await controller.request(api, "PUT", path, body, _REPLACE_WITHIN_S)
 
 
 async def replace_patiently(
-    socket: str, origin: str, decisions: Callable[[], Sequence[Decision]], report: Report
+    api: ApiAccess, origin: str, decisions: Callable[[], Sequence[Decision]], report: Report
 ) -> None:
     """Replace an origin's decisions however long the controller is away; say so once, and when it is done."""
     pause_s = _FIRST_PAUSE_S
     while True:
         try:
-            answer = await replace(socket, origin, decisions())
+            answer = await replace(api, origin, decisions())
         except NotHeard as error:
             if pause_s == _FIRST_PAUSE_S:
                 report(DaemonEvent.CONTROLLER_AWAY, origin=origin, reason=str(error))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+from common.api import ApiAccess
 from common.config.errors import ConfigErrors
 from common.journal.journal import Journal
 from services.base.daemon import Job, SettingsDaemon
@@ -24,9 +25,9 @@ class Sensors(SettingsDaemon[Settings]):
     restart_s = 10.0
     refusals = (*SettingsDaemon.refusals, ConfigErrors)
 
-    def __init__(self, file: Path, socket: str, state_dir: Path, journal: Journal) -> None:
+    def __init__(self, file: Path, api: ApiAccess, state_dir: Path, journal: Journal) -> None:
         super().__init__(file, journal)
-        self._socket, self._state_dir = socket, state_dir
+        self._api, self._state_dir = api, state_dir
         self._keeper = Keeper(state_dir / "feeds")
         self._refreshable: list[FeedRunner | Bouncer] = []
         self._running: set[asyncio.Task[None]] = set()
@@ -60,16 +61,16 @@ class Sensors(SettingsDaemon[Settings]):
     def _begin(self, settings: Settings) -> None:
         report = self.journal.write
         tenants = TenantLookup(settings, report)
-        post = EvidencePost(self._socket, report)
+        post = EvidencePost(self._api, report)
         feeds = [
-            FeedRunner(feed, self._keeper, self._socket, report, tenants.prefixes) for feed in settings.feeds
+            FeedRunner(feed, self._keeper, self._api, report, tenants.prefixes) for feed in settings.feeds
         ]
         self._refreshable = [*feeds]
         jobs: list[tuple[str, Job]] = [
             (f"feed {feed.name}", runner.run) for feed, runner in zip(settings.feeds, feeds, strict=True)
         ]
         if settings.crowdsec is not None:
-            bouncer = Bouncer(settings.crowdsec, self._socket, report, tenants.prefixes)
+            bouncer = Bouncer(settings.crowdsec, self._api, report, tenants.prefixes)
             self._refreshable.append(bouncer)
             jobs.append(("crowdsec", bouncer.run))
         for each in settings.suricata:
@@ -84,7 +85,7 @@ class Sensors(SettingsDaemon[Settings]):
         """A feed that is no longer in the settings: its decisions go, and then its copy."""
         for name in self._keeper.names():
             if name not in wanted:
-                await replace_patiently(self._socket, origin_of(name), list, self.journal.write)
+                await replace_patiently(self._api, origin_of(name), list, self.journal.write)
                 with contextlib.suppress(OSError):
                     self._keeper.forget(name)
                 self.journal.write(SensorsEvent.FEED_FORGOTTEN, feed=name)

@@ -349,7 +349,7 @@ def test_what_an_agent_reports_is_handed_on_with_the_tenants_name(
     listener.listen()
     threading.Thread(target=_be_controller, args=(listener, told), daemon=True).start()
     server.stop()
-    server.start("--controller", address)
+    server.start("--api", f"unix:{address}")
     try:
         assert client.update("--name", "pc1").returncode == 0
         reports = await_that(lambda: [r for each in told for r in each["reports"]], "it is handed on")  # type: ignore[attr-defined]
@@ -377,7 +377,7 @@ def test_what_nobody_heard_is_reported_as_soon_as_somebody_listens(
         other.write_bytes(b"OTHER" * 50)
         number = immunity.immunize(Publisher(server.store), immunity.caught_in(str(other), ()), "a test")
         try:
-            server.start("--controller", str(tmp_path / "api.sock"))
+            server.start("--api", f"unix:{tmp_path}/api.sock")
             await_that(
                 lambda: [r for each in told for r in each["reports"] if r["generation"] == number],  # type: ignore[attr-defined]
                 "it is handed on",

@@ -223,7 +223,7 @@ def test_a_hash_alone_is_enough(
 ) -> None:
     assert av(publisher.store, "immunize", hashlib.sha256(sample.read_bytes()).hexdigest()) == 0
     assert av(publisher.store, "immunize", str(sample)) == 0
-    assert capsys.readouterr().out.endswith("everybody finds it already\n")
+    assert capsys.readouterr().out.endswith("every client finds it already\n")
 
 
 def test_nothing_that_is_clean_becomes_malware(publisher: Publisher) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
+from common.exit_codes import ExitCode
 from common.wire.health import HealthReport
 from controller.runtime.commands.members import DrainMember, ReportMember
 from tests.api.conftest import Northbound
@@ -49,7 +50,7 @@ def test_without_a_controller_a_command_says_how_to_start_one(
     postern: Postern, socket_path: Path, command: list[object]
 ) -> None:
     answer = postern(*command)
-    assert (answer.code, answer.out) == (1, "")
+    assert (answer.code, answer.out) == (ExitCode.UNREACHABLE, "")
     assert f"no controller answers at unix:{socket_path}" in answer.err
     assert "remedy: start it (ryu-manager apps/edge.py, or `postern lab up demo`)" in answer.err
 

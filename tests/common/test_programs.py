@@ -20,7 +20,7 @@ _SCRIPTS = _PARSER["options.entry_points"]["console_scripts"].strip().splitlines
 MODULES = {
     name.strip(): place.strip().partition(":")[0] for name, _, place in (s.partition("=") for s in _SCRIPTS)
 }
-OTHERS = ["cli.docs", "lab.demo.__main__"]
+OTHERS = ["cli.docs", "cli.manpages", "lab.demo.__main__"]
 OTHERS += [
     f"benchmarks.{name}" for name in ("antivirus", "antivirus_storm", "decoy", "mail", "pools", "steering")
 ]

@@ -213,7 +213,7 @@ def controller(tmp_path: Path) -> Iterator[_Controller]:
 
 
 def test_the_controller_hears_of_everything_that_is_evidence(controller: _Controller, tmp_path: Path) -> None:
-    decoy = begin(tmp_path / "decoy", "--controller", str(tmp_path / "api.sock"))
+    decoy = begin(tmp_path / "decoy", "--api", f"unix:{tmp_path}/api.sock")
     try:
         decoy.ssh("echo payload > /tmp/x; echo \x1b[2J")
         trace = decoy.wait_for("upload")["trace"]

@@ -33,7 +33,7 @@ def awaited(controller: StandIn, kind: str, count: int = 1) -> dict[str, Any]:
 
 def test_what_an_attacker_does_reaches_the_controller_at_once(begin: Begin, controller: StandIn) -> None:
     controller.begin()
-    decoy = begin("--controller", str(controller.socket))
+    decoy = begin("--api", f"unix:{controller.socket}")
     client = decoy.client(DARK, POP3)
     connection = awaited(controller, "decoy-connection")
     client.hear()
@@ -50,7 +50,7 @@ def test_what_an_attacker_does_reaches_the_controller_at_once(begin: Begin, cont
 def test_while_the_controller_is_away_the_decoy_goes_on_and_nothing_is_lost(
     begin: Begin, controller: StandIn
 ) -> None:
-    decoy = begin("--controller", f"unix:{controller.socket}")
+    decoy = begin("--api", f"unix:{controller.socket}")
     for _ in range(50):
         client = decoy.client(DARK, HELLO)
         assert client.hear() == b"dark\r\n"

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from common.api import ApiAccess, parse_address
 from services.fingerprint import actions
 from services.fingerprint.consent import NoConsent, require_consent
 from services.fingerprint.main import main
@@ -48,7 +49,7 @@ def agreed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def learn(ports: str, out: Path, *more: str) -> int:
-    words = ["learn", "--controller", "/nowhere", "--tenant", "acme", "--host", "mx", "--address", REAL]
+    words = ["learn", "--api", "unix:/nowhere", "--tenant", "acme", "--host", "mx", "--address", REAL]
     return main([*words, "--ports", ports, "--domain", DOMAIN, "--out", str(out), *PAUSE, *more])
 
 
@@ -63,7 +64,7 @@ def test_a_decoy_made_from_what_was_learned_has_no_tell_but_those_that_were_fore
     agreed(monkeypatch)
     out, home = tmp_path / "acme.yaml", tmp_path / "decoy"
     assert learn(ports, out) == 0
-    assert "tells that are known now: 0" in capsys.readouterr().out
+    assert "known differences: 0" in capsys.readouterr().out
     (home / "personas").mkdir(parents=True)
     (home / "personas" / "acme.yaml").write_text(
         out.read_text(encoding="utf-8").replace(REAL, DECOY), encoding="utf-8"
@@ -124,7 +125,7 @@ def test_without_consent_nobody_is_talked_to_and_nothing_is_written(
 ) -> None:
     out = tmp_path / "acme.yaml"
     assert learn("25", out) == 1
-    assert "nobody says that acme consents" in capsys.readouterr().err
+    assert "the consent of acme is not known" in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -148,7 +149,7 @@ def test_only_a_plain_yes_for_exactly_this_server_is_consent(
 
     monkeypatch.setattr("services.fingerprint.consent.controller.request", said)
     with pytest.raises(NoConsent, match=why):
-        asyncio.run(require_consent("/x", "acme", (ip_address(REAL),)))
+        asyncio.run(require_consent(ApiAccess(parse_address("unix:/x")), "acme", (ip_address(REAL),)))
 
 
 def test_a_server_that_says_only_rubbish_for_ever_is_left_after_a_while(tmp_path: Path) -> None:

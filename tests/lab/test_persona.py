@@ -54,7 +54,7 @@ def test_one_service_alone_is_learned_through_the_edge(lab: Lab, tmp_path: Path)
     done = persona(lab, "learn", "acme", "http", "--out", str(out))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "80 http" in done.stdout
-    assert "tells that are known now: 0" in done.stdout
+    assert "known differences: 0" in done.stdout
     assert "nginx/" in out.read_text(encoding="utf-8")
 
 

@@ -82,7 +82,7 @@ def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
 
 @pytest.fixture
 def reporting(start_gateway: StartGateway, server: ScriptedServer, controller: StandIn) -> RunningGateway:
-    return start_gateway(server.port, "--controller", str(controller.socket))
+    return start_gateway(server.port, "--api", f"unix:{controller.socket}")
 
 
 def evidence(controller: StandIn, kind: str) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def evidence(controller: StandIn, kind: str) -> dict[str, Any]:
 def test_malware_is_evidence(
     start_gateway: StartGateway, server: ScriptedServer, controller: StandIn, clamd: dict[str, Any]
 ) -> None:
-    flags = ("--controller", str(controller.socket))
+    flags = ("--api", f"unix:{controller.socket}")
     gateway = start_gateway(server.port, *flags, scan=[{"action": "scan"}], scanners=[clamd])
     assert gateway.client().message(b"Subject: s\r\n\r\n" + EICAR).startswith("550 ")
     found = evidence(controller, "mail-malware")

@@ -52,7 +52,7 @@ class Program:
 
     def begin(self, *prefix: str) -> None:
         command = [sys.executable, "-m", "services.sensors.main", "--settings", str(self.settings)]
-        command += ["--controller", str(self.home / "api.sock"), "--state-dir", str(self.state)]
+        command += ["--api", f"unix:{self.home}/api.sock", "--state-dir", str(self.state)]
         self._process = subprocess.Popen(
             [*prefix, *command, "--log", str(self.log)],
             cwd=ROOT,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from common.api import ApiAccess, parse_address
 from common.journal.events import Event
 from services.base import evidence
 from services.base.events import DaemonEvent
@@ -30,7 +31,7 @@ class Posting:
 
     def __init__(self, controller: StandIn) -> None:
         self.told: list[tuple[Event, dict[str, Any]]] = []
-        self.post = EvidencePost(str(controller.socket), self._report)
+        self.post = EvidencePost(ApiAccess(parse_address(f"unix:{controller.socket}")), self._report)
 
     def _report(self, event: Event, /, **facts: object) -> None:
         self.told.append((event, facts))
@@ -110,6 +111,6 @@ def test_what_an_attacker_wrote_is_escaped_and_cut(controller: StandIn) -> None:
 
 
 def test_without_a_controller_nothing_is_kept() -> None:
-    post = EvidencePost("", lambda *_, **__: None)
+    post = EvidencePost(None, lambda *_, **__: None)
     post.add(seen())
     assert not post._waiting

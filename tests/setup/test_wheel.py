@@ -81,7 +81,7 @@ def test_programs_of_the_wheel_run_its_own_code(installed: Environment, tmp_path
     done = installed.run(installed.python, "-P", "-c", code, cwd=tmp_path)
     assert done.stdout.split() == [str(installed.code / name) for name in _OURS], done
     done = installed.run(*installed.program("postern"), "av", "status", "--help", cwd=tmp_path)
-    assert "usage: postern-av status" in done.stdout, done
+    assert "usage: postern av status" in done.stdout, done
 
 
 def test_every_program_of_the_wheel_explains_itself(

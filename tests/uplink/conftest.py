@@ -108,8 +108,8 @@ class Uplink:
         draft.replace(self.token)
 
     def command(self, *flags: str) -> list[str]:
-        words = {"api": self.controller.url, "member": self.member, "trust": self.controller.certificate}
-        words |= {"token": self.token, "settings": self.settings, "socket": self.socket, "log": self.log}
+        words = {"api": self.controller.url, "member": self.member, "ca-file": self.controller.certificate}
+        words |= {"token-file": self.token, "settings": self.settings, "listen": self.socket, "log": self.log}
         named = [word for name, value in words.items() for word in (f"--{name}", str(value))]
         return [sys.executable, "-m", "services.uplink.main", *named, *flags]
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.api.client import ApiError
+from common.api import ApiAccess, parse_address
+from controller.api.client import ApiClient, ApiError, ControllerUnreachable
 from services.base.controller import ControllerRefused, NotHeard, request
 from tests.mail.conftest import ROOT, stop
 from tests.uplink.conftest import MEMBER, Controller, Uplink, eventually
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.programs
 
 
 def ask(uplink: Uplink, path: str) -> object:
-    return asyncio.run(request(str(uplink.socket), "GET", path, within_s=30))
+    return asyncio.run(request(ApiAccess(parse_address(f"unix:{uplink.socket}")), "GET", path, within_s=30))
 
 
 def test_settings_arrive_and_follow_every_edit(uplink: Uplink) -> None:
@@ -114,7 +115,7 @@ def test_a_controller_that_cannot_prove_itself_gets_no_token(uplink: Uplink, tmp
          "-keyout", tmp_path / "key.pem", "-out", forged],
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
-    uplink.start("--trust", str(forged))
+    uplink.start("--ca-file", str(forged))
     assert "certificate.pem" in uplink.wait_for("ControllerAway")["reason"]
     assert not uplink.settings.exists()
 
@@ -206,3 +207,32 @@ def test_the_certificate_outlives_the_controller_and_its_key_is_nobody_elses(con
     controller.stop()
     controller.start()
     assert controller.certificate.read_bytes() == before
+
+
+def test_an_operator_on_another_host_reaches_the_api_over_tls(controller: Controller, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.touch(0o600)
+    made = controller.api.post("/v1/tokens", {"name": "me", "role": "operator"})
+    token.write_text(made["token"], encoding="utf-8")
+    access = ApiAccess(parse_address(controller.url), token, controller.certificate)
+    assert ApiClient(access).get("/v1/status")["revision"] == 1
+    assert asyncio.run(request(access, "GET", "/v1/status"))["revision"] == 1
+    controller.api.delete("/v1/tokens/me")
+    with pytest.raises(ApiError, match="no valid token"):
+        ApiClient(access).get("/v1/status")
+    with pytest.raises(NotHeard, match="no valid token") as refused:
+        asyncio.run(request(access, "GET", "/v1/status"))
+    assert not isinstance(refused.value, ControllerRefused)  # the same request may work with the next token
+
+
+def test_a_controller_that_cannot_prove_itself_gets_no_operators_token(
+    controller: Controller, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.touch(0o600)
+    token.write_text("a-token", encoding="utf-8")
+    access = ApiAccess(parse_address(controller.url), token)  # trusts the system's authorities only
+    with pytest.raises(ControllerUnreachable, match="remedy: --ca-file"):
+        ApiClient(access).get("/v1/status")
+    with pytest.raises(NotHeard, match="certificate"):
+        asyncio.run(request(access, "GET", "/v1/status"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from common import entry
+from common.exit_codes import ExitCode
 from common.journal.journal import Journal
 from common.journal.sink import FileSink
 from common.wire.codec import to_media
@@ -21,45 +22,40 @@ from services.antivirus.agent.download import Fetcher, UpdateNotFetched
 from services.antivirus.agent.events import UpdateAgentEvent
 from services.antivirus.agent.update import NotUpdated, UpdatePaths, UpdateState, load_state, update
 from services.antivirus.agent.verification import Clamd, engine_version
+from services.base import program
 
 _PROGRAM = "postern-av-agent"
 _VERSION = "0.1"
 _HEARTBEAT_S = 60.0
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 10.0
 _EPILOG = """\
-Waits for a new generation of signatures (told at once, by a long poll), fetches what has changed, verifies
-the builder's signature and every hash, has clamscan load it and find its marker, and only then puts it in the
-database directory. Whatever goes wrong, the signatures that were there stay. Files that are not ours are
-never touched. ClamAV's own databases are left to freshclam, which is run when they are due.
+The agent waits for a new generation of signatures by a long poll, downloads what has changed, verifies the
+builder's signature and every hash, lets clamscan load it and find its marker, and only then puts it into the
+database directory. If anything fails, the current signatures stay. Files of other origin are never touched.
+ClamAV's own databases are left to freshclam, which is run when they are due.
 
-example:  postern-av-agent --server http://192.0.2.120 --database /var/lib/clamav \\
-              --state /var/lib/postern-av --public-key /etc/postern-av.pub --clamd /run/clamav/clamd.ctl
+example:
+  postern-av-agent --server http://192.0.2.120 --database /var/lib/clamav --state /var/lib/postern-av \\
+      --public-key /etc/postern-av.pub --clamd /run/clamav/clamd.ctl
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=_PROGRAM,
-        description="Keep the anti-virus signatures of this host current.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--server", type=Fetcher, required=True, metavar="URL", help="the anti-virus servers")
-    parser.add_argument("--database", type=Path, required=True, metavar="DIR", help="ClamAV's directory")
-    parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="what we remember")
-    parser.add_argument("--public-key", type=Path, required=True, metavar="FILE", help="the builder's key")
-    parser.add_argument("--clamd", type=Clamd, metavar="HOST:PORT|SOCKET", help="have it load what is new")
-    parser.add_argument("--freshclam-config", type=Path, metavar="FILE", help="freshclam's, when due")
-    parser.add_argument(
-        "--spread",
-        type=float,
-        metavar="S",
-        help="wait so long at most before a fetch (default: as the server says, 1 s for each 50 that wait)",
-    )
-    parser.add_argument("--kind", choices=("client", "scanner"), default="client")
-    parser.add_argument("--name", default=socket.gethostname(), help="this host's name in reports")
-    parser.add_argument("--once", action="store_true", help="one update, then end; exit code 1 if it failed")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="JSON lines (default: standard output)")
+    parser = program.build_parser(_PROGRAM, "Keep the anti-virus signatures of this host current.", _EPILOG)
+    add = parser.add_argument
+    add("--server", type=Fetcher, required=True, metavar="URL", help="the anti-virus servers")
+    add("--database", type=Path, required=True, metavar="DIR", help="ClamAV's database directory")
+    add("--state", type=Path, required=True, metavar="DIR", help="directory for the agent's own state")
+    add("--public-key", type=Path, required=True, metavar="FILE", help="the builder's public key")
+    add("--clamd", type=Clamd, metavar="HOST:PORT|SOCKET", help="clamd that loads new signatures")
+    add("--freshclam-config", type=Path, metavar="FILE", help="run freshclam with this file when it is due")
+    add("--spread", type=float, metavar="S",
+        help="longest random delay before a download (default: as the server says)")  # fmt: skip
+    add("--kind", choices=("client", "scanner"), default="client",
+        help="what this host is, in reports (default: client)")  # fmt: skip
+    add("--name", default=socket.gethostname(), help="this host's name in reports (default: its host name)")
+    add("--once", action="store_true", help="update once, then exit; the exit code is 1 if that failed")
+    add("--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)")
     return parser
 
 
@@ -111,7 +107,7 @@ class Agent:
         self._update()
         with suppress(UpdateNotFetched):
             self._report()
-        return 1 if self._error else 0
+        return ExitCode.FAILED if self._error else ExitCode.OK
 
     def run(self) -> NoReturn:
         """Wait and update for ever."""

@@ -1,11 +1,12 @@
-"""What `postern-av` does for each of its commands: from parsed arguments to an exit code."""
+"""What `postern-av` does for each of its commands: from parsed arguments to a result."""
 
 import argparse
-import json
 import signal
 import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
+from common.commands import Result
 from common.wire.antivirus import AntivirusSettings
 from services.antivirus import signatures
 from services.antivirus.builder import immunity, mirror
@@ -15,6 +16,7 @@ from services.antivirus.builder.immunity import NotImmunized
 from services.antivirus.builder.mirror import NotMirrored
 from services.antivirus.builder.publisher import NotPublished, Publisher
 from services.antivirus.builder.store import StoreError, utc_now, who
+from services.antivirus.formats import RINGS
 from services.antivirus.signatures import BadEntry, Entry, Kind
 from services.antivirus.signing import SigningFailed
 from services.base.settings import SettingsError, read_settings
@@ -34,72 +36,76 @@ REFUSALS = (
 )
 
 
-def status(publisher: Publisher, parsed: argparse.Namespace) -> int:
+def status(publisher: Publisher, _parsed: argparse.Namespace) -> Result:
     store = publisher.store
-    pointers, frozen, entries = store.pointers(), store.state().frozen, store.entries()
-    if parsed.json:
-        rings = {name: asdict(ring) for name, ring in pointers.items()}
-        facts = {"rings": rings, "generations": store.built(), "frozen": frozen, "own": len(entries)}
-        print(json.dumps(facts))
-        return 0
-    if not pointers:
-        print("nothing is published yet; try: postern av publish")
-    for name, ring in pointers.items():
+    rings = {name: asdict(ring) for name, ring in store.pointers().items()}
+    facts = {
+        "rings": rings,
+        "generations": store.built(),
+        "frozen": store.state().frozen,
+        "own": len(store.entries()),
+    }
+    return Result(facts, list(_status_lines(publisher)))
+
+
+def _status_lines(publisher: Publisher) -> Iterator[str]:
+    store = publisher.store
+    if not store.pointers():
+        yield "nothing is published yet; try: postern av publish"
+    for name, ring in store.pointers().items():
         why = store.manifest(ring.generation).why
-        print(f"ring {name:<7} generation {ring.generation}  since {ring.changed}  {why}")
-    print(f"signatures of our own: {len(entries)}")
-    print(f"generations kept: {' '.join(map(str, store.built())) or 'none'}")
-    if frozen:
-        print(f"FROZEN: {frozen}")
-    return 0
+        yield f"ring {name:<7} generation {ring.generation}  since {ring.changed}  {why}"
+    yield f"signatures of our own: {len(store.entries())}"
+    yield f"generations kept: {' '.join(map(str, store.built())) or 'none'}"
+    if frozen := store.state().frozen:
+        yield f"FROZEN: {frozen}"
 
 
-def publish(publisher: Publisher, parsed: argparse.Namespace) -> int:
-    _say(publisher.publish(parsed.reason, at_once=parsed.at_once), parsed.at_once)
-    return 0
+def publish(publisher: Publisher, parsed: argparse.Namespace) -> Result:
+    return _published(publisher.publish(parsed.reason, at_once=parsed.at_once), parsed.at_once)
 
 
-def _say(number: int, is_for_all: bool) -> None:
-    where = "everybody's" if is_for_all else "on ring canary; next: postern av promote"
-    print(f"generation {number} is {where}")
+def _published(number: int, is_for_all: bool) -> Result:
+    where = "on all rings" if is_for_all else "on ring canary; next: postern av promote"
+    facts = {"generation": number, "rings": list(RINGS) if is_for_all else [RINGS[0]]}
+    return Result(facts, [f"generation {number} is {where}"])
 
 
-def promote(publisher: Publisher, _parsed: argparse.Namespace) -> int:
-    _say(publisher.promote(), True)
-    return 0
+def promote(publisher: Publisher, _parsed: argparse.Namespace) -> Result:
+    return _published(publisher.promote(), True)
 
 
-def rollback(publisher: Publisher, parsed: argparse.Namespace) -> int:
+def rollback(publisher: Publisher, parsed: argparse.Namespace) -> Result:
     number = publisher.rollback(parsed.generation, parsed.ring)
-    print(f"{f'ring {parsed.ring} is' if parsed.ring else 'all are'} back at generation {number}")
-    print("what is published next holds all our signatures again; take a bad one out first: remove-signature")
-    return 0
+    lines = [
+        f"{f'ring {parsed.ring} is' if parsed.ring else 'all rings are'} back at generation {number}",
+        "the next generation contains all our signatures again; remove a bad one first: remove-signature",
+    ]
+    return Result({"generation": number, "rings": [parsed.ring] if parsed.ring else list(RINGS)}, lines)
 
 
-def freeze(publisher: Publisher, parsed: argparse.Namespace) -> int:
+def freeze(publisher: Publisher, parsed: argparse.Namespace) -> Result:
     publisher.freeze(parsed.reason)
-    print("frozen; next: postern av unfreeze")
-    return 0
+    return Result({"frozen": True}, ["frozen; next: postern av unfreeze"])
 
 
-def thaw(publisher: Publisher, _parsed: argparse.Namespace) -> int:
+def thaw(publisher: Publisher, _parsed: argparse.Namespace) -> Result:
     publisher.thaw()
-    print("signatures may be published again")
-    return 0
+    return Result({"frozen": False}, ["signatures may be published again"])
 
 
-def history(publisher: Publisher, parsed: argparse.Namespace) -> int:
-    for line in publisher.store.history():
-        if parsed.json:
-            print(json.dumps(line))
-            continue
-        number = f"generation {line['generation']}: " if "generation" in line else ""
-        what, by = str(line.get("what", "")), str(line.get("by", ""))
-        print(f"{line.get('at')}  {by:<10} {what:<14} {number}{line.get('text', '')}")
-    return 0
+def history(publisher: Publisher, _parsed: argparse.Namespace) -> Result:
+    records = list(publisher.store.history())
+    return Result(records, [_history_line(record) for record in records])
 
 
-def add_signature(publisher: Publisher, parsed: argparse.Namespace) -> int:
+def _history_line(record: Mapping[str, object]) -> str:
+    number = f"generation {record['generation']}: " if "generation" in record else ""
+    what, by = str(record.get("what", "")), str(record.get("by", ""))
+    return f"{record.get('at')}  {by:<10} {what:<14} {number}{record.get('text', '')}"
+
+
+def add_signature(publisher: Publisher, parsed: argparse.Namespace) -> Result:
     entry, samples = _entry(publisher, parsed)
 
     def with_it(before: tuple[Entry, ...]) -> tuple[Entry, ...]:
@@ -108,8 +114,8 @@ def add_signature(publisher: Publisher, parsed: argparse.Namespace) -> int:
         return (*before, entry)
 
     why = f"{entry.name}: {parsed.reason}"
-    _say(publisher.publish(why, with_it, at_once=parsed.at_once, samples=samples), parsed.at_once)
-    return 0
+    number = publisher.publish(why, with_it, at_once=parsed.at_once, samples=samples)
+    return _published(number, parsed.at_once)
 
 
 def _entry(publisher: Publisher, parsed: argparse.Namespace) -> tuple[Entry, dict[str, bytes]]:
@@ -134,7 +140,7 @@ def _entry(publisher: Publisher, parsed: argparse.Namespace) -> tuple[Entry, dic
     return Entry(signatures.full_name(name), kind, text, parsed.reason, utc_now(), who()), samples
 
 
-def remove_signature(publisher: Publisher, parsed: argparse.Namespace) -> int:
+def remove_signature(publisher: Publisher, parsed: argparse.Namespace) -> Result:
     def without_it(before: tuple[Entry, ...]) -> tuple[Entry, ...]:
         left = tuple(entry for entry in before if parsed.name not in (entry.name, entry.sha256))
         if left == before:
@@ -142,36 +148,34 @@ def remove_signature(publisher: Publisher, parsed: argparse.Namespace) -> int:
             raise BadEntry(f"there is no signature {parsed.name}; the last ones: {some}")
         return left
 
-    _say(publisher.publish(f"without {parsed.name}", without_it, at_once=parsed.at_once), parsed.at_once)
-    return 0
+    number = publisher.publish(f"without {parsed.name}", without_it, at_once=parsed.at_once)
+    return _published(number, parsed.at_once)
 
 
-def immunize(publisher: Publisher, parsed: argparse.Namespace) -> int:
+def immunize(publisher: Publisher, parsed: argparse.Namespace) -> Result:
     caught = immunity.caught_in(parsed.what, tuple(parsed.captures))
     fresh = immunity.guard(caught, publisher.corpus, publisher.store.entries())
-    for each in fresh:
-        print(f"{each.name}  {each.sha256}  {each.what}")
+    found = [{"name": each.name, "sha256": each.sha256, "what": each.what} for each in fresh]
+    lines = [f"{each.name}  {each.sha256}  {each.what}" for each in fresh]
     if not fresh:
-        print("everybody finds it already")
-    elif parsed.simulate:
-        print("simulated: nothing was published")
-    else:
-        _say(immunity.immunize(publisher, fresh, f"immunized by {who()}"), True)
-    return 0
+        return Result({"signatures": found}, ["every client finds it already"])
+    if parsed.simulate:
+        return Result({"signatures": found}, [*lines, "simulated: nothing was published"])
+    number = immunity.immunize(publisher, fresh, f"immunized by {who()}")
+    return Result({"signatures": found, "generation": number}, [*lines, *_published(number, True).lines])
 
 
-def mirror_official(publisher: Publisher, parsed: argparse.Namespace) -> int:
+def mirror_official(publisher: Publisher, parsed: argparse.Namespace) -> Result:
     with publisher.store.locked():
         source = parsed.source or publisher.store.root / "cvdupdate"
         if parsed.source is None:
             mirror.fetch(source)
         versions = mirror.take(publisher.store, source)
     why = "ClamAV's " + ", ".join(f"{name} {version}" for name, version in versions.items())
-    _say(publisher.publish(why), False)
-    return 0
+    return _published(publisher.publish(why), False)
 
 
-def watch(publisher: Publisher, parsed: argparse.Namespace) -> int:
+def watch(publisher: Publisher, parsed: argparse.Namespace) -> Result:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -188,10 +192,11 @@ def watch(publisher: Publisher, parsed: argparse.Namespace) -> int:
         if parsed.mirror and mirrored <= 0:
             mirrored = _MIRROR_EVERY_S
             try:
-                mirror_official(publisher, argparse.Namespace(source=None))
+                for line in mirror_official(publisher, argparse.Namespace(source=None)).lines:
+                    publisher.tell(line)
             except REFUSALS as error:
                 publisher.tell(f"not mirrored: {error}")
-    return 0
+    return Result({})
 
 
 def _follow(policy: WatchedFile, watch: Watch) -> None:

@@ -1,4 +1,4 @@
-"""`postern-av`: builds, tries and publishes anti-virus signatures. `postern av` hands over to it."""
+"""`postern-av`: builds, tests and publishes anti-virus signatures. `postern av` has the same commands."""
 
 import argparse
 import os
@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common import entry
+from common.commands import CommandError, Result, Subparsers, add_command, be_command, execute
+from common.commands import Run as BoundRun
+from common.terminal import Progress
 from common.wire.antivirus import Immunity
 from services.antivirus.builder import commands
 from services.antivirus.builder.corpus import CLEAN, Corpus
@@ -15,115 +18,197 @@ from services.antivirus.builder.store import Store
 from services.antivirus.formats import RINGS
 from services.base import program
 
-DEFAULT_STORE = "/var/lib/postern/antivirus"
+_PROGRAM = "postern-av"
+_DEFAULT_STORE = "/var/lib/postern/antivirus"
 _EPILOG = """\
 a new signature, carefully:
   postern-av add-signature --hash 275a...fd0f:68 --name Invoice.Trojan --reason "seen at acme"
   postern-av status                  generation 13 is on ring canary only
-  postern-av promote                 everybody gets it
+  postern-av promote                 all rings get it
 
 in a hurry, and back again:
-  postern-av immunize invoice.exe    by its hash, for everybody, once the canary agrees
-  postern-av rollback                everybody gets what he had before
+  postern-av immunize invoice.exe    by its hash, on all rings, once the canary agrees
+  postern-av rollback                every client returns to the previous generation
 
 Every generation is loaded by a canary first: a clamd of its own that must find all samples, and nothing in
-clean files. If it refuses, nobody gets anything. Exit codes: 0 done, 1 refused (said on standard error).
+clean files. If it refuses, no client gets anything.
 """
+Run = Callable[[Publisher, argparse.Namespace], Result]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parsed = build_parser().parse_args(arguments)
-    corpus = Corpus(clean=(CLEAN, *(parsed.clean or ())))
-    publisher = Publisher(Store(parsed.store), corpus, _tell)
-    try:
-        code: int = parsed.run(publisher, parsed)
-    except commands.REFUSALS as error:
-        print(f"postern-av: {error}", file=sys.stderr)
-        return 1
-    return code
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-Run = Callable[[Publisher, argparse.Namespace], int]
+    return execute(build_parser().parse_args(arguments))
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = program.build_parser(
-        "postern-av", "Build, try and publish anti-virus signatures for a whole fleet.", _EPILOG
-    )
+    description = "Build, test and publish anti-virus signatures for a whole fleet."
+    parser = program.build_parser(_PROGRAM, description, _EPILOG)
+    add_store_options(parser)
+    add_commands(parser.add_subparsers(metavar="COMMAND", required=True))
+    return parser
+
+
+def add_store_options(parser: argparse.ArgumentParser) -> None:
+    """Add what all commands share; it stands before the command."""
     parser.add_argument(
         "--store",
         type=Path,
         metavar="DIR",
-        default=Path(os.environ.get("POSTERN_AV_STORE") or DEFAULT_STORE),
-        help=f"the builder's store (default: $POSTERN_AV_STORE, or {DEFAULT_STORE})",
+        default=Path(os.environ.get("POSTERN_AV_STORE") or _DEFAULT_STORE),
+        help=f"the builder's store (default: $POSTERN_AV_STORE, otherwise {_DEFAULT_STORE})",
     )
     parser.add_argument(
         "--clean", type=Path, action="append", metavar="DIR", help="more clean files for the canary"
     )
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, run: Run, text: str) -> argparse.ArgumentParser:
-        each = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        each.set_defaults(run=run)
-        return each
 
-    add("status", commands.status, "what each ring has").add_argument("--json", action="store_true")
-    publish = add("publish", commands.publish, "build a generation, try it, and give it to ring canary")
-    publish.add_argument("--reason", default="published by hand")
-    publish.add_argument("--at-once", action="store_true", help="to everybody")
-    add("promote", commands.promote, "give everybody what ring canary has")
-    rollback = add(
-        "rollback", commands.rollback, "take the rings back, to the generation before or to a given one"
+def add_commands(subparsers: Subparsers) -> None:
+    """Add all commands that work on the store."""
+    _add_rings(subparsers)
+    _add_signatures(subparsers)
+    _add_catching(subparsers)
+    _add(
+        subparsers,
+        "history",
+        commands.history,
+        "list what was done, when, by whom and for what reason",
+        "history",
     )
-    rollback.add_argument("generation", type=int, nargs="?", default=0)
-    rollback.add_argument("--ring", choices=RINGS, default="", help="one ring only")
-    add("freeze", commands.freeze, "have nothing published until `unfreeze`").add_argument(
-        "--reason", default=""
-    )
-    add("unfreeze", commands.thaw, "let signatures be published again")
-    add("history", commands.history, "who did what, when and why").add_argument("--json", action="store_true")
-    _add_signatures(add)
-    _add_catching(add)
-    mirror = add(
+    mirror = _add(
+        subparsers,
         "mirror",
         commands.mirror_official,
         "fetch ClamAV's own databases, verify them, and publish them to ring canary",
+        "mirror --from /srv/clamav",
     )
     mirror.add_argument(
         "--from", dest="source", type=Path, metavar="DIR", help="a directory instead of the internet"
     )
-    return parser
 
 
-def _add_signatures(add: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:
-    signature = add("add-signature", commands.add_signature, "add a signature of our own, on ring canary")
-    signature.add_argument("--name", default="", help="Postern. is put before it (a YARA rule has its own)")
-    signature.add_argument("--reason", required=True, help="why, for those who come after you")
+def _add(subparsers: Subparsers, name: str, run: Run, text: str, example: str) -> argparse.ArgumentParser:
+    return add_command(subparsers, name, text, _on_store(run), f"example:\n  postern av {example}")
+
+
+def _on_store(run: Run) -> BoundRun:
+    """Give a command the store, show its progress, and put what was reported before its result."""
+
+    def on_store(parsed: argparse.Namespace) -> Result:
+        told: list[str] = []
+        with Progress(parsed.json) as progress:
+
+            def tell(text: str) -> None:
+                told.append(text)
+                progress.show(text)
+
+            result = _run(run, parsed, tell)
+        return Result(result.facts, [*told, *result.lines], result.code, result.complaints)
+
+    return on_store
+
+
+def _until_stopped(run: Run) -> BoundRun:
+    return lambda parsed: _run(run, parsed, lambda text: print(text, file=sys.stderr, flush=True))
+
+
+def _run(run: Run, parsed: argparse.Namespace, tell: Callable[[str], None]) -> Result:
+    publisher = Publisher(Store(parsed.store), Corpus(clean=(CLEAN, *(parsed.clean or ()))), tell)
+    try:
+        return run(publisher, parsed)
+    except commands.REFUSALS as error:
+        raise CommandError([f"{_PROGRAM}: {error}"]) from error
+
+
+def _add_rings(subparsers: Subparsers) -> None:
+    _add(subparsers, "status", commands.status, "show the generation of each ring", "status")
+    publish = _add(
+        subparsers,
+        "publish",
+        commands.publish,
+        "build a generation, test it, and give it to ring canary",
+        "publish --reason 'clean files added'",
+    )
+    publish.add_argument(
+        "--reason", default="published by hand", help="for the history (default: published by hand)"
+    )
+    publish.add_argument("--at-once", action="store_true", help="to all rings")
+    _add(subparsers, "promote", commands.promote, "give all rings the generation of ring canary", "promote")
+    rollback = _add(
+        subparsers,
+        "rollback",
+        commands.rollback,
+        "return the rings to the previous generation, or to a given one",
+        "rollback 12 --ring canary",
+    )
+    rollback.add_argument(
+        "generation", type=int, nargs="?", default=0, metavar="GENERATION", help="(default: the previous one)"
+    )
+    rollback.add_argument("--ring", choices=RINGS, default="", help="one ring only")
+    freeze = _add(
+        subparsers,
+        "freeze",
+        commands.freeze,
+        "publish nothing until `unfreeze`",
+        "freeze --reason 'false positives'",
+    )
+    freeze.add_argument("--reason", default="", help="shown by `status`, and when publishing is refused")
+    _add(subparsers, "unfreeze", commands.thaw, "allow publishing again", "unfreeze")
+
+
+def _add_signatures(subparsers: Subparsers) -> None:
+    signature = _add(
+        subparsers,
+        "add-signature",
+        commands.add_signature,
+        "add a signature of our own, on ring canary",
+        "add-signature --hash 275a...fd0f:68 --name Invoice.Trojan --reason 'seen at acme'",
+    )
+    signature.add_argument("--name", default="", help="`Postern.` is put before it (a YARA rule has its own)")
+    signature.add_argument("--reason", required=True, help="for the history")
     what = signature.add_mutually_exclusive_group(required=True)
-    what.add_argument("--hash", metavar="SHA256[:SIZE]")
+    what.add_argument("--hash", metavar="SHA256[:SIZE]", help="the hash of a file")
     what.add_argument("--ndb", metavar="TARGET:OFFSET:HEX", help="a pattern (as in an .ndb), or HEX alone")
     what.add_argument("--yara", type=Path, metavar="FILE", help="one YARA rule")
     what.add_argument("--file", type=Path, metavar="FILE", help="the hash of this file")
-    signature.add_argument("--at-once", action="store_true", help="for everybody")
-    remove = add(
-        "remove-signature", commands.remove_signature, "take a signature of our own out, on ring canary"
+    signature.add_argument("--at-once", action="store_true", help="on all rings")
+    remove = _add(
+        subparsers,
+        "remove-signature",
+        commands.remove_signature,
+        "remove a signature of our own, on ring canary",
+        "remove-signature Postern.Invoice.Trojan",
     )
-    remove.add_argument("name", metavar="NAME")
-    remove.add_argument("--at-once", action="store_true", help="for everybody")
+    remove.add_argument("name", metavar="NAME", help="name, or SHA-256 of the file")
+    remove.add_argument("--at-once", action="store_true", help="on all rings")
 
 
-def _add_catching(add: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:
-    immunize = add("immunize", commands.immunize, "have everybody find a file, or what a message carries")
-    immunize.add_argument("what", metavar="SHA256|FILE|MESSAGE")
+def _add_catching(subparsers: Subparsers) -> None:
+    immunize = _add(
+        subparsers,
+        "immunize",
+        commands.immunize,
+        "publish signatures of a file, or of the attachments of a message, on all rings",
+        "immunize invoice.exe",
+    )
+    immunize.add_argument(
+        "what", metavar="SHA256|FILE|MESSAGE", help="a captured upload, a file, or a message"
+    )
     immunize.add_argument("--simulate", action="store_true", help="only say what would be done")
-    watch = add("watch", commands.watch, "make signatures of what decoys catch, until stopped")
+    watch = subparsers.add_parser("watch", help="make signatures of what decoys capture, until stopped")
+    be_command(
+        watch,
+        _until_stopped(commands.watch),
+        "Make signatures of what decoys capture, until stopped. What happens is printed as it happens.",
+        "example:\n  postern av watch --mirror --captures /var/lib/postern/decoy/uploads",
+        has_json=False,
+    )
     mode = watch.add_mutually_exclusive_group()
     mode.add_argument(
-        "--mode", type=Immunity, choices=list(Immunity), default=Immunity.SIMULATE, help="default: simulate"
+        "--mode",
+        type=Immunity,
+        choices=list(Immunity),
+        default=Immunity.SIMULATE,
+        help="what is done with captures (default: simulate)",
     )
     mode.add_argument(
         "--settings", type=Path, metavar="FILE", help="as the policy says: STATE_DIR/gateways/POOL.json"
@@ -137,7 +222,7 @@ def _add_catching(add: Callable[[str, Run, str], argparse.ArgumentParser]) -> No
 
 def run() -> int:
     """Be the program: `main`, whatever happens."""
-    return entry.run("postern-av", main)
+    return entry.run(_PROGRAM, main)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
 
+from common.api import ApiAccess
 from common.journal.journal import Journal
 from common.wire.antivirus import AntivirusSettings, SignatureClient
 from common.wire.codec import to_media
@@ -31,12 +33,12 @@ _RETRY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """Where a server has its things, and its name. `controller`: a socket, or empty."""
+    """Where a server has its things, and its name. `api`: None: nothing is reported."""
 
     settings: Path
     home: Path
     name: str
-    controller: str = ""
+    api: ApiAccess | None = None
 
 
 class AntivirusServer(SettingsDaemon[AntivirusSettings]):
@@ -46,7 +48,7 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
     def __init__(self, options: ServerOptions, copy: Replica, journal: Journal) -> None:
         super().__init__(options.settings, journal)
         self._home, self._copy = options.home, copy
-        self._name, self._api = options.name, options.controller
+        self._name, self._api = options.name, options.api
         self._nginx = Nginx(options.home)
         self._problem, self._retry_at = "", 0.0
         self._answering = DaemonHttp(copy, self._who_asks, self._what_is_wrong)
@@ -77,7 +79,7 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
 
     def chores(self) -> Mapping[str, Job]:
         chores = {**super().chores(), "generations": self._follow, "nginx": self._keep_nginx}
-        return {**chores, "reports": self._hand_on} if self._api else chores
+        return {**chores, "reports": partial(self._hand_on, self._api)} if self._api else chores
 
     async def close(self) -> None:
         await self._nginx.stop()
@@ -130,7 +132,7 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
                 self.journal.write(AntivirusServerEvent.NGINX_REFUSED, reason=str(error))
             await asyncio.sleep(_RETRY_S)
 
-    async def _hand_on(self) -> None:
+    async def _hand_on(self, api: ApiAccess) -> None:
         """Give the controller the agents' reports and the state of this server, again until it takes them."""
         said_at, said = -_SAY_EVERY_S, ServerReport(server=self._name)
         loop = asyncio.get_running_loop()
@@ -143,7 +145,7 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
                 continue
             body = json.dumps(to_media(replace(now, reports=tuple(batch)))).encode()
             try:
-                await controller.request(self._api, "POST", "/v1/antivirus/reports", body)
+                await controller.request(api, "POST", "/v1/antivirus/reports", body)
             except controller.ControllerRefused:
                 pass  # it never will take these
             except controller.NotHeard:

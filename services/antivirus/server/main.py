@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import entry
+from common.api import access_or_none, add_api_options
 from common.journal.journal import Journal
 from services.antivirus.server.daemon import AntivirusServer, ServerOptions
 from services.antivirus.server.nginx import NginxFailed
@@ -15,26 +16,35 @@ from services.base.daemon import run_daemon
 
 _PROGRAM = "postern-antivirus"
 _EPILOG = """\
-Copies what the builder (`postern av`) publishes, verifies every signature and hash, and serves it through
-nginx, each tenant the generation of his ring. The settings file is written by the controller
-(STATE_DIR/gateways/POOL.json) and taken up again when it changes; a bad one changes nothing.
-SIGTERM or Ctrl-C: end, nginx included; SIGHUP: reload settings, reopen the log.
+The server copies what the builder (`postern av`) publishes, verifies every signature and hash, and serves it
+through nginx, to each tenant the generation of its ring. The controller writes the settings file
+(STATE_DIR/gateways/POOL.json). It is read again when it changes; a file with errors changes nothing.
+Signals: SIGTERM or Ctrl-C: stop, nginx included; SIGHUP: reload settings, reopen the log.
 
-example:  postern-antivirus --settings /var/lib/postern/gateways/antivirus.json --name av1 \\
-              --source /var/lib/postern/antivirus --home /var/lib/postern/av1 \\
-              --public-key /etc/postern/postern-av.pub
+example:
+  postern-antivirus --settings /var/lib/postern/gateways/antivirus.json --name av1 \\
+      --source /var/lib/postern/antivirus --home /var/lib/postern/av1 \\
+      --public-key /etc/postern/postern-av.pub
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = program.build_parser(
-        _PROGRAM, "Give anti-virus signatures to the clients inside the intranets, and to scanners.", _EPILOG
+        _PROGRAM, "Serve anti-virus signatures to clients in the intranets, and to scanners.", _EPILOG
     )
     program.add_common_arguments(parser, "antivirus", "this member's name")
     parser.add_argument("--source", type=Path, required=True, metavar="DIR", help="the builder's store")
-    parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="our copy, and nginx's files")
-    parser.add_argument("--public-key", type=Path, required=True, metavar="FILE", help="the builder's key")
-    parser.add_argument("--controller", default="", metavar="SOCKET", help="the controller's unix socket")
+    parser.add_argument(
+        "--home",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="directory for the verified copy, and nginx's files",
+    )
+    parser.add_argument(
+        "--public-key", type=Path, required=True, metavar="FILE", help="the builder's public key"
+    )
+    add_api_options(parser, "", "reports of clients are not passed on")
     return parser
 
 
@@ -51,7 +61,7 @@ def _build(parsed: argparse.Namespace, journal: Journal) -> AntivirusServer:
     home.mkdir(parents=True, exist_ok=True)
     copy = Replica(parsed.source, home / "www", parsed.public_key)
     return AntivirusServer(
-        ServerOptions(parsed.settings, home, parsed.name, parsed.controller), copy, journal
+        ServerOptions(parsed.settings, home, parsed.name, access_or_none(parsed)), copy, journal
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+from common.api import ApiAccess
 from common.journal.journal import Report
 from services.base import controller
 from services.base.controller import NotHeard
@@ -31,9 +32,9 @@ _LONGEST_PAUSE_S = 60.0
 
 class Bouncer:
     def __init__(
-        self, settings: CrowdSec, socket: str, report: Report, tenants: Callable[[], tuple[Network, ...]]
+        self, settings: CrowdSec, api: ApiAccess, report: Report, tenants: Callable[[], tuple[Network, ...]]
     ) -> None:
-        self._settings, self._socket, self._report, self._tenants = settings, socket, report, tenants
+        self._settings, self._api, self._report, self._tenants = settings, api, report, tenants
         self._bans = Bans(settings)
         self._whole_due_at = 0.0
         self._failures = 0
@@ -99,17 +100,17 @@ class Bouncer:
         def decisions() -> list[Any]:
             return self._bans.decisions(time.monotonic())
 
-        await replace_patiently(self._socket, ORIGIN, decisions, self._report)
+        await replace_patiently(self._api, ORIGIN, decisions, self._report)
         self._report(SensorsEvent.CROWDSEC_SYNCED, held=len(self._bans), left_out=self._bans.left_out)
 
     async def _send(self, changes: Changes) -> None:
         """Tell the controller what changed. Raise `NotHeard`."""
         for network in changes.gone:
             path = f"/v1/decisions?origin={ORIGIN}&value={quote(to_text(network), safe='')}"
-            await controller.request(self._socket, "DELETE", path)
+            await controller.request(self._api, "DELETE", path)
         new = self._bans.decisions(time.monotonic(), changes.new)
         for start in range(0, len(new), _MOST_IN_ONE):
             body = json.dumps({"decisions": new[start : start + _MOST_IN_ONE]}).encode()
-            answer = await controller.request(self._socket, "POST", "/v1/decisions", body)
+            answer = await controller.request(self._api, "POST", "/v1/decisions", body)
             if (refused := summary(answer))["refused"]:
                 self._report(SensorsEvent.CROWDSEC_CHANGED, **refused)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from common.api import ApiAccess
 from common.journal.journal import Report
 from services.base.settings import Network
 from services.sensors import web
@@ -32,11 +33,11 @@ class FeedRunner:
         self,
         feed: Feed,
         keeper: Keeper,
-        socket: str,
+        api: ApiAccess,
         report: Report,
         tenants: Callable[[], tuple[Network, ...]],
     ) -> None:
-        self._feed, self._keeper, self._socket, self._tenants = feed, keeper, socket, tenants
+        self._feed, self._keeper, self._api, self._tenants = feed, keeper, api, tenants
         self._report = report
         self._path = keeper.path(feed.name)
         self._copy: FeedCopy | None = None
@@ -155,7 +156,7 @@ class FeedRunner:
             self._tell(SensorsEvent.FEED_TOO_OLD, **self._held())
             return None
         origin = origin_of(self._feed.name)
-        return asyncio.create_task(replace_patiently(self._socket, origin, self._decisions, self._report))
+        return asyncio.create_task(replace_patiently(self._api, origin, self._decisions, self._report))
 
     def _decisions(self) -> list[Decision]:
         assert self._copy is not None

@@ -1,0 +1,89 @@
+"""The completion script in a real bash, and manual pages in a real groff: both are made from the parsers."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.main import build_parser, main
+from cli.manpages import build_page
+from cli.programs import parsers
+
+_PROGRAMS = parsers()
+_COMPLETE = """\
+source "$1"
+shift
+words=("$@")
+COMP_WORDS=("${words[@]}") COMP_CWORD=$((${#words[@]} - 1)) COMPREPLY=()
+"$(complete -p postern | sed 's/.*-F \\([^ ]*\\) .*/\\1/')"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def completed(script: Path, *words: str) -> list[str]:
+    done = subprocess.run(
+        ["bash", "--norc", "-c", _COMPLETE, "bash", script, *words],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.fixture
+def script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    assert main(["completion", "bash"]) == 0
+    file = tmp_path / "postern.bash"
+    file.write_text(capsys.readouterr().out, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("po",), ["pool"]),
+        (("pool", "dr"), ["drain"]),
+        (("pool", "drain", "--w"), ["--wait"]),
+        (("decisions", "add", "--action", "de"), ["decoy"]),
+        (("av", "immu"), ["immunize"]),
+    ],
+)
+def test_bash_completes_commands_options_and_choices(
+    script: Path, words: tuple[str, ...], expected: list[str]
+) -> None:
+    assert completed(script, "postern", *words) == expected
+
+
+def test_bash_completes_files_where_a_file_is_wanted(script: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.yaml").touch()
+    assert completed(script, "postern", "apply", f"{tmp_path}/new") == [f"{tmp_path}/new.yaml"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_every_shell_gets_a_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    assert "postern" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", _PROGRAMS)
+def test_a_manual_page_renders_without_a_warning(name: str) -> None:
+    done = subprocess.run(
+        ["groff", "-man", "-Tutf8", "-ww", "-K", "utf-8"],
+        input=build_page(_PROGRAMS[name]),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert done.stderr == ""
+    assert f"{name.upper()}(1)" in done.stdout
+
+
+def test_the_manual_page_of_postern_has_every_command() -> None:
+    page = build_page(build_parser())
+    for command in ("postern status", "postern pool drain", "postern av immunize"):
+        assert command in page

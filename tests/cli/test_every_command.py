@@ -1,0 +1,166 @@
+"""What holds for every subcommand of `postern`, found by walking its parser."""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.main import build_parser
+from cli.programs import parsers
+from common.exit_codes import MEANINGS, ExitCode
+from tests.api.conftest import Northbound
+from tests.cli.conftest import Postern
+from tests.world import POLICIES
+
+_WITHOUT_JSON = {
+    "av watch": "runs until it is stopped",
+    "completion": "prints a shell script",
+    "lab exec": "runs another program",
+    "schema": "prints JSON in any case",
+}
+
+
+def commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Yield every command and group below a parser, with its words after `postern`."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in dict.fromkeys(action.choices.values()):
+                yield each.prog.removeprefix("postern "), each
+                yield from commands(each)
+
+
+def is_group(parser: argparse.ArgumentParser) -> bool:
+    return any(isinstance(action, argparse._SubParsersAction) for action in parser._actions)
+
+
+ALL = dict(commands(build_parser()))
+SERVICES = {name: parser for name, parser in parsers().items() if name != "postern"}
+SERVICES |= {words: each for parser in SERVICES.values() for words, each in commands(parser)}
+LEAVES = {name: parser for name, parser in ALL.items() if not is_group(parser)}
+each_leaf = pytest.mark.parametrize("name", LEAVES)
+
+
+@each_leaf
+def test_a_command_has_json_or_a_reason_not_to(name: str) -> None:
+    has_json = "--json" in LEAVES[name]._option_string_actions
+    assert has_json != (name in _WITHOUT_JSON)
+
+
+def test_no_reason_is_given_for_a_command_that_does_not_exist() -> None:
+    assert set(_WITHOUT_JSON) <= set(LEAVES)
+
+
+EVERYTHING = ALL | SERVICES
+each_parser = pytest.mark.parametrize("name", EVERYTHING)
+
+
+@each_parser
+def test_the_help_of_a_command_is_a_sentence_with_an_example(name: str) -> None:
+    parser = EVERYTHING[name]
+    description = " ".join((parser.description or "").split())
+    assert description.endswith((".", "postern.schema.json"))
+    assert description[0].isupper()
+    assert re.search(r"(examples?|first steps|in a hurry)[^\n]*:\n  .*postern", parser.epilog or "")
+    assert all(len(line) <= 120 for line in parser.format_help().splitlines())
+
+
+@each_parser
+def test_every_argument_is_explained_and_shows_its_default(name: str) -> None:
+    for action in EVERYTHING[name]._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            continue
+        text = action.help or ""
+        label = action.option_strings or action.dest
+        assert text, label
+        takes_value = action.nargs != 0 and not action.required
+        if takes_value and action.default not in (None, "", [], argparse.SUPPRESS):
+            assert "default" in text, label
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_every_exit_code_is_explained_in_the_help(code: ExitCode) -> None:
+    assert f"  {code.value:<4} {MEANINGS[code]}" in build_parser("").format_help()
+
+
+@pytest.mark.parametrize("command", ["status", "pool list", "plan"])
+def test_a_command_does_not_pay_for_the_imports_of_another(command: str) -> None:
+    code = (
+        "import sys; from cli.main import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.split(), "--help"],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    loaded = done.stdout.splitlines()[-1].split()
+    assert "controller" in loaded
+    assert not {"services", "lab", "shtab", "aiohttp"} & set(loaded)
+
+
+JSON_COMMANDS: list[list[object]] = [
+    ["status"],
+    ["flows"],
+    ["flows", "--policy", POLICIES / "demo.yaml"],
+    ["check", POLICIES / "demo.yaml"],
+    ["plan", POLICIES / "demo.yaml"],
+    ["apply", POLICIES / "demo.yaml"],
+    ["explain", "tenants.acme"],
+    ["explain", "198.51.100.66"],
+    ["pool", "list"],
+    ["pool", "drain", "proxy1"],
+    ["pool", "resume", "proxy1"],
+    ["decisions", "list"],
+    ["decisions", "add", "198.51.100.66", "--action", "decoy"],
+    ["decisions", "export"],
+    ["allow", "add", "198.51.100.66", "--comment", "a test"],
+    ["allow", "list"],
+    ["token", "add", "me", "--role", "sensor"],
+    ["token", "list"],
+    ["av", "fleet"],
+    ["av", "client-config", "192.0.2.120"],
+    ["decoy", "sessions", "--home", "/nonexistent"],
+]
+
+
+@pytest.mark.parametrize(
+    "command", JSON_COMMANDS, ids=lambda words: " ".join(map(str, words[:2])).split("/")[0]
+)
+def test_with_json_there_is_one_document_and_nothing_else(
+    postern: Postern, controller: Northbound, command: list[object]
+) -> None:
+    answer = postern(*command, "--json")
+    assert answer.err == ""
+    assert isinstance(json.loads(answer.out), dict | list)
+    assert answer.code == ExitCode.OK
+
+
+def test_with_json_errors_are_json_on_standard_error_with_the_same_code(postern: Postern) -> None:
+    answer = postern("status", "--json")
+    assert (answer.code, answer.out) == (ExitCode.UNREACHABLE, "")
+    (text,) = json.loads(answer.err)["errors"]
+    assert "no controller answers at" in text
+
+
+def test_with_json_mistakes_of_a_policy_are_on_standard_output_only(postern: Postern, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("postern: 1\nmode: magic\n", encoding="utf-8")
+    answer = postern("check", bad, "--json")
+    assert (answer.code, answer.err) == (ExitCode.FAILED, "")
+    assert {"line", "column", "key", "remedy"} <= set(json.loads(answer.out)[0])
+
+
+def test_rolling_with_json_keeps_the_output_of_the_command_apart(
+    postern: Postern, controller: Northbound
+) -> None:
+    controller.sessions = {}
+    answer = postern("pool", "roll", "proxies", "--command", "echo {member}", "--json")
+    assert json.loads(answer.out) == {"pool": "proxies", "restarted": ["proxy1", "proxy2"]}
