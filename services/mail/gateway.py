@@ -54,7 +54,9 @@ class Gateway:
         self._loop = asyncio.get_running_loop()
         self._sweeper = Sweeper()
         self._outbox = Outbox(self._loop.call_soon)
-        self._shared = Dependencies(self._sweeper, ClamdScanners(self._loop), self._new_spool)
+        self._shared = Dependencies(
+            self._sweeper, ClamdScanners(self._loop, self._sweeper, self._outbox), self._new_spool
+        )
         self._observe: Observe = ignore
         self._settings: Settings
         self._tls: dict[str, ssl.SSLContext | None] = {}

@@ -26,9 +26,8 @@ class Stepper(Protocol):
 
 
 class Wire(asyncio.Protocol):
-    answers_after_eof = (
-        False  # whether a peer that closed its sending side (RFC 9293, 3.6) is still written to
-    )
+    # Whether a peer that has closed its sending side (RFC 9293, 3.6) is still written to.
+    answers_after_eof = False
 
     def __init__(self, sweeper: "Sweeper", outbox: "Outbox") -> None:
         self._sweeper, self._outbox = sweeper, outbox

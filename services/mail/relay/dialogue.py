@@ -6,7 +6,7 @@ from services.mail.events import MailEvent
 from services.mail.relay import commands, greeting
 from services.mail.relay.ports import SessionStopped, WireClosed, WireTimeout
 from services.mail.relay.session import Hangup, Session
-from services.mail.relay.upstream import NoEncryption, UpstreamLost
+from services.mail.relay.upstream import NoEncryption, ServerEnded, UpstreamLost
 from services.smtp import catalogue
 from services.smtp.lines import LineError
 
@@ -100,6 +100,8 @@ def _lose_server(session: Session, lost: UpstreamLost) -> None:
     """Say that the server is lost; without the encryption that it must have, the session goes on deferred."""
     session.envelope = None
     session.note(MailEvent.SERVER_UNREACHABLE, {"reason": str(lost)})
+    if isinstance(lost, ServerEnded):
+        session.pass_on(lost.last)
     session.say(lost.reply)
     if not isinstance(lost, NoEncryption):
         raise Hangup(str(lost)) from lost

@@ -5,6 +5,7 @@ never has a final dot. Each step returns its outcome, and `_conclude` alone repl
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from services.mail.events import MailEvent
 from services.mail.relay.delivery import StoppedInDoubt, deliver
@@ -98,12 +99,9 @@ class Transaction:
 
     async def _reset_server(self) -> None:
         """Have the server forget the envelope; it has seen nothing else of the message."""
-        if not self._session.upstream.is_open:
-            return
-        try:
-            await self._session.upstream.ask(b"RSET")
-        except UpstreamLost:
-            return  # the next command finds out, and says so
+        if self._session.upstream.is_open:
+            with suppress(UpstreamLost):  # the next command finds out, and says so
+                await self._session.upstream.ask(b"RSET")
 
     # the end
 

@@ -36,6 +36,14 @@ class ServerConfused(UpstreamLost):
     reply = catalogue.SERVER_CONFUSED
 
 
+class ServerEnded(UpstreamLost):
+    """The server has ended the session on its own, between two commands; `last` is what it said."""
+
+    def __init__(self, last: Reply) -> None:
+        super().__init__(f"ended by the server: {last.text}")
+        self.last = last
+
+
 class NoEncryption(UpstreamLost):
     """The tenant requires encryption towards its server, and there is none."""
 
@@ -100,10 +108,10 @@ class Upstream:
     def send(self, data: bytes) -> None:
         """Send bytes; `drain` then waits until the server takes more."""
         wire = self._wire
+        if wire is not None and wire.buffer:
+            raise self._unasked(wire)
         if wire is None or wire.is_closed:
             raise UpstreamLost("the server has closed the connection")
-        if wire.buffer:
-            raise self._confused("the server spoke unasked")
         wire.write(data)
 
     async def drain(self) -> None:
@@ -150,6 +158,17 @@ class Upstream:
         return UpstreamLost(
             "the server did not answer in time" if is_slow else "the server closed the connection"
         )
+
+    def _unasked(self, wire: ServerWire) -> UpstreamLost:
+        """Return what it means that the server speaks unasked: only a 421 may come so (RFC 5321, 3.8)."""
+        try:
+            reply = take_reply(wire.buffer)
+        except ReplyError:
+            reply = None
+        if reply is None or reply.code != 421 or wire.buffer:
+            return self._confused("the server spoke unasked")
+        self.close()
+        return ServerEnded(reply)
 
     def _confused(self, reason: str) -> ServerConfused:
         self.close()

@@ -4,7 +4,7 @@ import pytest
 
 from services.mail.events import MailEvent
 from services.mail.relay.ports import HandshakeFailed, ServerUnreachable
-from tests.mail.playbook.sender import MESSAGE, Sender, check_promises
+from tests.mail.playbook.sender import DIALOGUE, MESSAGE, Sender, check_promises
 from tests.mail.playbook.stage import EHLO_WITH_TLS, LOST, SILENT, Promise, Say, ServerScript, Stage, Step
 
 VERBS = ("GREETING", "EHLO", "STARTTLS", "MAIL", "RCPT", "DATA", "BODY", "DOT", "RSET", "QUIT")
@@ -113,6 +113,43 @@ def test_without_the_server_every_message_is_deferred_by_the_gateway(step: Step)
     assert all(sender.replies[verb].startswith(b"451 4.4.1 ") for verb in ("MAIL", "RCPT", "DATA"))
     assert (sender.replies["RSET"][:3], sender.replies["QUIT"][:3]) == (b"250", b"221")
     assert stage.server.commands == []
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+@pytest.mark.parametrize("step", range(1, 4))
+def test_a_server_that_ends_the_session_on_its_own_is_heard_by_the_client(step: int, hangs_up: bool) -> None:
+    stage = Stage().begin()
+    for _, line in DIALOGUE[:step]:
+        stage.ask(line)
+    stage.server.connections[0].say(Say(b"421 4.4.2 idle for too long\r\n", hangs_up=hangs_up))
+    stage.settle()
+    assert stage.ask(DIALOGUE[step][1]) == b"421 4.4.2 idle for too long\r\n"
+    assert stage.has_ended
+    check_promises(stage)
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+def test_a_server_that_ends_the_session_while_the_client_sends_gets_the_message_anew(hangs_up: bool) -> None:
+    stage = Stage().begin()
+    for _, line in DIALOGUE[:5]:
+        stage.ask(line)
+    stage.server.connections[0].say(Say(b"421 4.4.2 idle for too long\r\n", hangs_up=hangs_up))
+    stage.settle()
+    assert stage.ask(DIALOGUE[5][1]) == b"250 2.0.0 queued as 1\r\n"
+    assert len(stage.server.connections) == 2
+    check_promises(stage)
+
+
+@pytest.mark.parametrize(
+    "said", [b"250 2.0.0 what?\r\n", b"421 closing\r\n421 closing\r\n", b"garbage\r\n", b"42"]
+)
+def test_a_server_that_says_anything_else_on_its_own_is_not_believed(said: bytes) -> None:
+    stage = Stage().begin()
+    stage.ask(DIALOGUE[0][1])
+    stage.server.connections[0].say(Say(said))
+    stage.settle()
+    assert stage.ask(DIALOGUE[1][1]).startswith(b"451 4.5.0 ")
+    check_promises(stage)
 
 
 # lost between the envelope and DATA: the envelope is offered again
