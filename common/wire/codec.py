@@ -32,7 +32,7 @@ class RecordError(Exception):
         self.remedy = remedy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Versioned:
     """A record with a format. `FORMAT` grows only when a reader of the one before would go wrong."""
 

@@ -9,7 +9,7 @@ from common.wire.values import Name, Range
 MOST_SEEN = 1_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReportedEvidence(Versioned):
     """One observed fact. `count`: so often since the last report. `detail` may be an attacker's own text."""
 

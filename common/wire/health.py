@@ -76,7 +76,7 @@ class AgentSettings(CheckTimes, Versioned):
     scanner: ScannerCheck | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class HealthReport(Versioned):
     """What an agent reports: is the member healthy, why not, and why it is stale if it is."""
 

@@ -12,7 +12,7 @@ _MOST_RINGS = 10
 _Identity = Annotated[str, Matching(".+", "a name"), Printable(200)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureReport(Versioned):
     """What an agent has installed. `client`: its own number; `bytes`: fetched since its start."""
 
@@ -28,7 +28,7 @@ class SignatureReport(Versioned):
     bytes: Count = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientReport(SignatureReport):
     """A report, and the tenant or pool of scanners that the server knows its sender by."""
 
@@ -45,7 +45,7 @@ class ServedRing:
     changed: Detail = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerReport(Versioned):
     """What a server serves, what is wrong with it, and what agents reported to it."""
 
