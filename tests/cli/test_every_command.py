@@ -164,3 +164,10 @@ def test_rolling_with_json_keeps_the_output_of_the_command_apart(
     controller.sessions = {}
     answer = postern("pool", "roll", "proxies", "--command", "echo {member}", "--json")
     assert json.loads(answer.out) == {"pool": "proxies", "restarted": ["proxy1", "proxy2"]}
+
+
+@each_parser
+def test_the_place_of_the_api_is_said_in_one_way(name: str) -> None:
+    options = set(EVERYTHING[name]._option_string_actions)
+    assert not {"--controller", "--socket", "--token", "--trust", "--url"} & options
+    assert "--api" in options or not {"--token-file", "--ca-file"} & options
