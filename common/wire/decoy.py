@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from common.wire.codec import Versioned
 from common.wire.settings import HostSettings
 from common.wire.values import AtMost, Matching, Network, Range, SecretBytes
 
@@ -31,3 +32,10 @@ class DecoySettings(HostSettings):
         """Raise `ValueError`: a tenant's name stands once."""
         if len({tenant.name for tenant in self.tenants}) != len(self.tenants):
             raise ValueError("tenants: one name twice")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantPrefixes(Versioned):
+    """What a sensor needs of the decoys' settings: whose addresses are whose."""
+
+    tenants: Annotated[tuple[DecoyTenant, ...], AtMost(_MOST_TENANTS)] = ()

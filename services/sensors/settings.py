@@ -3,7 +3,6 @@
 The keys, their defaults and limits are in `grammar`.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from pathlib import Path
 from common.config.files import read_text
 from common.config.reading import Fields, read_document
 from common.config.report import Report
-from services.base.settings import Network, Reader, SettingsError
+from common.wire.decoy import TenantPrefixes
+from services.base.settings import Network, read_settings
 from services.sensors.grammar import SENSORS_FILE, Format
 
 _INPUTS = ("file", "stream", "datagram")
@@ -123,15 +123,8 @@ def parse_settings(text: str, file: str) -> Settings:
 
 def parse_tenants(text: str) -> tuple[Tenant, ...]:
     """Read the file that the controller writes for decoys. Raise `SettingsError`."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"not JSON: {error}; remedy: let the controller write the file again") from error
-    return tuple(map(_tenant, Reader(value, "").records("tenants")))
-
-
-def _tenant(reader: Reader) -> Tenant:
-    return Tenant(reader.take("name", str), reader.networks("prefixes"))
+    tenants = read_settings(TenantPrefixes, text).record.tenants
+    return tuple(Tenant(tenant.name, tenant.prefixes) for tenant in tenants)
 
 
 def _check(top: Fields, report: Report) -> None:
