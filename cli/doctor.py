@@ -19,14 +19,14 @@ from controller.doctor import (
     room,
     scanner,
 )
-from controller.doctor.finding import Finding, Level
+from controller.doctor.finding import Finding, FindingLevel
 
 _KINDS = {
     "member": "a proxy, scanner or responder",
     "decoy": "a decoy",
     "antivirus": "an anti-virus server, or the builder's host",
 }
-_HEADS = {Level.GOOD: "good ", Level.LOST: "lost ", Level.WRONG: "WRONG"}
+_HEADS = {FindingLevel.GOOD: "good ", FindingLevel.LOST: "lost ", FindingLevel.WRONG: "WRONG"}
 _EPILOG = """\
 each line is one thing that was looked at:
   good    nothing to do
@@ -61,7 +61,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> Result:
     findings = list(_look_at(arguments.kind))
-    is_wrong = any(finding.level is Level.WRONG for finding in findings)
+    is_wrong = any(finding.level is FindingLevel.WRONG for finding in findings)
     facts = [finding.to_record() for finding in findings]
     return Result(facts, list(_lines(findings)), ExitCode.FAILED if is_wrong else ExitCode.OK)
 
@@ -91,7 +91,11 @@ def _machine() -> Iterator[Finding]:
 def _lines(findings: list[Finding]) -> Iterator[str]:
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:
-        head = paint(_HEADS[finding.level], "bad") if finding.level is Level.WRONG else _HEADS[finding.level]
+        head = (
+            paint(_HEADS[finding.level], "bad")
+            if finding.level is FindingLevel.WRONG
+            else _HEADS[finding.level]
+        )
         yield f"{head}  {finding.subject:<{width}}  {finding.fact}"
         for label, text in (("lost", finding.lost), ("remedy", finding.remedy)):
             if text:
@@ -99,8 +103,8 @@ def _lines(findings: list[Finding]) -> Iterator[str]:
     yield f"\n{_in_one_sentence(Counter(finding.level for finding in findings))}"
 
 
-def _in_one_sentence(count: Counter[Level]) -> str:
-    wrong, lost = count[Level.WRONG], count[Level.LOST]
+def _in_one_sentence(count: Counter[FindingLevel]) -> str:
+    wrong, lost = count[FindingLevel.WRONG], count[FindingLevel.LOST]
     if wrong:
         return f"{wrong} of {count.total()} lines must be fixed first."
     return (

@@ -5,12 +5,12 @@ from pathlib import Path
 from common.config.errors import place_after
 from common.config.grammar import Document
 from common.config.nodes import fail_too_large
-from common.config.report import Report
+from common.config.report import ErrorReport
 
 
 def read_text(path: Path, document: Document) -> str:
     """Return a file's text. Raise `ConfigErrors` if it is too large or not UTF-8, `OSError` if unreadable."""
-    report = Report(str(path), document.noun)
+    report = ErrorReport(str(path), document.noun)
     with path.open("rb") as file:
         raw = file.read(document.limits.size_bytes + 1)
     if len(raw) > document.limits.size_bytes:  # before decoding: the end of `raw` may be half a character

@@ -15,7 +15,7 @@ import yaml
 from yaml.reader import ReaderError
 
 from common.config.errors import Place, place_after, quoted, safe
-from common.config.report import Report
+from common.config.report import ErrorReport
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # no UTF-8 file holds one, but the text of a JSON body may
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -58,7 +58,7 @@ class Refused:
 Node = Scalar | Sequence | Mapping | Refused
 
 
-def read_nodes(text: str, report: Report, limits: Limits) -> Node | None:
+def read_nodes(text: str, report: ErrorReport, limits: Limits) -> Node | None:
     """Return the tree, or None for an empty file. Raise `ConfigErrors` if there is no tree to return."""
     file = report.top.file
     if found := _LONE_SURROGATE.search(text):
@@ -80,7 +80,7 @@ def read_nodes(text: str, report: Report, limits: Limits) -> Node | None:
     report.fail(place, "", f"not valid YAML: {problem}", "correct the line; indent with spaces")
 
 
-def fail_too_large(report: Report, limits: Limits) -> NoReturn:
+def fail_too_large(report: ErrorReport, limits: Limits) -> NoReturn:
     """Raise `ConfigErrors`: the file is larger than its kind may be."""
     report.fail(report.top, "", f"file holds more than {limits.size_bytes} bytes", "shorten or divide it")
 
@@ -88,7 +88,7 @@ def fail_too_large(report: Report, limits: Limits) -> NoReturn:
 class _Builder:
     """Builds the tree from the parser's events; knows the path of the node that it is at."""
 
-    def __init__(self, events: Iterator[yaml.Event], report: Report, limits: Limits) -> None:
+    def __init__(self, events: Iterator[yaml.Event], report: ErrorReport, limits: Limits) -> None:
         self._events, self._report, self._limits = events, report, limits
         self._path: list[str] = []
         self._depth = 0

@@ -9,7 +9,7 @@ from common.config.errors import quoted, safe
 from common.config.grammar import Document, Key, ListOf, MapOf, PairOf, Record, Type, Variants, WordOr
 from common.config.kinds import Kind, Wrong, suggestion
 from common.config.nodes import Limits, Mapping, Node, Refused, Scalar, Sequence, read_nodes
-from common.config.report import Report
+from common.config.report import ErrorReport
 
 _DEFAULT_LIMITS = Limits(100_000, 4)
 
@@ -34,9 +34,9 @@ class Fields:
         return self.values[key]
 
 
-def read_document(text: str, file: str, document: Document) -> tuple[Fields, Report]:
+def read_document(text: str, file: str, document: Document) -> tuple[Fields, ErrorReport]:
     """Return what could be read, and what is wrong. Raise `ConfigErrors` if it is not a tree at all."""
-    report = Report(file, document.noun)
+    report = ErrorReport(file, document.noun)
     root = read_nodes(text, report, document.limits)
     if root is None:
         report.fail(report.top, "", "is empty", f"begin with `{document.marker}: 1`")
@@ -54,7 +54,7 @@ _BAD = _Bad()
 @cache
 def _default_of(key: Key) -> Any:
     """Return the value of an absent key: its default, read as if it were in the file."""
-    report = Report("default", key.means)
+    report = ErrorReport("default", key.means)
     text = key.default or ""
     node: Node | None = Scalar(report.top, text, is_quoted=False)
     if not isinstance(key.type, Kind) and text[:1] in "[{":
@@ -68,7 +68,7 @@ def _default_of(key: Key) -> Any:
 class _Reader:
     """Notes mistakes and places in the report while it reads; raises only when there are too many."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: ErrorReport) -> None:
         self._report = report
 
     def record(self, node: Node, record: Record, path: str) -> Fields:

@@ -18,7 +18,7 @@ from common.config.grammar import (
 )
 from common.config.kinds import Kind
 from common.config.nodes import Mapping, Node, Refused, Scalar, Sequence, read_nodes
-from common.config.report import Report
+from common.config.report import ErrorReport
 
 _LONGEST_EXAMPLE = 100
 _SPELLING = """\
@@ -34,7 +34,7 @@ _SPELLING = """\
 
 def build_page(document: Document, head: str, example: str) -> str:
     """Return the page: the head, how values are spelt, a table for each record; `example` is a good file."""
-    tree = read_nodes(example, Report("example", document.noun), document.limits)
+    tree = read_nodes(example, ErrorReport("example", document.noun), document.limits)
     assert tree is not None
     limits = document.limits
     spelling = _SPELLING.format(depth=limits.depth, mib=limits.size_bytes // 1024**2, errors=MOST_ERRORS)

@@ -5,7 +5,7 @@ from typing import NoReturn
 from common.config.errors import MOST_ERRORS, ConfigError, ConfigErrors, Place
 
 
-class Report:
+class ErrorReport:
     """Collects the mistakes of one file; raises all of them at the end, or when there are too many."""
 
     def __init__(self, file: str, noun: str) -> None:

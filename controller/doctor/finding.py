@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 
-class Level(StrEnum):
+class FindingLevel(StrEnum):
     GOOD = "good"
     LOST = "lost"  # something optional is missing; the rest works
     WRONG = "wrong"  # something must be done
@@ -20,10 +20,10 @@ class Finding:
     lost: str = ""
 
     @property
-    def level(self) -> Level:
+    def level(self) -> FindingLevel:
         if self.lost:
-            return Level.LOST
-        return Level.WRONG if self.remedy else Level.GOOD
+            return FindingLevel.LOST
+        return FindingLevel.WRONG if self.remedy else FindingLevel.GOOD
 
     def to_record(self) -> dict[str, str]:
         return {"level": self.level.value, **asdict(self)}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.config.files import read_text
 from common.config.reading import Fields, read_document
-from common.config.report import Report
+from common.config.report import ErrorReport
 from controller.policy.build import build_policy
 from controller.policy.checks.addresses import check_addresses
 from controller.policy.checks.antivirus import check_antivirus
@@ -46,7 +46,7 @@ def _known_names(top: Fields) -> KnownNames:
     )
 
 
-def _note_link_places(top: Fields, report: Report) -> None:
+def _note_link_places(top: Fields, report: ErrorReport) -> None:
     """Links are named by their ends, not by their position in the list."""
     for number, fields in enumerate(top.get("links", ()), 1):
         a, b = sorted((fields["a"], fields["b"]))

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
-from services.fingerprint.script import Conversation, Ending, Heard, Step
+from services.fingerprint.script import Conversation, Ending, Heard, ScriptStep
 
 _PIECE_BYTES = 65_536
 _PARTING_S = 1.0  # how long we look whether the other side hangs up after its last answer
 
 
-class State(StrEnum):
+class PortState(StrEnum):
     """How a port answers somebody who knocks."""
 
     OPEN = "open"
@@ -45,20 +45,20 @@ class NoTls(Exception):
     """The handshake failed; the text says how."""
 
 
-async def knock(place: Place, manners: Manners) -> State:
+async def knock(place: Place, manners: Manners) -> PortState:
     """Open a connection and close it again."""
     try:
         connection = await Connection.open(place, manners)
     except TimeoutError:
-        return State.SILENT
+        return PortState.SILENT
     except ConnectionRefusedError:
-        return State.RESET
+        return PortState.RESET
     except (ConnectionResetError, BrokenPipeError):  # it opened, and ended before our kernel had told us so
-        return State.OPEN
+        return PortState.OPEN
     except OSError:
-        return State.UNREACHABLE
+        return PortState.UNREACHABLE
     await connection.close()
-    return State.OPEN
+    return PortState.OPEN
 
 
 async def converse(place: Place, conversation: Conversation, manners: Manners) -> list[Heard]:
@@ -85,7 +85,7 @@ async def converse(place: Place, conversation: Conversation, manners: Manners) -
     return heard
 
 
-async def _goes_on(connection: "Connection", step: Step, answer: Heard) -> bool:
+async def _goes_on(connection: "Connection", step: ScriptStep, answer: Heard) -> bool:
     if step.stop_after and answer.data.startswith(step.stop_after):
         return False
     if not step.tls_after:
@@ -97,7 +97,7 @@ async def _goes_on(connection: "Connection", step: Step, answer: Heard) -> bool:
 
 
 async def handshake(
-    place: Place, before: tuple[Step, ...], context: ssl.SSLContext, manners: Manners
+    place: Place, before: tuple[ScriptStep, ...], context: ssl.SSLContext, manners: Manners
 ) -> ssl.SSLObject:
     """Return what one handshake agreed on, after the steps before it. Raise `NoTls`."""
     try:
@@ -143,7 +143,7 @@ class Connection:
             reader, writer = await asyncio.open_connection(str(place.address), place.port)
         return cls(reader, writer, place, manners)
 
-    async def ask(self, step: Step, is_last: bool) -> Heard:
+    async def ask(self, step: ScriptStep, is_last: bool) -> Heard:
         begun, data = time.monotonic(), bytearray()
         try:
             async with asyncio.timeout(step.wait_s or self._manners.answer_s):
@@ -161,7 +161,7 @@ class Connection:
             ending = await self._look_whether_it_hangs_up()
         return Heard(step.name, bytes(data), ending, took_s)
 
-    async def _listen(self, step: Step, data: bytearray) -> Ending:
+    async def _listen(self, step: ScriptStep, data: bytearray) -> Ending:
         while not data or not step.whole(bytes(data)):
             piece = await self._reader.read(_PIECE_BYTES)
             if not piece:

@@ -8,7 +8,7 @@ from services.decoy.dialogues.capture import Budget
 from services.decoy.dialogues.choose import dialogue_for
 from services.fingerprint.compare import Tell, compare_facts
 from services.fingerprint.protocols.detection import SPEAKING
-from services.fingerprint.script import Answers, Circumstances, Conversation, Ending, Heard, Step
+from services.fingerprint.script import Answers, Circumstances, Conversation, Ending, Heard, ScriptStep
 from services.personas.model import BY_COWRIE, Service
 
 _DATE = "Tue, 24 Nov 2026 00:00:00 GMT"
@@ -60,7 +60,7 @@ def _play(service: Service, conversation: Conversation) -> Iterator[Heard]:
             done = dialogue.encrypted()
 
 
-def _ending(step: Step, heard: bytes, is_over: bool) -> Ending:
+def _ending(step: ScriptStep, heard: bytes, is_over: bool) -> Ending:
     if (heard and step.whole(heard)) or (step.wait_s and not is_over):
         return Ending.WHOLE
     return Ending.CLOSED if is_over else Ending.SILENT

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from services.fingerprint.client import Manners, NoTls, Place, client_context, handshake
-from services.fingerprint.script import Step
+from services.fingerprint.script import ScriptStep
 
 _VERSIONS = {
     "TLS 1.0": ssl.TLSVersion.TLSv1,
@@ -36,7 +36,7 @@ class Certificate:
     fingerprint: str
 
 
-async def look_at_tls(place: Place, before: tuple[Step, ...], manners: Manners) -> dict[str, str]:
+async def look_at_tls(place: Place, before: tuple[ScriptStep, ...], manners: Manners) -> dict[str, str]:
     """Return facts by name. A handshake for each version, and one more for ALPN and the certificate."""
     facts = {}
     for name, version in _VERSIONS.items():

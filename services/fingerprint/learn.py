@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from services.fingerprint.client import State
+from services.fingerprint.client import PortState
 from services.fingerprint.encryption import REFUSED
 from services.fingerprint.protocols.detection import SPEAKING
 from services.fingerprint.protocols.interface import Lesson
@@ -48,9 +48,9 @@ def learn_host(
 ) -> LearnedHost:
     host = LearnedHost(name, addresses)
     for port, sighting in sightings.items():
-        if sighting.state is State.OPEN and sighting.protocol is not None:
+        if sighting.state is PortState.OPEN and sighting.protocol is not None:
             host.services[port] = learn_service(sighting, circumstances)
-    host.shut = tuple(port for port, sighting in sightings.items() if sighting.state is not State.OPEN)
+    host.shut = tuple(port for port, sighting in sightings.items() if sighting.state is not PortState.OPEN)
     _learn_closed(host, sightings)
     _learn_kernel(host, sightings)
     return host
@@ -130,16 +130,16 @@ def _oldest_of(facts: dict[str, str]) -> str:
 
 def _learn_closed(host: LearnedHost, sightings: dict[int, Sighting]) -> None:
     found = {sightings[port].state for port in host.shut}
-    host.closed = Closed.SILENT if found and found <= {State.SILENT} else Closed.RESET
+    host.closed = Closed.SILENT if found and found <= {PortState.SILENT} else Closed.RESET
     if not found:
         host.remarks.append("closed: a guess; no port without a service was asked. Add one to --ports")
-    if len(found) > 1 or State.UNREACHABLE in found:
+    if len(found) > 1 or PortState.UNREACHABLE in found:
         shown = ", ".join(f"{port} {sightings[port].state}" for port in host.shut)
         host.remarks.append(f"closed: ports do not all answer alike: {shown}")
 
 
 def _learn_kernel(host: LearnedHost, sightings: dict[int, Sighting]) -> None:
-    seen = next((each for each in sightings.values() if each.ttl and each.state is State.OPEN), None)
+    seen = next((each for each in sightings.values() if each.ttl and each.state is PortState.OPEN), None)
     if seen is None:
         host.remarks.append("ttl, window: defaults; learn as root to have them read")
         return

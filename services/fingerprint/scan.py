@@ -8,7 +8,7 @@ from services.fingerprint.client import (
     Manners,
     NoTls,
     Place,
-    State,
+    PortState,
     client_context,
     converse,
     handshake,
@@ -44,7 +44,7 @@ class Target:
 class Sighting:
     """What one port showed, before it is made facts or words of a persona."""
 
-    state: State
+    state: PortState
     protocol: Protocol | None = None
     answers: dict[str, Heard] = field(default_factory=dict)
     tls: dict[str, str] = field(default_factory=dict)
@@ -84,7 +84,7 @@ async def look_at_port(
     if first is not None:
         sighting.kernel, sighting.ttl, sighting.window = str(first), first.ttl, first.window
     await asyncio.sleep(manners.pause_s)
-    if sighting.state is not State.OPEN:
+    if sighting.state is not PortState.OPEN:
         return sighting
     try:
         async with asyncio.timeout(manners.port_s):

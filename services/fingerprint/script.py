@@ -22,7 +22,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ScriptStep:
     """One thing to say, and to hear. Without a name it is not noted."""
 
     name: str
@@ -37,7 +37,7 @@ class Step:
 class Conversation:
     """Steps over one connection. It ends early when an answer is not whole."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[ScriptStep, ...]
     begins_with_tls: bool = False
 
 

@@ -29,7 +29,7 @@ from services.mail.io.driver import Driver
 from services.mail.io.journal import Observe, SessionJournal, ignore
 from services.mail.io.scanners import ClamdScanners
 from services.mail.io.spool import FileSpool
-from services.mail.io.wire import Outbox, Sweeper, Wire
+from services.mail.io.wire import BaseWire, Outbox, Sweeper
 from services.mail.relay import dialogue
 from services.mail.relay.health import MOST_AT_ONCE, answer_agent
 from services.mail.relay.ports import Dependencies, Peers, SessionStopped, Spool
@@ -61,8 +61,8 @@ class Gateway:
         self._settings: Settings
         self._tls: dict[str, ssl.SSLContext | None] = {}
         self._admission = Admission(caps)
-        self._sessions: dict[Wire, Driver] = {}
-        self._agents: dict[Wire, Driver] = {}
+        self._sessions: dict[BaseWire, Driver] = {}
+        self._agents: dict[BaseWire, Driver] = {}
         self._emptied = asyncio.Event()
         self._servers: list[asyncio.AbstractServer] = []
         self._chores: list[asyncio.Task[None]] = []
@@ -229,7 +229,7 @@ class Gateway:
         way = TenantServer(self._new_tenant_wire, client, target, settings.transparent)
         return Session(self._shared, context, Peers(wire, way, journal))
 
-    def _end_session(self, wire: Wire, keys: Keys, session_id: str, error: BaseException | None) -> None:
+    def _end_session(self, wire: BaseWire, keys: Keys, session_id: str, error: BaseException | None) -> None:
         if error is not None:  # a mistake of ours ends one session, never the gateway
             facts = {"session": session_id, "reason": repr(error)}
             self._journal.note(MailEvent.GATEWAY_FAILED, facts)
@@ -239,7 +239,7 @@ class Gateway:
         if not self._sessions:
             self._emptied.set()
 
-    def _answer_agent(self, wire: Wire) -> None:
+    def _answer_agent(self, wire: BaseWire) -> None:
         """An agent on this host checks whether the gateway works."""
         if len(self._agents) >= MOST_AT_ONCE:
             wire.close()
@@ -248,7 +248,7 @@ class Gateway:
         driver = self._agents[wire] = Driver(dialogue_, partial(self._end_agent, wire))
         driver.step()
 
-    def _end_agent(self, wire: Wire, error: BaseException | None) -> None:
+    def _end_agent(self, wire: BaseWire, error: BaseException | None) -> None:
         if error is not None:
             self._journal.note(MailEvent.GATEWAY_FAILED, {"reason": repr(error)})
         wire.close()
@@ -264,7 +264,7 @@ class Gateway:
             return catalogue.SOURCE_REFUSED
         return self._admission.refusal(keys, self._settings.limits.get(self._name))
 
-    def _refuse(self, wire: Wire, client: tuple[Address, int], server: Address, refusal: str) -> None:
+    def _refuse(self, wire: BaseWire, client: tuple[Address, int], server: Address, refusal: str) -> None:
         self._journal.write(
             DaemonEvent.SESSION_REFUSED, client=str(client[0]), server=str(server), reply=refusal
         )

@@ -2,7 +2,7 @@
 
 from common.config.building import build
 from common.config.reading import Fields, read_document
-from common.config.report import Report
+from common.config.report import ErrorReport
 from services.personas.grammar import PERSONA_FILE
 from services.personas.model import BEGIN_WITH_TLS, Address, Persona
 
@@ -21,7 +21,7 @@ def parse_persona(text: str, file: str, tenant: str = "") -> Persona:
     return Persona(top["tenant"], tuple(build(top["hosts"]).values()))
 
 
-def _check_tls(path: str, host: Fields, report: Report) -> None:
+def _check_tls(path: str, host: Fields, report: ErrorReport) -> None:
     for port, service in host.get("services", {}).items():
         protocol = service.get("protocol")
         inside = f"{path}.{port}.tls"
@@ -31,7 +31,7 @@ def _check_tls(path: str, host: Fields, report: Report) -> None:
             )
 
 
-def _check_distinct(hosts: dict[str, Fields], report: Report) -> None:
+def _check_distinct(hosts: dict[str, Fields], report: ErrorReport) -> None:
     first_by_address: dict[Address | str, str] = {}
     for name, host in hosts.items():
         addresses = host.get("addresses", ())

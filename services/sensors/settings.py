@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.config.files import read_text
 from common.config.reading import Fields, read_document
-from common.config.report import Report
+from common.config.report import ErrorReport
 from common.wire.decoy import TenantPrefixes
 from services.base.settings import Network, read_settings
 from services.sensors.grammar import SENSORS_FILE, Format
@@ -127,7 +127,7 @@ def parse_tenants(text: str) -> tuple[Tenant, ...]:
     return tuple(Tenant(tenant.name, tenant.prefixes) for tenant in tenants)
 
 
-def _check(top: Fields, report: Report) -> None:
+def _check(top: Fields, report: ErrorReport) -> None:
     for name, feed in top.get("feeds", {}).items():
         if feed.has("duration", "refresh") and feed["duration"] <= feed["refresh"]:
             message, remedy = "ends before the next refresh", "make `duration` longer than `refresh`"

@@ -23,7 +23,7 @@ class WebNotFetched(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FetchLimits:
     time_s: float
     size_bytes: int
     redirects: int = _MOST_REDIRECTS
@@ -37,7 +37,7 @@ class WebAnswer:
     last_modified: str = ""
 
 
-async def get(url: str, headers: Mapping[str, str], limits: Limits) -> WebAnswer:
+async def get(url: str, headers: Mapping[str, str], limits: FetchLimits) -> WebAnswer:
     """Return what a server says within the limits. Raise `WebNotFetched`."""
     try:
         async with asyncio.timeout(limits.time_s):
@@ -48,7 +48,7 @@ async def get(url: str, headers: Mapping[str, str], limits: Limits) -> WebAnswer
         raise WebNotFetched(str(error) or type(error).__name__) from error
 
 
-async def _get(url: str, headers: Mapping[str, str], limits: Limits) -> WebAnswer:
+async def _get(url: str, headers: Mapping[str, str], limits: FetchLimits) -> WebAnswer:
     async with aiohttp.ClientSession(
         auto_decompress=False,  # it would decompress without a limit
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -75,7 +75,7 @@ def _next_url(url: str, location: str) -> str:
     return target
 
 
-async def _answer(response: aiohttp.ClientResponse, limits: Limits) -> WebAnswer:
+async def _answer(response: aiohttp.ClientResponse, limits: FetchLimits) -> WebAnswer:
     if response.status == 304:
         return WebAnswer(True, b"")
     if response.status != 200:

@@ -8,7 +8,7 @@ from controller.doctor import antivirus, decoy, environment, member, openvswitch
 from controller.doctor.antivirus import AntivirusFacts
 from controller.doctor.decoy import DecoyFacts
 from controller.doctor.environment import EnvironmentFacts
-from controller.doctor.finding import Finding, Level
+from controller.doctor.finding import Finding, FindingLevel
 from controller.doctor.kernel import Bpf, Ipv6
 from controller.doctor.member import MemberFacts
 from controller.doctor.openvswitch import BridgeFacts, SwitchFacts
@@ -25,7 +25,7 @@ GOOD_CLAMD = "TCPSocket 3310\nTCPAddr 192.0.2.100\nAlertExceedsMax yes\nStreamMa
 
 
 def remedies(findings: list[Finding]) -> list[str]:
-    return [finding.remedy for finding in findings if finding.level is not Level.GOOD]
+    return [finding.remedy for finding in findings if finding.level is not FindingLevel.GOOD]
 
 
 def test_a_good_environment_needs_no_remedy() -> None:

@@ -6,10 +6,10 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from services.fingerprint.client import Connection, Manners, Place, State, knock
+from services.fingerprint.client import Connection, Manners, Place, PortState, knock
 
 
-def state_of_a_port_that_answers(error: type[OSError], monkeypatch: pytest.MonkeyPatch) -> State:
+def state_of_a_port_that_answers(error: type[OSError], monkeypatch: pytest.MonkeyPatch) -> PortState:
     async def fail(*_: object) -> Connection:
         raise error
 
@@ -20,15 +20,15 @@ def state_of_a_port_that_answers(error: type[OSError], monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("error", "state"),
     [
-        (ConnectionRefusedError, State.RESET),
-        (ConnectionResetError, State.OPEN),
-        (BrokenPipeError, State.OPEN),
-        (TimeoutError, State.SILENT),
-        (OSError, State.UNREACHABLE),
+        (ConnectionRefusedError, PortState.RESET),
+        (ConnectionResetError, PortState.OPEN),
+        (BrokenPipeError, PortState.OPEN),
+        (TimeoutError, PortState.SILENT),
+        (OSError, PortState.UNREACHABLE),
     ],
 )
 def test_each_failure_to_connect_says_how_the_port_is(
-    error: type[OSError], state: State, monkeypatch: pytest.MonkeyPatch
+    error: type[OSError], state: PortState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert state_of_a_port_that_answers(error, monkeypatch) is state
 
@@ -36,4 +36,4 @@ def test_each_failure_to_connect_says_how_the_port_is(
 def test_a_port_where_somebody_listens_is_open() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         place = Place(IPv4Address("127.0.0.1"), listener.getsockname()[1])
-        assert asyncio.run(knock(place, Manners())) is State.OPEN
+        assert asyncio.run(knock(place, Manners())) is PortState.OPEN

@@ -11,7 +11,7 @@ from common.config.grammar import Record, Type, records_within
 from common.config.kinds import Kind
 from common.config.nodes import Scalar, read_nodes
 from common.config.reference import build_page
-from common.config.report import Report
+from common.config.report import ErrorReport
 from controller.policy import grammar
 from controller.policy.grammar import POLICY, POLICY_FILE
 from controller.policy.parse import parse_policy
@@ -113,7 +113,7 @@ def test_the_page_shows_what_check_prints(
 
 def test_plain_text_is_told_from_quoted_text() -> None:
     plain, quoted = (
-        read_nodes(text, Report("p.yaml", "policy"), POLICY_FILE.limits) for text in ("acme", '"acme"')
+        read_nodes(text, ErrorReport("p.yaml", "policy"), POLICY_FILE.limits) for text in ("acme", '"acme"')
     )
     assert isinstance(plain, Scalar)
     assert isinstance(quoted, Scalar)

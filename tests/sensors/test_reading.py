@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.config.errors import ConfigErrors
-from services.sensors.feeds.guards import Accepted, FeedRefusal, judge
+from services.sensors.feeds.guards import FeedAccepted, FeedRefusal, judge
 from services.sensors.feeds.lists import Contents, parse_feed
 from services.sensors.grammar import Format
 from services.sensors.main import main
@@ -23,7 +23,7 @@ def values(body: bytes, shape: Shape = PLAIN) -> list[str]:
     return [str(network) for network in parse_feed(body, shape).note_by_network]
 
 
-def verdict(body: bytes, before: int | None = None) -> Accepted | FeedRefusal:
+def verdict(body: bytes, before: int | None = None) -> FeedAccepted | FeedRefusal:
     return judge(parse_feed(body, PLAIN), before, GUARDS, (ip_network("203.0.113.0/26"),))
 
 
@@ -55,7 +55,7 @@ def test_an_absurd_entry_discredits_its_list(entry: bytes) -> None:
 
 def test_private_and_tenants_own_addresses_are_left_out() -> None:
     found = verdict(b"192.0.2.1\n10.0.0.1\n203.0.113.9\n203.0.0.0/16\nfe80::1\n127.0.0.1\n224.0.0.1\n")
-    assert isinstance(found, Accepted)
+    assert isinstance(found, FeedAccepted)
     assert list(map(str, found.note_by_network)) == ["192.0.2.1/32"]
     assert len(found.left_out) == 6
 
@@ -74,7 +74,7 @@ def test_a_list_that_is_too_long_is_refused() -> None:
 
 def test_a_list_may_shrink_by_half_and_no_further() -> None:
     body = b"192.0.2.1\n192.0.2.2\n"
-    assert isinstance(verdict(body, 4), Accepted)
+    assert isinstance(verdict(body, 4), FeedAccepted)
     assert isinstance(verdict(body, 5), FeedRefusal)
 
 

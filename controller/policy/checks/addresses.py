@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 
 from common.config.kinds import listed
-from common.config.report import Report
+from common.config.report import ErrorReport
 from controller.policy.checks.names import check_distinct
 from controller.policy.model import Address, Network, Policy, Tenant
 
 
-def check_addresses(policy: Policy, report: Report) -> None:
+def check_addresses(policy: Policy, report: ErrorReport) -> None:
     _check_prefixes(policy, report)
     _check_own_addresses(policy, report)
     for tenant in policy.tenants:
@@ -19,7 +19,7 @@ def check_addresses(policy: Policy, report: Report) -> None:
     _check_families(policy, report)
 
 
-def _check_servers(tenant: Tenant, report: Report) -> None:
+def _check_servers(tenant: Tenant, report: ErrorReport) -> None:
     """Servers, of mail and of other services, lie inside their tenant's prefixes."""
     path, is_own = f"tenants.{tenant.name}", _membership(tenant.prefixes)
     for service in tenant.services:
@@ -28,7 +28,7 @@ def _check_servers(tenant: Tenant, report: Report) -> None:
         _check_inside(tenant, tenant.mail.servers, is_own, f"{path}.mail.servers", report)
 
 
-def _check_prefixes(policy: Policy, report: Report) -> None:
+def _check_prefixes(policy: Policy, report: ErrorReport) -> None:
     """Neighbours in sorted order clash if any do: a prefix stands before all that it covers."""
     prefixes = [
         (prefix, f"tenants.{tenant.name}.prefixes.{prefix}")
@@ -82,7 +82,7 @@ def _edge_addresses(policy: Policy) -> Iterator[tuple[str, Address]]:
                 yield f"tenants.{tenant.name}.gateways.{gateway.name}.edge.{address}", address
 
 
-def _check_own_addresses(policy: Policy, report: Report) -> None:
+def _check_own_addresses(policy: Policy, report: ErrorReport) -> None:
     own = list(_own_addresses(policy))
     edge = list(_edge_addresses(policy))
     check_distinct(report, own, "address")
@@ -116,7 +116,7 @@ def _finder(starts: list[tuple[int, int]]) -> Callable[[tuple[int, int]], int]:
     return lambda key: bisect_right(starts, key) - 1
 
 
-def _check_families(policy: Policy, report: Report) -> None:
+def _check_families(policy: Policy, report: ErrorReport) -> None:
     spoken = {address.version for other in policy.uplinks for address in other.edge}
     needed = {prefix.version for tenant in policy.tenants for prefix in tenant.prefixes}
     for uplink, version in product(policy.uplinks, sorted(needed - spoken)):
@@ -127,7 +127,7 @@ def _check_families(policy: Policy, report: Report) -> None:
         )
 
 
-def _check_gateways(tenant: Tenant, report: Report) -> None:
+def _check_gateways(tenant: Tenant, report: ErrorReport) -> None:
     spoken = {address.version for gateway in tenant.gateways for address in gateway.edge}
     for prefix in tenant.prefixes:
         if tenant.gateways and prefix.version not in spoken:
@@ -158,7 +158,7 @@ def _check_inside(
     servers: Iterable[Address],
     is_own: Callable[[Address], bool],
     path: str,
-    report: Report,
+    report: ErrorReport,
 ) -> None:
     for server in servers:
         if not is_own(server):

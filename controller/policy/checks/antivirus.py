@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from common.config.report import Report
+from common.config.report import ErrorReport
 from controller.policy.checks.names import KnownNames, check_pool
 from controller.policy.model import Address, Antivirus, Policy, Pool, PoolKind
 
 
-def check_antivirus(policy: Policy, known: KnownNames, report: Report) -> None:
+def check_antivirus(policy: Policy, known: KnownNames, report: ErrorReport) -> None:
     for path, antivirus in _all(policy):
         _check_pool(path, antivirus, policy, known, report)
         _check_families(path, antivirus, report)
@@ -24,7 +24,9 @@ def _all(policy: Policy) -> Iterator[tuple[str, Antivirus]]:
             yield f"tenants.{tenant.name}.antivirus", tenant.antivirus
 
 
-def _check_pool(path: str, antivirus: Antivirus, policy: Policy, known: KnownNames, report: Report) -> None:
+def _check_pool(
+    path: str, antivirus: Antivirus, policy: Policy, known: KnownNames, report: ErrorReport
+) -> None:
     if antivirus.pool:
         check_pool(f"{path}.pool", antivirus.pool, PoolKind.ANTIVIRUS, known, report)
     elif not {PoolKind.ANTIVIRUS, None} & set(known.pools.values()):
@@ -45,7 +47,7 @@ def _is_meant(pool: Pool, antivirus: Antivirus) -> bool:
     return pool.kind is PoolKind.ANTIVIRUS and antivirus.pool in ("", pool.name)
 
 
-def _check_families(path: str, antivirus: Antivirus, report: Report) -> None:
+def _check_families(path: str, antivirus: Antivirus, report: ErrorReport) -> None:
     first: dict[int, Address] = {}
     for address in antivirus.addresses:
         if first.setdefault(address.version, address) is not address:

@@ -1,13 +1,13 @@
 """What must hold of how members are looked at: something is, often enough, and only what they have."""
 
-from common.config.report import Report
+from common.config.report import ErrorReport
 from controller.policy.model import HealthSource, Policy, Pool, PoolKind
 
 _OWN_SERVICES = frozenset({PoolKind.DECOY, PoolKind.ANTIVIRUS})  # theirs are not known by their kind
 _OF_SCANNERS = ("signatures_max_age", "canary_interval")
 
 
-def check_health(policy: Policy, report: Report) -> None:
+def check_health(policy: Policy, report: ErrorReport) -> None:
     for pool in policy.pools:
         path, health = f"pools.{pool.name}.health", pool.health
         if health.by is HealthSource.AGENT and health.silence_s < 2 * health.interval_s:
@@ -24,7 +24,7 @@ def check_health(policy: Policy, report: Report) -> None:
                     report.add(f"{path}.{key}", "only scanners have signatures", "remove it")
 
 
-def _check_probes(pool: Pool, path: str, report: Report) -> None:
+def _check_probes(pool: Pool, path: str, report: ErrorReport) -> None:
     has_probes = bool(pool.health.http or pool.health.tcp)
     if pool.health.by is HealthSource.AGENT and pool.kind in _OWN_SERVICES and not has_probes:
         report.add(

@@ -1,6 +1,6 @@
 """What must hold of mail and other services: pools of the right kinds, no way around the scanners."""
 
-from common.config.report import Report
+from common.config.report import ErrorReport
 from controller.policy.checks.names import KnownNames, check_pool
 from controller.policy.model import (
     Mail,
@@ -16,7 +16,7 @@ from controller.policy.model import (
 _SMTP_PORT = 25
 
 
-def check_mail(policy: Policy, known: KnownNames, report: Report) -> None:
+def check_mail(policy: Policy, known: KnownNames, report: ErrorReport) -> None:
     for tenant in policy.tenants:
         for service in tenant.services:
             _check_service(f"tenants.{tenant.name}.services.{service.name}", service, report)
@@ -24,7 +24,7 @@ def check_mail(policy: Policy, known: KnownNames, report: Report) -> None:
             _check_mail(f"tenants.{tenant.name}.mail", tenant.mail, known, report)
 
 
-def _check_service(path: str, service: Service, report: Report) -> None:
+def _check_service(path: str, service: Service, report: ErrorReport) -> None:
     if service.protocol is Protocol.ICMP and service.ports:
         report.add(f"{path}.ports", "icmp has no ports", "remove `ports`")
     if service.protocol is not Protocol.ICMP and not service.ports:
@@ -35,7 +35,7 @@ def _check_service(path: str, service: Service, report: Report) -> None:
         )
 
 
-def _check_mail(path: str, mail: Mail, known: KnownNames, report: Report) -> None:
+def _check_mail(path: str, mail: Mail, known: KnownNames, report: ErrorReport) -> None:
     check_pool(f"{path}.scanners", mail.scanners, PoolKind.SCANNER, known, report)
     if mail.mode is MailMode.PROXY:
         _check_proxies(path, mail, known, report)
@@ -45,7 +45,7 @@ def _check_mail(path: str, mail: Mail, known: KnownNames, report: Report) -> Non
     _check_tls(f"{path}.tls", mail, report)
 
 
-def _check_proxies(path: str, mail: Mail, known: KnownNames, report: Report) -> None:
+def _check_proxies(path: str, mail: Mail, known: KnownNames, report: ErrorReport) -> None:
     if mail.proxies:
         check_pool(f"{path}.proxies", mail.proxies, PoolKind.MAIL_PROXY, known, report)
     else:
@@ -53,7 +53,7 @@ def _check_proxies(path: str, mail: Mail, known: KnownNames, report: Report) -> 
         report.add(f"{path}.proxies", "is missing in mode proxy", remedy)
 
 
-def _check_direct(path: str, mail: Mail, report: Report) -> None:
+def _check_direct(path: str, mail: Mail, report: ErrorReport) -> None:
     if mail.proxies:
         report.add(f"{path}.proxies", "has no meaning in mode direct", "remove it, or use mode proxy")
     if any(rule.action is ScanAction.SKIP for rule in mail.scan):
@@ -61,7 +61,7 @@ def _check_direct(path: str, mail: Mail, report: Report) -> None:
         report.add(f"{path}.scan", message, "remove it, or use mode proxy")
 
 
-def _check_tls(path: str, mail: Mail, report: Report) -> None:
+def _check_tls(path: str, mail: Mail, report: ErrorReport) -> None:
     if bool(mail.tls.certificate) != bool(mail.tls.key):
         given, lacking = ("certificate", "key") if mail.tls.certificate else ("key", "certificate")
         report.add(
@@ -69,7 +69,7 @@ def _check_tls(path: str, mail: Mail, report: Report) -> None:
         )
 
 
-def _check_on_empty(path: str, mail: Mail, known: KnownNames, report: Report) -> None:
+def _check_on_empty(path: str, mail: Mail, known: KnownNames, report: ErrorReport) -> None:
     """Silence would not be the refusal that was asked for; for `tempfail` it does almost as well."""
     may_be_there = {PoolKind.RESPONDER, None} & set(known.pools.values())
     if mail.on_empty is OnEmpty.REJECT and not may_be_there:

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 from common.config.kinds import listed, suggestion
-from common.config.report import Report
+from common.config.report import ErrorReport
 from controller.policy.model import PoolKind
 
 
@@ -16,7 +16,7 @@ class KnownNames:
     pools: Mapping[str, PoolKind | None]
 
 
-def check_pool(path: str, name: str, kind: PoolKind, known: KnownNames, report: Report) -> None:
+def check_pool(path: str, name: str, kind: PoolKind, known: KnownNames, report: ErrorReport) -> None:
     """Say what is wrong with the name of a pool of some kind."""
     if name not in known.pools:
         names = list(known.pools)
@@ -26,8 +26,8 @@ def check_pool(path: str, name: str, kind: PoolKind, known: KnownNames, report: 
         report.add(path, f"pool {name} is of kind {known.pools[name]}", f"name a pool of kind {kind}")
 
 
-def check_distinct(report: Report, used: Iterable[tuple[str, Hashable]], what: str) -> None:
-    """Report each second user of a thing, naming the first; in the order of the file."""
+def check_distinct(report: ErrorReport, used: Iterable[tuple[str, Hashable]], what: str) -> None:
+    """ErrorReport each second user of a thing, naming the first; in the order of the file."""
     in_file_order = sorted(used, key=lambda user: (report.place(user[0]).line, report.place(user[0]).column))
     first_by_thing: dict[Hashable, str] = {}
     for path, thing in in_file_order:

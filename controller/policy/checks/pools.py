@@ -1,13 +1,13 @@
 """What must hold of pools, of references to pools of decoys, and of the levels of suspicion."""
 
-from common.config.report import Report
+from common.config.report import ErrorReport
 from controller.policy.checks.names import KnownNames, check_pool
 from controller.policy.model import Policy, PoolKind
 
 _WITH_VIP = (PoolKind.SCANNER, PoolKind.ANTIVIRUS)
 
 
-def check_pools(policy: Policy, known: KnownNames, report: Report) -> None:
+def check_pools(policy: Policy, known: KnownNames, report: ErrorReport) -> None:
     for tenant in policy.tenants:
         if tenant.decoys:
             check_pool(f"tenants.{tenant.name}.decoys", tenant.decoys, PoolKind.DECOY, known, report)
@@ -17,7 +17,7 @@ def check_pools(policy: Policy, known: KnownNames, report: Report) -> None:
             report.add(f"pools.{pool.name}.vip", message, "add `vip: [...]`")
 
 
-def check_levels(policy: Policy, report: Report) -> None:
+def check_levels(policy: Policy, report: ErrorReport) -> None:
     levels = policy.suspicion
     if levels.hostile.score <= levels.suspect.score:
         remedy = f"use a score above {levels.suspect.score}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from common.config.kinds import listed, suggestion
-from common.config.report import Report
+from common.config.report import ErrorReport
 from controller.policy.checks.names import KnownNames, check_distinct
 from controller.policy.model import Link, Policy, PortRef
 
@@ -11,7 +11,7 @@ from controller.policy.model import Link, Policy, PortRef
 MAX_TRUNKS = 2047
 
 
-def check_topology(policy: Policy, known: KnownNames, report: Report) -> None:
+def check_topology(policy: Policy, known: KnownNames, report: ErrorReport) -> None:
     _check_ports(policy, known, report)
     check_distinct(report, _macs(policy), "MAC")
     check_distinct(report, [(f"switches.{s.name}.dpid", s.dpid) for s in policy.switches], "dpid")
@@ -23,7 +23,7 @@ def check_topology(policy: Policy, known: KnownNames, report: Report) -> None:
         _check_connected(policy, report)
 
 
-def _check_links(policy: Policy, report: Report) -> None:
+def _check_links(policy: Policy, report: ErrorReport) -> None:
     for link in policy.links:
         if link.a.switch == link.b.switch and link.a != link.b:
             message = f"both ends are on switch {link.a.switch}"
@@ -32,7 +32,7 @@ def _check_links(policy: Policy, report: Report) -> None:
         report.add("links", f"has {len(policy.links)} trunks, more than {MAX_TRUNKS}", "use fewer trunks")
 
 
-def _check_ports(policy: Policy, known: KnownNames, report: Report) -> None:
+def _check_ports(policy: Policy, known: KnownNames, report: ErrorReport) -> None:
     used = list(_port_users(policy))
     names = sorted(known.switches)
     for path, at in used:
@@ -69,7 +69,7 @@ def _macs(policy: Policy) -> Iterator[tuple[str, str]]:
             yield f"pools.{pool.name}.members.{member.name}.mac", member.mac
 
 
-def _check_homes(policy: Policy, known: KnownNames, report: Report) -> None:
+def _check_homes(policy: Policy, known: KnownNames, report: ErrorReport) -> None:
     names = sorted(known.switches)
     for tenant in policy.tenants:
         path = f"tenants.{tenant.name}.home"
@@ -78,7 +78,7 @@ def _check_homes(policy: Policy, known: KnownNames, report: Report) -> None:
             report.add(path, f"no switch is named {tenant.home}", remedy)
 
 
-def _check_connected(policy: Policy, report: Report) -> None:
+def _check_connected(policy: Policy, report: ErrorReport) -> None:
     if not policy.switches:
         return
     first = policy.switches[0].name

@@ -44,7 +44,7 @@ class StoreError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StoreState:
     generation: int = 0  # the last number given to a generation, built or not
     serial: int = 0
     frozen: str = ""  # why nothing may be published; empty: it may
@@ -104,17 +104,17 @@ class Store:
                 leftover.unlink() if leftover.is_file() else remove_tree(leftover)
             yield
 
-    def state(self) -> State:
+    def state(self) -> StoreState:
         try:
-            return State(**json.loads((self.root / "state.json").read_bytes()))
+            return StoreState(**json.loads((self.root / "state.json").read_bytes()))
         except FileNotFoundError:
-            return State()
+            return StoreState()
         except (OSError, ValueError, TypeError) as error:
             raise StoreError(
                 f"{self.root / 'state.json'}: {error}; remedy: restore it from a backup"
             ) from error
 
-    def save_state(self, state: State) -> None:
+    def save_state(self, state: StoreState) -> None:
         write_whole(self.root / "state.json", json.dumps(asdict(state)).encode())
 
     def next_generation(self) -> int:

@@ -1,15 +1,15 @@
 """A port that speaks nothing we know: what it says by itself, and what it answers to a line."""
 
 from services.fingerprint.protocols.interface import Lesson, Speaking, plain_facts
-from services.fingerprint.script import Answers, Circumstances, Conversation, Ending, Step, never
+from services.fingerprint.script import Answers, Circumstances, Conversation, Ending, ScriptStep, never
 
 _GREETING, _ANSWER = "greeting", "answer to a line"
 _WAIT_S = 3.0
 
 
 def _conversations(_: Circumstances) -> tuple[Conversation, ...]:
-    greeting = Step(_GREETING, b"", never, wait_s=_WAIT_S)
-    answer = Step(_ANSWER, b"help\r\n", never, wait_s=_WAIT_S)
+    greeting = ScriptStep(_GREETING, b"", never, wait_s=_WAIT_S)
+    answer = ScriptStep(_ANSWER, b"help\r\n", never, wait_s=_WAIT_S)
     return (Conversation((greeting, answer)),)
 
 

@@ -9,7 +9,7 @@ from services.fingerprint.protocols.mailboxes import IMAP, IMAPS, POP3, POP3S
 from services.fingerprint.protocols.smtp import SMTP, SMTPS
 from services.fingerprint.protocols.ssh import SSH
 from services.fingerprint.protocols.telnet import TELNET
-from services.fingerprint.script import Conversation, Step, is_line
+from services.fingerprint.script import Conversation, ScriptStep, is_line
 from services.personas.model import Protocol
 
 SPEAKING = {
@@ -44,8 +44,8 @@ USUAL: dict[int, Protocol] = {
     8080: Protocol.HTTP,
     8443: Protocol.HTTPS,
 }
-LISTENING = Conversation((Step("it speaks first", b"", is_line, wait_s=3.0),))
-ASKING = Conversation((Step("asked as a web server", b"GET / HTTP/1.0\r\n\r\n", is_line, wait_s=5.0),))
+LISTENING = Conversation((ScriptStep("it speaks first", b"", is_line, wait_s=3.0),))
+ASKING = Conversation((ScriptStep("asked as a web server", b"GET / HTTP/1.0\r\n\r\n", is_line, wait_s=5.0),))
 _SIGNS: tuple[tuple[re.Pattern[bytes], Protocol], ...] = (
     (re.compile(rb"SSH-"), Protocol.SSH),
     (re.compile(rb"HTTP/1\.[01] "), Protocol.HTTP),

@@ -1,7 +1,7 @@
 """FTP: what is asked on the control channel before a log-in; no user is named, no data is wanted."""
 
 from services.fingerprint.protocols.interface import Lesson, Speaking, plain_facts, text_of
-from services.fingerprint.script import Answers, Circumstances, Conversation, Step, is_numbered_reply
+from services.fingerprint.script import Answers, Circumstances, Conversation, ScriptStep, is_numbered_reply
 from services.personas import catalogue
 
 _GREETING, _FEATURES = "greeting", "FEAT"
@@ -16,24 +16,24 @@ _REPLIES = {
     "QUIT": "quit",
 }
 _WAY = (
-    Step("", b"", is_numbered_reply),
-    Step("AUTH TLS", b"AUTH TLS\r\n", is_numbered_reply, tls_after=b"234"),
+    ScriptStep("", b"", is_numbered_reply),
+    ScriptStep("AUTH TLS", b"AUTH TLS\r\n", is_numbered_reply, tls_after=b"234"),
 )
 
 
 def _conversations(_: Circumstances) -> tuple[Conversation, ...]:
     lines = {name: name for name in ("SYST", "HELP", "NOOP", "PASV")}
     lines |= {"OPTS": "OPTS QX", "OPTS UTF8": "OPTS UTF8 ON", "unknown command": "QXFOO", "QUIT": "QUIT"}
-    steps = [Step(name, f"{line}\r\n".encode(), is_numbered_reply) for name, line in lines.items()]
+    steps = [ScriptStep(name, f"{line}\r\n".encode(), is_numbered_reply) for name, line in lines.items()]
     begin = (
-        Step(_GREETING, b"", is_numbered_reply),
-        Step(_FEATURES, b"FEAT\r\n", is_numbered_reply),
+        ScriptStep(_GREETING, b"", is_numbered_reply),
+        ScriptStep(_FEATURES, b"FEAT\r\n", is_numbered_reply),
     )
-    within = Step("AUTH TLS within TLS", b"AUTH TLS\r\n", is_numbered_reply)
+    within = ScriptStep("AUTH TLS within TLS", b"AUTH TLS\r\n", is_numbered_reply)
     return Conversation((*begin, *steps)), Conversation((*_WAY, within))
 
 
-def _way_to_tls(answers: Answers) -> tuple[Step, ...] | None:
+def _way_to_tls(answers: Answers) -> tuple[ScriptStep, ...] | None:
     return _WAY if (text_of(answers, "AUTH TLS") or "").startswith("234") else None
 
 

@@ -6,7 +6,7 @@ import string
 from dataclasses import dataclass
 
 from services.fingerprint.protocols.interface import Facts, Lesson, Speaking, encrypted, told
-from services.fingerprint.script import Answers, Circumstances, Conversation, Ending, Heard, Step
+from services.fingerprint.script import Answers, Circumstances, Conversation, Ending, Heard, ScriptStep
 
 MOST_BODY_BYTES = 200_000
 _BROWSER = (
@@ -90,9 +90,9 @@ def _conversations(circumstances: Circumstances) -> tuple[Conversation, ...]:
     kept = f"{host}{_BROWSER}Connection: keep-alive\r\n\r\n"
     closed = f"{host}{_BROWSER}Connection: close\r\n\r\n"
 
-    def step(name: str, request: str) -> Step:
+    def step(name: str, request: str) -> ScriptStep:
         is_head = request.startswith("HEAD")
-        return Step(name, request.encode("ascii", "replace"), is_whole_head if is_head else is_whole)
+        return ScriptStep(name, request.encode("ascii", "replace"), is_whole_head if is_head else is_whole)
 
     browser = (
         step(_ROOT, f"GET / HTTP/1.1\r\n{kept}"),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.fingerprint.script import Answers, Circumstances, Conversation, Ending, Heard, Step
+from services.fingerprint.script import Answers, Circumstances, Conversation, Ending, Heard, ScriptStep
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _LONGEST_LINE = 2_000
@@ -41,7 +41,7 @@ class Speaking:
     learn: Callable[[Answers, Circumstances], Lesson]
     facts: Callable[[Answers], Facts]
     # Steps before a TLS handshake, for who begins in clear text; None: no TLS was offered.
-    way_to_tls: Callable[[Answers], tuple[Step, ...] | None] = lambda answers: None
+    way_to_tls: Callable[[Answers], tuple[ScriptStep, ...] | None] = lambda answers: None
     begins_with_tls: bool = False
 
 

@@ -7,7 +7,7 @@ from services.fingerprint.script import (
     Answers,
     Circumstances,
     Conversation,
-    Step,
+    ScriptStep,
     has_tag,
     is_dotted,
     is_line,
@@ -38,26 +38,26 @@ def _pop3_in_clear(_: Circumstances) -> tuple[Conversation, ...]:
     return (
         Conversation(
             (
-                Step(_GREETING, b"", is_line),
-                Step("CAPA", b"CAPA\r\n", is_dotted),
-                Step("unknown command", b"QXFOO\r\n", is_line),
-                Step("USER of nothing", b"USER\r\n", is_line),
-                Step("STAT before a log-in", b"STAT\r\n", is_line),
-                Step("QUIT", b"QUIT\r\n", is_line),
+                ScriptStep(_GREETING, b"", is_line),
+                ScriptStep("CAPA", b"CAPA\r\n", is_dotted),
+                ScriptStep("unknown command", b"QXFOO\r\n", is_line),
+                ScriptStep("USER of nothing", b"USER\r\n", is_line),
+                ScriptStep("STAT before a log-in", b"STAT\r\n", is_line),
+                ScriptStep("QUIT", b"QUIT\r\n", is_line),
             )
         ),
     )
 
 
-_POP3_WAY = (Step("", b"", is_line), Step("STLS", b"STLS\r\n", is_line, tls_after=b"+OK"))
+_POP3_WAY = (ScriptStep("", b"", is_line), ScriptStep("STLS", b"STLS\r\n", is_line, tls_after=b"+OK"))
 
 
 def _pop3(circumstances: Circumstances) -> tuple[Conversation, ...]:
     steps = (
         *_POP3_WAY,
-        Step("CAPA within TLS", b"CAPA\r\n", is_dotted),
-        Step("STLS within TLS", b"STLS\r\n", is_line),
-        Step("QUIT within TLS", b"QUIT\r\n", is_line),
+        ScriptStep("CAPA within TLS", b"CAPA\r\n", is_dotted),
+        ScriptStep("STLS within TLS", b"STLS\r\n", is_line),
+        ScriptStep("QUIT within TLS", b"QUIT\r\n", is_line),
     )
     return (*_pop3_in_clear(circumstances), Conversation(steps))
 
@@ -67,7 +67,7 @@ def _pop3_capabilities(answers: Answers) -> list[str]:
     return [line for line in lines[1:] if line not in ("", ".")] if lines[0].startswith("+OK") else []
 
 
-def _pop3_way_to_tls(answers: Answers) -> tuple[Step, ...] | None:
+def _pop3_way_to_tls(answers: Answers) -> tuple[ScriptStep, ...] | None:
     return _POP3_WAY if "STLS" in _pop3_capabilities(answers) else None
 
 
@@ -94,25 +94,32 @@ def _imap_in_clear(_: Circumstances) -> tuple[Conversation, ...]:
         ("LOGOUT", "LOGOUT"),
     )
     steps = [
-        Step(name, f"a{number} {line}\r\n".encode(), has_tag(b"a%d" % number))
+        ScriptStep(name, f"a{number} {line}\r\n".encode(), has_tag(b"a%d" % number))
         for number, (name, line) in enumerate(tagged)
     ]
-    odd = (Step("", b"", is_line), Step("a word alone", b"QXFOO\r\n", is_line), _logout("LOGOUT after that"))
-    return Conversation((Step(_GREETING, b"", is_line), *steps)), Conversation(odd)
+    odd = (
+        ScriptStep("", b"", is_line),
+        ScriptStep("a word alone", b"QXFOO\r\n", is_line),
+        _logout("LOGOUT after that"),
+    )
+    return Conversation((ScriptStep(_GREETING, b"", is_line), *steps)), Conversation(odd)
 
 
-def _logout(name: str) -> Step:
-    return Step(name, b"a9 LOGOUT\r\n", has_tag(b"a9"))
+def _logout(name: str) -> ScriptStep:
+    return ScriptStep(name, b"a9 LOGOUT\r\n", has_tag(b"a9"))
 
 
-_IMAP_WAY = (Step("", b"", is_line), Step("STARTTLS", b"a0 STARTTLS\r\n", has_tag(b"a0"), tls_after=b"a0 OK"))
+_IMAP_WAY = (
+    ScriptStep("", b"", is_line),
+    ScriptStep("STARTTLS", b"a0 STARTTLS\r\n", has_tag(b"a0"), tls_after=b"a0 OK"),
+)
 
 
 def _imap(circumstances: Circumstances) -> tuple[Conversation, ...]:
     steps = (
         *_IMAP_WAY,
-        Step("CAPABILITY within TLS", b"a1 CAPABILITY\r\n", has_tag(b"a1")),
-        Step("STARTTLS within TLS", b"a2 STARTTLS\r\n", has_tag(b"a2")),
+        ScriptStep("CAPABILITY within TLS", b"a1 CAPABILITY\r\n", has_tag(b"a1")),
+        ScriptStep("STARTTLS within TLS", b"a2 STARTTLS\r\n", has_tag(b"a2")),
         _logout("LOGOUT within TLS"),
     )
     return (*_imap_in_clear(circumstances), Conversation(steps))
@@ -125,7 +132,7 @@ def _imap_capabilities(answers: Answers) -> list[str]:
     return []
 
 
-def _imap_way_to_tls(answers: Answers) -> tuple[Step, ...] | None:
+def _imap_way_to_tls(answers: Answers) -> tuple[ScriptStep, ...] | None:
     return _IMAP_WAY if "STARTTLS" in _imap_capabilities(answers) else None
 
 

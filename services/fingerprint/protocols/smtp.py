@@ -7,7 +7,14 @@ import re
 from dataclasses import dataclass, replace
 
 from services.fingerprint.protocols.interface import Lesson, Speaking, encrypted, plain_facts, text_of
-from services.fingerprint.script import Answers, Circumstances, Conversation, Ending, Step, is_numbered_reply
+from services.fingerprint.script import (
+    Answers,
+    Circumstances,
+    Conversation,
+    Ending,
+    ScriptStep,
+    is_numbered_reply,
+)
 from services.personas import catalogue
 
 GREETING, EHLO, HELO = "greeting", "EHLO", "HELO"
@@ -81,10 +88,10 @@ _QUESTIONS = (
 
 
 def _conversations(circumstances: Circumstances) -> tuple[Conversation, ...]:
-    greeting, greeted = Step(GREETING, b"", is_numbered_reply), Step("", b"", is_numbered_reply)
+    greeting, greeted = ScriptStep(GREETING, b"", is_numbered_reply), ScriptStep("", b"", is_numbered_reply)
     ehlo = _ehlo("", circumstances)
 
-    def asked(*questions: _Question) -> tuple[Step, ...]:
+    def asked(*questions: _Question) -> tuple[ScriptStep, ...]:
         return tuple(_step(question, circumstances) for question in questions)
 
     talks = [
@@ -96,19 +103,19 @@ def _conversations(circumstances: Circumstances) -> tuple[Conversation, ...]:
         (greeted, *asked(*_WEB)),
     ]
     if circumstances.domain:
-        mail = Step("", b"MAIL FROM:<>\r\n", is_numbered_reply)
+        mail = ScriptStep("", b"MAIL FROM:<>\r\n", is_numbered_reply)
         talks.append((greeted, ehlo, mail, *asked(*_RECIPIENTS, *_ACCEPTED)))
     return tuple(map(Conversation, talks))
 
 
-def _ehlo(name: str, circumstances: Circumstances) -> Step:
-    return Step(name, f"EHLO {circumstances.literal}\r\n".encode(), is_numbered_reply)
+def _ehlo(name: str, circumstances: Circumstances) -> ScriptStep:
+    return ScriptStep(name, f"EHLO {circumstances.literal}\r\n".encode(), is_numbered_reply)
 
 
-def _step(question: _Question, circumstances: Circumstances) -> Step:
+def _step(question: _Question, circumstances: Circumstances) -> ScriptStep:
     line = question.line.replace("DOMAIN", circumstances.domain)
     # A server that would take a message without recipients is left alone.
-    return Step(question.name, f"{line}\r\n".encode(), is_numbered_reply, stop_after=b"354")
+    return ScriptStep(question.name, f"{line}\r\n".encode(), is_numbered_reply, stop_after=b"354")
 
 
 def _conversations_from_clear_to_tls(circumstances: Circumstances) -> tuple[Conversation, ...]:
@@ -117,20 +124,20 @@ def _conversations_from_clear_to_tls(circumstances: Circumstances) -> tuple[Conv
         *before,
         replace(starttls, name="STARTTLS"),
         _ehlo("EHLO within TLS", circumstances),
-        Step("STARTTLS within TLS", b"STARTTLS\r\n", is_numbered_reply),
-        Step("QUIT within TLS", b"QUIT\r\n", is_numbered_reply),
+        ScriptStep("STARTTLS within TLS", b"STARTTLS\r\n", is_numbered_reply),
+        ScriptStep("QUIT within TLS", b"QUIT\r\n", is_numbered_reply),
     )
     return (*_conversations(circumstances), Conversation(steps))
 
 
 _WAY_TO_TLS = (
-    Step("", b"", is_numbered_reply),
-    Step("", b"EHLO [127.0.0.1]\r\n", is_numbered_reply),
-    Step("", b"STARTTLS\r\n", is_numbered_reply, tls_after=b"220"),
+    ScriptStep("", b"", is_numbered_reply),
+    ScriptStep("", b"EHLO [127.0.0.1]\r\n", is_numbered_reply),
+    ScriptStep("", b"STARTTLS\r\n", is_numbered_reply, tls_after=b"220"),
 )
 
 
-def _way_to_tls(answers: Answers) -> tuple[Step, ...] | None:
+def _way_to_tls(answers: Answers) -> tuple[ScriptStep, ...] | None:
     return _WAY_TO_TLS if "STARTTLS" in map(str.upper, keywords_of(answers)) else None
 
 

@@ -4,7 +4,7 @@ import re
 import struct
 
 from services.fingerprint.protocols.interface import Facts, Lesson, Speaking, told
-from services.fingerprint.script import Answers, Circumstances, Conversation, Heard, Step, is_line
+from services.fingerprint.script import Answers, Circumstances, Conversation, Heard, ScriptStep, is_line
 
 _FIRST, _NONSENSE, _OLD = "first packet", "nonsense", "version 1"
 _SAY = b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10\r\n"
@@ -35,9 +35,9 @@ _IDENTIFICATION = re.compile(r"SSH-(2\.0|1\.99)-[\x21-\x7e][\x20-\x7e]{0,240}")
 
 def _conversations(_: Circumstances) -> tuple[Conversation, ...]:
     return (
-        Conversation((Step(_FIRST, _SAY, _has_packet),)),
-        Conversation((Step("", b"", is_line), Step(_NONSENSE, b"help\r\n", is_line))),
-        Conversation((Step("", b"", is_line), Step(_OLD, b"SSH-1.5-x\r\n", is_line))),
+        Conversation((ScriptStep(_FIRST, _SAY, _has_packet),)),
+        Conversation((ScriptStep("", b"", is_line), ScriptStep(_NONSENSE, b"help\r\n", is_line))),
+        Conversation((ScriptStep("", b"", is_line), ScriptStep(_OLD, b"SSH-1.5-x\r\n", is_line))),
     )
 
 

@@ -3,7 +3,7 @@
 import re
 
 from services.fingerprint.protocols.interface import Facts, Lesson, Speaking
-from services.fingerprint.script import Answers, Circumstances, Conversation, Step, never
+from services.fingerprint.script import Answers, Circumstances, Conversation, ScriptStep, never
 
 _GREETING = "greeting"
 _WAIT_S = 4.0  # nothing says that a greeting is over
@@ -12,7 +12,7 @@ _PROMPT = re.compile(r"(?:(\S+) )?login: *$", re.I)
 
 
 def _conversations(_: Circumstances) -> tuple[Conversation, ...]:
-    return (Conversation((Step(_GREETING, b"", never, wait_s=_WAIT_S),)),)
+    return (Conversation((ScriptStep(_GREETING, b"", never, wait_s=_WAIT_S),)),)
 
 
 def _text(answers: Answers) -> str:

@@ -8,14 +8,14 @@ from typing import Any
 from services.base.settings import Address
 from services.base.sockets import begin_connect, is_connected
 from services.mail.io.certificates import server_context
-from services.mail.io.wire import WRITE_BUFFER_BYTES, Outbox, Sweeper, Wire
+from services.mail.io.wire import WRITE_BUFFER_BYTES, BaseWire, Outbox, Sweeper
 from services.mail.relay.ports import HandshakeFailed, ServerUnreachable, WireClosed, WireTimeout
 
 CONNECT_S = 10.0
 SAME_PORT_S = 3.0
 
 
-class SocketWire(Wire):
+class SocketWire(BaseWire):
     """A wire that can begin to encrypt."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sweeper: Sweeper, outbox: Outbox) -> None:

@@ -9,7 +9,7 @@ from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
-from services.mail.io.wire import Wire
+from services.mail.io.wire import BaseWire
 
 
 class Pending(Protocol):
@@ -26,10 +26,12 @@ class Driver:
     __slots__ = ("_coroutine", "_on_end", "_waits_for")
 
     def __init__(
-        self, coroutine: Coroutine[Wire | Pending, None, None], on_end: Callable[[BaseException | None], None]
+        self,
+        coroutine: Coroutine[BaseWire | Pending, None, None],
+        on_end: Callable[[BaseException | None], None],
     ) -> None:
         self._coroutine, self._on_end = coroutine, on_end
-        self._waits_for: Wire | Pending | None = None
+        self._waits_for: BaseWire | Pending | None = None
 
     def step(self, error: Exception | None = None) -> None:
         """Let the dialogue run until it waits again, or ends."""
@@ -42,7 +44,7 @@ class Driver:
             self._on_end(failure)
         else:
             self._waits_for = waits_for
-            if isinstance(waits_for, Wire):
+            if isinstance(waits_for, BaseWire):
                 waits_for.driver = self
             else:
                 waits_for.add_done_callback(self._on_done)
@@ -52,7 +54,7 @@ class Driver:
         waits_for = self._waits_for
         if waits_for is None:
             return
-        if isinstance(waits_for, Wire):
+        if isinstance(waits_for, BaseWire):
             waits_for.driver = None
         else:
             waits_for.remove_done_callback(self._on_done)

@@ -15,7 +15,7 @@ from services.base import clamd
 from services.base.clamd import Verdict, VerdictKind
 from services.base.settings import Address
 from services.base.sockets import begin_connect, is_connected
-from services.mail.io.wire import Outbox, Sweeper, Wire
+from services.mail.io.wire import BaseWire, Outbox, Sweeper
 from services.mail.relay.ports import Spool, WireClosed, WireTimeout
 from services.mail.settings import ScannerAddress
 from services.smtp.data import Unstuffer
@@ -95,9 +95,9 @@ class ClamdScanners:
         finally:
             wire.abort()
 
-    async def _connect(self, address: ScannerAddress) -> Wire:
+    async def _connect(self, address: ScannerAddress) -> BaseWire:
         """Return a wire that may still be connecting: what is written waits for that."""
-        wire = Wire(self._sweeper, self._outbox)
+        wire = BaseWire(self._sweeper, self._outbox)
         if address.unix:
             await self._loop.create_unix_connection(lambda: wire, address.unix)
         else:
@@ -117,7 +117,7 @@ class ClamdScanners:
 class _Request:
     """One request to a clamd; all of it must be done at `deadline`, by the sweeper's clock."""
 
-    def __init__(self, wire: Wire, sweeper: Sweeper, deadline: float) -> None:
+    def __init__(self, wire: BaseWire, sweeper: Sweeper, deadline: float) -> None:
         self._wire, self._sweeper, self._deadline = wire, sweeper, deadline
 
     async def send(self, spool: Spool) -> None:

@@ -25,7 +25,7 @@ class Stepper(Protocol):
     def step(self, error: Exception | None = None) -> None: ...
 
 
-class Wire(asyncio.Protocol):
+class BaseWire(asyncio.Protocol):
     # Whether a peer that has closed its sending side (RFC 9293, 3.6) is still written to.
     answers_after_eof = False
 
@@ -86,7 +86,7 @@ class Wire(asyncio.Protocol):
     # the dialogue calls these
 
     @coroutine
-    def more(self, within_s: float) -> Generator["Wire", None, None]:
+    def more(self, within_s: float) -> Generator["BaseWire", None, None]:
         """Wait until there are more bytes in the buffer. Raise `WireClosed` or `WireTimeout`."""
         if self.is_closed:
             raise WireClosed
@@ -100,7 +100,7 @@ class Wire(asyncio.Protocol):
                 raise WireClosed
 
     @coroutine
-    def drain(self, within_s: float) -> Generator["Wire", None, None]:
+    def drain(self, within_s: float) -> Generator["BaseWire", None, None]:
         """Wait until the peer has taken enough. Raise `WireClosed` or `WireTimeout`."""
         self._deadline = self._sweeper.now + within_s
         while not self.may_write:
@@ -166,7 +166,7 @@ class Sweeper:
     def __init__(self, precise: Callable[[], float] = time.monotonic) -> None:
         self.precise = precise
         self.now = precise()
-        self.wires: set[Wire] = set()
+        self.wires: set[BaseWire] = set()
 
     def sweep(self) -> None:
         now = self.now = self.precise()
@@ -184,9 +184,9 @@ class Outbox:
 
     def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         self._call_soon = call_soon
-        self._wires: list[Wire] = []
+        self._wires: list[BaseWire] = []
 
-    def add(self, wire: Wire) -> None:
+    def add(self, wire: BaseWire) -> None:
         if not self._wires:
             self._call_soon(self.flush)
         self._wires.append(wire)

@@ -23,7 +23,7 @@ from services.sensors.networks import to_text
 from services.sensors.origin import replace_patiently, summary
 from services.sensors.settings import CrowdSec
 
-_LIMITS = web.Limits(60.0, 128 * 1024**2, redirects=0)
+_LIMITS = web.FetchLimits(60.0, 128 * 1024**2, redirects=0)
 _MOST_SINGLE_CHANGES = 200  # past that, one whole list costs less
 _MOST_IN_ONE = 1_000
 _WHOLE_EVERY_S = 3600.0

@@ -13,7 +13,7 @@ from common.journal.journal import Report
 from services.base.settings import Network
 from services.sensors import web
 from services.sensors.events import SensorsEvent
-from services.sensors.feeds.guards import Accepted, FeedRefusal, judge
+from services.sensors.feeds.guards import FeedAccepted, FeedRefusal, judge
 from services.sensors.feeds.kept import FeedCopy, Keeper
 from services.sensors.feeds.lists import Contents, parse_feed
 from services.sensors.origin import Because, Decision, replace_patiently, to_decision
@@ -102,7 +102,7 @@ class FeedRunner:
         if last is not None:
             headers = {"If-None-Match": last.etag, "If-Modified-Since": last.last_modified}
         present = {name: value for name, value in headers.items() if value}
-        return await web.get(feed.source, present, web.Limits(feed.time_limit_s, feed.size_limit_bytes))
+        return await web.get(feed.source, present, web.FetchLimits(feed.time_limit_s, feed.size_limit_bytes))
 
     async def _renew(self, last: FeedCopy | None) -> bool:
         if last is None:
@@ -116,7 +116,7 @@ class FeedRunner:
     async def _take(self, answer: web.WebAnswer, before: int | None) -> bool:
         feed, tenants = self._feed, self._tenants()
 
-        def read() -> tuple[Contents, Accepted | FeedRefusal]:
+        def read() -> tuple[Contents, FeedAccepted | FeedRefusal]:
             contents = parse_feed(answer.body, feed.shape)
             return contents, judge(contents, before, feed.guards, tenants)
 

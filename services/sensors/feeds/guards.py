@@ -9,7 +9,7 @@ from services.sensors.settings import Guards
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class FeedAccepted:
     note_by_network: dict[Network, str]
     left_out: tuple[Network, ...]  # private space, tenants' own
 
@@ -21,7 +21,7 @@ class FeedRefusal:
 
 def judge(
     new: Contents, before: int | None, guards: Guards, tenants: tuple[Network, ...]
-) -> Accepted | FeedRefusal:
+) -> FeedAccepted | FeedRefusal:
     """Judge what a feed says now, knowing how many entries its last good copy had (None: there is none)."""
     if why := _trouble(new, before, guards):
         return FeedRefusal(why)
@@ -30,7 +30,7 @@ def judge(
     kept = {network: note for network, note in new.note_by_network.items() if network not in gone}
     if not kept and not guards.may_be_empty:
         return FeedRefusal("holds nothing but private addresses or tenants' own")
-    return Accepted(kept, left_out)
+    return FeedAccepted(kept, left_out)
 
 
 def _trouble(new: Contents, before: int | None, guards: Guards) -> str:

@@ -14,7 +14,7 @@ from types import coroutine
 from services.base.clamd import Verdict, VerdictKind
 from services.mail.events import MailEvent
 from services.mail.io.driver import Driver
-from services.mail.io.wire import Outbox, Sweeper, Wire
+from services.mail.io.wire import BaseWire, Outbox, Sweeper
 from services.mail.relay import dialogue
 from services.mail.relay.ports import (
     Dependencies,
@@ -99,7 +99,7 @@ class Turns:
 class MemoryTransport:
     """The other end of a wire: `hear` gets what was sent."""
 
-    def __init__(self, turns: Turns, wire: Wire, hear: Callable[[bytes], None]) -> None:
+    def __init__(self, turns: Turns, wire: BaseWire, hear: Callable[[bytes], None]) -> None:
         self._turns, self._wire, self._hear = turns, wire, hear
         self.is_closed = False
         self.is_reading = True
@@ -137,7 +137,7 @@ class MemoryTransport:
     abort = close
 
 
-class ClientSide(Wire):
+class ClientSide(BaseWire):
     """The client's connection; `handshake` is what becomes of its STARTTLS."""
 
     handshake: Step = b""
@@ -153,7 +153,7 @@ class ClientSide(Wire):
         return "TLSv1.3 TLS_AES_256_GCM_SHA384"
 
 
-class ServerSide(Wire):
+class ServerSide(BaseWire):
     """One connection to the tenant's server, and the server behind it."""
 
     def __init__(self, stage: "Stage") -> None:
