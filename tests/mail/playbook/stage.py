@@ -335,6 +335,7 @@ class Stage:
         *,
         has_starttls: bool = True,
         room_bytes: int = 1_000_000,
+        scanners: "ScriptedScanners | None" = None,
         **of_tenant: object,
     ) -> None:
         self.server = server or ServerScript()
@@ -342,7 +343,7 @@ class Stage:
         self.turns = Turns()
         self._later: list[tuple[float, Callable[[], object]]] = []
         self.sweeper, self.outbox = Sweeper(lambda: self.time), Outbox(self.turns.soon)
-        self.scanners, self.journal = ScriptedScanners(verdict), MemoryJournal()
+        self.scanners, self.journal = scanners or ScriptedScanners(verdict), MemoryJournal()
         self.spools: list[MemorySpool] = []
         self.heard = b""
         self.has_ended = False
