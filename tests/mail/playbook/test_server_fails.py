@@ -4,8 +4,9 @@ import pytest
 
 from services.mail.events import MailEvent
 from services.mail.relay.ports import HandshakeFailed, ServerUnreachable
+from tests.mail.playbook.memory import Promise
 from tests.mail.playbook.sender import DIALOGUE, MESSAGE, Sender, check_promises
-from tests.mail.playbook.stage import EHLO_WITH_TLS, LOST, SILENT, Promise, Say, ServerScript, Stage, Step
+from tests.mail.playbook.stage import EHLO_WITH_TLS, LOST, SILENT, Say, ServerScript, Stage, Step
 
 VERBS = ("GREETING", "EHLO", "STARTTLS", "MAIL", "RCPT", "DATA", "BODY", "DOT", "RSET", "QUIT")
 FAILURES: dict[str, Step] = {
