@@ -88,6 +88,14 @@ def test_what_a_message_is_made_of_decides_its_one_reply(name: str) -> None:
     check_promises(stage)
 
 
+def test_nothing_is_kept_of_a_message_past_its_limit() -> None:
+    stage = reach(5)
+    for _ in range(6):
+        stage.send(b"x" * 10_000)
+    assert stage.spools[0].size_bytes == 0
+    check_promises(stage)
+
+
 def test_a_line_without_end_is_refused() -> None:
     script = ServerScript(ehlo=b"250 mx\r\n")
     stage = reach(5, Stage(script, room_bytes=5_000_000, message_limit_bytes=5_000_000))

@@ -195,6 +195,15 @@ def test_a_server_that_is_lost_and_then_answers_otherwise_gets_the_client_one_re
     check_promises(stage)
 
 
+def test_a_server_that_refuses_the_envelope_the_second_time_is_named_with_its_words() -> None:
+    stage = Stage(
+        ServerScript({"DATA": [LOST], "RCPT": [b"250 ok\r\n", b"250 ok\r\n", b"550 5.1.1 no more\r\n"]})
+    )
+    assert Sender(stage).run().replies["MESSAGE"].startswith(b"451 4.4.2 ")
+    (deferred,) = stage.journal.of(MailEvent.MESSAGE_DEFERRED)
+    assert str(deferred["reason"]).endswith("550 5.1.1 no more")
+
+
 def test_a_server_that_is_lost_and_comes_back_gets_the_message_once() -> None:
     stage = Stage(ServerScript({"DATA": [LOST]}))
     sender = Sender(stage).run()
