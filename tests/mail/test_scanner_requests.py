@@ -12,7 +12,7 @@ from services.mail.io.scanners import ClamdScanners
 from services.mail.io.wire import Outbox, Sweeper
 from services.mail.settings import ScannerAddress
 from tests.mail.conftest import free_port
-from tests.mail.playbook.stage import MemorySpool
+from tests.mail.playbook.memory import MemorySpool
 
 Behave = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -1,7 +1,8 @@
 """A wire sends at the end of the turn, in order, bounded; and forgets what it may not send any more."""
 
 from services.mail.io.wire import Outbox, Sweeper
-from tests.mail.playbook.stage import ClientSide, MemoryTransport, Turns
+from tests.mail.playbook.memory import MemoryTransport, Turns
+from tests.mail.playbook.stage import ClientSide
 
 
 class Line:

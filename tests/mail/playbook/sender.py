@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from services.mail.events import MailEvent
+from tests.mail.playbook.memory import Promise
 from tests.mail.playbook.stage import Stage, replies_in
 
 MESSAGE = b"Subject: hello\r\nMessage-ID: <1@b.example>\r\n\r\nsecret body\r\n..dot"
@@ -100,3 +101,26 @@ def _check_2xx_is_the_servers_own(stage: Stage) -> None:
     assert all(reply in stage.server.said for reply in accepted)
     assert len(accepted) <= len(stage.server.messages)
     assert len(accepted) == len(stage.journal.of(MailEvent.MESSAGE_DELIVERED)) or not accepted
+
+
+STEPS = range(len(DIALOGUE))
+NAMES = [f"{number} {verb}" for number, (verb, _) in enumerate(DIALOGUE)]
+
+
+def reach(step: int, stage: Stage | None = None) -> Stage:
+    """Return a session in which the client has sent all lines before this one."""
+    stage = (stage or Stage()).begin()
+    for _, line in DIALOGUE[:step]:
+        assert stage.ask(line)[:1] in b"23"
+    return stage
+
+
+def ends_with(stage: Stage, reason: str) -> bool:
+    (closed,) = stage.journal.of(MailEvent.SESSION_CLOSED)
+    return str(closed["reason"]).startswith(reason)
+
+
+def waits_for_scan(promise: Promise) -> Stage:
+    stage = reach(5, Stage(verdict=promise, scan=[]))
+    stage.ask(DIALOGUE[5][1])
+    return stage

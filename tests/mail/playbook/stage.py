@@ -3,16 +3,12 @@
 There is no event loop: what the loop would call soon waits in a queue, which `Stage.settle` works off.
 """
 
-import hashlib
 import json
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from types import coroutine
 
 from services.base.clamd import Verdict, VerdictKind
-from services.mail.events import MailEvent
 from services.mail.io.driver import Driver
 from services.mail.io.wire import BaseWire, Outbox, Sweeper
 from services.mail.relay import dialogue
@@ -23,42 +19,16 @@ from services.mail.relay.ports import (
     ServerUnreachable,
     SessionStopped,
     Spool,
-    SpoolFull,
 )
 from services.mail.relay.session import Session, SessionContext
 from services.mail.settings import ScannerAddress, Settings, parse_settings
+from tests.mail.playbook.memory import MemoryJournal, MemorySpool, MemoryTransport, Promise, Turns
 
 EHLO = b"250-mx.acme.example\r\n250-PIPELINING\r\n250-SIZE 50000\r\n250 8BITMIME\r\n"
 EHLO_WITH_TLS = b"250-mx.acme.example\r\n250-STARTTLS\r\n250 8BITMIME\r\n"
 CLEAN = Verdict(VerdictKind.CLEAN)
 STEP_S = 5.0
 LONG_S = 1_000.0  # past every deadline
-
-
-class Promise:
-    """What a driver can wait for besides wires; `keep` lets it go on."""
-
-    def __init__(self) -> None:
-        self._callbacks: list[Callable[[object], None]] = []
-        self.was_cancelled = False
-
-    def add_done_callback(self, callback: Callable[[object], None], /) -> None:
-        self._callbacks.append(callback)
-
-    def remove_done_callback(self, callback: Callable[[object], None], /) -> None:
-        self._callbacks.remove(callback)
-
-    def cancel(self) -> None:
-        self.was_cancelled = True
-
-    def keep(self) -> None:
-        callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback(self)
-
-    @coroutine
-    def kept(self) -> Generator["Promise", None, None]:
-        yield self
 
 
 @dataclass(frozen=True)
@@ -80,61 +50,6 @@ def _say(step: Step) -> Say:
         return Say(step)
     assert isinstance(step, Say)
     return step
-
-
-class Turns:
-    """What an event loop would call soon, in order."""
-
-    def __init__(self) -> None:
-        self._queue: deque[Callable[[], object]] = deque()
-
-    def soon(self, call: Callable[[], object]) -> None:
-        self._queue.append(call)
-
-    def settle(self) -> None:
-        while self._queue:
-            self._queue.popleft()()
-
-
-class MemoryTransport:
-    """The other end of a wire: `hear` gets what was sent."""
-
-    def __init__(self, turns: Turns, wire: BaseWire, hear: Callable[[bytes], None]) -> None:
-        self._turns, self._wire, self._hear = turns, wire, hear
-        self.is_closed = False
-        self.is_reading = True
-        self._waiting = b""  # not read by the dialogue yet
-
-    def set_write_buffer_limits(self, high: int) -> None:
-        assert high > 0
-
-    def write(self, data: bytes) -> None:
-        if not self.is_closed:
-            self._hear(data)
-
-    def pause_reading(self) -> None:
-        self.is_reading = False
-
-    def resume_reading(self) -> None:
-        self.is_reading = True
-        self._turns.soon(lambda: self.receive(b""))
-
-    def receive(self, data: bytes) -> None:
-        """Bytes arrive from the peer."""
-        self._waiting += data
-        if self._waiting and self.is_reading and not self.is_closed:
-            data, self._waiting = self._waiting, b""
-            self._wire.data_received(data)
-
-    def lose(self, error: Exception | None = None) -> None:
-        if not self.is_closed:
-            self.is_closed = True
-            self._turns.soon(lambda: self._wire.connection_lost(error))
-
-    def close(self) -> None:
-        self.lose()
-
-    abort = close
 
 
 class ClientSide(BaseWire):
@@ -262,33 +177,6 @@ class ServerRoute:
         return wire
 
 
-class MemorySpool:
-    def __init__(self, room_bytes: int) -> None:
-        self._room_bytes = room_bytes
-        self._pieces: list[bytes] = []
-        self.is_closed = False
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(map(len, self._pieces))
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(b"".join(self._pieces)).hexdigest()
-
-    def write(self, piece: bytes) -> None:
-        if self.size_bytes + len(piece) > self._room_bytes:
-            raise SpoolFull("no space left on device")
-        self._pieces.append(piece)
-
-    def read(self) -> Iterator[bytes]:
-        yield from list(self._pieces)
-
-    def close(self) -> None:
-        self._pieces.clear()
-        self.is_closed = True
-
-
 class ScriptedScanners:
     def __init__(self, verdict: Verdict | Promise) -> None:
         self.verdict = verdict
@@ -300,17 +188,6 @@ class ScriptedScanners:
             await self.verdict.kept()
             return CLEAN
         return self.verdict
-
-
-class MemoryJournal:
-    def __init__(self) -> None:
-        self.events: list[tuple[MailEvent, dict[str, object]]] = []
-
-    def note(self, event: MailEvent, facts: Mapping[str, object]) -> None:
-        self.events.append((event, dict(facts)))
-
-    def of(self, *events: MailEvent) -> list[dict[str, object]]:
-        return [facts for event, facts in self.events if event in events]
 
 
 def settings_of(**of_tenant: object) -> Settings:

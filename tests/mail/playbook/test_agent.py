@@ -8,7 +8,8 @@ from services.mail.io.driver import Driver
 from services.mail.io.wire import Outbox, Sweeper
 from services.mail.relay.health import answer_agent
 from services.mail.relay.ports import SessionStopped
-from tests.mail.playbook.stage import ClientSide, MemoryTransport, Turns
+from tests.mail.playbook.memory import MemoryTransport, Turns
+from tests.mail.playbook.stage import ClientSide
 
 
 class Agent:

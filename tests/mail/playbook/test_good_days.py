@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from services.mail.events import MailEvent
+from tests.mail.playbook.memory import MemoryTransport
 from tests.mail.playbook.sender import MESSAGE, Sender
-from tests.mail.playbook.stage import EHLO_WITH_TLS, MemoryTransport, ServerScript, Stage
+from tests.mail.playbook.stage import EHLO_WITH_TLS, ServerScript, Stage
 
 PARTS = (
     b"EHLO client.example\r\n",

@@ -4,8 +4,9 @@ import pytest
 
 from services.mail.events import MailEvent
 from services.mail.relay.ports import HandshakeFailed, ServerUnreachable
+from tests.mail.playbook.memory import Promise
 from tests.mail.playbook.sender import DIALOGUE, MESSAGE, Sender, check_promises
-from tests.mail.playbook.stage import EHLO_WITH_TLS, LOST, SILENT, Promise, Say, ServerScript, Stage, Step
+from tests.mail.playbook.stage import EHLO_WITH_TLS, LOST, SILENT, Say, ServerScript, Stage, Step
 
 VERBS = ("GREETING", "EHLO", "STARTTLS", "MAIL", "RCPT", "DATA", "BODY", "DOT", "RSET", "QUIT")
 FAILURES: dict[str, Step] = {
@@ -192,6 +193,15 @@ def test_a_server_that_is_lost_and_then_answers_otherwise_gets_the_client_one_re
     assert stage.server.messages == []
     assert sender.ask("NOOP", b"NOOP")[:3] == b"250"
     check_promises(stage)
+
+
+def test_a_server_that_refuses_the_envelope_the_second_time_is_named_with_its_words() -> None:
+    stage = Stage(
+        ServerScript({"DATA": [LOST], "RCPT": [b"250 ok\r\n", b"250 ok\r\n", b"550 5.1.1 no more\r\n"]})
+    )
+    assert Sender(stage).run().replies["MESSAGE"].startswith(b"451 4.4.2 ")
+    (deferred,) = stage.journal.of(MailEvent.MESSAGE_DEFERRED)
+    assert str(deferred["reason"]).endswith("550 5.1.1 no more")
 
 
 def test_a_server_that_is_lost_and_comes_back_gets_the_message_once() -> None:
