@@ -1,7 +1,6 @@
 """`postern-mail`: the mail gateway as a program."""
 
 import argparse
-import asyncio
 import gc
 import sys
 from collections.abc import Sequence
@@ -10,12 +9,12 @@ from pathlib import Path
 import uvloop
 
 from common import entry
-from common.api import ApiAccess, access_or_none, add_api_options
+from common.api import access_or_none, add_api_options
 from common.journal.journal import Journal
 from services.base import program
-from services.base.evidence import EvidencePost
-from services.mail.admission import Caps
-from services.mail.gateway import Gateway
+from services.base.daemon import run_daemon
+from services.mail.admission import MailCaps
+from services.mail.gateway import Gateway, GatewayOptions
 
 _PROGRAM = "postern-mail"
 _EPILOG = """\
@@ -68,34 +67,25 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
-
-    def begin(journal: Journal) -> None:
-        _calm_the_collector()
-        uvloop.run(_run(parsed, journal))
-
-    return program.run(_PROGRAM, parsed, begin)
+    return run_daemon(_PROGRAM, parsed, lambda journal: _build(parsed, journal), runner=uvloop.run)
 
 
-async def _run(parsed: argparse.Namespace, journal: Journal) -> None:
-    caps = Caps(
+def _build(parsed: argparse.Namespace, journal: Journal) -> Gateway:
+    _calm_the_collector()
+    caps = MailCaps(
         total=parsed.sessions,
         per_client=parsed.sessions_per_client,
-        per_neighbourhood=5 * parsed.sessions_per_client,
+        per_network=5 * parsed.sessions_per_client,
     )
-    gateway = Gateway(parsed.settings, journal, caps, parsed.state_dir, parsed.name)
-    api = access_or_none(parsed)
-    posting = _post_evidence(gateway, api, journal) if api else None
-    await gateway.start()
-    await program.until_stopped(journal, gateway.reload)
-    await gateway.stop(parsed.grace)
-    if posting is not None:
-        posting.cancel()
-
-
-def _post_evidence(gateway: Gateway, api: ApiAccess, journal: Journal) -> asyncio.Task[None]:
-    post = EvidencePost(api, journal.write)
-    gateway.report_to(post.add)
-    return asyncio.create_task(post.run())
+    options = GatewayOptions(
+        settings=parsed.settings,
+        name=parsed.name,
+        caps=caps,
+        grace_s=parsed.grace,
+        state_dir=parsed.state_dir,
+        api=access_or_none(parsed),
+    )
+    return Gateway(options, journal)
 
 
 def _calm_the_collector() -> None:

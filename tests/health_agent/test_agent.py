@@ -113,7 +113,7 @@ def test_keys_of_a_newer_controller_are_ignored_and_named(watched: StartControll
         checks = [{"kind": "tcp", "port": port, "jitter_s": 0.1}]
         controller.answer_with({"agent": {"checks": checks}})
         assert agent.stdout
-        assert any("are ignored: checks[0].jitter_s" in line for line in agent.stdout)
+        assert any('"unknown_keys": ["checks[0].jitter_s"]' in line for line in agent.stdout)
 
 
 def of_scanner(scanner: Clamd) -> str:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from services.mail.relay.health import MOST_AT_ONCE
+from services.base.sessions import AGENT_LIMITS, ALL
 from tests.mail.conftest import RunningGateway
 from tests.mail.scripted import ScriptedServer
 
@@ -54,7 +54,7 @@ def test_a_line_that_is_none_ends_the_dialogue(gateway: RunningGateway) -> None:
 
 def test_agents_that_stay_are_bounded_and_new_ones_are_answered_again_later(gateway: RunningGateway) -> None:
     with ExitStack() as stack:
-        for _ in range(MOST_AT_ONCE):
+        for _ in range(AGENT_LIMITS[ALL]):
             held = stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), timeout=10))
             assert held.recv(3) == b"220"
         assert converse(gateway, b"") == b""

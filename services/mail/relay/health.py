@@ -8,7 +8,6 @@ from services.mail.relay.ports import SessionStopped, Wire, WireClosed, WireTime
 from services.smtp import catalogue
 from services.smtp.lines import LineError, take_line
 
-MOST_AT_ONCE = 20
 _PATIENCE_S = 5.0
 _MOST_COMMANDS = 10
 
