@@ -18,7 +18,7 @@ be refused here while the pool takes mail again.
 from services.smtp import catalogue
 from services.smtp.catalogue import with_trace
 from services.smtp.commands import verb_of
-from services.smtp.lines import LineError, take_line
+from services.smtp.lines import LineError, LineReader
 
 MAX_COMMANDS = 20
 PUT_OFF = "451 4.3.2 mail for this address cannot be checked at the moment, try again later"
@@ -37,7 +37,7 @@ class RefusalDialogue:
 
     def __init__(self, refusal: str, trace: str) -> None:
         self._refusal, self._trace = refusal, trace
-        self._buffer = bytearray()
+        self._buffer, self._lines = bytearray(), LineReader()
         self.commands = 0
         self.mail = b""
         self.is_over = False
@@ -51,7 +51,7 @@ class RefusalDialogue:
         self._buffer += data
         while not self.is_over:
             try:
-                line = take_line(self._buffer)
+                line = self._lines.take(self._buffer)
                 if line is None:
                     return replies
                 reply = self._answer(line)

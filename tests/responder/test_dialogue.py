@@ -106,3 +106,10 @@ def test_any_garbage_is_answered_with_few_words_and_never_taken(pieces: list[byt
     assert not any(line.startswith(b"354") for line in heard.split(b"\r\n"))
     assert client.commands <= MAX_COMMANDS
     assert len(heard) < 200 * MAX_COMMANDS
+
+
+def test_a_line_that_is_too_long_is_refused_once_and_its_rest_is_not_a_command() -> None:
+    client = dialogue()
+    head, tail = b"NOOP " + b"x" * (MAX_COMMAND_BYTES + 10), b"y" * 10 + b"\r\nNOOP\r\n"
+    replies = client.feed(head) + client.feed(tail)
+    assert [line[:3] for line in replies.decode().splitlines()] == ["500", "250"]
