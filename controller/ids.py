@@ -14,7 +14,6 @@ COOKIE_OWNER_SHIFT = 48
 FIRST_DECISION_METER = 1_000  # lower ones are the policy's, and those of tenants
 _FIRST_TENANT_METER = 201_000
 _TENANT_METERS = 60_000
-COOKIE_OWNER_MASK = 0xFFFF << COOKIE_OWNER_SHIFT
 
 
 def _hash(kind: str, name: str, bits: int) -> int:

@@ -72,10 +72,6 @@ class Instance:
         self._is_wanted = asyncio.Event()
         self._taken_at = 0.0
 
-    @property
-    def pid(self) -> int | None:
-        return self._cowrie.pid if self._cowrie else None
-
     def take(self, encounter: Encounter, accepted: socket.socket) -> bool:
         """Have Cowrie serve a connection, as soon as it can. False: it has too many."""
         if self._translator.is_full() or len(self._waiting) >= _MOST_WAITING:

@@ -48,10 +48,6 @@ class Cowries:
         """Serve an accepted connection. False: its Cowrie has too many."""
         return self._instances[spec.name].take(encounter, accepted)
 
-    @property
-    def pids(self) -> dict[str, int | None]:
-        return {name: each.pid for name, each in self._instances.items()}
-
     async def stop(self) -> None:
         for name in list(self._instances):
             self._end(name)
