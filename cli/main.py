@@ -16,8 +16,8 @@ from common.exit_codes import table
 
 _COMMANDS = {
     "doctor": "look for known traps on this machine, and print the remedy for each",
-    "check": "report all errors in a policy",
-    "schema": "print the JSON Schema of a policy",
+    "check": "report all errors in policies, personas and settings of sensors",
+    "schema": "print the JSON Schema of a kind of file",
     "lab": "bring up an edge with real services in network namespaces (root)",
     "status": "show the edge at a glance",
     "persona": "learn personas from real servers, and compare decoys with them",
