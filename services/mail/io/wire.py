@@ -104,7 +104,7 @@ class BaseWire(asyncio.Protocol):
         """Wait until the peer has taken enough. Raise `WireClosed` or `WireTimeout`."""
         self._deadline = self._sweeper.now + within_s
         while not self.may_write:
-            if self.is_closed:
+            if self._is_lost:
                 raise WireClosed
             yield self
 

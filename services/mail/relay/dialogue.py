@@ -60,14 +60,14 @@ async def _converse(session: Session) -> None:
     await greeting.greet(session)
     client, buffer, lines = session.client, session.client.buffer, session.lines
     while True:
+        if not client.may_write:
+            await client.drain(WRITE_S)
         try:
             line = lines.take(buffer)
         except LineError as error:
             _refuse_line(session, error)
             continue
         if line is None:
-            if not client.may_write:
-                await client.drain(WRITE_S)
             await client.more(COMMAND_S)
             continue
         verb = line.partition(b" ")[0]
