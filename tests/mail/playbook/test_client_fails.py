@@ -42,6 +42,17 @@ def test_a_client_that_falls_silent_anywhere_is_timed_out(step: int, sent: int) 
     check_promises(stage)
 
 
+@pytest.mark.parametrize("line", [b"NOOP" + b" " * 2_000, b"x" * 70_000])
+def test_a_line_that_comes_byte_by_byte_must_be_whole_in_time(line: bytes) -> None:
+    stage = reach(1)
+    stage.send(line[:-100])
+    for byte in line[-100:-95]:
+        stage.send(bytes([byte]))
+        stage.advance(100)
+    assert ends_with(stage, "timed out")
+    check_promises(stage)
+
+
 @pytest.mark.parametrize("step", STEPS, ids=NAMES)
 def test_a_slow_client_is_served(step: int) -> None:
     stage = reach(step)
