@@ -68,9 +68,9 @@ class Gateway(SettingsDaemon[Settings]):
         self._witness = Witness()
         self._post = EvidencePost(options.api, journal.write)
         self._tls: dict[str, ssl.SSLContext | None] = {}
-        self._drivers: dict[BaseWire, Driver] = {}
-        self._sessions = Sessions[BaseWire](self._stop_dialogue)
-        self._agents = Sessions[BaseWire](self._stop_dialogue)
+        self._drivers: dict[ClientWire, Driver] = {}
+        self._sessions = Sessions[ClientWire](self._stop_dialogue)
+        self._agents = Sessions[ClientWire](self._stop_dialogue)
         self._is_stopping = False
         self._ended = 0
 
@@ -146,7 +146,7 @@ class Gateway(SettingsDaemon[Settings]):
     # clients
 
     def _new_client_wire(self) -> ClientWire:
-        return ClientWire(self._loop, self._sweeper, self._outbox, self._on_client)
+        return ClientWire(self._loop, self._sweeper, self._outbox, self._on_client, self._forget)
 
     def _new_tenant_wire(self) -> TenantWire:
         return TenantWire(self._loop, self._sweeper, self._outbox)
@@ -174,7 +174,7 @@ class Gateway(SettingsDaemon[Settings]):
         driver = self._drivers[wire] = Driver(dialogue.hold(session), on_end)
         driver.step()
 
-    def _admit(self, wire: BaseWire, client: Address, tenant: Tenant | None) -> str:
+    def _admit(self, wire: ClientWire, client: Address, tenant: Tenant | None) -> str:
         """Count a client's session; return why it gets none, or nothing."""
         if self._is_stopping:
             return catalogue.SHUTTING_DOWN
@@ -205,7 +205,7 @@ class Gateway(SettingsDaemon[Settings]):
         if evidence := self._witness.observe(event, facts, origin, self._sweeper.now):
             self._post.add(evidence)
 
-    def _answer_agent(self, wire: BaseWire) -> None:
+    def _answer_agent(self, wire: ClientWire) -> None:
         """An agent on this host checks whether the gateway works."""
         if not self._agents.admit(wire, AGENT_LIMITS):
             wire.close()
@@ -214,17 +214,25 @@ class Gateway(SettingsDaemon[Settings]):
         driver = self._drivers[wire] = Driver(answer, partial(self._end_session, wire, ""))
         driver.step()
 
-    def _stop_dialogue(self, wire: BaseWire) -> None:
-        self._drivers[wire].end(SessionStopped())
+    def _stop_dialogue(self, wire: ClientWire) -> None:
+        if wire in self._drivers:
+            self._drivers[wire].end(SessionStopped())
+        else:  # it has had its last reply, and does not read it
+            wire.abort()
 
-    def _end_session(self, wire: BaseWire, session_id: str, error: BaseException | None) -> None:
+    def _end_session(self, wire: ClientWire, session_id: str, error: BaseException | None) -> None:
         if error is not None:  # a mistake of ours ends one session, never the gateway
             which = {"session": session_id} if session_id else {}
             self.journal.note(MailEvent.GATEWAY_FAILED, {**which, "reason": repr(error)})
         wire.close()
         self._drivers.pop(wire, None)
-        self._sessions.forget(wire)
-        self._agents.forget(wire)
+        self._forget(wire)
+
+    def _forget(self, wire: ClientWire) -> None:
+        """A session counts until its dialogue has ended, and nothing of its connection is left."""
+        if wire.is_gone and wire not in self._drivers:
+            self._sessions.forget(wire)
+            self._agents.forget(wire)
 
     def _send_away(self, wire: BaseWire, client: tuple[Address, int], server: Address, refusal: str) -> None:
         ends = {"client": str(client[0]), "server": str(server)}

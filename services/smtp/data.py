@@ -5,12 +5,10 @@ segments, also as its very first bytes. Whatever looks almost like an end is
 content, and is noticed.
 """
 
-import re
 from dataclasses import dataclass
 
 _END = b"\r\n.\r\n"
 _LONGEST_LINE_BYTES = 1 << 20  # real mail has lines far past 998; this only guards memory
-_ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
 
 
 @dataclass(slots=True)
@@ -96,12 +94,26 @@ def _line_end_overlap(window: bytes) -> int:
     return 2 if window.endswith(b"\r\n") else 1 if window.endswith(b"\r") else 0
 
 
-def normalize(wire: bytes) -> bytes:
-    """Return a message, in wire form, whose lone CRs and LFs are CRLFs.
+class Normalizer:
+    """Makes lone CRs and LFs of a message, in wire form, CRLFs; piece by piece, so that no piece takes long.
 
     Unstuff, normalize, stuff again: what was content stays content. Doing it on
     the wire form would turn CRLF . LF into an end of data, and so do the smuggling.
     """
-    content = Unstuffer().feed(wire, is_last=True)
-    lines = _ANY_NEWLINE.split(content)
-    return b"\r\n".join(b"." + line if line.startswith(b".") else line for line in lines)
+
+    def __init__(self) -> None:
+        self._unstuffer = Unstuffer()
+        self._held = b""  # a CR that may be half of a CRLF
+        self._is_at_line_start = True
+
+    def feed(self, piece: bytes, is_last: bool = False) -> bytes:
+        content = self._held + self._unstuffer.feed(piece, is_last)
+        self._held = b""
+        if content.endswith(b"\r") and not is_last:
+            content, self._held = content[:-1], b"\r"
+        if not content:
+            return b""
+        lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        dot = b"." if self._is_at_line_start and lines.startswith(b".") else b""
+        self._is_at_line_start = lines.endswith(b"\n")
+        return dot + lines.replace(b"\n.", b"\n..").replace(b"\n", b"\r\n")

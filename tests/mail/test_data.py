@@ -1,10 +1,13 @@
 """Where a message ends, and what is noticed in it (cases 1, 2, 5, 8, 9)."""
 
+import re
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.smtp.data import DataReceiver, Unstuffer, normalize
+from services.smtp.data import DataReceiver, Normalizer, Unstuffer
 
 ALMOST_ENDS = [
     b"\n.\n",
@@ -97,6 +100,11 @@ def test_the_scanner_sees_lines_without_their_stuffed_dots() -> None:
     assert unstuff(b"..first\r\n..second\r\nthird.\r\n") == b".first\r\n.second\r\nthird.\r\n"
 
 
+def normalize(*pieces: bytes) -> bytes:
+    normalizer = Normalizer()
+    return b"".join(map(normalizer.feed, pieces)) + normalizer.feed(b"", is_last=True)
+
+
 def test_normalizing_never_makes_an_end_of_data() -> None:
     for almost in ALMOST_ENDS:
         wire = normalize(b"a" + almost + b"b\r\n")
@@ -109,6 +117,23 @@ def test_a_normalized_message_is_one_message_of_whole_lines(pieces: list[bytes])
     wire = normalize(b"".join(pieces) + b"\r\n")
     message, rest, receiver = receive(wire + b".\r\n")
     assert (message, rest, receiver.flaws.bare_newlines) == (wire, b"", 0)
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b".", b"a", b"\r\n"]), max_size=20))
+def test_a_normalized_message_is_the_same_however_it_is_cut(pieces: list[bytes]) -> None:
+    whole = b"".join(pieces)
+    content = re.sub(rb"\r\n|\r|\n", b"\r\n", unstuff(whole))
+    assert unstuff(normalize(whole)) == content
+    assert normalize(*pieces) == normalize(whole) == normalize(*(whole[i : i + 1] for i in range(len(whole))))
+
+
+def test_normalizing_the_most_hostile_message_takes_little_memory() -> None:
+    tracemalloc.start()
+    try:
+        assert len(normalize(*([b"\n" * 65_536] * 64))) == 64 * 2 * 65_536
+        assert tracemalloc.get_traced_memory()[1] < 5 * 64 * 65_536
+    finally:
+        tracemalloc.stop()
 
 
 def test_normalizing_keeps_what_was_right() -> None:

@@ -474,6 +474,24 @@ def limited(gateway: RunningGateway, limits: dict[str, int]) -> None:
     gateway.wait_for("SettingsLoaded", 2)
 
 
+def test_a_client_counts_until_its_connection_is_gone(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    gateway = start_gateway(server.port, "--sessions-per-client", "1")
+    first = gateway.client()
+    first.hello()
+    first.encrypt()
+    assert first.ask(b"QUIT")[:3] == "221"
+    gateway.wait_for("SessionClosed")
+    assert gateway.client().reply()[:9] == "421 4.7.0"
+    first.close()
+    for _ in range(100):
+        if gateway.client().reply()[:3] == "220":
+            return
+        time.sleep(0.05)
+    raise AssertionError("the connection is gone, and still counts")
+
+
 def test_a_gateway_at_its_limit_sheds_with_421_before_the_server_hears_of_it(
     gateway: RunningGateway, server: ScriptedServer
 ) -> None:

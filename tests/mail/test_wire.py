@@ -39,6 +39,29 @@ def test_closing_sends_what_was_written_before() -> None:
     assert line.sent == [b"bye"] and line.end.is_closed
 
 
+class StuckTransport(MemoryTransport):
+    """Its peer does not read: what is sent stays here, and it closes only by force."""
+
+    def close(self) -> None:
+        """Wait for the peer."""
+
+
+def test_a_peer_that_does_not_take_its_last_reply_is_cut_off() -> None:
+    times = [0.0]
+    sweeper, turns = Sweeper(lambda: times[-1]), Turns()
+    wire = ClientSide(sweeper, Outbox(turns.soon))
+    end = StuckTransport(turns, wire, lambda _: None)
+    wire.connection_made(end)
+    wire.write(b"bye")
+    wire.close()
+    for second, is_open in ((29.0, True), (31.0, False)):
+        times.append(second)
+        sweeper.sweep()
+        turns.settle()
+        assert end.is_closed is not is_open
+    assert sweeper.wires == set()
+
+
 def test_a_peer_that_half_closes_is_still_written_to_where_that_is_wanted() -> None:
     line = Line()
     assert line.wire.eof_received()

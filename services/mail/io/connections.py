@@ -39,7 +39,7 @@ class SocketWire(BaseWire):
 
 
 class ClientWire(SocketWire):
-    """From a client; calls `on_connected` once it is connected. `tls`: for its STARTTLS, if it is offered."""
+    """From a client; calls `on_connected`, and at its very end `on_gone`. `tls`: for STARTTLS, if offered."""
 
     def __init__(
         self,
@@ -47,9 +47,12 @@ class ClientWire(SocketWire):
         sweeper: Sweeper,
         outbox: Outbox,
         on_connected: Callable[["ClientWire"], None],
+        on_gone: Callable[["ClientWire"], None],
     ) -> None:
         super().__init__(loop, sweeper, outbox)
         self._on_connected: Callable[[ClientWire], None] | None = on_connected
+        self._on_gone = on_gone
+        self.is_gone = False  # nothing of the connection is left
         self.tls: ssl.SSLContext | None = None
         self.answers_after_eof = True
 
@@ -58,6 +61,11 @@ class ClientWire(SocketWire):
         on_connected, self._on_connected = self._on_connected, None  # TLS connects a second time
         if on_connected is not None and not transport.is_closing():
             on_connected(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_gone = True
+        super().connection_lost(error)
+        self._on_gone(self)
 
     async def encrypt(self, within_s: float) -> str:
         """Do the TLS handshake as a server and return the cipher. Raise `HandshakeFailed`."""

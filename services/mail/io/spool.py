@@ -7,8 +7,8 @@ when the disk refuses; the message is then refused as a whole.
 import hashlib
 import tempfile
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 from services.mail.relay.ports import SpoolFull
 
@@ -22,7 +22,7 @@ class FileSpool:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._parts: list[bytes] = []
-        self._file: IO[bytes] | None = None
+        self._file: FileIO | None = None
         self._hash = hashlib.sha256()
         self.size_bytes = 0
 
@@ -57,7 +57,8 @@ class FileSpool:
 
     def _move_to_file(self) -> None:
         try:
-            self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - closed by close()
+            # Without a buffer: a full disk shows now, and not when the message is read, or closed.
+            self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115 - see close()
         except OSError as error:
             raise SpoolFull(str(error)) from error
         self._to_file(b"".join(self._parts))
@@ -65,7 +66,9 @@ class FileSpool:
 
     def _to_file(self, piece: bytes) -> None:
         assert self._file is not None
+        left = memoryview(piece)
         try:
-            self._file.write(piece)
+            while left:
+                left = left[self._file.write(left) :]
         except OSError as error:
             raise SpoolFull(str(error)) from error

@@ -16,6 +16,7 @@ from services.mail.relay.ports import WireClosed, WireTimeout
 READ_BUFFER_BYTES = 128 * 1024
 WRITE_BUFFER_BYTES = 256 * 1024
 _MOST_UNSENT_BYTES = 64 * 1024
+_PARTING_S = 30.0
 _FOREVER = float("inf")
 
 
@@ -36,6 +37,7 @@ class BaseWire(asyncio.Protocol):
         self.driver: Stepper | None = None  # waits for this wire
         self.is_closed = False  # nothing more will come
         self._is_lost = False  # nothing more can be sent
+        self._is_closing = False
         self.may_write = True
         self.error: Exception | None = None  # why it was lost, if for a reason
         self._bytes_in = 0
@@ -104,7 +106,7 @@ class BaseWire(asyncio.Protocol):
         """Wait until the peer has taken enough. Raise `WireClosed` or `WireTimeout`."""
         self._deadline = self._sweeper.now + within_s
         while not self.may_write:
-            if self.is_closed:
+            if self._is_lost:
                 raise WireClosed
             yield self
 
@@ -127,8 +129,10 @@ class BaseWire(asyncio.Protocol):
             self.transport.write(data)
 
     def close(self) -> None:
-        """Send what is written, then close."""
+        """Send what is written, then close. A peer that has not taken it in time is cut off."""
         self.flush()
+        self._is_closing = True
+        self._deadline = self._sweeper.now + _PARTING_S
         self.transport.close()
 
     def abort(self) -> None:
@@ -140,10 +144,14 @@ class BaseWire(asyncio.Protocol):
 
     def check_deadline(self, now: float) -> None:
         """Called by the sweeper."""
+        if now <= self._deadline:
+            return
         driver = self.driver
-        if driver is not None and now > self._deadline:
+        if driver is not None:
             self.driver = None
             driver.step(WireTimeout())
+        elif self._is_closing:
+            self.abort()
 
     def _resume_reading(self) -> None:
         if self._is_paused and len(self.buffer) <= READ_BUFFER_BYTES:

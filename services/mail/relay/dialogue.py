@@ -59,17 +59,21 @@ async def _converse(session: Session) -> None:
     """Answer one command after the other, until one of the exceptions that end a session."""
     await greeting.greet(session)
     client, buffer, lines = session.client, session.client.buffer, session.lines
+    clock, due = session.shared.clock, 0.0  # when the whole of the next line must be there; 0: not waited for
     while True:
+        if not client.may_write:
+            await client.drain(WRITE_S)
         try:
             line = lines.take(buffer)
         except LineError as error:
+            due = 0.0
             _refuse_line(session, error)
             continue
         if line is None:
-            if not client.may_write:
-                await client.drain(WRITE_S)
-            await client.more(COMMAND_S)
+            due = due or clock.now + COMMAND_S
+            await client.more(due - clock.now)
             continue
+        due = 0.0
         verb = line.partition(b" ")[0]
         handler = _HANDLERS.get(verb) or _HANDLERS.get(verb.upper())
         if handler is None:

@@ -6,7 +6,7 @@ from services.mail.relay.outcome import ContentFlaw
 from services.mail.relay.ports import Spool, SpoolFull
 from services.mail.relay.session import Session
 from services.smtp import catalogue
-from services.smtp.data import DataReceiver, normalize
+from services.smtp.data import DataReceiver, Normalizer
 
 DATA_S = 180.0  # RFC 5321, 4.5.3.2.5
 _MIN_BYTES_PER_S = 500
@@ -20,11 +20,22 @@ _MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r\n[ \t]+)?(<[!-~]{1,250}>)", 
 class Intake:
     """Takes one message from the client. Its owner closes the spool."""
 
-    __slots__ = ("_began", "_is_full", "_limit", "_receiver", "_session", "message_id", "size_bytes", "spool")
+    __slots__ = (
+        "_began",
+        "_is_full",
+        "_limit",
+        "_normalizer",
+        "_receiver",
+        "_session",
+        "message_id",
+        "size_bytes",
+        "spool",
+    )
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._receiver = DataReceiver()
+        self._normalizer = Normalizer() if session.tenant.normalizes_newlines else None
         self._limit = session.offer.limit_bytes
         self._began = session.shared.clock.now
         self._is_full = False
@@ -57,6 +68,8 @@ class Intake:
         if self.size_bytes > self._limit or self._is_full:
             self.spool.close()
             return
+        if self._normalizer is not None:
+            body = self._normalizer.feed(body, is_last=self._receiver.is_done)
         try:
             self.spool.write(body)
         except SpoolFull:
@@ -74,7 +87,7 @@ class Intake:
             return ContentFlaw.TOO_LARGE
         if self._is_full:
             return ContentFlaw.NO_ROOM
-        return self._flaw_in_bytes() or self._check_header() or self._normalize()
+        return self._flaw_in_bytes() or self._check_header()
 
     def _flaw_in_bytes(self) -> ContentFlaw | None:
         tenant, flaws = self._session.tenant, self._receiver.flaws
@@ -103,16 +116,3 @@ class Intake:
         head = b"".join(pieces)
         end = head.find(b"\r\n\r\n")
         return head[: end if end >= 0 else _HEADER_BYTES]
-
-    def _normalize(self) -> ContentFlaw | None:
-        """Make lone newlines CRLF, where there are any; the tenant wants it."""
-        if not self._receiver.flaws.bare_newlines:
-            return None
-        whole = normalize(b"".join(self.spool.read()))
-        self.spool.close()
-        self.spool = self._session.shared.new_spool()
-        try:
-            self.spool.write(whole)
-        except SpoolFull:
-            return ContentFlaw.NO_ROOM
-        return None

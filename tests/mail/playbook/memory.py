@@ -88,7 +88,8 @@ class MemoryTransport:
     def close(self) -> None:
         self.lose()
 
-    abort = close
+    def abort(self) -> None:
+        self.lose()
 
 
 class MemorySpool:

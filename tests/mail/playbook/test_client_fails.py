@@ -42,6 +42,17 @@ def test_a_client_that_falls_silent_anywhere_is_timed_out(step: int, sent: int) 
     check_promises(stage)
 
 
+@pytest.mark.parametrize("line", [b"NOOP" + b" " * 2_000, b"x" * 70_000])
+def test_a_line_that_comes_byte_by_byte_must_be_whole_in_time(line: bytes) -> None:
+    stage = reach(1)
+    stage.send(line[:-100])
+    for byte in line[-100:-95]:
+        stage.send(bytes([byte]))
+        stage.advance(100)
+    assert ends_with(stage, "timed out")
+    check_promises(stage)
+
+
 @pytest.mark.parametrize("step", STEPS, ids=NAMES)
 def test_a_slow_client_is_served(step: int) -> None:
     stage = reach(step)
@@ -309,6 +320,17 @@ def test_a_client_that_never_reads_is_given_up() -> None:
     check_promises(stage)
 
 
+def test_a_client_that_never_reads_gets_no_more_replies_however_much_it_asks() -> None:
+    stage = reach(1)
+    stage.client.may_write = False
+    before = len(stage.heard)
+    stage.send(b"EHLO client.example\r\n" * 100)
+    assert len(stage.heard) == before
+    stage.advance(70)
+    assert ends_with(stage, "timed out")
+    check_promises(stage)
+
+
 def test_a_client_that_reads_again_in_time_is_served() -> None:
     stage = reach(1)
     stage.client.may_write = False
@@ -316,6 +338,18 @@ def test_a_client_that_reads_again_in_time_is_served() -> None:
     stage.advance(50)
     stage.client.resume_writing()
     assert stage.ask(b"NOOP").startswith(b"250 ")
+    check_promises(stage)
+
+
+def test_a_client_that_closes_its_sending_side_and_reads_late_is_answered_to_the_end() -> None:
+    stage = reach(1)
+    stage.client.may_write = False
+    stage.send(b"NOOP\r\nMAIL FROM:<a@b.example>\r\nQUIT\r\n")
+    stage.client.eof_received()
+    before = len(stage.heard)
+    stage.client.resume_writing()
+    stage.settle()
+    assert [reply[:3] for reply in replies_in(stage.heard[before:])] == [b"250", b"250", b"221"]
     check_promises(stage)
 
 

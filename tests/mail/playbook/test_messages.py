@@ -88,6 +88,16 @@ def test_what_a_message_is_made_of_decides_its_one_reply(name: str) -> None:
     check_promises(stage)
 
 
+def test_a_message_is_normalized_while_it_arrives() -> None:
+    """Not afterwards: as a whole it would take seconds, and no other session would be served meanwhile."""
+    stage = reach(5, Stage(bare_newlines="normalize"))
+    stage.send(b"\n" * 1_000)
+    assert stage.spools[0].size_bytes == 2_000
+    assert stage.ask(b".\r\n.") == ACCEPTED
+    assert stage.server.messages == [b"\r\n" * 1_000 + b"..\r\n"]
+    check_promises(stage)
+
+
 def test_nothing_is_kept_of_a_message_past_its_limit() -> None:
     stage = reach(5)
     for _ in range(6):
