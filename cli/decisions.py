@@ -183,7 +183,7 @@ def _receipt(decision: dict[str, Any]) -> Result:
 def receipt_lines(receipt: dict[str, Any]) -> Iterator[str]:
     """Yield where a decision is in force."""
     if not receipt["in_force"]:
-        yield f"         not in force: {receipt['why']}"
+        yield f"         not in force: {receipt['reason']}"
         return
     for row in receipt["switches"]:
         state = "confirmed" if row["confirmed"] else "NOT CONFIRMED"
