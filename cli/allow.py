@@ -6,6 +6,7 @@ from typing import Any
 from cli.common import add_api_command
 from cli.decisions import seconds, when
 from common.commands import Result, explain
+from common.options import number_option
 from controller.api.client import ApiClient
 
 
@@ -34,7 +35,9 @@ def fill(parser: argparse.ArgumentParser) -> None:
         _delete,
         "example:\n  postern allow delete 3",
     )
-    delete.add_argument("id", type=int, metavar="ID", help="number, as `postern allow list` shows it")
+    delete.add_argument(
+        "id", type=number_option(), metavar="ID", help="number, as `postern allow list` shows it"
+    )
 
 
 def _allow(arguments: argparse.Namespace, api: ApiClient) -> Result:

@@ -9,6 +9,7 @@ from typing import Any
 from cli.common import be_api_command, read_policy_text
 from common.commands import Result
 from common.exit_codes import ExitCode
+from common.options import duration_option
 from common.terminal import Progress
 from controller.api.client import ApiClient
 
@@ -21,11 +22,15 @@ def fill(parser: argparse.ArgumentParser) -> None:
         _run,
         "Check a policy, apply it, and wait until every connected switch has confirmed it. "
         "A policy with errors changes nothing.",
-        "example:\n  postern plan new.yaml && postern apply new.yaml --timeout 60",
+        "example:\n  postern plan new.yaml && postern apply new.yaml --timeout 60s",
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="policy file (YAML)")
     parser.add_argument(
-        "--timeout", type=float, default=15.0, metavar="S", help="seconds to wait (default: 15)"
+        "--timeout",
+        type=duration_option("0s", "1d"),
+        default="15s",
+        metavar="DURATION",
+        help="how long to wait (default: 15s)",
     )
 
 

@@ -12,6 +12,7 @@ from cli.common import add_api_command, read_text
 from common.commands import CommandError, Result, Subparsers, explain
 from common.config.kinds import Wrong, duration
 from common.exit_codes import ExitCode
+from common.options import number_option
 from common.terminal import Progress
 from controller.api.client import ApiClient
 
@@ -44,7 +45,9 @@ def fill(parser: argparse.ArgumentParser) -> None:
         commands, "list", "list decisions", _list, "example:\n  postern decisions list --origin operator"
     )
     _add_choice(listing)
-    listing.add_argument("--limit", type=int, default=100, metavar="N", help="the latest N (default: 100)")
+    listing.add_argument(
+        "--limit", type=number_option(), default=100, metavar="N", help="the latest N (default: 100)"
+    )
     delete = add_api_command(
         commands,
         "delete",
@@ -52,7 +55,9 @@ def fill(parser: argparse.ArgumentParser) -> None:
         _delete,
         "examples:\n  postern decisions delete 17 18\n  postern decisions delete --origin import",
     )
-    delete.add_argument("ids", nargs="*", type=int, metavar="ID", help="numbers, as `list` shows them")
+    delete.add_argument(
+        "ids", nargs="*", type=number_option(), metavar="ID", help="numbers, as `list` shows them"
+    )
     _add_choice(delete)
     show = add_api_command(
         commands,
@@ -61,7 +66,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         _show,
         "example:\n  postern decisions show 17",
     )
-    show.add_argument("id", type=int, metavar="ID", help="number, as `list` shows it")
+    show.add_argument("id", type=number_option(), metavar="ID", help="number, as `list` shows it")
     _add_import(commands)
     export = add_api_command(
         commands,
@@ -110,7 +115,12 @@ def _add_add(commands: Subparsers) -> None:
     add("--for", dest="duration", default="4h", help="30s, 10m, 4h, 7d (default: 4h)")
     add("--tenant", default="", help="for this tenant alone (default: for all)")
     add("--protocol", default="", choices=["tcp", "udp", "icmp"], help="for this protocol alone")
-    add("--port", type=int, default=0, help="for this destination port alone (default: for all)")
+    add(
+        "--port",
+        type=number_option(0, 65_535),
+        default=0,
+        help="for this destination port alone (default: for all)",
+    )
     add("--reason", default="", help="the reason, for colleagues who ask later")
     add("--sessions", default="keep", choices=["keep", "cut"],
         help="what is done with open sessions (default: keep)")  # fmt: skip
@@ -183,7 +193,7 @@ def _receipt(decision: dict[str, Any]) -> Result:
 def receipt_lines(receipt: dict[str, Any]) -> Iterator[str]:
     """Yield where a decision is in force."""
     if not receipt["in_force"]:
-        yield f"         not in force: {receipt['why']}"
+        yield f"         not in force: {receipt['reason']}"
         return
     for row in receipt["switches"]:
         state = "confirmed" if row["confirmed"] else "NOT CONFIRMED"

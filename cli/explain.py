@@ -94,13 +94,13 @@ def _evidence_line(fact: dict[str, Any]) -> str:
     proof += ", weighs nothing (a decision led there)" if fact["expected"] else ""
     detail = f": {fact['detail']}" if fact["detail"] else ""
     count = f" x {fact['count']}" if fact["count"] > 1 else ""
-    return f"    {when(fact['at'])} {fact['kind']}{count}{where}{proof}{detail}"
+    return f"    {when(fact['time'])} {fact['kind']}{count}{where}{proof}{detail}"
 
 
 def _explain_rule(what: str, api: ApiClient) -> Result:
     answer = api.explain(what)
     if not answer["found"]:
-        raise CommandError([f"{what}: {answer['why']}"])
+        raise CommandError([f"{what}: {answer['reason']}"])
     lines = [f"{rule['rule']}\n  written at {rule['place']}" for rule in answer["rules"]]
     lines.append(f"flows of revision {answer['revision']}:")
     lines += [f"  {row['switch']} cookie={row['cookie']} {row['flow']}" for row in answer["flows"]]

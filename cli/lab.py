@@ -9,6 +9,7 @@ from types import FrameType
 
 from common.commands import CommandError, Result, Run, add_command, be_command, explain
 from common.exit_codes import ExitCode
+from common.options import number_option
 from common.terminal import Progress, paint
 from lab.errors import LabError, UnhealthyError, next_step
 from lab.lab import Lab, PartStatus
@@ -68,7 +69,9 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "example:\n  sudo postern lab logs acme-mx.postfix -n 50",
     )
     logs.add_argument("part", nargs="?", metavar="PART", help="as `postern lab status` lists it")
-    logs.add_argument("-n", "--lines", type=int, default=20, help="lines of each log (default: 20)")
+    logs.add_argument(
+        "-n", "--lines", type=number_option(), default=20, help="lines of each log (default: 20)"
+    )
     for name, text, run in (
         ("stop", "stop one program, to see what the rest does without it", _stop),
         ("start", "start a program that was stopped", _start),

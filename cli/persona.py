@@ -132,7 +132,8 @@ def _servers(api: ApiClient, arguments: argparse.Namespace) -> dict[str, list[in
 
 
 def _target(arguments: argparse.Namespace, addresses: str, ports: list[int]) -> list[str]:
-    words = ["--address", addresses, "--ports", ",".join(map(str, ports)), "--pause", str(arguments.pause)]
+    pause = f"{round(arguments.pause * 1_000)}ms"
+    words = ["--address", addresses, "--ports", ",".join(map(str, ports)), "--pause", pause]
     return [*words, "--domain", arguments.domain] if arguments.domain else words
 
 

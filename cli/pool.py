@@ -10,6 +10,7 @@ from urllib.parse import quote
 from cli.common import add_api_command
 from common.commands import CommandError, Result, explain
 from common.exit_codes import ExitCode
+from common.options import duration_option
 from common.terminal import Progress, paint
 from controller.api.client import ApiClient
 
@@ -82,10 +83,10 @@ def _add_member(parser: argparse.ArgumentParser) -> None:
 def _add_patience(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--patience",
-        type=float,
-        default=600.0,
-        metavar="S",
-        help="give up waiting after S seconds (default: 600)",
+        type=duration_option("0s", "30d"),
+        default="10m",
+        metavar="DURATION",
+        help="give up waiting after this time (default: 10m)",
     )
 
 

@@ -92,7 +92,7 @@ def consent(found: TenantConsent) -> Json:
 def explain(explanation: Explanation | NotExplained) -> Json:
     """Return rules with their places, and the flows that they asked for."""
     if isinstance(explanation, NotExplained):
-        return {"found": False, "why": explanation.reason}
+        return {"found": False, "reason": explanation.reason}
     return {
         "found": True,
         "revision": explanation.revision,

@@ -30,7 +30,7 @@ def decisions(found: DecisionList) -> Json:
 def receipt(found: Receipt | NotInForce, hits: Mapping[str, int] | None) -> Json:
     """Say where a decision is carried out, under which cookie, and how many packets met it."""
     if isinstance(found, NotInForce):
-        return {"in_force": False, "why": found.reason, "switches": []}
+        return {"in_force": False, "reason": found.reason, "switches": []}
     rows = [
         {
             "switch": row.switch,
@@ -84,7 +84,7 @@ def _consequence(about: Iterable[Decision], is_allowed: bool) -> str:
 def _show(line: EvidenceLine) -> Json:
     fact = line.fact
     return {
-        "at": line.at_utc,
+        "time": line.at_utc,
         "kind": fact.kind,
         "proven": fact.is_proven,
         "expected": fact.is_expected,

@@ -144,7 +144,7 @@ def _receipt_and_pardon(lab: Lab, api: ApiClient) -> Iterator[Outcome]:
 def _compared(api: ApiClient) -> Outcome:
     """Look at acme's real server and at its decoy from the same host, with all tools, nmap included."""
     command = ["persona", "compare", "acme", "--from", _WATCHER, "--address", _SERVER]
-    command += ["--domain", "acme.example", "--pause", "0.02"]
+    command += ["--domain", "acme.example", "--pause", "20ms"]
     typed = [sys.executable, "-P", "-m", "cli.main", *command, "--api", api.address]
     done = tools.run(typed, patience_s=120)
     console.fact("compares", f"postern {' '.join(command)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from common import entry
 from common.api import access_or_none, add_api_options
 from common.config.errors import ConfigErrors
+from common.options import number_option, size_option
 from services.base import program
 from services.base.daemon import run_daemon
 from services.cowrie.process import CowrieMissing, find_installed
@@ -43,14 +44,16 @@ def build_parser() -> argparse.ArgumentParser:
         help="directory for recordings, uploads and Cowrie's state",
     )
     add_api_options(parser, "", "no evidence is sent")
-    for name, default, what in (
-        ("--sessions", 500, "maximum concurrent sessions"),
-        ("--sessions-per-source", 20, "maximum concurrent sessions of one address, or one IPv6 /64"),
-        ("--uploads-mb", 256, "space for uploads of attackers in MiB; beyond it only hashes are kept"),
-        ("--recordings-mb", 256, "space for recordings in MiB; the oldest are removed"),
-        ("--ready", 8, "Cowries kept running in advance; others start at the first connection"),
+    count, any_count, space = number_option(), number_option(0, 1_000), size_option("1MiB", "1024GiB")
+    for name, kind, default, what in (
+        ("--sessions", count, "500", "maximum concurrent sessions"),
+        ("--sessions-per-source", count, "20", "maximum concurrent sessions of one address, or one IPv6 /64"),
+        ("--uploads", space, "256MiB", "space for uploads of attackers; beyond it only hashes are kept"),
+        ("--recordings", space, "256MiB", "space for recordings; the oldest are removed"),
+        ("--ready", any_count, "8", "Cowries kept running in advance; others start at the first connection"),
     ):
-        add(name, type=int, default=default, metavar="N", help=f"{what} (default: {default})")
+        metavar = "SIZE" if kind is space else "N"
+        add(name, type=kind, default=default, metavar=metavar, help=f"{what} (default: {default})")
     return parser
 
 
@@ -65,16 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(parsed: argparse.Namespace) -> CowrieOptions:
-    recordings = parsed.recordings_mb * _MB
     return CowrieOptions(
         settings=parsed.settings,
         personas=parsed.personas,
         spool=parsed.spool.resolve(),
         api=access_or_none(parsed),
         caps=DecoyCaps(sessions=parsed.sessions, sessions_per_source=parsed.sessions_per_source),
-        recording_bytes=recordings,
-        recording_bytes_per_session=min(4 * _MB, recordings // 4),
-        upload_bytes=parsed.uploads_mb * _MB,
+        recording_bytes=parsed.recordings,
+        recording_bytes_per_session=min(4 * _MB, parsed.recordings // 4),
+        upload_bytes=parsed.uploads,
         kept_ready=parsed.ready,
     )
 

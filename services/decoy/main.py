@@ -12,6 +12,7 @@ from common import entry
 from common.api import access_by_socket, add_socket_option
 from common.config.errors import ConfigErrors
 from common.journal.journal import Journal
+from common.options import duration_option, number_option, size_option
 from services.base import program
 from services.base.daemon import run_daemon
 from services.decoy.admission import DecoyCaps
@@ -68,23 +69,24 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PLACE",
         help="write the journal to syslog, too: unix:PATH or udp:ADDRESS:PORT",
     )
-    for name, default, what in (
-        ("--sessions", 2_000, "maximum concurrent sessions"),
-        ("--sessions-per-source", 100, "maximum concurrent sessions of one address, or one IPv6 /64"),
-        ("--seconds", 900, "maximum duration of a session in seconds"),
-        ("--idle-seconds", 120, "seconds after which a silent client is disconnected"),
-        ("--session-mb", 32, "maximum data from a client in a session, in MiB"),
-        ("--uploads-mb", 256, "space for uploads of attackers in MiB; beyond it only hashes are kept"),
-        ("--recordings-mb", 256, "space for recordings in MiB; the oldest are removed"),
+    count, time, space = number_option(), duration_option("1s", "1d"), size_option("1MiB", "1024GiB")
+    for name, kind, default, what in (
+        ("--sessions", count, "2000", "maximum concurrent sessions"),
+        (
+            "--sessions-per-source",
+            count,
+            "100",
+            "maximum concurrent sessions of one address, or one IPv6 /64",
+        ),
+        ("--session-time", time, "15m", "maximum duration of a session"),
+        ("--idle-time", time, "2m", "time after which a silent client is disconnected"),
+        ("--session-size", space, "32MiB", "maximum data from a client in a session"),
+        ("--uploads", space, "256MiB", "space for uploads of attackers; beyond it only hashes are kept"),
+        ("--recordings", space, "256MiB", "space for recordings; the oldest are removed"),
     ):
-        add(name, type=_positive, default=default, metavar="N", help=f"{what} (default: {default})")
+        metavar = {count: "N", time: "DURATION", space: "SIZE"}[kind]
+        add(name, type=kind, default=default, metavar=metavar, help=f"{what} (default: {default})")
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0; remedy: write plain digits")
-    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,20 +115,19 @@ def _options(parsed: argparse.Namespace) -> DecoyOptions:
     caps = DecoyCaps(
         sessions=parsed.sessions,
         sessions_per_source=parsed.sessions_per_source,
-        seconds=parsed.seconds,
-        idle_s=parsed.idle_seconds,
-        bytes_in=parsed.session_mb * _MB,
+        seconds=parsed.session_time,
+        idle_s=parsed.idle_time,
+        bytes_in=parsed.session_size,
     )
-    recordings = parsed.recordings_mb * _MB
     return DecoyOptions(
         settings=parsed.settings,
         personas=parsed.personas,
         spool=parsed.spool,
         api=access_by_socket(parsed),
         caps=caps,
-        upload_bytes=parsed.uploads_mb * _MB,
-        recording_bytes=recordings,
-        recording_bytes_per_session=min(_MB, recordings // 4),
+        upload_bytes=parsed.uploads,
+        recording_bytes=parsed.recordings,
+        recording_bytes_per_session=min(_MB, parsed.recordings // 4),
     )
 
 

@@ -11,6 +11,7 @@ from common import entry
 from common.api import add_api_options
 from common.commands import CommandError, Result, Run, Subparsers, add_command, execute
 from common.config.errors import ConfigErrors
+from common.options import duration_option
 from common.terminal import Progress
 from services.base import program
 from services.fingerprint.actions import compare_files, learn, look
@@ -103,7 +104,8 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     add("--service", action="append", default=[], type=_protocol, metavar="PROTOCOL",
         help="only services of this protocol; may be repeated")  # fmt: skip
     add("--name", default="", help="the server's name, for HTTP's Host and TLS (default: its address)")
-    add("--patience", type=_seconds, default=10.0, metavar="SECONDS", help="for one answer (default: 10)")
+    add("--patience", type=duration_option("0s", "2m"), default="10s", metavar="DURATION",
+        help="for one answer (default: 10s)")  # fmt: skip
     add_manners(parser)
 
 
@@ -114,10 +116,10 @@ def add_manners(parser: argparse.ArgumentParser) -> None:
         "postmaster, an unknown user and another domain; no message is begun")  # fmt: skip
     add(
         "--pause",
-        type=_seconds,
-        default=0.2,
-        metavar="SECONDS",
-        help="between two connections (default: 0.2)",
+        type=duration_option("0s", "2m"),
+        default="200ms",
+        metavar="DURATION",
+        help="between two connections (default: 200ms)",
     )
 
 
@@ -196,16 +198,6 @@ def _protocol(text: str) -> Protocol:
     except ValueError as error:
         names = ", ".join(Protocol)
         raise argparse.ArgumentTypeError(f"{text!r:.40} is not a protocol; remedy: one of {names}") from error
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r:.40} is not a number of seconds") from error
-    if not 0 <= value <= 120:
-        raise argparse.ArgumentTypeError(f"{text} is outside 0..120 seconds")
-    return value
 
 
 def run() -> int:

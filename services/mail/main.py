@@ -11,6 +11,7 @@ import uvloop
 from common import entry
 from common.api import access_or_none, add_api_options
 from common.journal.journal import Journal
+from common.options import duration_option, number_option
 from services.base import program
 from services.base.daemon import run_daemon
 from services.mail.admission import MailCaps
@@ -47,17 +48,21 @@ def build_parser() -> argparse.ArgumentParser:
     add_api_options(parser, "", "no evidence is sent")
     parser.add_argument(
         "--grace",
-        type=float,
-        default=10.0,
-        metavar="S",
-        help="seconds for open sessions to finish at the end (default: 10)",
+        type=duration_option("0s", "1h"),
+        default="10s",
+        metavar="DURATION",
+        help="time for open sessions to finish at the end (default: 10s)",
     )
     parser.add_argument(
-        "--sessions", type=int, default=5_000, metavar="N", help="maximum concurrent sessions (default: 5000)"
+        "--sessions",
+        type=number_option(),
+        default=5_000,
+        metavar="N",
+        help="maximum concurrent sessions (default: 5000)",
     )
     parser.add_argument(
         "--sessions-per-client",
-        type=int,
+        type=number_option(),
         default=100,
         metavar="N",
         help="maximum concurrent sessions of one address (default: 100)",

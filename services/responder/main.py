@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from common import entry
+from common.options import duration_option, number_option
 from services.base import program
 from services.base.daemon import run_daemon
 from services.responder.server import Responder, ResponderCaps
@@ -30,21 +31,25 @@ def build_parser() -> argparse.ArgumentParser:
     )
     program.add_common_arguments(parser, "responder", "this member's name in the journal")
     parser.add_argument(
-        "--sessions", type=int, default=1_000, metavar="N", help="maximum concurrent sessions (default: 1000)"
+        "--sessions",
+        type=number_option(),
+        default=1_000,
+        metavar="N",
+        help="maximum concurrent sessions (default: 1000)",
     )
     parser.add_argument(
-        "--seconds",
-        type=float,
-        default=30.0,
-        metavar="S",
-        help="maximum duration of a session in seconds (default: 30)",
+        "--session-time",
+        type=duration_option("100ms", "1h"),
+        default="30s",
+        metavar="DURATION",
+        help="maximum duration of a session (default: 30s)",
     )
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
-    caps = ResponderCaps(parsed.sessions, parsed.seconds)
+    caps = ResponderCaps(parsed.sessions, parsed.session_time)
     return run_daemon(_PROGRAM, parsed, lambda journal: Responder(parsed.settings, journal, caps))
 
 

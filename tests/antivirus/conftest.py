@@ -174,7 +174,7 @@ class Client:
         (self.home / "state").mkdir(exist_ok=True)
         command = [sys.executable, "-m", "services.antivirus.agent.main", "--server", self.url]
         command += ["--database", str(self.database), "--state", str(self.home / "state")]
-        return [*command, "--public-key", str(self.public_key), "--spread", "0", *more]
+        return [*command, "--public-key", str(self.public_key), "--spread", "0s", *more]
 
     def update(self, *more: str) -> "subprocess.CompletedProcess[str]":
         """Update once."""

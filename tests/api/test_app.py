@@ -180,7 +180,7 @@ def test_a_rule_with_a_slash_in_it_is_explained(api: Northbound) -> None:
     ],
 )
 def test_what_asked_for_nothing_is_said_to_be_unknown(api: Northbound, what: str, why: str) -> None:
-    assert api.http.simulate_get(f"/v1/explain/{what}").json == {"found": False, "why": why}
+    assert api.http.simulate_get(f"/v1/explain/{what}").json == {"found": False, "reason": why}
 
 
 def test_a_cookie_that_is_no_number_is_told_how_to_write_one(api: Northbound) -> None:

@@ -130,7 +130,7 @@ def test_apply_says_when_a_switch_did_not_confirm_in_time(
     postern: Postern, controller: Northbound, new: Path
 ) -> None:
     controller.channel = None  # the switch answers no more
-    answer = postern("apply", new, "--timeout", "0")
+    answer = postern("apply", new, "--timeout", "0s")
     assert answer.code == 1
     assert "confirmed on 0 of 1 switches" in answer.out
 
@@ -260,7 +260,7 @@ def test_rolling_stops_before_the_next_member_when_one_does_not_come_back(
     controller.sessions = {}
     for _ in range(2):
         controller.world.handle(ReportMember("proxy1", HealthReport(False, "refused")))
-    answer = postern("pool", "roll", "proxies", "--command", "true", "--patience", "0")
+    answer = postern("pool", "roll", "proxies", "--command", "true", "--patience", "0s")
     assert answer.code == 1
     assert answer.err == "proxy1 is down after 0 s: refused\n"
     assert controller.world.core.roster.resting == {"pools.proxies.members.proxy1"}

@@ -171,3 +171,30 @@ def test_the_place_of_the_api_is_said_in_one_way(name: str) -> None:
     options = set(EVERYTHING[name]._option_string_actions)
     assert not {"--controller", "--socket", "--token", "--trust", "--url"} & options
     assert "--api" in options or not {"--token-file", "--ca-file"} & options
+
+
+@each_parser
+def test_no_option_takes_a_number_without_limits_or_a_unit_in_its_name(name: str) -> None:
+    unbounded = [each.dest for each in EVERYTHING[name]._actions if each.type in (int, float)]
+    with_unit = [
+        each.dest for each in EVERYTHING[name]._actions if re.search(r"(^|_)(seconds|s|mb|bytes)$", each.dest)
+    ]
+    assert (unbounded, with_unit) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("program", "option", "text", "problem"),
+    [
+        ("postern-mail", "--sessions", "0", '"0" is not a valid number (1 to 1000000000)'),
+        ("postern-mail", "--grace", "nan", '"nan" is not a valid duration (0s to 1h)'),
+        ("postern-responder", "--session-time", "30", "remedy: write a whole number and ms, s, m, h or d"),
+        ("postern-decoy", "--uploads", "16M", "remedy: write 16MiB"),
+    ],
+)
+def test_an_option_is_read_like_a_value_of_a_file(
+    program: str, option: str, text: str, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        SERVICES[program].parse_args([option, text])
+    assert caught.value.code == ExitCode.USAGE
+    assert problem in capsys.readouterr().err

@@ -47,14 +47,14 @@ def test_one_source_gets_so_many_sessions_and_no_more(begin: Begin) -> None:
 
 
 def test_who_says_nothing_is_hung_up_on(begin: Begin) -> None:
-    client = begin("--idle-seconds", "1").client(MX, SMTP)
+    client = begin("--idle-time", "1s").client(MX, SMTP)
     greeting, farewell = client.hear_all().splitlines()
     assert greeting.startswith(b"220 ")
     assert farewell.startswith(b"421 4.4.2 ")
 
 
 def test_who_sends_a_byte_now_and_then_is_hung_up_on_in_the_end(begin: Begin) -> None:
-    client = begin("--seconds", "2", "--idle-seconds", "60").client(MX, SMTP)
+    client = begin("--session-time", "2s", "--idle-time", "60s").client(MX, SMTP)
     client.hear()
     begun = time.monotonic()
     with contextlib.suppress(ConnectionError):
@@ -65,7 +65,7 @@ def test_who_sends_a_byte_now_and_then_is_hung_up_on_in_the_end(begin: Begin) ->
 
 
 def test_endless_bytes_cost_no_memory_and_end(begin: Begin) -> None:
-    decoy = begin("--session-mb", "8")
+    decoy = begin("--session-size", "8MiB")
     before = memory_mb(decoy)
     for port in (SMTP, HTTP, POP3, IMAP, FTP, HELLO):
         client = decoy.client(MX if port == SMTP else DARK, port)

@@ -21,7 +21,7 @@ from tests.mail.conftest import stop, wait_for_port
 
 pytestmark = pytest.mark.lab  # a real Postfix needs root
 _Port = TypeVar("_Port", int, tuple[int, int])
-PAUSE = ("--pause", "0.01")
+PAUSE = ("--pause", "10ms")
 
 
 @pytest.fixture(scope="module")

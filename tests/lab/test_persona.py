@@ -21,7 +21,7 @@ def api(lab: Lab) -> ApiClient:
 
 def persona(lab: Lab, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "cli.main", "persona", *arguments, "--from", "partner"]
-    command += ["--pause", "0.02", "--api", api_address(lab.places)]
+    command += ["--pause", "20ms", "--api", api_address(lab.places)]
     environment = {"POSTERN_LAB_DIR": str(lab.places.root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
     return subprocess.run(
         command, capture_output=True, encoding="utf-8", timeout=200, check=False, env=environment

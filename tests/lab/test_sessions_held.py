@@ -189,7 +189,7 @@ def test_a_drained_proxy_is_empty_when_its_last_session_has_ended(lab: Lab, api:
             "proxy1",
             "--wait",
             "--patience",
-            "30",
+            "30s",
         ]
         waiting = subprocess.Popen([*command, "--api", api.address], stdout=subprocess.PIPE, encoding="utf-8")
         for session in opened:

@@ -146,7 +146,7 @@ def start_gateway(tmp_path: Path) -> Iterator[StartGateway]:
         file, log = tmp_path / f"settings-{port}.json", tmp_path / f"log-{port}"
         file.write_text(json.dumps(settings), encoding="utf-8")
         command = [sys.executable, "-m", "services.mail.main", "--settings", str(file), "--log", str(log),
-                   "--name", "g1", "--grace", "1", *flags]  # fmt: skip
+                   "--name", "g1", "--grace", "1s", *flags]  # fmt: skip
         process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
         gateway = RunningGateway(process, port, file, log, settings)
         started.append(gateway)

@@ -179,7 +179,7 @@ def test_more_clients_than_it_holds_hear_421_at_once_and_are_counted(start: Star
 
 
 def test_a_client_that_says_nothing_is_hung_up_on(start: Start) -> None:
-    client = start("--seconds", "0.3").client()
+    client = start("--session-time", "300ms").client()
     assert client.reply()[:3] == "220"
     assert client.reply().startswith("421 4.4.2 ")
     assert client.is_closed()

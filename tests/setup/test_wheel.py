@@ -143,7 +143,7 @@ def test_the_gateway_of_the_wheel_relays_mail(installed: Environment, tmp_path: 
         "--log",
         "log",
         "--grace",
-        "1",
+        "1s",
     ]
     process = subprocess.Popen(command, cwd=tmp_path, env=installed.variables)
     try:

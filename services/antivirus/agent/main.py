@@ -16,6 +16,7 @@ from common import entry
 from common.exit_codes import ExitCode
 from common.journal.journal import Journal
 from common.journal.sink import FileSink
+from common.options import duration_option
 from common.wire.codec import to_media
 from common.wire.signatures import SignatureReport
 from services.antivirus.agent.download import Fetcher, UpdateNotFetched
@@ -49,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--public-key", type=Path, required=True, metavar="FILE", help="the builder's public key")
     add("--clamd", type=Clamd, metavar="HOST:PORT|SOCKET", help="clamd that loads new signatures")
     add("--freshclam-config", type=Path, metavar="FILE", help="run freshclam with this file when it is due")
-    add("--spread", type=float, metavar="S",
+    add("--spread", type=duration_option("0s", "1d"), metavar="DURATION",
         help="longest random delay before a download (default: as the server says)")  # fmt: skip
     add("--kind", choices=("client", "scanner"), default="client",
         help="what this host is, in reports (default: client)")  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 from common import entry
 from common.commands import CommandError, Result, Subparsers, add_command, be_command, execute
 from common.commands import Run as BoundRun
+from common.options import number_option
 from common.terminal import Progress
 from common.wire.antivirus import Immunity
 from services.antivirus.builder import commands
@@ -141,7 +142,12 @@ def _add_rings(subparsers: Subparsers) -> None:
         "rollback 12 --ring canary",
     )
     rollback.add_argument(
-        "generation", type=int, nargs="?", default=0, metavar="GENERATION", help="(default: the previous one)"
+        "generation",
+        type=number_option(),
+        nargs="?",
+        default=0,
+        metavar="GENERATION",
+        help="(default: the previous one)",
     )
     rollback.add_argument("--ring", choices=RINGS, default="", help="one ring only")
     freeze = _add(
