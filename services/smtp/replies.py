@@ -1,4 +1,4 @@
-"""Replies of a tenant's server: taken whole, checked, and passed on as the very same bytes."""
+"""Replies of a tenant's server: read as a whole, checked, and passed on unchanged."""
 
 import re
 from dataclasses import dataclass
