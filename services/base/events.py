@@ -18,7 +18,7 @@ from common.journal.events import (
 REVISION = integer("revision", "revision of the policy that the settings were made from")
 SESSIONS_ENDED = integer("sessions_ended", "sessions that were still open and were ended")
 _FILE = text("file", "path of the settings file")
-_EXAMPLES = texts("examples", "the first refusals, in the controller's words")
+_EXAMPLES = texts("examples", "the first refusals, as the controller worded them")
 UNKNOWN_KEYS = texts("unknown_keys", "keys from a newer controller, which this program ignores")
 _WAITING = integer("waiting", "pieces of evidence waiting to be sent")
 

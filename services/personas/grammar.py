@@ -139,7 +139,7 @@ PAGE = Record(
         "reason": Key(LINE, "reason phrase", otherwise="the usual phrase for the status"),
         "headers": Key(
             ListOf(PairOf(_HEADER, LINE), at_most=_MOST_ITEMS, is_distinct=False),
-            "headers in the order in which they are sent; `{date}`, `{length}` and `{connection}` are filled in",
+            "headers in the order of sending; `{date}`, `{length}` and `{connection}` are filled in",
             otherwise="nginx's",
         ),
         "body": Key(TEXT, "content", otherwise="nginx's page for the status"),
@@ -255,7 +255,7 @@ ADDRESSES: Type = WordOr(choice(("dark",)), ListOf(_ADDRESS, 1, _MOST_ITEMS))
 HOST = Record(
     {
         "addresses": Key(
-            ADDRESSES, "the host's addresses; `dark`: all addresses of the tenant that no other host has", True
+            ADDRESSES, "the host's addresses; `dark`: all of the tenant's that no other host lists", True
         ),
         "closed": Key(choice(Closed), "what a port without a service does", default="reset"),
         "ttl": Key(whole_number(1, 255), "hop limit of its packets", default="64"),
@@ -276,8 +276,8 @@ HOST = Record(
 PERSONA = Record(
     {
         "postern-persona": Key(format_number(1), "format of this file", True),
-        "tenant": Key(NAME, "the tenant's name in the policy, which is also the file's", True),
-        "hosts": Key(MapOf(HOST, 1, MOST_HOSTS, NAME), "the hosts that decoys look like", True),
+        "tenant": Key(NAME, "the tenant's name in the policy, and the name of this file", True),
+        "hosts": Key(MapOf(HOST, 1, MOST_HOSTS, NAME), "the hosts that decoys imitate", True),
     }
 )
 PERSONA_FILE = Document("persona", "Postern persona", PERSONA, Limits(size_bytes=1024 * 1024, depth=12))

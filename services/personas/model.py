@@ -47,7 +47,7 @@ TLS_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """The decoy generates a certificate with these names, and with `issuer` and `organization` of the real one."""
+    """The decoy generates a certificate with these names, and the real one's `issuer` and `organization`."""
 
     names: tuple[str, ...]
     issuer: str = ""

@@ -51,7 +51,7 @@ def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None
 
 
 class LineReader:
-    """Takes the lines of one connection. A line that is too long is refused once, in however many segments."""
+    """Takes the lines of one connection. An overlong line is refused once, in however many segments."""
 
     __slots__ = ("_discarded_bytes", "_is_discarding")
 

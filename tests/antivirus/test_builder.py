@@ -118,7 +118,7 @@ def test_what_is_frozen_is_not_published_but_may_be_taken_back(publisher: Publis
 
 def test_nothing_to_promote_is_said(publisher: Publisher) -> None:
     publisher.publish("the first")
-    with pytest.raises(NotPublished, match="everybody has generation 1 already"):
+    with pytest.raises(NotPublished, match="all rings already have generation 1"):
         publisher.promote()
 
 
@@ -223,13 +223,13 @@ def test_a_hash_alone_is_enough(
 ) -> None:
     assert av(publisher.store, "immunize", hashlib.sha256(sample.read_bytes()).hexdigest()) == 0
     assert av(publisher.store, "immunize", str(sample)) == 0
-    assert capsys.readouterr().out.endswith("every client finds it already\n")
+    assert capsys.readouterr().out.endswith("every client detects it already\n")
 
 
 def test_nothing_that_is_clean_becomes_malware(publisher: Publisher) -> None:
     digest = hashlib.sha256(CLEAN_FILE.read_bytes()).hexdigest()
     for wanted in (digest, str(CLEAN_FILE)):
-        with pytest.raises(NotImmunized, match=r"letter.txt.*, which is clean"):
+        with pytest.raises(NotImmunized, match=r"the clean file .*letter.txt"):
             immunity.guard(immunity.caught_in(wanted, ()), publisher.corpus, ())
 
 
@@ -284,8 +284,8 @@ def test_the_policy_says_what_becomes_of_what_decoys_catch(
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as process:
         try:
             assert process.stderr
-            assert "watching what decoys catch: simulate" in process.stderr.readline()
-            assert "would make Postern.Caught." in process.stderr.readline()
+            assert "watching captures of decoys: simulate" in process.stderr.readline()
+            assert "would publish Postern.Caught." in process.stderr.readline()
             put_settings(settings, immunity="rubbish")
             assert "we go on with simulate" in process.stderr.readline()
             put_settings(settings, immunity="on")

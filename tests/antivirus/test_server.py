@@ -179,7 +179,7 @@ def test_a_home_that_nginxs_workers_may_not_enter_is_named(server: Server, tmp_p
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=30)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert f"user www-data, as which nginx serves, may not enter {server.home}; remedy: " in line
+    assert f"nginx runs as user www-data, which has no access to {server.home}; remedy: " in line
 
 
 def test_a_tenant_that_comes_to_another_ring_is_served_from_it_at_once(
