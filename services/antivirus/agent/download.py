@@ -77,7 +77,7 @@ class FetchConnection:
         return body
 
     def get_from(self, path: str, first: int, most: int) -> bytes:
-        """Return the end of a document, or nothing if the server sends no ranges. Raise `UpdateNotFetched`."""
+        """Return the end of a document; nothing if the server sends no ranges. Raise `UpdateNotFetched`."""
         status, body = self.ask("GET", path, most=most, span=f"bytes={first}-")
         return body if status == 206 else b""
 

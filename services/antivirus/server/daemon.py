@@ -133,7 +133,7 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
             await asyncio.sleep(_RETRY_S)
 
     async def _hand_on(self, api: ApiAccess) -> None:
-        """Send the agents' reports and the state of this server to the controller; retry until it accepts them."""
+        """Report the agents' reports and the server's state to the controller, until it accepts them."""
         said_at, said = -_SAY_EVERY_S, ServerReport(server=self._name)
         loop = asyncio.get_running_loop()
         while True:
