@@ -1,4 +1,4 @@
-"""One Cowrie process: start it without network or privileges, send it connections, read its events, end it."""
+"""One Cowrie process: started without network or privileges, given connections, read from, ended."""
 
 import asyncio
 import contextlib

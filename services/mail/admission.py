@@ -1,4 +1,4 @@
-"""Which clients get a session, and how many at once. Pure."""
+"""Decides which clients get a session, and limits concurrent sessions. Pure."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Keys = tuple[object, ...]  # what a session counts towards: all, its tenant, its
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Maximum concurrent sessions. Past a cap the client gets a 421 and tries again later.
+    """Maximum concurrent sessions. Over a cap, the client gets a 421 and tries again later.
 
     The policy may set a lower total for each gateway, by its name.
     """
@@ -46,7 +46,7 @@ class Admission:
                 del self._open[key]
 
     def refusal(self, keys: Keys, limit: int | None) -> str:
-        """Return why there is no session now, or nothing. `limit`: the policy's, for this gateway."""
+        """Return why a session is refused, or an empty text. `limit`: the policy's, for this gateway."""
         caps = self._caps
         total, *others = keys
         if self._open[total] >= min(caps.total, limit or caps.total):
@@ -57,7 +57,7 @@ class Admission:
 
 
 def cannot_be_a_client(client: Address, tenant: Tenant, settings: Settings) -> bool:
-    """Say whether a client cannot have this address: the gateway would have to connect under it."""
+    """Return whether a client cannot have this address: the gateway would have to connect from it."""
     if client in settings.trusted_sources_refused or client.is_multicast or client.is_unspecified:
         return True
     return settings.transparent and any(client in prefix for prefix in tenant.prefixes)

@@ -1,6 +1,6 @@
-"""The running gateway: listens, admits or sheds, gives each session its tenant, reloads its settings.
+"""The running gateway: listens, admits or sheds clients, gives each session its tenant, reloads settings.
 
-Sessions keep the settings they began with; a bad settings file changes nothing.
+A session keeps the settings with which it began. A settings file with errors changes nothing.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class Gateway:
         self._is_stopping = False
 
     def report_to(self, add: Callable[[Evidence], None]) -> None:
-        """Have sessions from now on report what speaks against their clients. `add` must not wait."""
+        """Make new sessions report evidence against their clients. `add` must not block."""
         witness = Witness()
 
         def observe(event: MailEvent, facts: Mapping[str, object], origin: Origin) -> None:
@@ -96,7 +96,7 @@ class Gateway:
         )
 
     async def stop(self, grace_s: float) -> None:
-        """Listen no more, let sessions finish, then end those that are left with a 421."""
+        """Stop listening, let sessions finish, then end the rest with a 421."""
         self._is_stopping = True
         for server in self._servers:
             server.close()
@@ -110,7 +110,7 @@ class Gateway:
         self._journal.note(MailEvent.GATEWAY_STOPPED, {"sessions_ended": left})
 
     async def _until_empty(self, within_s: float) -> None:
-        """Return when all sessions have ended, or time is up; let the loop send what they wrote last."""
+        """Wait until all sessions have ended, or time is up; let the loop send their last replies."""
         await asyncio.sleep(0)
         if self._sessions:
             self._emptied.clear()
@@ -118,7 +118,7 @@ class Gateway:
                 await asyncio.wait_for(self._emptied.wait(), within_s)
 
     def reload(self) -> None:
-        """Take up the settings file if it is valid; note the reason if it is not."""
+        """Load the settings file if it is valid; report the reason if it is not."""
         try:
             loaded = self._read()
         except (OSError, SettingsError, UnicodeDecodeError) as error:
@@ -126,7 +126,7 @@ class Gateway:
             return
         settings = loaded.record
         if settings.port != self._settings.port or settings.transparent != self._settings.transparent:
-            reason = "port and transparency only change with a restart; remedy: restart the gateway"
+            reason = "port and transparency can only change with a restart; remedy: restart the gateway"
             self._journal.write(DaemonEvent.SETTINGS_REFUSED, file=str(self._file.path), reason=reason)
             return
         self._take_up(loaded)
@@ -154,7 +154,7 @@ class Gateway:
         )
 
     def _tls_for(self, settings: Settings, tenant: Tenant) -> ssl.SSLContext | None:
-        """Return the tenant's context; without a usable certificate there is none, and no STARTTLS."""
+        """Return the tenant's context, or None without a usable certificate; then there is no STARTTLS."""
         if tenant.tls.clients == "off":
             return None
         try:
@@ -164,7 +164,7 @@ class Gateway:
             self._journal.write(DaemonEvent.SETTINGS_REFUSED, tenant=tenant.name, reason=reason)
             return None
         if was_made:
-            reason = "self-signed: clients that insist on a trusted name will not encrypt, or not send"
+            reason = "self-signed: clients that require a trusted certificate will not encrypt, or not send"
             self._journal.write(MailEvent.CERTIFICATE_MADE, tenant=tenant.name, reason=reason)
         return context
 
@@ -178,7 +178,7 @@ class Gateway:
             self.reload()
 
     def _tenant_of(self, server: Address) -> Tenant | None:
-        """Return whose server this is. The switch may know a new one before we have looked."""
+        """Return the server's tenant. The switch may know a new server before we have read the settings."""
         if server not in self._settings.tenant_by_server:
             self._reload_if_changed()
         return self._settings.tenant_by_server.get(server)
@@ -196,7 +196,7 @@ class Gateway:
 
     def _on_client(self, wire: ClientWire) -> None:
         name = wire.transport.get_extra_info("peername")
-        if name is None:  # gone before we looked
+        if name is None:  # the client has disconnected already
             wire.abort()
             return
         client = end_of(name)
@@ -230,7 +230,7 @@ class Gateway:
         return Session(self._shared, context, Peers(wire, way, journal))
 
     def _end_session(self, wire: BaseWire, keys: Keys, session_id: str, error: BaseException | None) -> None:
-        if error is not None:  # a mistake of ours ends one session, never the gateway
+        if error is not None:  # a bug of ours ends one session, never the gateway
             facts = {"session": session_id, "reason": repr(error)}
             self._journal.note(MailEvent.GATEWAY_FAILED, facts)
         wire.close()
@@ -255,7 +255,7 @@ class Gateway:
         self._agents.pop(wire, None)
 
     def _refusal(self, client: Address, tenant: Tenant | None, keys: Keys) -> str:
-        """Return why this client gets no session, or nothing."""
+        """Return why this client is refused, or an empty reply."""
         if self._is_stopping:
             return catalogue.SHUTTING_DOWN
         if tenant is None:

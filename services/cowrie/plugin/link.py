@@ -39,7 +39,7 @@ class Link:
         self.tell({"eventid": "postern.ready"})
 
     def tell(self, event: dict[str, Any]) -> None:
-        """Send an event. Events that the supervisor does not read in time are dropped, and their count sent."""
+        """Send an event. Events that are not read in time are dropped, and their count is sent later."""
         if self._transport is None:
             return
         if self._waiting_bytes() > _MOST_WAITING_BYTES:
