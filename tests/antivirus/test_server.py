@@ -91,7 +91,7 @@ def test_what_was_tampered_with_is_refused_and_the_last_good_one_served(
     server.start()
     await_that(lambda: server.events("GenerationRefused"), "it is refused")
     assert (
-        "postern.ndb of generation 2 is not what was signed"
+        "postern.ndb of generation 2 does not match the signed manifest"
         in server.events("GenerationRefused")[0]["reason"]
     )
     assert server.generation() == 1
