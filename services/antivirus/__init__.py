@@ -1,1 +1,1 @@
-"""Anti-virus signatures for a whole fleet: built and tried (`builder`), served (`server`), used (`agent`)."""
+"""Anti-virus signatures for a fleet: built and tested (`builder`), served (`server`), used (`agent`)."""

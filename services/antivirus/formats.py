@@ -1,7 +1,7 @@
-"""What builder, servers and clients tell each other: the manifest of a generation, and where a ring points.
+"""The documents that builder, servers and clients exchange: a generation's manifest and a ring's target.
 
-Both are JSON, signed beside (`signing`). Who reads them takes nothing for granted:
-sizes, names and numbers are bounded, and an unknown format is refused.
+Both are JSON with a detached signature (`signing`). Readers trust nothing in them:
+sizes, names and numbers are limited, and an unknown format is refused.
 """
 
 import json
@@ -15,7 +15,7 @@ MANIFEST = "manifest.json"
 RING = "ring.json"
 SIGNATURE_SUFFIX = ".minisig"
 RINGS = ("canary", "all")
-# Ours in every generation: signatures, which grow at their ends, and the generation's marker.
+# Our files in every generation: signatures, which are only appended to, and the generation's marker.
 OWN_FILES = tuple(
     f"{stem}.{suffix}" for stem in ("postern", "postern-generation") for suffix in ("hsb", "ndb", "yar")
 )
@@ -30,12 +30,12 @@ _LONGEST_TEXT = 500
 
 
 class Malformed(ValueError):
-    """Something that was read is not what it should be; the text says what."""
+    """A document is not valid; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of a generation. `signed_by`: `clamav` where its own signature inside vouches for it."""
+    """One file of a generation. `signed_by`: `clamav` if the file contains ClamAV's own signature."""
 
     name: str
     bytes: int
@@ -45,7 +45,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All files of a generation. Whoever finds `marker` in a scan uses this generation."""
+    """All files of a generation. A scanner that detects `marker` uses this generation."""
 
     generation: int
     previous: int
@@ -60,7 +60,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """Which generation a ring of clients shall use. `serial` only grows, also when the generation falls."""
+    """The generation that a ring of clients must use. `serial` always increases, even on a rollback."""
 
     ring: str
     serial: int
@@ -75,20 +75,20 @@ def directory_of(generation: int) -> str:
 
 
 def marker_name(generation: int) -> str:
-    """Return how the names begin under which scanners find a generation's marker; a dot follows.
+    """Return the prefix of the signature names that detect a generation's marker; a dot follows it.
 
-    A YARA rule has underscores for the other dots.
+    YARA rules have underscores instead of the other dots.
     """
     return f"Postern.Generation.{generation}"
 
 
 def generation_comment(generation: int) -> str:
-    """Return what is signed together with a manifest, as the trusted comment."""
+    """Return the trusted comment that is signed together with a manifest."""
     return f"postern generation {generation}"
 
 
 def ring_comment(serial: int) -> str:
-    """Return what is signed together with what a ring points to."""
+    """Return the trusted comment that is signed together with a ring's target."""
     return f"postern ring {serial}"
 
 
@@ -102,7 +102,7 @@ def parse_manifest(data: bytes) -> Manifest:
     marker = _matching(record, "marker", _MARKER)
     files = record.get("files")
     if not isinstance(files, list) or not 1 <= len(files) <= _MOST_FILES:
-        raise Malformed(f"{MANIFEST}: files: is no list of 1 to {_MOST_FILES}")
+        raise Malformed(f"{MANIFEST}: files: is not a list of 1 to {_MOST_FILES} entries")
     manifest = Manifest(
         _number(record, "generation", 1),
         _number(record, "previous", 0),
@@ -112,15 +112,15 @@ def parse_manifest(data: bytes) -> Manifest:
         tuple(_files(files)),
     )
     if len({file.name for file in manifest.files}) != len(manifest.files):
-        raise Malformed(f"{MANIFEST}: files: a name stands there twice")
+        raise Malformed(f"{MANIFEST}: files: a name is listed twice")
     return manifest
 
 
 def parse_ring(data: bytes) -> Ring:
-    """Read what a ring points to. Raise `Malformed`."""
+    """Read a ring's target. Raise `Malformed`."""
     record = _record(data, RING)
     if record.get("ring") not in RINGS:
-        raise Malformed(f"{RING}: ring: is none of {', '.join(RINGS)}")
+        raise Malformed(f"{RING}: ring: must be one of {', '.join(RINGS)}")
     return Ring(
         record["ring"],
         _number(record, "serial", 1),
@@ -131,20 +131,20 @@ def parse_ring(data: bytes) -> Ring:
 
 
 def is_plain_name(name: str) -> bool:
-    """Say whether a text is the name of a file, and no way to anywhere else."""
+    """Return whether a text is a plain file name, without a path to anywhere else."""
     return _NAME.fullmatch(name) is not None
 
 
 def _files(entries: list[Any]) -> Iterator[File]:
     for entry in entries:
         if not isinstance(entry, dict):
-            raise Malformed(f"{MANIFEST}: files: an entry is no mapping")
+            raise Malformed(f"{MANIFEST}: files: an entry is not a mapping")
         name = _matching(entry, "name", _NAME)
         if name.startswith(MANIFEST) or name.startswith(RING):
-            raise Malformed(f"{MANIFEST}: files: {name} is no name for a database")
+            raise Malformed(f"{MANIFEST}: files: {name} is not a valid name of a database")
         signed_by = entry.get("signed_by")
         if signed_by not in ("postern", "clamav"):
-            raise Malformed(f"{MANIFEST}: files: {name}: signed_by: is neither postern nor clamav")
+            raise Malformed(f"{MANIFEST}: files: {name}: signed_by: must be postern or clamav")
         size = _number(entry, "bytes", 0, _LARGEST_FILE_BYTES)
         yield File(name, size, _matching(entry, "sha256", _SHA256), signed_by)
 
@@ -155,7 +155,7 @@ def _record(data: bytes, what: str) -> dict[str, Any]:
     try:
         record = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"{what}: is no JSON: {error}") from error
+        raise Malformed(f"{what}: is not valid JSON: {error}") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise Malformed(f"{what}: is not of format {FORMAT}; remedy: install a newer Postern here")
     return record
@@ -164,14 +164,14 @@ def _record(data: bytes, what: str) -> dict[str, Any]:
 def _number(record: dict[str, Any], key: str, least: int, most: int = _LARGEST_NUMBER) -> int:
     value = record.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise Malformed(f"{key}: is no number in {least}..{most}")
+        raise Malformed(f"{key}: is not a number in {least}..{most}")
     return value
 
 
 def _text(record: dict[str, Any], key: str) -> str:
     value = record.get(key)
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT or not value.isprintable():
-        raise Malformed(f"{key}: is no printable text of at most {_LONGEST_TEXT} characters")
+        raise Malformed(f"{key}: is not a printable text of at most {_LONGEST_TEXT} characters")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Our own signatures: entries with who, when and why, and the database files that ClamAV reads. Pure.
+"""Our own signatures: entries with author, time and reason, and the database files for ClamAV. Pure.
 
 Sources: ClamAV manual, "Hash-based Signatures" (.hsb), "Body-based Signature Content
 Format" (.ndb), "YARA rules" (.yar).
@@ -20,7 +20,7 @@ _PATTERN = re.compile(r"[0-9a-fA-F?*{}()|\[\]!-]{8,8000}")
 _TARGET_AND_OFFSET = re.compile(r"(1[0-2]|[0-9]):([0-9A-Za-z*,+-]{1,40}):(.*)")
 _RULE = re.compile(r"\s*rule\s+([A-Za-z_][A-Za-z0-9_]{0,120})\b.*}\s*", re.DOTALL)
 _LARGEST_RULE = 64 * 1024
-_ANY_SIZE_SINCE = 73  # the functionality level from which a hash may stand without a size
+_ANY_SIZE_SINCE = 73  # the functionality level from which a hash needs no size
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
@@ -31,12 +31,12 @@ class Kind(StrEnum):
 
 
 class BadEntry(ValueError):
-    """A signature that ClamAV would not take, or that must not be; the text says why, and what helps."""
+    """A signature that ClamAV would reject, or that is not allowed; the text says why, and gives a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`text`: SHA-256 and size, or what stands behind the name in an .ndb line, or a whole YARA rule."""
+    """`text`: SHA-256 and size, or the part after the name in an .ndb line, or a whole YARA rule."""
 
     name: str
     kind: Kind
@@ -51,11 +51,11 @@ class Entry:
 
 
 def full_name(name: str) -> str:
-    """Return a name that says whose signature it is. Raise `BadEntry`."""
+    """Return the name with our prefix. Raise `BadEntry`."""
     whole = name if name.startswith(_PREFIX) else _PREFIX + name
     if not _NAME.fullmatch(whole) or whole.startswith(_RESERVED):
         raise BadEntry(
-            f"{name!r} is no name for a signature; remedy: letters, digits, dots and dashes, at most 80"
+            f"{name!r} is not a valid name of a signature; remedy: use letters, digits, . and -, at most 80"
         )
     return whole
 
@@ -64,9 +64,9 @@ def hash_text(text: str) -> str:
     """Check SHA256 or SHA256:SIZE. Raise `BadEntry`."""
     found = _HASH.fullmatch(text.lower())
     if not found:
-        raise BadEntry(f"{text[:80]!r} is no SHA-256; remedy: write 64 hex digits, and :SIZE if it is known")
+        raise BadEntry(f"{text[:80]!r} is not a SHA-256; remedy: write 64 hex digits, and :SIZE if known")
     if found[1] == _EMPTY_SHA256:
-        raise BadEntry("that is the hash of an empty file, which everybody has")
+        raise BadEntry("this is the hash of an empty file, which every host has")
     return found[0]
 
 
@@ -75,7 +75,9 @@ def pattern_text(text: str) -> str:
     whole = text if ":" in text else f"0:*:{text}"
     found = _TARGET_AND_OFFSET.fullmatch(whole)
     if not found or not _PATTERN.fullmatch(found[3]):
-        raise BadEntry(f"{text[:80]!r} is no pattern; remedy: write TARGET:OFFSET:HEX, as in 0:*:deadbeef")
+        raise BadEntry(
+            f"{text[:80]!r} is not a valid pattern; remedy: write TARGET:OFFSET:HEX, like 0:*:deadbeef"
+        )
     return whole
 
 
@@ -83,9 +85,9 @@ def yara_text(text: str) -> tuple[str, str]:
     """Return (name, rule) of a file with one YARA rule. Raise `BadEntry`."""
     found = _RULE.fullmatch(text)
     if not found or len(text) > _LARGEST_RULE or len(re.findall(r"(?m)^\s*rule\s", text)) != 1:
-        raise BadEntry("that is no file with exactly one YARA rule; remedy: one rule a file, at most 64 KiB")
+        raise BadEntry("the file must have exactly one YARA rule; remedy: one rule per file, at most 64 KiB")
     if found[1].startswith("Postern_Generation"):
-        raise BadEntry(f"{found[1]} is a name of ours; remedy: another name for the rule")
+        raise BadEntry(f"{found[1]} is a reserved name; remedy: choose another name for the rule")
     return found[1], text.strip() + "\n"
 
 
@@ -94,8 +96,8 @@ def databases(
 ) -> dict[str, bytes]:
     """Return our files by name. `base`: lines of an .ndb that every generation has.
 
-    Signatures stand in the order in which they were added, so that a client needs only what is new at a
-    file's end. Each of the three kinds finds the marker, in a small file of its own.
+    Signatures are in the order in which they were added, so that a client needs to fetch only the end of a
+    file. Each of the three kinds detects the marker, in a small file of its own.
     """
     known, patterns = list(entries), list(base)
     name = marker_name(generation)
@@ -125,7 +127,7 @@ def _line(entry: Entry) -> str:
 
 
 def _base_hash(line: str) -> str:
-    """No database may be empty: the samples themselves stand in the others, too."""
+    """Return the hash of a sample: no database may be empty, so the samples are in each of them."""
     name, _, _, pattern = line.split(":")
     sample = bytes.fromhex(pattern)
     return f"{_sha256(sample)}:{len(sample)}:{name}.Hash"

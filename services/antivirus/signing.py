@@ -1,7 +1,7 @@
-"""Signatures over what ClamAV does not sign, by Debian's `minisign` (Ed25519, as OpenBSD's signify).
+"""Signs what ClamAV does not sign, with Debian's `minisign` (Ed25519, like OpenBSD's signify).
 
-The trusted comment says what is signed, so that a good signature over something
-else, or over an older thing of the same kind, is not taken for it.
+The trusted comment says what is signed. So a valid signature of another document, or
+of an older one of the same kind, is not accepted.
 """
 
 import os
@@ -17,15 +17,15 @@ _INSTALL = "remedy: apt-get install minisign"
 
 
 class BadSignature(Exception):
-    """Something is not signed by the key that it should be signed by; the text says what."""
+    """A document has no valid signature by the expected key; the text names it."""
 
 
 class SigningFailed(Exception):
-    """A key cannot be made or used; the text says why, and what helps."""
+    """A key cannot be created or used; the text says why, and gives a remedy."""
 
 
 def make_key(secret: Path, public: Path) -> None:
-    """Make a pair of keys; the secret one has no password, and is readable for its owner only."""
+    """Create a key pair. The secret key has no password and is readable only by its owner."""
     old = os.umask(0o077)
     try:
         _run("-G", "-W", "-f", "-s", str(secret), "-p", str(public))
@@ -42,7 +42,7 @@ def sign(secret: Path, file: Path, comment: str) -> Path:
 
 
 def verify(public: Path, data: bytes, signature: bytes, comment: str) -> None:
-    """Raise `BadSignature` unless the key signed exactly this; `SigningFailed` if that cannot be told."""
+    """Raise `BadSignature` unless the key signed exactly this; `SigningFailed` if that cannot be checked."""
     with tempfile.TemporaryDirectory(prefix="postern-av-") as directory:
         file, beside = Path(directory) / "signed", Path(directory) / "signature"
         file.write_bytes(data)
@@ -51,10 +51,10 @@ def verify(public: Path, data: bytes, signature: bytes, comment: str) -> None:
             raise SigningFailed(f"{public}: no such key; remedy: copy postern-av.pub of the builder there")
         done = _execute("-V", "-Q", "-p", str(public), "-m", str(file), "-x", str(beside))
     if done.returncode:
-        raise BadSignature(f"{comment}: {_last_line(done.stderr) or 'the signature is not good'}")
+        raise BadSignature(f"{comment}: {_last_line(done.stderr) or 'the signature is not valid'}")
     if done.stdout.strip() != comment:
         raise BadSignature(
-            f"the signature is good, but for {done.stdout.strip()[:100]!r} instead of {comment!r}"
+            f"the signature is valid, but is for {done.stdout.strip()[:100]!r} instead of {comment!r}"
         )
 
 

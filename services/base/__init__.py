@@ -1,1 +1,1 @@
-"""What all programs on hosts share: start-up, settings, journal, files, and the way to the controller."""
+"""What all programs on hosts share: start-up, settings, journal, files, and the client of the controller."""

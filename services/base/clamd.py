@@ -1,7 +1,7 @@
-"""The protocol of clamd (clamd(8)): requests to bytes, answers to verdicts. The rest is silence.
+"""The clamd protocol (clamd(8)): encodes requests and parses answers into verdicts. No I/O.
 
-What clamd says is trusted only in the forms that it documents; anything else
-is `unavailable`, which never means clean.
+Only answers in the documented forms are trusted. Anything else is `unavailable`,
+which never means clean.
 """
 
 import re
@@ -48,7 +48,7 @@ def parse_answer(answer: bytes, scanner: str) -> Verdict:
     if found := _FOUND.fullmatch(text):
         return Verdict(_kind_of(found["signature"]), found["signature"], scanner)
     if "size limit exceeded" in text:
-        return Verdict(VerdictKind.LIMITS, "larger than the scanner takes", scanner)
+        return Verdict(VerdictKind.LIMITS, "larger than the scanner's limit", scanner)
     return Verdict(VerdictKind.UNAVAILABLE, f"scanner answered {text[:200]!r}", scanner)
 
 

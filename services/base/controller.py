@@ -14,7 +14,7 @@ class NotHeard(Exception):
 
 
 class ControllerRefused(NotHeard):
-    """The controller understood and will not: the same request again would change nothing."""
+    """The controller understood the request and refused it. Sending it again would not help."""
 
 
 async def request(api: ApiAccess, method: str, path: str, body: bytes = b"", within_s: float = 3.0) -> Any:
@@ -65,7 +65,7 @@ async def _read_all(reader: asyncio.StreamReader) -> bytes:
 def _media_in(answer: bytes) -> Any:
     head, _, body = answer.partition(b"\r\n\r\n")
     if b" 200 " not in head[:20]:
-        is_final = head[9:10] == b"4" and head[9:12] != b"401"  # a new token may come
+        is_final = head[9:10] == b"4" and head[9:12] != b"401"  # the token may be replaced
         kind = ControllerRefused if is_final else NotHeard
         raise kind(f"the controller refused: {(body or head)[:300]!r}")
     try:

@@ -1,4 +1,4 @@
-"""The life of a program on a host, written once: start, signals, tasks, settings, an orderly end."""
+"""The life cycle of a program on a host: start, signals, tasks, settings, orderly shutdown."""
 
 import argparse
 import asyncio
@@ -37,20 +37,20 @@ class Daemon:
         """Raise `OSError` or `SettingsError` if the program cannot run."""
 
     def chores(self) -> Mapping[str, Job]:
-        """Return what runs beside the sessions until the end, by name."""
+        """Return the tasks that run beside the sessions until the program stops, by name."""
         return {}
 
     def reload(self) -> None:
-        """Do what SIGHUP asks for, besides opening the log again."""
+        """Act on SIGHUP. The log has been reopened already."""
 
     async def leave(self) -> None:
-        """End what clients have open. No new ones are accepted, and chores still run."""
+        """End open sessions. No new clients are accepted; chores still run."""
 
     async def close(self) -> None:
-        """Release what `start` took, also if it failed half-way. No chore runs any more."""
+        """Release what `start` acquired, even if it failed half-way. No chore is running any more."""
 
     def note_stopped(self) -> None:
-        """Have the journal say that the program has ended in good order."""
+        """Write to the journal that the program has stopped in an orderly way."""
 
     # what it inherits
 
@@ -72,7 +72,7 @@ class Daemon:
     async def serve(
         self, protocol: Callable[[], asyncio.BaseProtocol], sock: socket
     ) -> asyncio.AbstractServer:
-        """Accept clients at a listening socket until the end. Raise `OSError`."""
+        """Accept clients at a listening socket until the program stops. Raise `OSError`."""
         loop = asyncio.get_running_loop()
         server = await loop.create_server(protocol, sock=sock, backlog=BACKLOG)
         self._servers.add(server)
@@ -83,7 +83,7 @@ class Daemon:
         self._servers.discard(server)
 
     def keep_running(self, name: str, job: Job) -> asyncio.Task[None]:
-        """Run a task; one that fails is reported, and starts again."""
+        """Run a task. If it fails, report the error and start it again."""
         task = asyncio.get_running_loop().create_task(self._run_again(name, job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -114,7 +114,7 @@ class Daemon:
 
 
 class SettingsDaemon(Daemon, Generic[S]):
-    """A program with a settings file: taken up when it changes; one that cannot be used changes nothing."""
+    """A program with a settings file. A changed file is loaded; a file with errors changes nothing."""
 
     poll_s = 0.5
     refusals: tuple[type[Exception], ...] = (OSError, SettingsError, UnicodeDecodeError)
@@ -129,7 +129,7 @@ class SettingsDaemon(Daemon, Generic[S]):
     # what a subclass fills in
 
     def read(self) -> S:
-        """Return what the file says. Raise one of `refusals`."""
+        """Return the settings in the file. Raise one of `refusals`."""
         raise NotImplementedError
 
     def describe(self, settings: S) -> Mapping[str, object]:
@@ -137,14 +137,14 @@ class SettingsDaemon(Daemon, Generic[S]):
         return {}
 
     async def take_up(self, settings: S) -> None:
-        """Act on new settings, then `use` them. Raise one of `refusals` to keep the last ones."""
+        """Act on new settings, then `use` them. Raise one of `refusals` to keep the current settings."""
         self.use(settings)
 
     def has_changed(self) -> bool:
         return self.file.has_changed()
 
     async def look_around(self) -> None:
-        """Do what is due now and then, every `poll_s`."""
+        """Do periodic work, every `poll_s`."""
 
     # what it inherits
 
@@ -155,7 +155,7 @@ class SettingsDaemon(Daemon, Generic[S]):
         return {"settings": self._watch}
 
     def reload(self) -> None:
-        """Take the file up again, changed or not."""
+        """Load the file again, changed or not."""
         self._is_due.set()
 
     def read_record(self, kind: type[R]) -> R:
@@ -168,12 +168,12 @@ class SettingsDaemon(Daemon, Generic[S]):
         return loaded.record
 
     def use(self, settings: S) -> None:
-        """Have settings in force from now on."""
+        """Put settings into force."""
         self.settings = settings
         self.journal.write(DaemonEvent.SETTINGS_LOADED, **self.describe(settings), **self._of_record)
 
     def reload_now(self) -> None:
-        """Take the file up before the next packet, where `take_up` does no more than `use`."""
+        """Load the file before the next packet is handled, for programs whose `take_up` only calls `use`."""
         try:
             self.use(self.read())
         except self.refusals as error:
@@ -207,7 +207,7 @@ def run_daemon(
     ship: Ship | None = None,
     runner: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
 ) -> int:
-    """Open the journal, build a daemon in a loop and let it live; return the exit code."""
+    """Open the journal, build a daemon in an event loop and run it; return the exit code."""
 
     async def live(journal: Journal) -> None:
         await build(journal).live()

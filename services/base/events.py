@@ -18,9 +18,9 @@ from common.journal.events import (
 REVISION = integer("revision", "revision of the policy that the settings were made from")
 SESSIONS_ENDED = integer("sessions_ended", "sessions that were still open and were ended")
 _FILE = text("file", "path of the settings file")
-_EXAMPLES = texts("examples", "the first refusals, in the controller's words")
-UNKNOWN_KEYS = texts("unknown_keys", "keys of a newer controller, which this program ignores")
-_WAITING = integer("waiting", "pieces of evidence that wait to be sent")
+_EXAMPLES = texts("examples", "the first refusals, as the controller worded them")
+UNKNOWN_KEYS = texts("unknown_keys", "keys from a newer controller, which this program ignores")
+_WAITING = integer("waiting", "pieces of evidence waiting to be sent")
 
 
 class DaemonEvent(Event):
@@ -32,7 +32,7 @@ class DaemonEvent(Event):
         REVISION.optional,
         UNKNOWN_KEYS.optional,
         integer("tenants", "number of tenants in the settings").optional,
-        texts("cowries", "Cowrie processes that the personas ask for").optional,
+        texts("cowries", "Cowrie processes that the personas need").optional,
     )
     SETTINGS_REFUSED = error(
         "SettingsRefused",
@@ -43,26 +43,26 @@ class DaemonEvent(Event):
     )
     LOG_NOT_REOPENED = error(
         "LogNotReopened",
-        "After SIGHUP the journal's file cannot be opened; the old file stays in use.",
+        "The journal's file could not be reopened after SIGHUP; the old file stays in use.",
         REASON,
     )
     TASK_FAILED = error(
         "TaskFailed",
-        "An unexpected error ended a task of the program; the task starts again after a pause.",
+        "A task of the program failed with an unexpected error; it restarts after a pause.",
         text("task", "which task"),
         REASON,
-        number("again_in_s", "seconds until the task starts again"),
+        number("again_in_s", "seconds until the task restarts"),
     )
     SESSION_REFUSED = info(
         "SessionRefused",
-        "A client was sent away instead of greeted.",
+        "A client was turned away before the greeting.",
         text("client", "the client's address"),
         integer("port", "the client's port").optional,
         text("server", "the address that the client connected to"),
-        text("reply", "what the client was told"),
+        text("reply", "the reply to the client"),
     )
     SESSIONS_SHED = warning(
-        "SessionsShed", "Clients were sent away since the last such event: a limit is reached.", COUNT
+        "SessionsShed", "Clients were turned away since the last such event: a limit is reached.", COUNT
     )
     EVIDENCE_REFUSED = warning(
         "EvidenceRefused",
@@ -84,7 +84,7 @@ class DaemonEvent(Event):
     IPV6_MISSING = warning(
         "Ipv6Missing",
         "This host cannot serve IPv6; IPv4 is served.",
-        text("lost", "what clients do not get"),
+        text("lost", "what is not available to clients"),
         REASON,
         REMEDY,
     )

@@ -1,8 +1,8 @@
-"""Evidence on its way to the controller: gathered, counted, bounded, and never in anybody's way.
+"""Evidence on its way to the controller: collected, counted, bounded, and never blocking its source.
 
-`add` only notes; one task sends, at once, together with what came meanwhile. The same thing seen again before
-it was sent is one piece with a count, and keeps its first detail. While the controller is away the oldest
-pieces are let go first, counted, and told.
+`add` only queues. One task sends at once, together with what has arrived meanwhile. Evidence that repeats
+before it is sent becomes one piece with a count, and keeps its first detail. While the controller is away,
+the oldest pieces are dropped first; their number is counted and reported.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from services.base.events import DaemonEvent
 
 Evidence = ReportedEvidence
 MOST_WAITING = 10_000
-_MOST_IN_ONE = 1_000  # the controller's own limit
+_MOST_IN_ONE = 1_000  # the controller's limit
 _RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _LONGEST_DETAIL = 300
 
@@ -33,19 +33,19 @@ class _Waiting:
 
 
 class EvidencePost:
-    """Holds what is not sent yet. `report` takes an event and its facts, as a journal does.
+    """Holds evidence that is not sent yet. `report` takes an event and its fields, like a journal.
 
-    Without an API nothing is kept.
+    Without an API, evidence is not kept.
     """
 
     def __init__(self, api: ApiAccess | None, report: Report) -> None:
         self._api, self._report = api, report
-        self._waiting: dict[tuple[str, ...], _Waiting] = {}  # the oldest first
+        self._waiting: dict[tuple[str, ...], _Waiting] = {}  # oldest first
         self._lost = 0
         self._is_due = asyncio.Event()
 
     def add(self, evidence: Evidence) -> None:
-        """Note evidence; return at once."""
+        """Queue evidence; return at once."""
         if self._api is None:
             return
         self._waiting.setdefault(_key_of(evidence), _Waiting(evidence)).count += 1
@@ -54,14 +54,14 @@ class EvidencePost:
         self._is_due.set()
 
     async def run(self) -> None:
-        """Send, for ever; without an API, wait for ever."""
+        """Send forever. Without an API, wait forever."""
         failures = 0
         while True:
             await self._is_due.wait()
             batch = self._take()
             try:
                 answer = await self._send(batch)
-            except ControllerRefused as error:  # all of it, and it would be so again
+            except ControllerRefused as error:  # the whole request; it would be refused again
                 self._report(DaemonEvent.EVIDENCE_REFUSED, count=len(batch), examples=[str(error)])
                 continue
             except NotHeard as error:
@@ -109,13 +109,13 @@ class EvidencePost:
 
 
 def _key_of(evidence: Evidence) -> tuple[str, ...]:
-    """Return what makes it the same thing seen again."""
+    """Return the key by which repeated evidence is recognised."""
     door = f"{evidence.transport}/{evidence.port}"
     return evidence.kind, evidence.source, evidence.tenant, evidence.destination, door
 
 
 def _media_of(waiting: _Waiting) -> dict[str, Any]:
-    """Return evidence in the controller's words, its text short and escaped."""
+    """Return evidence as the controller expects it, with its text shortened and escaped."""
     detail = waiting.first.detail[:_LONGEST_DETAIL]
     escaped = "".join(each if " " <= each <= "~" else f"\\x{ord(each):02x}" for each in detail)
     return to_media(replace(waiting.first, detail=escaped, count=min(waiting.count, MOST_SEEN)))

@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all, and survive a crash once they are there."""
+"""Files that are written as a whole or not at all, and survive a crash once written."""
 
 import hashlib
 import os
@@ -10,9 +10,9 @@ _PIECE = 1024**2
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put a file in place of another, at once. Raise `OSError`, with the old one still there.
+    """Replace a file atomically. Raise `OSError`; the old file then stays in place.
 
-    At no moment may anybody read it whom `mode` does not let.
+    The file is never readable with more permissions than `mode`.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     beside.unlink(missing_ok=True)
@@ -30,7 +30,7 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def remove_unfinished(directory: Path, names: Iterable[str]) -> None:
-    """Remove what `write_whole` left behind where it was killed."""
+    """Remove temporary files that `write_whole` left behind when it was killed."""
     for name in names:
         for path in directory.glob(f".{name}.*.new"):
             path.unlink(missing_ok=True)
@@ -45,7 +45,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def sync_tree(directory: Path) -> None:
-    """Have all files of a directory, and their names, on the disk."""
+    """Sync all files of a directory, and their names, to disk."""
     for path in directory.iterdir():
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -56,7 +56,7 @@ def sync_tree(directory: Path) -> None:
 
 
 def point(link: Path, target: str) -> None:
-    """Have a symbolic link name something else, at once."""
+    """Point a symbolic link at another target, atomically."""
     beside = link.with_name(f".{link.name}.{os.getpid()}.link")
     beside.unlink(missing_ok=True)
     beside.symlink_to(target)
@@ -65,7 +65,7 @@ def point(link: Path, target: str) -> None:
 
 
 def remove_tree(directory: Path) -> None:
-    """Remove a directory, read-only files included; what is not there any more is no error."""
+    """Remove a directory, including read-only files. A file that is already gone is not an error."""
     if directory.is_dir():
         directory.chmod(0o755)
     shutil.rmtree(directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A host without IPv6: programs serve IPv4 there, and their journal says once what is lost."""
+"""A host without IPv6: programs serve only IPv4, and report once in the journal what is not available."""
 
 import errno
 import socket
@@ -10,7 +10,7 @@ _LOOPBACK = "::1"
 
 
 def has_sockets() -> bool:
-    """Say whether the kernel has IPv6 at all."""
+    """Return whether the kernel supports IPv6."""
     try:
         socket.socket(socket.AF_INET6).close()
     except OSError as error:
@@ -19,7 +19,7 @@ def has_sockets() -> bool:
 
 
 def has_addresses() -> bool:
-    """Say whether an address of IPv6 can be served here: sysctl may have turned them all off."""
+    """Return whether an IPv6 address can be served here: sysctl may have disabled IPv6."""
     if not has_sockets():
         return False
     with socket.socket(socket.AF_INET6) as probe:
@@ -31,11 +31,11 @@ def has_addresses() -> bool:
 
 
 def tell_if_missing(journal: Journal, lost: str) -> None:
-    """Note in the journal that IPv6 is not there, and that `lost` is what clients do not get."""
+    """Report in the journal if IPv6 is missing. `lost` says what is then not available to clients."""
     if has_addresses():
         return
     reason, remedy = "the kernel was started without IPv6", "boot without ipv6.disable=1"
     if has_sockets():
-        reason = "no address of IPv6 can be used in this network namespace"
+        reason = "no IPv6 address can be used in this network namespace"
         remedy = "sysctl -w net.ipv6.conf.all.disable_ipv6=0, and ip link set lo up"
     journal.write(DaemonEvent.IPV6_MISSING, lost=lost, reason=reason, remedy=remedy)

@@ -1,4 +1,4 @@
-"""The journal of a program on a host: lines wait a moment for others, and are written together."""
+"""The journal of a program on a host: lines are held briefly and written together."""
 
 import asyncio
 from pathlib import Path
@@ -7,13 +7,13 @@ from common.journal.events import Event
 from common.journal.journal import Journal, Ship
 from common.journal.sink import FileSink, Sink
 
-# A write for each line would cost a tenth of the mail gateway.
+# One write per line would cost the mail gateway a tenth of its throughput.
 _PATIENCE_S = 0.01
 _MOST_WAITING = 200
 
 
 class BatchedJournal(Journal):
-    """Without a running loop each line is written at once: nothing comes to be written with it."""
+    """Without a running event loop, each line is written at once."""
 
     def __init__(self, sink: Sink, program: str, instance: str, ship: Ship | None = None) -> None:
         super().__init__(sink, program, instance, ship)

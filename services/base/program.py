@@ -1,4 +1,4 @@
-"""What programs on hosts share: common arguments, how they begin, fail and end, which signals they heed."""
+"""What programs on hosts share: common arguments, start-up, errors, exit codes and signals."""
 
 import argparse
 import asyncio
@@ -16,8 +16,8 @@ from services.base.journal import open_journal
 from services.base.settings import SettingsError
 
 _REMEDIES = {
-    errno.EADDRINUSE: "end the program that has this port",
-    errno.EADDRNOTAVAIL: "give this host the address",
+    errno.EADDRINUSE: "stop the program that uses this port",
+    errno.EADDRNOTAVAIL: "assign the address to this host",
     errno.EACCES: "run as root",
     errno.EPERM: "run as root",
     errno.ENOSPC: "free some space",
@@ -56,11 +56,11 @@ def run(
     begin: Callable[[Journal], None],
     ship: Ship | None = None,
 ) -> int:
-    """Open the journal, then let the program run in `begin`; return its exit code, with errors on stderr."""
+    """Open the journal, then run the program in `begin`. Return its exit code; errors go to stderr."""
     try:
         journal = open_journal(parsed.log, program, parsed.name, ship)
     except OSError as error:
-        return fail(program, f"{parsed.log}: {error}; remedy: name a log that can be written")
+        return fail(program, f"{parsed.log}: {error}; remedy: choose a log file that can be written")
     try:
         begin(journal)
     except (SettingsError, UnicodeDecodeError) as error:
@@ -72,8 +72,8 @@ def run(
 
 
 def _remedy(error: OSError) -> str:
-    missing = "name a file or directory that is there, and that this user may use"
-    otherwise = missing if error.filename else "`postern doctor` looks at this host"
+    missing = "name an existing file or directory that this user has access to"
+    otherwise = missing if error.filename else "run `postern doctor` on this host"
     return _REMEDIES.get(error.errno or 0, otherwise)
 
 
@@ -83,7 +83,7 @@ def fail(program: str, reason: str, code: ExitCode = ExitCode.FAILED) -> int:
 
 
 async def until_stopped(journal: Journal, reload: Callable[[], None]) -> None:
-    """Return at SIGTERM or Ctrl-C; at SIGHUP open the log again and reload."""
+    """Return at SIGTERM or Ctrl-C. At SIGHUP reopen the log and reload."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 

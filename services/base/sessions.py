@@ -10,17 +10,17 @@ from common.journal.journal import Report
 from services.base.events import DaemonEvent
 from services.base.settings import Address
 
-Limits = Mapping[Hashable, int]  # maximum concurrent sessions, by what they count towards
+Limits = Mapping[Hashable, int]  # maximum concurrent sessions, by the key that they count towards
 T = TypeVar("T", bound=Hashable)
 ALL = "all"
-# An agent on this host looks whether the program lives. It is answered even when the program is full.
+# A health agent on this host checks whether the program is alive. It is answered even at the limit.
 AGENT_LIMITS: Limits = {ALL: 20}
 AGENT_S = 5.0
 _PARTING_S = 2.0
 
 
 class Sessions(Generic[T]):
-    """`end` takes leave of a client because the program stops; `forget` follows when the client is gone."""
+    """`end` closes a session because the program stops; `forget` follows when the client is gone."""
 
     def __init__(self, end: Callable[[T], None]) -> None:
         self._end = end
@@ -33,14 +33,14 @@ class Sessions(Generic[T]):
         return len(self._keys)
 
     def __iter__(self) -> Iterator[T]:
-        """Yield those that are open now; meanwhile some may end."""
+        """Yield the open sessions. Some may end during the iteration."""
         return iter(tuple(self._keys))
 
     def __contains__(self, session: T) -> bool:
         return session in self._keys
 
     def admit(self, session: T, limits: Limits) -> bool:
-        """Count a session towards each key; one that is past a limit is shed instead."""
+        """Count a session towards each key. A session over a limit is shed instead."""
         if any(self._open[key] >= limit for key, limit in limits.items()):
             self._shed += 1
             return False
@@ -50,7 +50,7 @@ class Sessions(Generic[T]):
         return True
 
     def forget(self, session: T) -> bool:
-        """Note that a session has ended; say whether it was open."""
+        """Remove a session that has ended; return whether it was open."""
         keys = self._keys.pop(session, ())
         for key in keys:
             self._open[key] -= 1
@@ -61,13 +61,13 @@ class Sessions(Generic[T]):
         return bool(keys)
 
     def report_shed(self, report: Report) -> None:
-        """Have the journal say how many were shed since the last time, if any."""
+        """Write to the journal how many sessions were shed since the last time, if any."""
         if self._shed:
             report(DaemonEvent.SESSIONS_SHED, count=self._shed)
             self._shed = 0
 
     async def end_all(self, grace_s: float = 0.0) -> int:
-        """Let sessions finish for `grace_s` seconds, then end those that are left; return how many."""
+        """Let sessions finish for `grace_s` seconds, then end the rest. Return how many were ended."""
         await self._wait(grace_s)
         left = len(self)
         for session in self:
@@ -86,5 +86,5 @@ class Sessions(Generic[T]):
 
 
 def source_key(source: Address) -> bytes:
-    """Return what sessions of one source count towards: its address; its /64, which one host may have."""
+    """Return the key for sessions of one source: its IPv4 address or its IPv6 /64, which one host may own."""
     return source.packed[:8] if isinstance(source, IPv6Address) else source.packed

@@ -10,7 +10,7 @@ R = TypeVar("R", bound=Versioned)
 
 
 class SettingsError(Exception):
-    """The file is no valid settings; the text names the key and a remedy."""
+    """The settings file is not valid. The text names the key and a remedy."""
 
 
 def read_settings(kind: type[R], text: str) -> Loaded[R]:
@@ -23,5 +23,5 @@ def read_settings(kind: type[R], text: str) -> Loaded[R]:
 
 
 def facts_of(loaded: Loaded[R]) -> dict[str, list[str]]:
-    """Return what a journal notes of settings from a newer controller: keys that were ignored."""
+    """Return the journal fields for settings from a newer controller: the keys that were ignored."""
     return {"unknown_keys": list(loaded.unknown_keys)} if loaded.unknown_keys else {}

@@ -1,4 +1,4 @@
-"""Sockets that speak under other people's addresses.
+"""Transparent sockets: they listen on, and connect from, addresses of other hosts.
 
 Needs CAP_NET_ADMIN (or CAP_NET_RAW) for addresses that are not the host's own:
 ip(7), IP_TRANSPARENT; ipv6(7), IPV6_TRANSPARENT.
@@ -15,17 +15,17 @@ from services.base.settings import Address
 
 _IP_TRANSPARENT = 19
 _IPV6_TRANSPARENT = 75
-BACKLOG = 1024  # create_server() listens again: it must be given this, too
-# Where an agent on the same host looks whether we live; no tenant's server is there.
+BACKLOG = 1024  # create_server() calls listen() again and must pass this value, too
+# A health agent on the same host checks us here; no tenant's server has these addresses.
 OWN_ADDRESSES = frozenset({IPv4Address("127.0.0.1"), IPv6Address("::1")})
-# The client's own 4-tuple is still in use, or in TIME_WAIT, on this host: take a fresh port.
+# The client's own 4-tuple is still in use, or in TIME_WAIT, on this host: use another port.
 _CLASHES = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.ECONNABORTED})
 
 
 def listen(port: int, is_transparent: bool) -> list[socket.socket]:
-    """Return listening sockets for IPv4 and IPv6 on every address, other people's too. Raise `OSError`.
+    """Return listening sockets for IPv4 and IPv6 on every address, including other hosts'. Raise `OSError`.
 
-    Where the kernel has no IPv6 there is none for it; `ipv6.tell_if_missing` says so.
+    Without IPv6 in the kernel there is only the IPv4 socket; `ipv6.tell_if_missing` reports that.
     """
     sockets = []
     for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
@@ -62,11 +62,11 @@ _parse_address = lru_cache(maxsize=4096)(ip_address)
 def begin_connect(
     client: tuple[Address, int], server: tuple[Address, int], is_transparent: bool
 ) -> tuple[socket.socket, bool]:
-    """Begin to connect under the client's own address and port; return the socket, and whether the port is.
+    """Start to connect from the client's address and port. Return the socket, and whether it has that port.
 
-    Where its own port is taken, any port of the client's address will do. Where we
-    are not transparent, the server sees an address of ours. The socket does not
-    block, and is not connected yet. Raise `OSError`.
+    If the port is in use, another port of the client's address is taken. Without
+    transparency the server sees an address of this host. The socket is non-blocking
+    and not connected yet. Raise `OSError`.
     """
     if is_transparent and client[1]:
         try:

@@ -1,4 +1,4 @@
-"""A settings file that the controller replaces as a whole: its text, and whether there is a newer one."""
+"""A settings file that the controller replaces as a whole: its text, and whether it has changed."""
 
 from pathlib import Path
 
@@ -9,19 +9,19 @@ class WatchedFile:
         self._seen: tuple[int, int, int] = (0, 0, 0)
 
     def read(self) -> str:
-        """Return the text, and take it for seen, good or bad. Raise `OSError` or `UnicodeDecodeError`."""
+        """Return the text; mark this version as seen, valid or not. Raise `OSError`, `UnicodeDecodeError`."""
         self._seen = self._facts()
         return self.path.read_text(encoding="utf-8")
 
     def mark_seen(self) -> None:
-        """Take the file as it is now, or its absence, for seen."""
+        """Mark the file as it is now, or its absence, as seen."""
         try:
             self._seen = self._facts()
         except OSError:
             self._seen = (0, 0, 0)
 
     def has_changed(self) -> bool:
-        """Say whether the file is another one than was read last; not while it is being replaced, or gone."""
+        """Return whether the file differs from the one read last. An absent file has not changed."""
         try:
             return self._facts() != self._seen
         except OSError:

@@ -1,1 +1,1 @@
-"""Cowrie as the SSH and Telnet part of the decoys: started, fed with connections, and read, from outside."""
+"""Cowrie as the SSH and Telnet part of the decoys: starts it, passes connections to it, reads its events."""

@@ -1,4 +1,4 @@
-"""Sockets that accept: one for each place, kept open over every change that does not concern it."""
+"""Listening sockets: one for each endpoint, kept open across changes that do not affect it."""
 
 import asyncio
 import contextlib
@@ -14,14 +14,14 @@ from services.personas.model import Address
 Accepted = Callable[[socket.socket, Address, int, Address, int], bool]
 
 _AT_ONCE = 64
-# Out of descriptors or memory: accepting again at once would only spin.
+# Out of descriptors or memory: accepting again at once would be a busy loop.
 _REST_S = 0.2
 
 
 class Front:
     """Calls `accepted` with each connection, its source, source port, destination and port.
 
-    If that says no, the connection is reset: as if nobody listened, as near as a listener comes to it.
+    If `accepted` returns False, the connection is reset, which looks almost like a closed port.
     """
 
     def __init__(self, accepted: Accepted) -> None:
@@ -29,7 +29,7 @@ class Front:
         self._sockets: dict[Endpoint, socket.socket] = {}
 
     def listen_at(self, places: Iterable[Endpoint]) -> dict[Endpoint, str]:
-        """Open what is missing, close what is too much; return what cannot be opened, and why."""
+        """Open missing sockets and close unwanted ones; return those that cannot be opened, and why."""
         wanted = frozenset(places)
         for place in set(self._sockets) - wanted:
             self._close(place)
@@ -66,7 +66,7 @@ class Front:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     self._rest(place, listening)
                     return
-                continue  # this one went away meanwhile
+                continue  # this client has disconnected meanwhile
             self._pass_on(connection, peer)
 
     def _pass_on(self, connection: socket.socket, peer: tuple[str, int]) -> None:

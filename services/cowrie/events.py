@@ -15,7 +15,7 @@ from common.journal.events import (
 )
 from services.decoy.journal import SESSION
 
-_PERSONA = text("persona", "which Cowrie: tenant and host")
+_PERSONA = text("persona", "tenant and host of the Cowrie process")
 
 
 class CowrieEvent(Event):
@@ -23,20 +23,20 @@ class CowrieEvent(Event):
 
     CLIENT = info(
         "client",
-        "The attacker's program identified itself.",
+        "The attacker's client identified itself.",
         *SESSION,
-        text("version", "its version").optional,
-        text("hassh", "fingerprint of its key exchange").optional,
+        text("version", "the client's version").optional,
+        text("hassh", "fingerprint of the client's key exchange").optional,
     )
     DOWNLOAD = info(
         "download",
-        "The attacker wanted a file fetched. It was not fetched.",
+        "The attacker requested the download of a file. The decoy did not download it.",
         *SESSION,
         text("url", "the file's address"),
     )
     FORWARD = info(
         "forward",
-        "The attacker wanted a connection forwarded. It was not forwarded.",
+        "The attacker requested the forwarding of a connection. The decoy did not forward it.",
         *SESSION,
         text("to", "address and port"),
         flag("success", "always false"),
@@ -50,23 +50,23 @@ class CowrieEvent(Event):
     )
     GARBAGE = info(
         "garbage",
-        "The attacker sent what is not valid SSH.",
+        "The attacker sent invalid SSH.",
         *SESSION,
         text("data", "what the attacker sent"),
     )
     COWRIE_STARTED = info(
         "CowrieStarted",
-        "A Cowrie process takes connections.",
+        "A Cowrie process accepts connections.",
         _PERSONA,
-        integer("pid", "its process number"),
-        number("seconds", "how long it took to start"),
+        integer("pid", "the process id"),
+        number("seconds", "duration of its start"),
     )
     COWRIE_DIED = error(
         "CowrieDied",
-        "A Cowrie process has ended unexpectedly, or cannot be started. It is started again.",
+        "A Cowrie process ended unexpectedly, or cannot be started. It is restarted.",
         _PERSONA,
         REASON,
-        texts("last", "its last lines on standard error").optional,
+        texts("last", "last lines on its standard error").optional,
     )
     COWRIE_STOPPED = info("CowrieStopped", "A Cowrie process was stopped.", _PERSONA)
     EVENTS_LOST = warning("EventsLost", "A Cowrie process dropped events of its own.", _PERSONA, COUNT)

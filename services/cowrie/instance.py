@@ -1,4 +1,4 @@
-"""One persona's Cowrie kept alive: started again when it dies, killed when it hangs, fed with connections."""
+"""Keeps one persona's Cowrie alive: restarts it if it dies, kills it if it hangs, gives it connections."""
 
 import asyncio
 import contextlib
@@ -17,11 +17,11 @@ from services.cowrie.state_directory import Home
 from services.cowrie.translate import Outcome, Translator
 from services.decoy.events import Encounter
 
-# Doubled with each death that follows soon, up to the last.
+# Increases with each early death, up to the last value.
 _BACKOFF_S = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _HEALTHY_AFTER_S = 60.0
 _PING_EVERY_S = 5.0
-# Cowrie gives up parsing one input after 10 s; nothing else may keep it so long.
+# Cowrie stops parsing one input after 10 s; nothing else may take it so long.
 _HUNG_AFTER_S = 15.0
 _MOST_WAITING = 50
 _LONGEST_WAIT_S = 30.0
@@ -41,9 +41,9 @@ class _Given:
 
 
 class Instance:
-    """`run` until cancelled; `take` at any time.
+    """`run` runs until cancelled; `take` may be called at any time.
 
-    One that is kept ready always runs; another is started for its first attacker, and ends when it is idle.
+    An instance that is kept ready always runs. Others start for their first attacker, and end when idle.
     """
 
     def __init__(  # noqa: PLR0913
@@ -64,8 +64,8 @@ class Instance:
         self._carry = carry
         self._cowrie: Cowrie | None = None
         self._translator = Translator()
-        self._waiting: deque[_Given] = deque()  # for a Cowrie
-        self._handed: dict[str, _Given] = {}  # to a Cowrie that has not said yet that it has it
+        self._waiting: deque[_Given] = deque()  # until Cowrie runs
+        self._handed: dict[str, _Given] = {}  # handed over, but not yet confirmed by Cowrie
         self._deaths = 0
         self._heard_at = 0.0
         self._sending: set[asyncio.Task[None]] = set()
@@ -73,7 +73,7 @@ class Instance:
         self._taken_at = 0.0
 
     def take(self, encounter: Encounter, accepted: socket.socket) -> bool:
-        """Have Cowrie serve a connection, as soon as it can. False: it has too many."""
+        """Pass a connection to Cowrie as soon as possible. Return False if it has too many."""
         if self._translator.is_full() or len(self._waiting) >= _MOST_WAITING:
             return False
         self._carry(self._translator.expect(encounter), self._home)
@@ -100,7 +100,7 @@ class Instance:
             self._drop_waiting(0.0, "the decoy ended")
 
     async def _live_once(self) -> bool:
-        """Start Cowrie, and serve until it is gone; say whether it went because it was idle."""
+        """Start Cowrie and serve until it ends; return whether it ended because it was idle."""
         began = time.monotonic()
         try:
             await asyncio.to_thread(self._home.prepare, self.spec, self.spec.host)
@@ -111,7 +111,7 @@ class Instance:
             )
             return False
         watching = asyncio.create_task(self._watch(cowrie))
-        why = "it ended by itself"
+        why = "it ended unexpectedly"
         try:
             async for event in cowrie.events():
                 self._heard_at = time.monotonic()
@@ -159,7 +159,7 @@ class Instance:
                 self._carry(self._translator.hear(event), self._home)
 
     def _hand_over(self, cowrie: Cowrie) -> None:
-        """Give Cowrie all who wait. Who is not taken waits again, should Cowrie die."""
+        """Give all waiting connections to Cowrie. Unconfirmed ones wait again if Cowrie dies."""
         while self._waiting:
             given = self._waiting.popleft()
             self._handed[given.encounter.session] = given
@@ -168,7 +168,7 @@ class Instance:
             task.add_done_callback(self._sending.discard)
 
     def _let_go(self, session: str, is_served: bool) -> None:
-        """Close our copy of a connection that Cowrie has."""
+        """Close our copy of a connection that Cowrie has taken."""
         given = self._handed.pop(session, None)
         if given is not None:
             given.socket.close()
@@ -186,7 +186,7 @@ class Instance:
         return not self._translator.open and time.monotonic() - self._taken_at > _IDLE_S
 
     async def _watch(self, cowrie: Cowrie) -> str:
-        """End a Cowrie that is idle, hangs, or has filled its directory; return why."""
+        """End a Cowrie that is idle, hangs, or has filled its directory; return the reason."""
         self._heard_at = time.monotonic()
         number = 0
         while True:
@@ -199,14 +199,14 @@ class Instance:
                 return _IDLE
             if time.monotonic() - self._heard_at > _HUNG_AFTER_S:
                 cowrie.kill()
-                return "it hung"
+                return "it did not respond"
             if await asyncio.to_thread(self._home.size_bytes) > _STATE_QUOTA_BYTES:
                 cowrie.kill()
                 return "its directory was full"
 
 
 async def _send(cowrie: Cowrie, given: _Given) -> None:
-    with contextlib.suppress(OSError, TimeoutError):  # it is dead, or will be found to hang
+    with contextlib.suppress(OSError, TimeoutError):  # Cowrie is dead, or `_watch` will find that it hangs
         await cowrie.hand_over(given.socket, given.encounter.protocol, given.encounter.session)
 
 

@@ -19,7 +19,7 @@ _PROGRAM = "postern-cowrie"
 _MB = 1024 * 1024
 _EPILOG = """\
 Cowrie runs in its own Python environment (deploy/setup/cowrie-environment), as the user postern-cowrie, in a
-network namespace without interfaces: it can answer connections, and cannot open any.
+network namespace without interfaces: it can answer connections, but cannot open any.
 Settings and personas are read again when they change; files with errors change nothing.
 Signals: SIGTERM or Ctrl-C: stop; SIGHUP: reload, reopen the log. Run it as root.
 
@@ -82,7 +82,7 @@ def _options(parsed: argparse.Namespace) -> CowrieOptions:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run `main` as a program: every error becomes an exit code."""
     return entry.run(_PROGRAM, main)
 
 

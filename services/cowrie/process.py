@@ -1,4 +1,4 @@
-"""One Cowrie process: started without network or privileges, given connections, listened to, ended."""
+"""One Cowrie process: started without network or privileges, given connections, read from, ended."""
 
 import asyncio
 import contextlib
@@ -19,15 +19,15 @@ _PLUGIN = Path(__file__).resolve().parent / "plugin"
 _REPOSITORY = _PLUGIN.parents[2]
 _SET_UP = _REPOSITORY / "deploy" / "setup" / "cowrie-environment"
 _MAKES_USER = _REPOSITORY / "deploy" / "setup" / "system"
-# Only the plugin's own directory is put where Cowrie's Python looks: nothing else of ours meets its packages.
+# Only the plugin's own directory is on the path of Cowrie's Python, so our other modules cannot interfere.
 _LAUNCH = (
     "import runpy, sys; sys.path.append(sys.argv.pop(1)); sys.argv[0] = 'plugin'; "
     "runpy.run_module('plugin', run_name='__main__')"
 )
 # Cowrie's user may be unable to enter the directories above its Python, its plugin or its state: a home
-# directory has mode 0700. So all three appear below one directory of Cowrie's own mount namespace, made while
-# we are still root. They are opened first, since they may lie below that directory; mount(8) must then take
-# /proc/self/fd/N as it is. The plugin is copied: after `umask 077; git clone` nobody else may read its files.
+# directory has mode 0700. So all three are mounted below one directory of Cowrie's own mount namespace while
+# we are still root. They are opened first, since they may be below that directory; mount(8) must then use
+# /proc/self/fd/N as it is. The plugin is copied: after `umask 077; git clone` only its owner can read it.
 _STAGE = "/mnt"
 _SET_THE_STAGE = f"""\
 set -e
@@ -56,13 +56,13 @@ class CowrieMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Where Cowrie is, and as whom it runs."""
+    """Where Cowrie is installed, and the user that runs it."""
 
     environment: Path
     account: Account
 
     def command(self, home: Path, descriptor: int) -> list[str]:
-        """Return the command line of a Cowrie that lives in `home`: no interface but lo, and no rights."""
+        """Return the command line of a Cowrie in `home`, with no interface except lo, and no privileges."""
         rights = ["--no-new-privs", "--inh-caps=-all", "--pdeathsig=KILL"]
         launch = ["-I", "-c", _LAUNCH]
         if os.geteuid() != 0:
@@ -94,17 +94,17 @@ def find_installed(environment: Path | None = None) -> Installed:
 
 
 def _need_user_namespaces() -> None:
-    """Only root can shut Cowrie in without them. Raise `CowrieMissing` where they are forbidden."""
+    """Without root, isolation needs user namespaces. Raise `CowrieMissing` if they are disabled."""
     tried = subprocess.run(["unshare", "--user", "--net", "true"], capture_output=True, timeout=10)
     if tried.returncode != 0:
         raise CowrieMissing(
-            "this machine forbids user namespaces; remedy: run postern-cowrie as root, "
+            "user namespaces are disabled on this host; remedy: run postern-cowrie as root, "
             "or sysctl -w user.max_user_namespaces=10000"
         )
 
 
 class Cowrie:
-    """Made by `start`."""
+    """A running process, created by `start`."""
 
     def __init__(self, process: asyncio.subprocess.Process, link: socket.socket) -> None:
         self._process = process
@@ -115,7 +115,7 @@ class Cowrie:
 
     @staticmethod
     async def start(installed: Installed, home: Path) -> "Cowrie":
-        """Raise `OSError` if not even that can be done."""
+        """Raise `OSError` if the process cannot be started."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         try:
@@ -141,14 +141,14 @@ class Cowrie:
         return self._process.pid
 
     async def hand_over(self, connection: socket.socket, protocol: str, key: str) -> None:
-        """Give a copy of a connection away. Raise `OSError` or `TimeoutError` if Cowrie does not take it."""
+        """Send a connection to Cowrie. Raise `OSError` or `TimeoutError` if Cowrie does not take it."""
         await self._send({"open": protocol, "key": key}, [connection.fileno()])
 
     async def ping(self, number: int) -> None:
         await self._send({"ping": number}, [])
 
     async def events(self) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield what Cowrie tells, until it ends."""
+        """Yield Cowrie's events until it ends."""
         loop = asyncio.get_running_loop()
         waiting = b""
         while data := await _read(loop, self._link):
@@ -160,12 +160,12 @@ class Cowrie:
                     yield event
 
     def hang_up(self) -> None:
-        """Ask it to end: the link ends, and with it Cowrie."""
+        """Ask Cowrie to end by closing the link."""
         with contextlib.suppress(OSError):
             self._link.shutdown(socket.SHUT_RDWR)
 
     async def stop(self) -> None:
-        """End it: by the link, by a signal, by force."""
+        """End Cowrie: first by closing the link, then by SIGTERM, then by SIGKILL."""
         self.hang_up()
         for harder in (None, self._process.terminate, self._process.kill):
             with contextlib.suppress(ProcessLookupError):
@@ -182,7 +182,7 @@ class Cowrie:
             self._process.kill()
 
     async def _send(self, said: Mapping[str, Any], descriptors: list[int]) -> None:
-        """Send a line with descriptors: they go with its first byte, so the line must go as a whole."""
+        """Send a line with descriptors. They go with its first byte, so the line must be sent as a whole."""
         line = json.dumps(said).encode() + b"\n"
         async with self._writing, asyncio.timeout(_PATIENCE_S):
             while True:
@@ -200,7 +200,7 @@ class Cowrie:
         while True:
             try:
                 line = await stream.readline()
-            except ValueError:  # longer than its limit: the stream has thrown it away
+            except ValueError:  # over the limit: the stream has dropped the line
                 continue
             if not line:
                 return

@@ -1,4 +1,4 @@
-"""What becomes of what Cowrie's attackers do: lines in the journal, evidence, recordings, uploads kept."""
+"""Reports what Cowrie's attackers do: journal lines, evidence, recordings and uploads."""
 
 import contextlib
 import hashlib
@@ -26,12 +26,12 @@ class _Tape:
 
 
 class Reporting:
-    """Carries out a translator's outcomes. `ended` hears of each session's end."""
+    """Carries out a translator's outcomes. `ended` is called at the end of each session."""
 
     def __init__(self, notes: Notes, ended: Callable[[Encounter], object]) -> None:
         self._notes = notes
         self._ended = ended
-        self._tapes: dict[str, _Tape] = {}  # of those who got as far as a terminal
+        self._tapes: dict[str, _Tape] = {}  # of sessions that reached a terminal
 
     def carry(self, outcomes: Iterable[Outcome], home: Home) -> None:
         for outcome in outcomes:
@@ -50,7 +50,7 @@ class Reporting:
                     self._ended(encounter)
 
     def flush(self) -> None:
-        """Write down what was recorded till now."""
+        """Write what was recorded so far."""
         for tape in self._tapes.values():
             tape.recording.flush()
 
@@ -73,7 +73,7 @@ class Reporting:
         tape.recording.add(IN if typed.from_attacker else OUT, max(0.0, typed.at - tape.began), typed.data)
 
     def _keep(self, uploaded: Uploaded, downloads: Path) -> None:
-        """Take a file out of Cowrie's hands. What it says of the file is not believed, but hashed."""
+        """Copy a file from Cowrie. Its hash is computed again: Cowrie's claim is not trusted."""
         data = _take(downloads / uploaded.sha256)
         facts: dict[str, object] = {"sha256": uploaded.sha256, "kept": False}
         if data is not None:
@@ -85,7 +85,7 @@ class Reporting:
 
 
 def _take(path: Path) -> bytes | None:
-    """Return a file's content. It stays: Cowrie shows it to its attacker, until it starts anew."""
+    """Return a file's content. The file stays: Cowrie shows it to its attacker until the next restart."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -1,4 +1,4 @@
-"""Which Cowrie answers at which address and port, and where to listen for that. Pure."""
+"""Finds the Cowrie that answers at an address and port, and the endpoints to listen at. Pure."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from services.personas.model import Address, Host
 
 
 class Directory:
-    """Of all tenants."""
+    """The routes of all tenants."""
 
     def __init__(self, tenants: Tenants) -> None:
         self._tenants = tenants
@@ -24,7 +24,7 @@ class Directory:
         return tuple(each.spec for answering in self._answering.values() for each in answering)
 
     def find(self, address: Address, port: int) -> tuple[Spec, Host, str] | None:
-        """Return who answers there, for which host, and with which protocol."""
+        """Return which Cowrie answers there, for which host, and with which protocol."""
         standing = self._tenants.standing_at(address, port)
         if standing is None:
             return None
@@ -34,7 +34,7 @@ class Directory:
         return None
 
     def places(self) -> frozenset[Endpoint]:
-        """Return where to listen: at each named address, and everywhere for dark space."""
+        """Return the endpoints to listen at: each named address, and the wildcard for dark space."""
         places: dict[tuple[str, int], Endpoint] = {}
         for persona in sorted(self._tenants.personas.values(), key=lambda each: each.tenant):
             for host in persona.hosts:

@@ -1,4 +1,4 @@
-"""The running service: keeps Cowries as the personas say, and hands connections over to them."""
+"""The running service: keeps the Cowries that the personas need, and passes connections to them."""
 
 import secrets
 import socket
@@ -70,7 +70,7 @@ class CowrieService(DecoyDaemon):
     def _accept(
         self, accepted: socket.socket, source: Address, source_port: int, here: Address, port: int
     ) -> bool:
-        """Serve a connection. False: there is no service at that place, or a limit is reached."""
+        """Serve a connection. Return False if there is no service there, or a limit is reached."""
         found = self._directory.find(here, port)
         if found is None:
             return False

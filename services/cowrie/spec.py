@@ -1,4 +1,4 @@
-"""What one Cowrie shall be, out of the persona of a host; and how Cowrie is told. Pure."""
+"""The specification of one Cowrie, from the persona of a host, and Cowrie's configuration for it. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ class Spec:
 
     @property
     def shell(self) -> Shell:
-        """Return what is seen inside: the same by SSH and by Telnet, for it is one machine."""
+        """Return the shell: the same for SSH and Telnet, since both are one host."""
         shells = [each.shell for each in (self.ssh, self.telnet) if each is not None]
         first, last = shells[0], shells[-1]
         return replace(first, users={**last.users, **first.users}, files={**last.files, **first.files})
@@ -33,14 +33,14 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """One Cowrie, and at which ports of its host it answers."""
+    """One Cowrie, and the ports of its host at which it answers."""
 
     spec: Spec
     protocol_by_port: Mapping[int, str] = field(default_factory=dict)
 
 
 def to_answering(persona: Persona, host: Host) -> tuple[Answering, ...]:
-    """Return the Cowries that a host needs: one, unless its ports differ in what they say."""
+    """Return the Cowries that a host needs: one, unless its ports have different services."""
     made: list[Answering] = []
     for port, service in sorted(host.services.items()):
         speech = service.speech
@@ -84,7 +84,7 @@ def to_configuration(spec: Spec, sensor: str, boot_offset_s: int, keys: Mapping[
             "sensor_name": sensor,
             "boot_offset": str(boot_offset_s),
             "auth_class": "PosternUsers",
-            # An idle shell of sshd lives for hours; this is what patience costs here at most.
+            # sshd keeps an idle shell for hours; this is the limit here.
             "idle_timeout": "900",
             "interactive_timeout": "900",
             "authentication_timeout": "120",
@@ -102,7 +102,7 @@ def to_configuration(spec: Spec, sensor: str, boot_offset_s: int, keys: Mapping[
             "listen_endpoints": "",
             "version": identification,
             "sftp_enabled": "true",
-            # Cowrie answers such requests itself, and connects to nobody.
+            # Cowrie answers such requests itself and opens no connection.
             "forwarding": "true",
             "forward_redirect": "false",
             "forward_tunnel": "false",
@@ -115,7 +115,7 @@ def to_configuration(spec: Spec, sensor: str, boot_offset_s: int, keys: Mapping[
 
 
 def to_identity(spec: Spec) -> dict[str, object]:
-    """Return what `plugin/identity.py` reads."""
+    """Return the identity for `plugin/identity.py`."""
     shell, ssh = spec.shell, spec.ssh
     name = shell.hostname.partition(".")[0]
     algorithms: dict[str, list[str]] = {}
@@ -148,5 +148,5 @@ def _section_lines(sections: _SECTIONS) -> Iterable[str]:
 
 
 def _one_line(value: str) -> str:
-    """Keep a persona's text from beginning another key, and from being taken for a reference."""
+    """Escape a persona's text so that it cannot begin another key or be taken for a reference."""
     return " ".join(value.split()).replace("$", "$$")

@@ -1,4 +1,4 @@
-"""The directory that a Cowrie lives in: what it reads is ours, what it writes its own; keys outlast it."""
+"""The state directory of a Cowrie: we own what it reads, it owns what it writes; keys outlive the process."""
 
 import contextlib
 import json
@@ -19,13 +19,13 @@ from services.decoy.shared_identity import Likeness
 _DAY_S = 86_400
 _RSA_BITS = 3_072  # as ssh-keygen makes them
 _OWN = ("var", "var/lib", "var/lib/cowrie", "var/log", "var/log/cowrie", "var/run")
-# What a run leaves behind, and nobody needs any more: uploads are taken out at once.
+# Leftovers of a run that are no longer needed: uploads are copied out at once.
 _PASSING = ("var/lib/cowrie/downloads", "var/lib/cowrie/tty")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who runs Cowrie."""
+    """The user that runs Cowrie."""
 
     uid: int
     gid: int
@@ -39,7 +39,7 @@ class Home:
         self.downloads = path / "var/lib/cowrie/downloads"
 
     def prepare(self, spec: Spec, sensor: str) -> None:
-        """Make or refresh it; the first time takes seconds, for the keys. Raise `OSError`."""
+        """Create or refresh the directory. The first time takes seconds, for the keys. Raise `OSError`."""
         etc = self.path / "etc"
         etc.mkdir(parents=True, exist_ok=True)
         os.chown(etc, os.geteuid(), self._account.gid)
@@ -55,7 +55,7 @@ class Home:
         self._publish("etc/persona.json", json.dumps(to_identity(spec)).encode())
 
     def size_bytes(self) -> int:
-        """Return how much Cowrie has written."""
+        """Return the size of everything that Cowrie has written."""
         total = 0
         for directory, _, names in os.walk(self.path / "var"):
             for name in names:
@@ -64,7 +64,7 @@ class Home:
         return total
 
     def _make_keys(self, spec: Spec) -> dict[str, str]:
-        """Have the host's keys in files, the same on every decoy; return these by kind."""
+        """Write the host's keys, the same on every decoy, to files; return the file names by kind."""
         names = {}
         for kind in KEY_KINDS:
             names[kind] = f"etc/ssh_host_{kind}_key.{self._likeness.mark}"
@@ -78,7 +78,7 @@ class Home:
         return names
 
     def _uptime_s(self, spec: Spec) -> int:
-        """Return how long the pretended machine has been up; it did not start anew because Cowrie did."""
+        """Return the uptime that the host pretends to have; a restart of Cowrie does not reset it."""
         age_s = _DAY_S * (1 + 89 * self._likeness.fraction("uptime", spec.name))
         return max(1, int(time.time() - self._likeness.since + age_s))
 
@@ -88,7 +88,7 @@ class Home:
         path.chmod(0o700)
 
     def _publish(self, name: str, data: bytes) -> None:
-        """Write a file that Cowrie may read, and nobody else: it holds passwords or keys."""
+        """Write a file that only Cowrie can read: it contains passwords or keys."""
         path = self.path / name
         draft = path.with_name(f"{path.name}.draft")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)

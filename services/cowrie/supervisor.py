@@ -1,4 +1,4 @@
-"""All Cowries of this host: as many as the personas ask for, each fed with what is meant for it."""
+"""All Cowries of this host: as many as the personas need, each with the connections for it."""
 
 import asyncio
 import contextlib
@@ -16,12 +16,12 @@ from services.decoy.shared_identity import Likeness
 
 
 class Cowries:
-    """`follow` a directory, `take` connections, `stop`."""
+    """`follow` applies a directory of routes, `take` accepts connections, `stop` ends all."""
 
     def __init__(
         self, state: Path, installed: Installed, report: Report, carry: Carry, *, kept_ready: int
     ) -> None:
-        """Each Cowrie takes some 50 MB: only `kept_ready` run without being attacked."""
+        """A Cowrie takes about 50 MB, so only `kept_ready` of them run before they are attacked."""
         self._state = state
         self._installed = installed
         self._report = report
@@ -33,7 +33,7 @@ class Cowries:
         self._leaving: set[asyncio.Task[None]] = set()
 
     def follow(self, directory: Directory, likeness: Likeness) -> None:
-        """Start and stop Cowries until they are what the directory says; those that fit stay."""
+        """Start and stop Cowries to match the directory. Those that match already keep running."""
         wanted = {spec.name: spec for spec in directory.specs}
         is_other = likeness != self._likeness
         self._likeness = likeness
@@ -45,7 +45,7 @@ class Cowries:
                 self._begin(name, spec, likeness, number < self._kept_ready)
 
     def take(self, encounter: Encounter, spec: Spec, accepted: socket.socket) -> bool:
-        """Serve an accepted connection. False: its Cowrie has too many."""
+        """Serve an accepted connection. Return False if its Cowrie has too many."""
         return self._instances[spec.name].take(encounter, accepted)
 
     async def stop(self) -> None:
@@ -62,7 +62,7 @@ class Cowries:
         )
 
         async def live() -> None:
-            if before is not None:  # it still has the directory
+            if before is not None:  # it still uses the directory
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wait([before])
             await instance.run()

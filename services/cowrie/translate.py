@@ -1,4 +1,4 @@
-"""Cowrie's events in, ours out: journal lines, evidence, recordings, uploads. No socket, clock or file."""
+"""Translates Cowrie's events into ours: journal lines, evidence, recordings, uploads. Pure."""
 
 import base64
 import binascii
@@ -37,7 +37,7 @@ class Accused:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Bytes that went over the terminal; `from_attacker` or to him."""
+    """Bytes on the terminal, `from_attacker` or to the attacker."""
 
     encounter: Encounter
     at: float
@@ -47,7 +47,7 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """A file that Cowrie keeps under its own hash, for somebody to take."""
+    """A file that Cowrie stores under its hash, to be copied from there."""
 
     encounter: Encounter
     sha256: str
@@ -83,13 +83,13 @@ class Translator:
         return self.open >= _MOST_SESSIONS
 
     def expect(self, encounter: Encounter) -> Iterator[Outcome]:
-        """Note that a connection was handed over: the attacker has it, whatever becomes of Cowrie."""
+        """Report a new connection. The attacker is connected even if Cowrie fails."""
         self._expected[_ends(encounter)] = encounter
         yield Noted(encounter, DecoyEvent.CONNECTION, {})
         yield Accused(encounter, "decoy-connection", f"{encounter.protocol} connection")
 
     def hear(self, event: Mapping[str, Any]) -> Iterator[Outcome]:
-        """Take one event of Cowrie's; garbage is nothing."""
+        """Translate one event of Cowrie; ignore garbage."""
         name, key = event.get("eventid"), event.get("session")
         if not isinstance(name, str) or not isinstance(key, str):
             return
@@ -110,7 +110,7 @@ class Translator:
             yield Ended(encounter)
 
     def break_off(self, reason: str) -> Iterator[Outcome]:
-        """End all sessions that have begun: the process is gone."""
+        """End all sessions that have begun, because the process is gone."""
         left = [each.encounter for each in self._sessions.values()]
         self._sessions.clear()
         for encounter in left:
@@ -181,7 +181,7 @@ def _exploit(event: Mapping[str, Any]) -> tuple[Event, _Details]:
 
 
 def _copying(noted: Event, name: str, key: str) -> _Reader:
-    """Return a reader that keeps one field of Cowrie's, under a name of ours."""
+    """Return a reader that copies one field of Cowrie's event under our name."""
     return lambda event: (noted, {name: _text(event, key)})
 
 
@@ -193,13 +193,13 @@ _READERS: Mapping[str, _Reader] = {
     "cowrie.login.success": _login,
     "cowrie.login.failed": _login,
     "cowrie.command.input": _copying(DecoyEvent.COMMAND, "text", "input"),
-    # What an attacker has his victim fetch: never fetched.
+    # A download that the attacker requests: it is never carried out.
     "cowrie.session.file_download.failed": _copying(CowrieEvent.DOWNLOAD, "url", "url"),
     "cowrie.direct-tcpip.request": _forward,
     "cowrie.telnet.exploit_attempt": _exploit,
     "cowrie.session.closed": _closed,
 }
-# What of it is evidence, and of which kind.
+# The events that are evidence, and their kind.
 _KINDS = {
     DecoyEvent.LOGIN: "decoy-login",
     DecoyEvent.COMMAND: "decoy-command",
@@ -218,7 +218,7 @@ def _summary(noted: Event, details: _Details) -> str:
 
 
 def _accuse(session: _Session, kind: str, detail: str) -> Iterator[Accused]:
-    """Bounded: what the hundredth command shows, the first ninety-nine did."""
+    """Limit the evidence of a session: further commands would add nothing."""
     session.accused += 1
     if session.accused <= _MOST_EVIDENCE_OF_A_SESSION:
         yield Accused(session.encounter, kind, detail)

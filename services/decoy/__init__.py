@@ -1,6 +1,6 @@
-"""Decoys: hosts that exist to be attacked, and look like the tenant's own servers while they are.
+"""Decoys: hosts that exist to be attacked, and look like the tenant's own servers.
 
-`persona` is what each host looks like, as data; `dialogues` what is said, bytes in and events
-and bytes out; `cowrie` runs SSH and Telnet. Nothing here begins a connection to anybody but the
-controller's own socket.
+`services.personas` describes what each host looks like; `dialogues` implement the protocols, bytes
+in, events and bytes out; `services.cowrie` runs SSH and Telnet. A decoy opens no connection except to
+the controller's unix socket.
 """

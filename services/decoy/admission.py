@@ -1,4 +1,4 @@
-"""How much of everything a decoy gives: to all, to one source, and in one session."""
+"""Limits of a decoy: in total, for one source, and for one session."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the programs of all decoys share: settings and personas, evidence, the spool."""
+"""What all decoy programs share: settings and personas, evidence, the spool."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class DecoyOptions:
 
 
 class DecoyDaemon(SettingsDaemon[Tenants]):
-    """Its settings are what stands where: the controller's file and the tenants' personas."""
+    """Its settings combine the controller's file and the tenants' personas."""
 
     refusals = (*SettingsDaemon.refusals, ConfigErrors)
 

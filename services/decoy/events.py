@@ -1,4 +1,4 @@
-"""What becomes of a dialogue's events: a line of the journal, an upload in the spool, evidence."""
+"""Handles a dialogue's events: journal lines, uploads in the spool, evidence."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ _MOST_RECIPIENTS = 50
 
 @dataclass(frozen=True, slots=True)
 class Encounter:
-    """Who meets which decoy: facts that all events of a session share."""
+    """An attacker at a decoy: the fields that all events of a session share."""
 
     tenant: str
     source: Address
@@ -29,7 +29,7 @@ class Encounter:
 
     @property
     def is_probe(self) -> bool:
-        """Say whether the decoy's own host asks: from outside no switch lets a tenant's address in."""
+        """Return whether the decoy's own host asks: switches admit no tenant's address from outside."""
         return self.source == self.destination and not self.source.is_loopback
 
     def evidence(self, kind: str, detail: str) -> Evidence:
@@ -59,7 +59,7 @@ class Encounter:
 
 
 class Notes:
-    """Where everything goes that is to be kept."""
+    """The journal, spool and evidence of a decoy."""
 
     def __init__(
         self, journal: Journal, recordings: Recordings, uploads: Uploads, post: EvidencePost
@@ -67,11 +67,11 @@ class Notes:
         self.journal, self.recordings, self.uploads, self.post = journal, recordings, uploads, post
 
     def tell_losses(self) -> None:
-        """Say what the spool's disk refused, as soon as the journal's own takes lines again."""
+        """Report failures of the spool's disk as soon as the journal can be written."""
         lost = self.recordings.lost + self.uploads.lost
         if not lost or self.journal.lost:
             return
-        self.journal.write(DecoyEvent.SPOOL_FAILED, count=lost, reason="the disk of the spool refuses")
+        self.journal.write(DecoyEvent.SPOOL_FAILED, count=lost, reason="the spool cannot be written")
         self.journal.flush()
         if not self.journal.lost:
             self.recordings.lost = self.uploads.lost = 0
@@ -81,7 +81,7 @@ class Notes:
 
 
 class SessionNotes:
-    """Those of one session."""
+    """The notes of one session."""
 
     def __init__(self, notes: Notes, encounter: Encounter) -> None:
         self._notes, self._encounter = notes, encounter

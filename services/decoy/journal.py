@@ -19,7 +19,7 @@ from services.base.events import SESSIONS_ENDED
 SESSION = (
     text("trace", "number of the session in evidence and decisions"),
     text("session", "number of the session in the spool"),
-    text("tenant", "whose address was attacked"),
+    text("tenant", "the tenant whose address was attacked"),
     text("source", "the attacker's address"),
     integer("source_port", "the attacker's port"),
     text("destination", "the attacked address"),
@@ -41,7 +41,7 @@ class DecoyEvent(Event):
         "encrypted",
         "The session is encrypted.",
         *SESSION,
-        text("tls", "version of TLS"),
+        text("tls", "TLS version"),
         text("cipher", "the cipher"),
     )
     LOGIN = info(
@@ -49,7 +49,7 @@ class DecoyEvent(Event):
         "An attacker tried to log in.",
         *SESSION,
         text("user", "the user's name"),
-        text("mechanism", "the protocol's name of the method").optional,
+        text("mechanism", "the protocol's name for the method").optional,
         text("password", "the password").optional,
         text("key", "fingerprint of the SSH key").optional,
         flag("success", "the decoy let the attacker in").optional,
@@ -57,7 +57,7 @@ class DecoyEvent(Event):
     COMMAND = info("command", "An attacker sent a command.", *SESSION, text("text", "the command"))
     MESSAGE = info(
         "message",
-        "An attacker handed over a mail message.",
+        "An attacker sent a mail message.",
         *SESSION,
         text("sender", "the envelope's sender"),
         texts("recipients", "the first recipients of the envelope"),
@@ -66,9 +66,9 @@ class DecoyEvent(Event):
     )
     UPLOAD = info(
         "upload",
-        "An attacker handed over a file.",
+        "An attacker uploaded a file.",
         *SESSION,
-        text("name", "the file's name, in the attacker's words"),
+        text("name", "the file's name, as given by the attacker"),
         _SHA256,
         _SIZE.optional,
         _KEPT,
@@ -88,16 +88,16 @@ class DecoyEvent(Event):
         "A session has ended.",
         *SESSION,
         REASON.optional,
-        number("seconds", "how long it took").optional,
+        number("seconds", "duration of the session").optional,
         integer("bytes_in", "bytes from the attacker").optional,
         integer("bytes_out", "bytes to the attacker").optional,
         flag("recorded", "the whole session is in the spool").optional,
     )
     DECOY_STARTED = info(
         "DecoyStarted",
-        "The decoy listens.",
-        integer("listening", "places at which it listens"),
-        integer("failed", "places at which it cannot listen"),
+        "The decoy is listening.",
+        integer("listening", "number of addresses and ports at which it listens"),
+        integer("failed", "number of addresses and ports at which it cannot listen"),
     )
     DECOY_STOPPED = info("DecoyStopped", "The decoy was stopped.", SESSIONS_ENDED)
     DECOY_FAILED = error(
@@ -108,14 +108,16 @@ class DecoyEvent(Event):
     )
     LISTEN_FAILED = error(
         "ListenFailed",
-        "The decoy cannot listen at a place; the journal names each place once.",
+        "The decoy cannot listen at an address and port; each is reported once.",
         text("place", "address and port"),
         REASON,
     )
     DOORS_OPEN = warning(
         "DoorsOpen",
-        "The kernel does not refuse closed ports; they open and are reset at once.",
+        "The kernel does not reject closed ports; they accept a connection and reset it at once.",
         REASON,
         REMEDY,
     )
-    SPOOL_FAILED = error("SpoolFailed", "The disk of the spool refused recordings or uploads.", COUNT, REASON)
+    SPOOL_FAILED = error(
+        "SpoolFailed", "Recordings or uploads could not be written to the spool.", COUNT, REASON
+    )

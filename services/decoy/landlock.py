@@ -1,20 +1,20 @@
-"""A lock that the kernel keeps: from now on this process, and all it begins, may connect to nobody by TCP.
+"""Forbids TCP connections from this process and its children, enforced by the kernel.
 
-Landlock, Linux 6.7 and later, needs no privilege and cannot be undone. Unix sockets, and with them the
-controller's, are not concerned. It is a second line: nothing in the decoy asks for a connection anyway.
+Landlock (Linux 6.7 and later) needs no privilege and cannot be undone. Unix sockets, such as the
+controller's, are not affected. It is a second line of defence: a decoy opens no TCP connection anyway.
 """
 
 import ctypes
 import os
 import struct
 
-_CREATE_RULESET, _RESTRICT_SELF = 444, 446  # the same numbers on all machines
+_CREATE_RULESET, _RESTRICT_SELF = 444, 446  # the same numbers on all architectures
 _PR_SET_NO_NEW_PRIVS = 38
 _CONNECT_TCP = 1 << 1
 
 
 def forbid_connections() -> None:
-    """Raise `OSError` where the kernel has no such lock."""
+    """Raise `OSError` if the kernel does not support it."""
     libc = ctypes.CDLL(None, use_errno=True)
     attributes = ctypes.create_string_buffer(struct.pack("=QQ", 0, _CONNECT_TCP), 16)
     ruleset = _checked(libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(16), ctypes.c_uint(0)))

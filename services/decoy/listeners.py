@@ -1,7 +1,7 @@
-"""Where a decoy listens, and how: pure plan first, sockets after.
+"""Where a decoy listens, and how: first a pure plan, then sockets.
 
-Named hosts get a socket for each address and port, so that the answer to a SYN already has their TTL and
-window. Dark addresses share a socket at the wildcard. Ports of SSH and Telnet are left to Cowrie.
+Named hosts get a socket for each address and port, so that even the SYN-ACK has their TTL and window. Dark
+addresses share a socket at the wildcard address. Ports of SSH and Telnet are left to Cowrie.
 """
 
 import socket
@@ -29,7 +29,7 @@ class Endpoint:
 
 
 def places_of(personas: Mapping[str, Persona]) -> frozenset[Endpoint]:
-    """Where dark hosts of several tenants have the same port, the first tenant's TTL answers the SYN."""
+    """Return the endpoints. If dark hosts of several tenants share a port, the first one's TTL is used."""
     places: dict[tuple[str, int], Endpoint] = {}
     for _, persona in sorted(personas.items()):
         for host in persona.hosts:
@@ -42,7 +42,7 @@ def places_of(personas: Mapping[str, Persona]) -> frozenset[Endpoint]:
 
 
 def servable(places: Iterable[Endpoint]) -> frozenset[Endpoint]:
-    """Return the places that this kernel can have: those of IPv6 only where it has IPv6."""
+    """Return the endpoints that this kernel can serve: those of IPv6 only if it supports IPv6."""
     has_ipv6 = ipv6.has_sockets()
     return frozenset(place for place in places if has_ipv6 or place.family == socket.AF_INET)
 
@@ -59,7 +59,7 @@ def listen(place: Endpoint) -> socket.socket:
     sock = socket.socket(place.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Without it no socket may listen at an address while another one listens at the wildcard.
+        # Without it, no socket can listen at an address while another one listens at the wildcard.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if place.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -68,7 +68,7 @@ def listen(place: Endpoint) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         set_ttl(sock, place.family, place.ttl)
         if place.window:
-            # The kernel offers half of the buffer, and never more than the clamp.
+            # The kernel advertises half of the buffer, and never more than the clamp.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, place.window)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, place.window)
         sock.bind((place.address, place.port))

@@ -25,14 +25,14 @@ from services.decoy.syslog import Syslog, SyslogError
 _PROGRAM = "postern-decoy"
 _MB = 1024 * 1024
 _EPILOG = """\
-DIR/TENANT.yaml describes the hosts of a tenant and their answers. Without it, a tenant has a plain Debian.
+DIR/TENANT.yaml describes the hosts of a tenant and their answers. Its default is a plain Debian host.
 SSH and Telnet are left to Cowrie (postern-cowrie). The controller writes the settings file
 (STATE_DIR/gateways/POOL.json). Both are read again when they change; files with errors change nothing, and
 each error is in the journal: file, line, key, remedy.
 
 The host must accept tenants' addresses as its own: ip route add local PREFIX dev lo, for each prefix.
-With root (or CAP_NET_ADMIN, CAP_BPF and CAP_NET_BIND_SERVICE) the kernel refuses connections to closed ports;
-without it, they are accepted and reset at once, which attackers can notice.
+With root (or CAP_NET_ADMIN, CAP_BPF and CAP_NET_BIND_SERVICE) the kernel rejects connections to closed ports.
+Otherwise they are accepted and reset at once, which attackers can notice.
 
 The decoy connects only to the controller's unix socket; the kernel enforces it (Landlock, Linux 6.7).
 Signals: SIGTERM or Ctrl-C: stop; SIGHUP: reload everything, reopen the log.
@@ -106,7 +106,7 @@ def _build(parsed: argparse.Namespace, journal: Journal) -> Decoy:
     try:
         forbid_connections()
     except OSError as error:
-        reason = f"{error}: the kernel does not hold the decoy back"
+        reason = f"{error}: the kernel cannot restrict the decoy's connections"
         journal.write(DecoyEvent.DECOY_FAILED, reason=reason)
     return Decoy(_options(parsed), journal)
 
@@ -132,7 +132,7 @@ def _options(parsed: argparse.Namespace) -> DecoyOptions:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run `main` as a program: every error becomes an exit code."""
     return entry.run(_PROGRAM, main)
 
 

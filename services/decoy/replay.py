@@ -1,4 +1,4 @@
-"""`postern-decoy-replay`: print a recorded session as it was, with times, fit for any terminal."""
+"""`postern-decoy-replay`: prints a recorded session with times, safe for any terminal."""
 
 import argparse
 import base64
@@ -20,13 +20,15 @@ _LONGEST_HEX = 64
 
 
 class ReplayError(Exception):
-    """There is no such recording, or it is none; the text has a remedy."""
+    """There is no such recording, or it is not valid; the text has a remedy."""
 
 
 def replay(spool: Path, session: str) -> Iterator[str]:
     """Yield lines of printable ASCII. Raise `ReplayError`."""
     if not _NAME.fullmatch(session):
-        raise ReplayError(f"{session!r:.80} is no session; remedy: take `session` of a line of the journal")
+        raise ReplayError(
+            f"{session!r:.80} is not a valid session; remedy: use `session` from a line of the journal"
+        )
     path = spool / "sessions" / session
     try:
         with path.open("r", encoding="ascii", errors="replace") as file:
@@ -34,31 +36,31 @@ def replay(spool: Path, session: str) -> Iterator[str]:
             for line in file:
                 yield from _lines(line)
     except FileNotFoundError as error:
-        remedy = "it may have made room for newer ones; remedy: look at the journal, or raise the quota"
+        remedy = "it may have been removed for newer ones; remedy: see the journal, or raise the quota"
         raise ReplayError(f"{path}: no such recording; {remedy}") from error
     except OSError as error:
-        raise ReplayError(f"{path}: {error}; remedy: run as somebody who may read the spool") from error
+        raise ReplayError(f"{path}: {error}; remedy: run as a user with access to the spool") from error
 
 
 def _title(line: str) -> str:
     try:
         head = json.loads(line)
     except ValueError as error:
-        raise ReplayError("the recording has no head; remedy: none, it was cut off") from error
+        raise ReplayError("the recording has no head: it is truncated and cannot be read") from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise ReplayError("the recording is of another format; remedy: use the release that wrote it")
+        raise ReplayError("the recording has another format; remedy: use the release that wrote it")
     facts = [f"{key} {value}" for key, value in head.items() if key != "format"]
     return _safe("# " + ", ".join(facts))
 
 
 def _lines(line: str) -> Iterator[str]:
-    """A line that was cut off when the decoy was killed is told, and nothing else happens."""
+    """Yield the texts of a line. A line that was truncated when the decoy was killed is reported."""
     direction, _, rest = line.rstrip("\n").partition(" ")
     seconds, _, encoded = rest.partition(" ")
     try:
         data, at = base64.b64decode(encoded, validate=True), float(seconds)
     except (binascii.Error, ValueError):
-        yield "# (the recording is cut off here)"
+        yield "# (the recording is truncated here)"
         return
     who = _ARROWS.get(direction, "?     ")
     for text in _printable(data):
@@ -66,7 +68,7 @@ def _lines(line: str) -> Iterator[str]:
 
 
 def _printable(data: bytes) -> Iterator[str]:
-    """Yield text line by line; what is not text mostly, as hexadecimal numbers."""
+    """Yield text line by line. Data that is mostly not text is shown in hexadecimal."""
     strange = sum(byte < 9 or 13 < byte < 32 or byte > 126 for byte in data)
     if strange * 4 > len(data):
         for begin in range(0, len(data), _LONGEST_HEX // 2):
@@ -90,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
         f"example:\n  {_PROGRAM} /var/lib/postern/decoy 0123456789abcdef",
     )
     parser.add_argument("spool", type=Path, metavar="SPOOL", help="the decoy's --spool")
-    parser.add_argument("session", metavar="SESSION", help="`session` of a line of the journal")
+    parser.add_argument("session", metavar="SESSION", help="`session` from a line of the journal")
     return parser
 
 
@@ -107,7 +109,7 @@ def _run(parsed: argparse.Namespace) -> Result:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run `main` as a program: every error becomes an exit code."""
     return entry.run(_PROGRAM, main)
 
 

@@ -1,4 +1,4 @@
-"""The running decoy: listens where settings and personas say, gives each client a session."""
+"""The running decoy: listens as settings and personas say, and gives each client a session."""
 
 import asyncio
 import secrets
@@ -66,7 +66,7 @@ class Decoy(DecoyDaemon):
         self.journal.write(DecoyEvent.DECOY_STOPPED, sessions_ended=self._ended)
 
     async def take_up(self, settings: Tenants) -> None:
-        """Shut doors before a listener appears behind them."""
+        """Close ports before their listener opens."""
         self.settings = settings
         if self._doorkeeper is not None:
             try:
@@ -85,7 +85,7 @@ class Decoy(DecoyDaemon):
         self._sessions.report_shed(self.journal.write)
         await super().look_around()
 
-    # listeners and doors
+    # listeners and closed ports
 
     async def _listen(self, wanted: Iterable[Endpoint]) -> None:
         places = servable(wanted)
@@ -110,9 +110,7 @@ class Decoy(DecoyDaemon):
             self._tell_doors_are_open(error)
 
     def _tell_doors_are_open(self, error: OSError) -> None:
-        reason = (
-            f"{error}: ports that a host has not are opened and reset at once, where another host has them"
-        )
+        reason = f"{error}: a closed port is accepted and reset at once if another host has that port open"
         remedy = "run with CAP_NET_ADMIN and CAP_BPF on Linux 5.9 or later"
         self.journal.write(DecoyEvent.DOORS_OPEN, reason=reason, remedy=remedy)
 
@@ -122,9 +120,9 @@ class Decoy(DecoyDaemon):
         return DecoySession(self.options.caps, self._admit, self._sessions.forget)
 
     def _admit(self, session: DecoySession, transport: Any) -> _Part | None:
-        """Return what this client gets; nothing at a place without a service, or past a limit."""
+        """Return what this client gets, or None if there is no service there or a limit is reached."""
         peer = transport.get_extra_info("peername")
-        if peer is None:  # gone before we looked
+        if peer is None:  # the client has disconnected already
             return None
         source, source_port = end_of(peer)
         destination, port = end_of(transport.get_extra_info("sockname"))

@@ -1,4 +1,4 @@
-"""One client of a decoy: bytes between a socket and a dialogue, with TLS, a recording, and bounds."""
+"""One client of a decoy: bytes between a socket and a dialogue, with TLS, a recording, and limits."""
 
 import asyncio
 import contextlib
@@ -15,13 +15,13 @@ from services.decoy.events import SessionNotes
 from services.decoy.spool.recordings import IN, OUT
 from services.decoy.tls import TlsChannel
 
-_MOST_UNREAD_BYTES = 1024 * 1024  # that a client has not taken
+_MOST_UNREAD_BYTES = 1024 * 1024  # sent, but not yet read by the client
 _PARTING_S = 5.0
 _AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Part(Protocol):
-    """What a session is given when it is admitted."""
+    """What a session gets when it is admitted."""
 
     dialogue: Dialogue
     notes: SessionNotes
@@ -30,7 +30,7 @@ class Part(Protocol):
 
 
 class DecoySession(asyncio.Protocol):
-    """`admit` returns what to play, or nothing; `on_closed` is called once after a session was admitted."""
+    """`admit` returns the session's part, or None to refuse. `on_closed` is called once for admitted ones."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class DecoySession(asyncio.Protocol):
                 self._hear(self.part, data)
             else:
                 self._decrypt(self.part, self._tls, data)
-        except Exception as error:  # a fault of ours ends one session, never the decoy
+        except Exception as error:  # a bug of ours ends one session, never the decoy
             self.part.notes.failed(error)
             self._why = "the decoy failed"
             self._transport.abort()
@@ -88,7 +88,7 @@ class DecoySession(asyncio.Protocol):
     # the decoy calls these
 
     def look_at(self, now: float) -> None:
-        """End a session that takes too long, or whose end its client does not take."""
+        """End a session that takes too long, or abort it if its client does not read the end."""
         if self._why:
             if now - self._heard_at > _PARTING_S:
                 self._transport.abort()
@@ -100,7 +100,7 @@ class DecoySession(asyncio.Protocol):
             self.part.notes.recording.flush()
 
     def end(self, why: str) -> None:
-        """Take leave as the protocol does, and hang up."""
+        """End the session as the protocol does, and close the connection."""
         if self._why or self.part is None:
             return
         step = self.part.dialogue.time_out()
@@ -123,7 +123,7 @@ class DecoySession(asyncio.Protocol):
             self._begin_tls(part)
 
     def _begin_tls(self, part: Part) -> None:
-        assert part.context is not None  # a dialogue offers what its persona has
+        assert part.context is not None  # a dialogue offers TLS only if its persona has it
         self._tls = TlsChannel(part.context)
 
     def _decrypt(self, part: Part, tls: TlsChannel, data: bytes) -> None:
@@ -168,7 +168,7 @@ class DecoySession(asyncio.Protocol):
 
 
 def _reset(transport: Any) -> None:
-    """Hang up by a reset, as a kernel does at a closed port."""
+    """Reset the connection, as the kernel does at a closed port."""
     with contextlib.suppress(OSError):
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     transport.abort()

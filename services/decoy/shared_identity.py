@@ -1,7 +1,7 @@
-"""What the decoys of one pool have in common beyond their personas: keys, certificates, ages. Pure.
+"""What the decoys of one pool share besides their personas: keys, certificates, ages. Pure.
 
-An attacker who meets another decoy of the pool under the same address must find the same host there. So
-nothing of that is drawn at random: all of it follows from one secret, which the controller gives to the pool.
+An attacker that reaches another decoy of the pool at the same address must find the same host there. So none
+of this is random: all of it is derived from one secret, which the controller gives to the pool.
 """
 
 import hashlib
@@ -16,14 +16,14 @@ _EXPONENT = 65_537
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """`secret`: 32 bytes; `since`: Unix seconds, when the pool began. The same words give the same answer."""
+    """`secret`: 32 bytes; `since`: start of the pool in Unix seconds. The same words give the same result."""
 
     secret: bytes
     since: int
 
     @property
     def mark(self) -> str:
-        """Return what tells this likeness from another one, and nothing of its secret."""
+        """Return an identifier of this identity that does not reveal its secret."""
         return self._draw(4, "mark").hex()
 
     def fraction(self, *words: str) -> float:
@@ -45,7 +45,7 @@ class Likeness:
         )
 
     def rsa(self, bits: int, *words: str) -> rsa.RSAPrivateKey:
-        """Return a key of `bits` bits. OpenSSL tests the primes again when it takes them."""
+        """Return a key of `bits` bits. OpenSSL tests the primes again when it loads them."""
         p, q = (self._prime(bits // 2, "rsa", str(bits), which, *words) for which in ("p", "q"))
         d = pow(_EXPONENT, -1, (p - 1) * (q - 1))
         numbers = rsa.RSAPrivateNumbers(
@@ -60,7 +60,7 @@ class Likeness:
         return numbers.private_key()
 
     def _prime(self, bits: int, *words: str) -> int:
-        """Return the first prime at or after a drawn number of so many bits, its two highest set."""
+        """Return the first prime at or after a derived number of `bits` bits whose two highest are set."""
         drawn = int.from_bytes(self._draw(bits // 8, *words))
         candidate = gmpy2.next_prime((drawn | 0b11 << (bits - 2) | 1) - 1)
         while candidate % _EXPONENT == 1:
@@ -68,6 +68,6 @@ class Likeness:
         return int(candidate)
 
     def _draw(self, size: int, *words: str) -> bytes:
-        """Return octets that follow from secret and words, and say nothing of either (FIPS 202, SHAKE256)."""
+        """Return octets derived from secret and words, which reveal neither (FIPS 202, SHAKE256)."""
         label = b"".join(len(word.encode()).to_bytes(4) + word.encode() for word in words)
         return hashlib.shake_256(b"postern likeness" + self.secret + label).digest(size)

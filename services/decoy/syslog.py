@@ -1,6 +1,6 @@
-"""Journal lines to a syslog server as well: RFC 5424 over a unix or UDP socket. Nothing waits for it.
+"""Sends journal lines to a syslog server as well: RFC 5424 over a unix or UDP socket, never blocking.
 
-A datagram socket asks for no connection and hears no answer; a server that is away costs lines, counted.
+A datagram socket has no connection and gets no answer. Lines that cannot be sent are lost and counted.
 """
 
 import contextlib
@@ -11,11 +11,11 @@ from ipaddress import ip_address
 from common.journal.events import Severity
 
 _LOCAL0 = 16 * 8
-_LONGEST = 8_192  # what servers take (RFC 5424, 6.1: at least 2,048)
+_LONGEST = 8_192  # what servers accept (RFC 5424, 6.1: at least 2,048)
 
 
 class SyslogError(Exception):
-    """The place of the server makes no sense; the text has a remedy."""
+    """The server's address is not valid; the text has a remedy."""
 
 
 class Syslog:
@@ -27,7 +27,7 @@ class Syslog:
         try:
             self._socket = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         except OSError as error:  # no IPv6 on this host
-            raise SyslogError(f"{place}: {error}; remedy: --syslog with an IPv4 address") from error
+            raise SyslogError(f"{place}: {error}; remedy: use --syslog with an IPv4 address") from error
         self.lost = 0
 
     def ship(self, severity: Severity, line: str) -> None:
@@ -56,7 +56,9 @@ def _parse(place: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
         remedy = "remedy: --syslog unix:/dev/log or --syslog udp:192.0.2.1:514"
         raise SyslogError(f"{place!r:.60} is not the address of a syslog server; {remedy}") from error
     if kind != "udp" or not 0 < number < 65_536:
-        raise SyslogError(f"{place!r:.60}: {kind!r:.20} is not known; remedy: --syslog udp:ADDRESS:PORT")
+        raise SyslogError(
+            f"{place!r:.60}: {kind!r:.20} is not a known kind; remedy: --syslog udp:ADDRESS:PORT"
+        )
     return (socket.AF_INET if address.version == 4 else socket.AF_INET6), (str(address), number)
 
 

@@ -1,4 +1,4 @@
-"""Whose an address is, and what stands there: settings and personas as one frozen table. Pure."""
+"""The tenant and the service at each address: settings and personas as one frozen table. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Tenants:
         self.tenant_of = lru_cache(maxsize=4_096)(self._tenant_of)
 
     def standing_at(self, address: Address, port: int) -> DecoyTarget | None:
-        """Return what an attacker of this address and port meets."""
+        """Return what an attacker finds at this address and port."""
         tenant = self.tenant_of(address)
         host = self.personas[tenant].host_at(address) if tenant else None
         service = host.services.get(port) if host else None

@@ -1,4 +1,4 @@
-"""TLS as bytes in and bytes out: what the client sent becomes plain text, what we say becomes records."""
+"""TLS as bytes in and bytes out: decrypts what the client sends, and encrypts what we send."""
 
 import contextlib
 import ssl
@@ -7,13 +7,13 @@ _PIECE_BYTES = 65_536
 
 
 class TlsChannel:
-    """Raise `ssl.SSLError` from `receive` when the client speaks no TLS that we know."""
+    """`receive` raises `ssl.SSLError` if the client's TLS is invalid or not supported."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self.is_ready = False  # the handshake is done
-        self.is_over = False  # the client said that nothing more comes
+        self.is_over = False  # the client has closed its side of TLS
 
     @property
     def version(self) -> str:
@@ -25,7 +25,7 @@ class TlsChannel:
         return found[0] if found else ""
 
     def receive(self, data: bytes) -> bytes:
-        """Take bytes of the client; return the plain text in them. Look at `to_send` afterwards."""
+        """Take bytes from the client; return their plain text. Check `to_send` afterwards."""
         self._incoming.write(data)
         plain = bytearray()
         try:
@@ -42,7 +42,7 @@ class TlsChannel:
         return bytes(plain)
 
     def send(self, data: bytes) -> bytes:
-        """Return the records to send for plain text, and whatever else is due."""
+        """Return the records to send for plain text, and any others that are pending."""
         if data and self.is_ready:
             self._tls.write(data)
         return self.to_send()
@@ -51,7 +51,7 @@ class TlsChannel:
         return self._outgoing.read()
 
     def close(self) -> bytes:
-        """Return the farewell (RFC 8446, 6.1)."""
+        """Return the close_notify alert (RFC 8446, 6.1)."""
         with contextlib.suppress(ssl.SSLError):
             self._tls.unwrap()
         return self.to_send()

@@ -1,6 +1,6 @@
-"""Personas that are learned from real servers, and decoys that are compared with them.
+"""Learns personas from real servers, and compares decoys with them.
 
-A *look* is everything that somebody outside can see of a server. `learn` makes a persona file of a polite
-look, `compare` finds the differences of two. What is asked of each protocol is data in `protocols/`;
-`wire.py` asks a server, `rehearsal.py` asks a decoy's dialogue without any socket.
+A *look* is everything that is visible of a server from outside. `learn` makes a persona file from a polite
+look; `compare` finds the differences between two looks. The requests of each protocol are data in
+`protocols/`; `client.py` sends them to a server, `dry_run.py` to a decoy's dialogue without a socket.
 """

@@ -1,4 +1,4 @@
-"""What each command does, put together: ask for consent, look, learn, write, compare."""
+"""The commands, step by step: ask for consent, look, learn, write, compare."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ Report = Callable[[str], None]
 
 
 async def learn(target: Target, manners: Manners, wanted: Namespace, tell: Report) -> Result:
-    """Write what was learned. Raise `NoConsent`, `CannotMerge`, `ConfigErrors` or `OSError`."""
+    """Learn a persona and write it. Raise `NoConsent`, `CannotMerge`, `ConfigErrors` or `OSError`."""
     out: Path = wanted.out
     await require_consent(access_in(wanted), wanted.tenant, wanted.address)
     before = _read(out, PERSONA_FILE.limits.size_bytes) if out.exists() else ""
@@ -40,7 +40,7 @@ async def learn(target: Target, manners: Manners, wanted: Namespace, tell: Repor
     tell(f"looking at {target.address}, {len(target.ports)} ports")
     sightings = await look_at(_only(target, wanted.service), manners)
     name = wanted.host or _name_of(before, out, wanted.address)
-    tell("learning, and rehearsing what was learned")
+    tell("learning, and testing the persona in a dry run")
     host = learn_host(name, wanted.address, sightings, target.circumstances)
     host.remarks += await _others_unlike(sightings, wanted.address[1:], manners)
     source = f"Learned from {target.address} at {_now()}."
@@ -54,7 +54,7 @@ async def learn(target: Target, manners: Manners, wanted: Namespace, tell: Repor
 
 
 def _name_of(before: str, out: Path, addresses: tuple[Address, ...]) -> str:
-    """Return what the file calls the host that has one of these addresses."""
+    """Return the file's name for the host that has one of these addresses."""
     hosts = parse_persona(before, str(out)).hosts if before else ()
     return next((host.name for host in hosts if set(host.addresses) & set(addresses)), "server")
 
@@ -62,19 +62,19 @@ def _name_of(before: str, out: Path, addresses: tuple[Address, ...]) -> str:
 async def _others_unlike(
     sightings: dict[int, Sighting], others: tuple[Address, ...], manners: Manners
 ) -> list[str]:
-    """A host has one persona for all of its addresses: say at which ports they differ."""
+    """Return the ports at which a host's addresses differ: it has one persona for all of them."""
     found = []
     for address in others:
         for port, sighting in sightings.items():
             state = await knock(Place(address, port), manners)
             await asyncio.sleep(manners.pause_s)
             if state is not sighting.state:
-                found.append(f"{address} differs: {port} is {state} there, {sighting.state} at the first")
+                found.append(f"{address} differs: {port} is {state}, but {sighting.state} at the first")
     return found
 
 
 def _only(target: Target, services: list[Protocol]) -> Target:
-    """Leave out ports of other protocols, if some were asked for."""
+    """Leave out ports of other protocols if some were requested."""
     if not services:
         return target
     known = {port: target.protocols.get(port) or USUAL.get(port) for port in target.ports}
@@ -84,7 +84,7 @@ def _only(target: Target, services: list[Protocol]) -> Target:
 
 def _check_tenant(before: str, out: Path, tenant: str) -> None:
     if before and (theirs := parse_persona(before, str(out)).tenant) != tenant:
-        raise CannotMerge(f"{out}: is the persona of {theirs}; remedy: name another file for {tenant}")
+        raise CannotMerge(f"{out}: is the persona of {theirs}; remedy: choose another file for {tenant}")
 
 
 def _text(before: str, out: Path, tenant: str, host: LearnedHost, source: str) -> str:
@@ -92,12 +92,12 @@ def _text(before: str, out: Path, tenant: str, host: LearnedHost, source: str) -
 
 
 def _remark_tells(persona: Persona, host: LearnedHost, sightings: dict[int, Sighting], target: Target) -> int:
-    """Rehearse the persona; note at each service how its decoy would differ. Return how often."""
+    """Play the persona in a dry run and note the differences at each service. Return their number."""
     learned = next(each for each in persona.hosts if each.name == host.name)
     count = 0
     for port, lesson in host.services.items():
         tells = tells_of(learned.services[port], sightings[port].answers, target.circumstances)
-        lesson.remarks += [f"told apart: {tell}" for tell in tells]
+        lesson.remarks += [f"differs: {tell}" for tell in tells]
         count += len(tells)
     return count
 
@@ -157,7 +157,7 @@ async def look(
 
 
 def compare_files(real: Path, decoy: Path) -> Result:
-    """Return what differs, one difference a line. Raise `OSError` or `LookError`."""
+    """Return the differences, one per line. Raise `OSError` or `LookError`."""
     looks = [parse_look(_read(file, MOST_BYTES), str(file)) for file in (real, decoy)]
     found = compare(*looks)
     lines = [
@@ -177,12 +177,12 @@ def _read(file: Path, most: int) -> str:
     with file.open("rb") as opened:
         data = opened.read(most + 1)
     if len(data) > most:
-        raise LookError(f"{file}: is longer than {most} bytes; remedy: name the right file")
+        raise LookError(f"{file}: is longer than {most} bytes; remedy: check the file name")
     return data.decode("utf-8")
 
 
 def _write(file: Path, text: str) -> None:
-    """Let the file appear whole or not at all."""
+    """Write the file as a whole or not at all."""
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         draft.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Talks with a server, one connection at a time; bounded in time and bytes whatever the server does."""
+"""Talks to a server, one connection at a time, with limits on time and bytes."""
 
 import asyncio
 import ssl
@@ -11,11 +11,11 @@ from ipaddress import IPv4Address, IPv6Address
 from services.fingerprint.script import Conversation, Ending, Heard, ScriptStep
 
 _PIECE_BYTES = 65_536
-_PARTING_S = 1.0  # how long we look whether the other side hangs up after its last answer
+_PARTING_S = 1.0  # how long we wait for the server to close after its last answer
 
 
 class PortState(StrEnum):
-    """How a port answers somebody who knocks."""
+    """How a port answers a connection attempt."""
 
     OPEN = "open"
     RESET = "reset"
@@ -32,12 +32,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How patient we are, and how much we listen to."""
+    """How long we wait for a server, and how much we read."""
 
     connect_s: float = 5.0
     answer_s: float = 10.0
     pause_s: float = 0.2  # between two connections
-    port_s: float = 240.0  # for all that is asked at one port
+    port_s: float = 240.0  # for all requests at one port
     most_bytes: int = 256 * 1024  # of one answer
 
 
@@ -53,7 +53,7 @@ async def knock(place: Place, manners: Manners) -> PortState:
         return PortState.SILENT
     except ConnectionRefusedError:
         return PortState.RESET
-    except (ConnectionResetError, BrokenPipeError):  # it opened, and ended before our kernel had told us so
+    except (ConnectionResetError, BrokenPipeError):  # it opened, and closed before our kernel reported it
         return PortState.OPEN
     except OSError:
         return PortState.UNREACHABLE
@@ -62,7 +62,7 @@ async def knock(place: Place, manners: Manners) -> PortState:
 
 
 async def converse(place: Place, conversation: Conversation, manners: Manners) -> list[Heard]:
-    """Return what was heard at each step, up to one that was not answered whole. A failure is an ending."""
+    """Return the answer to each step, up to one that is incomplete. A failure is recorded as its ending."""
     heard: list[Heard] = []
     try:
         connection = await Connection.open(place, manners)
@@ -99,7 +99,7 @@ async def _goes_on(connection: "Connection", step: ScriptStep, answer: Heard) ->
 async def handshake(
     place: Place, before: tuple[ScriptStep, ...], context: ssl.SSLContext, manners: Manners
 ) -> ssl.SSLObject:
-    """Return what one handshake agreed on, after the steps before it. Raise `NoTls`."""
+    """Return the result of one handshake, after the steps before it. Raise `NoTls`."""
     try:
         connection = await Connection.open(place, manners)
     except OSError as error:
@@ -108,7 +108,7 @@ async def handshake(
         for step in before:
             answer = await connection.ask(step, is_last=False)
             if answer.ending is not Ending.WHOLE or not answer.data.startswith(step.tls_after):
-                raise NoTls("the server did not begin TLS")
+                raise NoTls("the server did not start TLS")
         return await connection.encrypt(context)
     finally:
         await connection.close()
@@ -116,10 +116,10 @@ async def handshake(
 
 
 def client_context(version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
-    """Return a context that takes any certificate: we look, we do not trust. One version only, if wanted."""
+    """Return a context that accepts any certificate: we only inspect it. Optionally for one version only."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    # Old servers must be seen as what they are, so nothing that OpenSSL still can do is left out.
+    # Old servers must be recognised as such, so everything that OpenSSL still supports is enabled.
     context.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -155,7 +155,7 @@ class Connection:
         except (OSError, ssl.SSLError):
             ending = Ending.RESET
         took_s = time.monotonic() - begun
-        if step.wait_s and ending is Ending.SILENT:  # whose silence says nothing
+        if step.wait_s and ending is Ending.SILENT:  # silence is a valid answer to this step
             ending = Ending.WHOLE
         elif is_last and ending is Ending.WHOLE:
             ending = await self._look_whether_it_hangs_up()
@@ -190,18 +190,18 @@ class Connection:
             await self._writer.start_tls(
                 context, server_hostname=name, ssl_handshake_timeout=self._manners.answer_s
             )
-        except (OSError, ssl.SSLError, ValueError) as error:  # a name that is none is a ValueError
+        except (OSError, ssl.SSLError, ValueError) as error:  # an invalid server name is a ValueError
             raise NoTls(getattr(error, "reason", None) or type(error).__name__) from error
         found: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
         return found
 
     async def close(self) -> None:
-        """Hang up properly, and by force where the other side does not let us."""
+        """Close properly, or abort if the other side does not respond."""
         try:
             async with asyncio.timeout(_PARTING_S):
                 self._writer.close()
                 await self._writer.wait_closed()
         except TimeoutError:
             self._writer.transport.abort()
-        except (OSError, ssl.SSLError):  # gone already
+        except (OSError, ssl.SSLError):  # already closed
             pass

@@ -1,7 +1,7 @@
-"""Two looks to a list of tells: what somebody sees at the real server, and what at the decoy. Pure.
+"""Compares two looks and returns a list of tells: differences by which a decoy can be recognised. Pure.
 
-What differs at the same server each time (dates, marks, who asks) is no tell. What no persona can
-say (the kernel, time, keys) is told apart from it, as known differences.
+Values that change at the same server each time (dates, marks, the client) are not tells. Values that a
+persona cannot set (the kernel, timing, keys) are listed separately, as known differences.
 """
 
 import re
@@ -15,7 +15,7 @@ _LONGEST_QUOTE = 160
 _KNOWN_TLS = {"certificate fingerprint": "nobody else has the real server's key"}
 _ABSENT = "(nothing)"
 _CHANGING: tuple[tuple[re.Pattern[str], str], ...] = (
-    # RFC 5322 dates, as Exim and others greet with; POP3's mark for APOP; Dovecot's times of a command.
+    # RFC 5322 dates in greetings of Exim and others; POP3's APOP timestamp; Dovecot's command times.
     (re.compile(r"\w{3}, \d{1,2} \w{3} \d{4} \d\d:\d\d:\d\d ([+-]\d{4}|GMT|UTC)"), "(a date)"),
     (re.compile(r"<[^<>@\s]{4,80}@([^<>@\s]{1,255})>$", re.M), r"<(a mark)@\1>"),
     (re.compile(r"\[[0-9a-f]{12}-(\d{1,4})\]"), r"[(a trace)-\1]"),
@@ -25,7 +25,7 @@ _CHANGING: tuple[tuple[re.Pattern[str], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """`what` is seen at a port; texts are quoted, for they are somebody else's."""
+    """`what` differs at a port. Texts are quoted, since they come from a server."""
 
     port: int
     what: str
@@ -40,7 +40,7 @@ class Tell:
 class Comparison:
     tells: tuple[Tell, ...]
     known: tuple[Tell, ...]
-    compared: int  # facts that were looked at
+    compared: int  # number of facts that were compared
 
 
 def compare(real: Look, decoy: Look) -> Comparison:
@@ -62,7 +62,7 @@ def compare(real: Look, decoy: Look) -> Comparison:
 def compare_facts(
     port: int, real: Mapping[str, str], decoy: Mapping[str, str], clients: tuple[str, str] = ("", "")
 ) -> list[Tell]:
-    """Return what differs of texts by name; `clients` are the addresses of who looked."""
+    """Return the differences of named texts; `clients` are the addresses of the two observers."""
     tells = []
     for name in [*real, *(name for name in decoy if name not in real)]:
         texts = [
@@ -136,7 +136,7 @@ def _words(line: str | None, number: int) -> str:
 
 
 def quoted_text(text: str, longest: int = _LONGEST_QUOTE) -> str:
-    """Return somebody else's text fit for a terminal: one line of printable ASCII, bounded."""
+    """Return a server's text safe for a terminal: one line of printable ASCII, limited in length."""
     cut = text[:longest]
     shown = cut.encode("unicode_escape").decode("ascii").replace('"', '\\"')
     return f'"{shown}..."' if len(text) > len(cut) else f'"{shown}"'

@@ -1,4 +1,4 @@
-"""May this server be learned from? The controller says so, out of the tenant's policy; nothing else does."""
+"""Checks that a server may be learned from. Only the controller decides this, by the tenant's policy."""
 
 import re
 
@@ -10,18 +10,18 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 
 
 class NoConsent(Exception):
-    """The tenant does not agree, or nobody says so; the text has a remedy."""
+    """The tenant does not consent, or its consent is not known; the text has a remedy."""
 
 
 async def require_consent(api: ApiAccess, tenant: str, addresses: tuple[Address, ...]) -> None:
-    """Raise `NoConsent` unless the tenant's policy consents, and every address is one of his servers'."""
+    """Raise `NoConsent` unless the tenant's policy consents, and every address belongs to its servers."""
     if not _NAME.fullmatch(tenant):
-        raise NoConsent(f"{tenant!r:.70} is no name of a tenant; remedy: write it as the policy does")
+        raise NoConsent(f"{tenant!r:.70} is not a valid name of a tenant; remedy: write it as in the policy")
     try:
         answer = await controller.request(api, "GET", f"/v1/tenants/{tenant}/consent")
     except controller.NotHeard as error:
         raise NoConsent(
-            f"the consent of {tenant} is not known: {error}; remedy: name the controller's API with --api"
+            f"the consent of {tenant} is not known: {error}; remedy: give the controller's API with --api"
         ) from error
     said = answer if isinstance(answer, dict) else {}
     if said.get("tenant") != tenant or said.get("consent") is not True:
@@ -33,5 +33,5 @@ async def require_consent(api: ApiAccess, tenant: str, addresses: tuple[Address,
     theirs = theirs if isinstance(theirs, list) else []
     for address in addresses:
         if str(address) not in theirs:
-            servers = ", ".join(map(str, theirs))[:300] or "there is none"
-            raise NoConsent(f"{address} is no server of {tenant}; remedy: one of the policy's: {servers}")
+            servers = ", ".join(map(str, theirs))[:300] or "none"
+            raise NoConsent(f"{address} is not a server of {tenant}; remedy: one of the policy's: {servers}")

@@ -1,4 +1,4 @@
-"""Plays conversations with a decoy's own dialogue, in memory: what would an attacker hear of a persona?"""
+"""Plays conversations with a decoy's own dialogue in memory, to see what an attacker would see."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -39,7 +39,7 @@ def rehearse(service: Service, conversations: tuple[Conversation, ...]) -> dict[
 
 
 def _play(service: Service, conversation: Conversation) -> Iterator[Heard]:
-    """Answers end as they would over the wire: see `wire.py`."""
+    """Answers end as they would on a connection: see `client.py`."""
     dialogue: Dialogue = dialogue_for(service, Budget(_BUDGET_BYTES), _NONCE, lambda: _DATE)
     dialogue.is_encrypted = conversation.begins_with_tls
     done = dialogue.greet()

@@ -1,4 +1,4 @@
-"""TLS as somebody outside sees it: versions, ciphers, ALPN, and what the certificate says."""
+"""TLS as it is visible from outside: versions, ciphers, ALPN, and the fields of the certificate."""
 
 import ssl
 from collections.abc import Iterable
@@ -72,7 +72,7 @@ def _facts_of(der: bytes) -> dict[str, str]:
 
 
 def read_certificate(der: bytes) -> Certificate | None:
-    """Return what a certificate says; None: nothing that can be read."""
+    """Return the fields of a certificate, or None if it cannot be read."""
     try:
         found = x509.load_der_x509_certificate(der)
         subject, issuer = _common(found.subject), _common(found.issuer)
@@ -104,7 +104,7 @@ def _bounded(names: Iterable[str]) -> list[str]:
 
 
 def _common(name: x509.Name) -> str:
-    """Return the common name, or the organization of who has none."""
+    """Return the common name, or the organization if there is no common name."""
     return _first(name, NameOID.COMMON_NAME) or _organization(name)
 
 

@@ -1,4 +1,4 @@
-"""What was seen of a server to what a persona says of it: keys, and remarks for who reviews them."""
+"""Turns what was seen of a server into the keys of a persona, with remarks for the reviewer."""
 
 import re
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _DNS_NAME = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?"
 _LONGEST_X509_NAME = 64
 _PAGES = ("not_found", "bad_method", "bad_request")
 _EC = "EC secp256r1"
-# What a decoy's own TLS shows, whatever its persona: docs/decoys.md.
+# What a decoy's own TLS shows with any persona: docs/decoys.md.
 _TLS_OF_DECOYS = {
     "certificate signed": "by itself",
 }
@@ -28,7 +28,7 @@ _TLS_OF_DECOYS = {
 
 @dataclass(slots=True)
 class LearnedHost:
-    """What a persona says of a host; `shut` are the ports that were asked and have no service."""
+    """What a persona says about a host; `shut` are the ports that were tried and have no service."""
 
     name: str
     addresses: tuple[Address, ...]
@@ -57,7 +57,7 @@ def learn_host(
 
 
 def learn_service(sighting: Sighting, circumstances: Circumstances) -> Lesson:
-    """Return keys in the order in which somebody would write them: the protocol first."""
+    """Return keys in the order in which a person would write them: the protocol first."""
     assert sighting.protocol is not None
     speaking = SPEAKING[sighting.protocol]
     lesson = speaking.learn(sighting.answers, circumstances)
@@ -67,14 +67,14 @@ def learn_service(sighting: Sighting, circumstances: Circumstances) -> Lesson:
     _leave_out_defaults(lesson)
     silent = [name for name, heard in sighting.answers.items() if heard.ending is Ending.SILENT]
     if silent:
-        lesson.remarks.append(f"no whole answer in time to: {', '.join(silent)}")
+        lesson.remarks.append(f"no complete answer in time to: {', '.join(silent)}")
     if sighting.protocol is Protocol.BANNER:
-        lesson.remarks.append("the protocol was not recognised: only what it says by itself is known")
+        lesson.remarks.append("the protocol was not recognised: only its banner is known")
     return lesson
 
 
 def _leave_out_defaults(lesson: Lesson) -> None:
-    """A page that the persona would have anyway is nothing to review."""
+    """Leave out pages that the persona has by default: they need no review."""
     for key in _PAGES:
         without = {name: value for name, value in lesson.fields.items() if name != key}
         if key in lesson.fields and _parsed(without) == _parsed(lesson.fields):
@@ -90,10 +90,10 @@ def _parsed(fields: dict[str, Any]) -> Service:
 def _learn_tls(lesson: Lesson, facts: dict[str, str], circumstances: Circumstances) -> dict[str, Any]:
     names = [name for name in facts.get("certificate names", "").split(",") if _DNS_NAME.fullmatch(name)]
     if not names:
-        lesson.remarks.append("tls: no name could be read from the certificate: it is invented")
+        lesson.remarks.append("tls: the certificate has no readable name: the name is invented")
         names = [circumstances.name if _DNS_NAME.fullmatch(circumstances.name) else "localhost"]
     subject = facts.get("certificate subject", "")
-    if subject in names:  # a decoy's subject is the first name
+    if subject in names:  # the subject of a decoy's certificate is the first name
         names.insert(0, names.pop(names.index(subject)))
     tls: dict[str, Any] = {"names": names}
     issuer, organization = facts.get("certificate issuer", ""), facts.get("certificate organization", "")
@@ -111,20 +111,20 @@ def _learn_tls(lesson: Lesson, facts: dict[str, str], circumstances: Circumstanc
 
 
 def _learn_handshake(lesson: Lesson, tls: dict[str, Any], facts: dict[str, str]) -> None:
-    """Note what a persona can say of versions, ALPN and keys; the usual is not written down."""
+    """Set the persona's keys for versions, ALPN and key type. Defaults are left out."""
     for key, seen, known in (
         ("oldest", _oldest_of(facts), {**dict(zip(TLS_VERSIONS, TLS_VERSIONS, strict=True)), "1.2": None}),
         ("alpn", facts.get("ALPN", "none"), {"none": None, "http/1.1": ["http/1.1"]}),
         ("key", facts.get("certificate key", _EC), {_EC: None, "RSA 2048": "rsa"}),
     ):
         if seen not in known:
-            lesson.remarks.append(f"tls: {key}: the server has {seen}; a decoy can have {', '.join(known)}")
+            lesson.remarks.append(f"tls: {key}: the server has {seen}; a decoy supports {', '.join(known)}")
         elif known[seen] is not None:
             tls[key] = known[seen]
 
 
 def _oldest_of(facts: dict[str, str]) -> str:
-    """Return the oldest version of TLS that is spoken."""
+    """Return the oldest TLS version that the server supports."""
     return next((each for each in TLS_VERSIONS if facts.get(f"TLS {each}", REFUSED) != REFUSED), "1.2")
 
 
@@ -132,19 +132,19 @@ def _learn_closed(host: LearnedHost, sightings: dict[int, Sighting]) -> None:
     found = {sightings[port].state for port in host.shut}
     host.closed = Closed.SILENT if found and found <= {PortState.SILENT} else Closed.RESET
     if not found:
-        host.remarks.append("closed: a guess; no port without a service was asked. Add one to --ports")
+        host.remarks.append("closed: a guess; no port without a service was tried. Add one to --ports")
     if len(found) > 1 or PortState.UNREACHABLE in found:
         shown = ", ".join(f"{port} {sightings[port].state}" for port in host.shut)
-        host.remarks.append(f"closed: ports do not all answer alike: {shown}")
+        host.remarks.append(f"closed: closed ports answer differently: {shown}")
 
 
 def _learn_kernel(host: LearnedHost, sightings: dict[int, Sighting]) -> None:
     seen = next((each for each in sightings.values() if each.ttl and each.state is PortState.OPEN), None)
     if seen is None:
-        host.remarks.append("ttl, window: defaults; learn as root to have them read")
+        host.remarks.append("ttl, window: defaults; run learn as root to read them")
         return
     host.ttl = next(initial for initial in _INITIAL_TTLS if seen.ttl <= initial)
-    # A window of the persona's makes the decoy's kernel say `wscale 0`, so it is for hosts that scale none.
+    # A persona's window makes the decoy's kernel send `wscale 0`, so it is only for hosts without scaling.
     if re.search(r"wscale [1-9]", seen.kernel) is None:
         host.window = seen.window
-    host.remarks.append(f"the kernel's first answer was: {seen.kernel}")
+    host.remarks.append(f"the kernel's answer to a SYN was: {seen.kernel}")

@@ -1,4 +1,4 @@
-"""`postern-persona`: learn personas from real servers, look at servers as attackers do, compare two looks."""
+"""`postern-persona`: learns personas from real servers, records what attackers see, compares two looks."""
 
 import argparse
 import asyncio
@@ -30,7 +30,7 @@ _EPILOG = """\
 learn reads a tenant's own server once, with a few polite connections for each port. It never logs in,
 sends no mail and changes nothing there. The policy must have `consent_to_learning: true` for the tenant.
 look records everything that is visible of a server from outside; run it once where the real server
-answers, once where the decoy does. compare prints the differences of the two, one a line.
+answers, and once where the decoy answers. compare prints the differences of the two, one per line.
 
 A port is a number, or a number and a protocol: 25,2525=smtp. Protocols:
   smtp smtps http https pop3 pop3s imap imaps ftp ssh telnet banner
@@ -56,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     comparer = add_command(
         commands,
         "compare",
-        "print the differences of two looks",
+        "print the differences between two looks",
         _guarded(lambda parsed, _: compare_files(parsed.real, parsed.decoy)),
         "example:\n  postern-persona compare real.json decoy.json",
     )
@@ -91,35 +91,35 @@ def _add_look(commands: Subparsers) -> None:
     )
     _add_target(looker)
     looker.add_argument("--closed", type=_ports, default=((1, 81, 8081), {}), metavar="PORTS",
-        help="ports that should have no service, looked at too (default: 1,81,8081)")  # fmt: skip
+        help="ports without a service, also looked at (default: 1,81,8081)")  # fmt: skip
     add_nmap_option(looker)
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--address", type=_addresses, required=True, metavar="ADDRESS[,ADDRESS]",
-        help="the server's addresses; the first one is connected to")  # fmt: skip
+        help="the server's addresses; connections go to the first one")  # fmt: skip
     add("--ports", type=_ports, required=True, metavar="PORT[=PROTOCOL],...", help="ports to look at")
     add("--out", type=Path, required=True, metavar="FILE", help="file to write (look: - prints it)")
     add("--service", action="append", default=[], type=_protocol, metavar="PROTOCOL",
         help="only services of this protocol; may be repeated")  # fmt: skip
     add("--name", default="", help="the server's name, for HTTP's Host and TLS (default: its address)")
     add("--patience", type=duration_option("0s", "2m"), default="10s", metavar="DURATION",
-        help="for one answer (default: 10s)")  # fmt: skip
+        help="limit for one answer (default: 10s)")  # fmt: skip
     add_manners(parser)
 
 
 def add_manners(parser: argparse.ArgumentParser) -> None:
-    """Add how a server is spoken to: `postern persona` hands these options on."""
+    """Add the options for connections to a server; `postern persona` passes them on."""
     add = parser.add_argument
-    add("--domain", default="", help="a domain of the server's mail: asks whether it would accept mail for "
-        "postmaster, an unknown user and another domain; no message is begun")  # fmt: skip
+    add("--domain", default="", help="a mail domain of the server: asks whether it would accept mail for "
+        "postmaster, an unknown user and another domain; no message is sent")  # fmt: skip
     add(
         "--pause",
         type=duration_option("0s", "2m"),
         default="200ms",
         metavar="DURATION",
-        help="between two connections (default: 200ms)",
+        help="pause between two connections (default: 200ms)",
     )
 
 
@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guarded(run: Callable[[argparse.Namespace, Progress], Result]) -> Run:
-    """Show the progress of a command, and turn what is expected to fail into a `CommandError`."""
+    """Show the progress of a command, and turn expected failures into a `CommandError`."""
 
     def guarded(parsed: argparse.Namespace) -> Result:
         try:
@@ -188,7 +188,7 @@ def _ports(text: str) -> tuple[tuple[int, ...], dict[int, Protocol]]:
         if protocol:
             protocols[int(number)] = _protocol(protocol)
     if len(ports) > _MOST_PORTS:
-        raise argparse.ArgumentTypeError(f"more than {_MOST_PORTS} ports; remedy: name those that matter")
+        raise argparse.ArgumentTypeError(f"more than {_MOST_PORTS} ports; remedy: give fewer ports")
     return tuple(dict.fromkeys(ports)), protocols
 
 
@@ -201,7 +201,7 @@ def _protocol(text: str) -> Protocol:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run `main` as a program: every error becomes an exit code."""
     return entry.run(_PROGRAM, main)
 
 

@@ -1,7 +1,7 @@
-"""Puts what was learned into a persona file that somebody has edited: only its own lines change.
+"""Merges what was learned into a persona file that was edited by hand: only its own lines change.
 
-The file is text to us, for its comments are somebody's work. Whatever the edit, the strict parser must find
-all other hosts and services as they were; else nothing is written.
+The file is edited as text, to keep its comments. After the edit, the strict parser must find all other hosts
+and services unchanged; otherwise nothing is written.
 """
 
 import textwrap
@@ -17,12 +17,12 @@ from services.fingerprint.render import INDENT, host_text, service_text
 from services.personas.model import Host, Persona
 from services.personas.parse import parse_persona
 
-# Nobody can learn these from outside: they stay what a person made of them.
+# These are not visible from outside, so the file's values stay.
 _KEPT = ("ttl", "hostname", "users", "files", "kernel", "machine", "system", "domains", "recipients")
 
 
 class CannotMerge(Exception):
-    """The text says why, with a remedy."""
+    """The file cannot be edited; the text says why, with a remedy."""
 
 
 def merge(text: str, file: str, host: LearnedHost, source: str) -> str:
@@ -45,7 +45,7 @@ def merge(text: str, file: str, host: LearnedHost, source: str) -> str:
 
 
 def differences_of_host(before: Persona, host: LearnedHost) -> list[str]:
-    """Return what the file says of a host that it has already, and the real server does not."""
+    """Return where the file's entry of a host differs from the real server."""
     old = next((each for each in before.hosts if each.name == host.name), None)
     if old is None:
         return []
@@ -63,7 +63,7 @@ def differences_of_host(before: Persona, host: LearnedHost) -> list[str]:
 
 
 def keep_what_is_not_learned(text: str, host: LearnedHost) -> None:
-    """Take over from the file what cannot be seen from outside."""
+    """Keep from the file what is not visible from outside."""
     old = yaml.load(text, Loader=yaml.BaseLoader)["hosts"].get(host.name) or {}
     services = old.get("services") or {}
     for port, lesson in host.services.items():
@@ -84,7 +84,7 @@ def _keep_replies(entry: dict[str, Any], lesson: Lesson) -> None:
 
 
 def _with_service(text: str, host: str, port: int, new: str, file: str) -> str:
-    """Return the file's text with `new` for a service of a host that it has."""
+    """Return the file's text with `new` as a service of an existing host."""
     lines = text.splitlines(keepends=True)
     entry = _entry(_entry(_root(text), "hosts", file), host, file)
     services = _entry(entry, "services", file)
@@ -105,7 +105,7 @@ def _with_service(text: str, host: str, port: int, new: str, file: str) -> str:
 
 def _root(text: str) -> yaml.MappingNode:
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    assert isinstance(root, yaml.MappingNode)  # the strict parser has taken it
+    assert isinstance(root, yaml.MappingNode)  # the strict parser has accepted it
     return root
 
 
@@ -115,7 +115,7 @@ def _entry(mapping: yaml.MappingNode, name: str, file: str) -> yaml.MappingNode:
             if value.flow_style and value.value:
                 raise CannotMerge(
                     f"{file}:{value.start_mark.line + 1}: {name} is written in braces; "
-                    "remedy: write it as a block, one key a line, and learn again"
+                    "remedy: write it as a block, one key per line, and learn again"
                 )
             return value
     raise CannotMerge(f"{file}: has no {name}; remedy: add `{name}:` as a block")
@@ -127,18 +127,18 @@ def _keys(mapping: yaml.MappingNode) -> list[str]:
 
 def _indent_of(mapping: yaml.MappingNode, file: str) -> int:
     if not mapping.value:
-        raise CannotMerge(f"{file}: holds nothing to stand beside; remedy: learn into a new file")
+        raise CannotMerge(f"{file}: has no entry to add to; remedy: learn into a new file")
     column: int = mapping.value[0][0].start_mark.column
     return column
 
 
 def _end_of(mapping: yaml.MappingNode, lines: list[str]) -> int:
-    """Return the line behind the last entry."""
+    """Return the line after the last entry."""
     return _end_of_entry(lines, mapping.value[-1][0].start_mark.line)
 
 
 def _end_of_entry(lines: list[str], begin: int) -> int:
-    """Return the line behind an entry: what is indented deeper is its own, but for empty lines at its end."""
+    """Return the line after an entry, which has all deeper lines except empty ones at its end."""
     indent = len(lines[begin]) - len(lines[begin].lstrip(" "))
     end = begin + 1
     for number in range(begin + 1, len(lines)):
@@ -160,7 +160,7 @@ def _parsed(text: str, file: str) -> Persona:
 
 
 def _check(before: Persona, after: Persona, host: LearnedHost, file: str) -> None:
-    """All that was not learned must be as it was."""
+    """Raise `CannotMerge` if anything changed that was not learned."""
     kept = _others(after, host)
     if host.name not in {each.name for each in before.hosts}:
         kept.pop(host.name, None)

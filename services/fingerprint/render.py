@@ -1,4 +1,4 @@
-"""What was learned as YAML that people can review. All text of servers is ASCII there, escaped by YAML."""
+"""Writes what was learned as YAML for review. All text from servers is ASCII, escaped by YAML."""
 
 import textwrap
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _LONGEST_REMARK = 400
 
 
 class _Dumper(yaml.SafeDumper):
-    """Lists of words stand in one line, long texts keep their own lines."""
+    """Writes lists of words on one line, and keeps the lines of long texts."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         """Indent lists below their keys."""
@@ -40,8 +40,8 @@ _Dumper.add_representer(str, _text)
 def file_text(tenant: str, host: LearnedHost, source: str) -> str:
     """Return a whole persona file with one host, as it was learned."""
     head = (
-        f"# What decoys of {tenant} look like. Learned by postern-persona; review it, it is yours to edit.\n"
-        "# Keys: docs/reference/personas.md. How it was learned, and what still tells decoys: "
+        f"# What decoys of {tenant} look like. Learned by postern-persona. Review and edit this file.\n"
+        "# Keys: docs/reference/personas.md. How it was learned, and known differences: "
         "docs/personas.md.\n\n"
         f"postern-persona: 1\ntenant: {tenant}\n\nhosts:\n"
     )
@@ -67,7 +67,7 @@ def host_text(host: LearnedHost, source: str) -> str:
 
 
 def service_text(port: int, fields: dict[str, Any], remarks: list[str]) -> str:
-    """Return one entry of `services`. Its comments stand inside, so that they go when it is learned anew."""
+    """Return one entry of `services`. Its comments are inside, so that learning again replaces them."""
     return f"{port}:\n{textwrap.indent(comments(remarks) + _dump(fields), ' ' * INDENT)}"
 
 

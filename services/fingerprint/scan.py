@@ -1,4 +1,4 @@
-"""Looks at a server: who answers at which port, what it says, how it encrypts. One port after the other."""
+"""Looks at a server, one port after the other: which service answers, what it sends, how it encrypts."""
 
 import asyncio
 import socket
@@ -24,7 +24,7 @@ from services.personas.model import Address, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which ports of which address; `protocols` for those that do not speak what their numbers say."""
+    """The ports of an address; `protocols` for ports with another protocol than their number suggests."""
 
     address: Address
     ports: tuple[int, ...]
@@ -42,14 +42,14 @@ class Target:
 
 @dataclass(slots=True)
 class Sighting:
-    """What one port showed, before it is made facts or words of a persona."""
+    """What was seen at one port, before it becomes facts or keys of a persona."""
 
     state: PortState
     protocol: Protocol | None = None
     answers: dict[str, Heard] = field(default_factory=dict)
     tls: dict[str, str] = field(default_factory=dict)
     kernel: str = ""
-    ttl: int = 0  # of the kernel's first answer; 0: not seen
+    ttl: int = 0  # of the answer to a SYN; 0: not seen
     window: int = 0
 
     def to_seen(self) -> PortSeen:
@@ -60,7 +60,7 @@ class Sighting:
 
 
 def own_address(address: Address) -> str:
-    """Return the address that we have towards another one; nothing is sent. Raise `OSError`: no way there."""
+    """Return our source address for a destination; nothing is sent. Raise `OSError` if there is no route."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((str(address), 9))
@@ -68,7 +68,7 @@ def own_address(address: Address) -> str:
 
 
 async def look_at(target: Target, manners: Manners) -> dict[int, Sighting]:
-    """Return what each port showed. Raise `OSError` if there is no way to the address."""
+    """Return what was seen at each port. Raise `OSError` if there is no route to the address."""
     circumstances = target.circumstances
     return {
         port: await look_at_port(target.place(port), target.protocols.get(port), circumstances, manners)
@@ -96,7 +96,7 @@ async def look_at_port(
 
 
 async def _talk(sighting: Sighting, place: Place, circumstances: Circumstances, manners: Manners) -> None:
-    """Note every answer as it comes, so that what was heard stays if time is over."""
+    """Record each answer as it arrives, so that answers are kept if time runs out."""
     assert sighting.protocol is not None
     speaking = SPEAKING[sighting.protocol]
     for conversation in speaking.conversations(circumstances):
@@ -109,7 +109,7 @@ async def _talk(sighting: Sighting, place: Place, circumstances: Circumstances, 
 
 
 async def _guess(place: Place, manners: Manners) -> Protocol:
-    """Return what an unknown port speaks: listen, ask as a browser would, try TLS."""
+    """Detect the protocol of an unknown port: listen, send a browser's request, try TLS."""
     for conversation in (LISTENING, ASKING):
         for heard in await converse(place, conversation, manners):
             if found := recognise(heard.data):

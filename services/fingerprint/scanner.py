@@ -1,4 +1,4 @@
-"""nmap, as attackers run it: states of ports, and what its service detection says of them."""
+"""Runs nmap as attackers do: the states of ports, and the results of its service detection."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ _PARTS = ("name", "product", "version", "extrainfo", "hostname", "ostype", "devi
 
 
 class NmapFailed(Exception):
-    """nmap is not there, or did not answer; the text says why, with a remedy."""
+    """nmap is not installed, or did not finish; the text says why, with a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ async def scan(
         async with asyncio.timeout(_WITHIN_S):
             out, err = await process.communicate()
     except TimeoutError as error:
-        raise NmapFailed("nmap took too long; remedy: fewer ports, or --without-nmap") from error
+        raise NmapFailed("nmap took too long; remedy: give fewer ports, or --without-nmap") from error
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -64,9 +64,9 @@ async def scan(
 
 
 def parse_findings(xml: bytes) -> dict[int, Finding]:
-    """Return what nmap's XML says. Raise `NmapFailed`."""
+    """Parse nmap's XML. Raise `NmapFailed`."""
     if len(xml) > _MOST_BYTES:
-        raise NmapFailed("nmap said too much; remedy: fewer ports")
+        raise NmapFailed("nmap's output is too long; remedy: give fewer ports")
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError as error:

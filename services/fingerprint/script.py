@@ -1,6 +1,6 @@
-"""What is said to a server, as data: conversations of steps, and when an answer to each is whole. No I/O.
+"""What is sent to a server, as data: conversations of steps, and when each answer is complete. No I/O.
 
-Every answer is somebody else's: it ends when it is whole, when too much came, or when time is over.
+Answers are untrusted: reading ends when the answer is complete, too long, or too late.
 """
 
 import re
@@ -16,26 +16,26 @@ class Ending(StrEnum):
     WHOLE = "whole"
     CLOSED = "closed"
     RESET = "reset"
-    SILENT = "silent"  # time was over
+    SILENT = "silent"  # time ran out
     TOO_MUCH = "too much"
     NO_TLS = "no TLS"  # the handshake failed
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptStep:
-    """One thing to say, and to hear. Without a name it is not noted."""
+    """One request and its answer. Without a name, the answer is not recorded."""
 
     name: str
     say: bytes
     whole: Whole
-    tls_after: bytes = b""  # begin TLS after an answer that begins so; after any other, end
-    stop_after: bytes = b""  # hang up at once after an answer that begins so
-    wait_s: float = 0.0  # for who may have nothing to say; 0: as long as manners are
+    tls_after: bytes = b""  # begin TLS after an answer with this prefix; after any other, end
+    stop_after: bytes = b""  # close at once after an answer with this prefix
+    wait_s: float = 0.0  # for servers that may not answer; 0: the time limit of `Manners`
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Steps over one connection. It ends early when an answer is not whole."""
+    """Steps over one connection. It ends early if an answer is incomplete."""
 
     steps: tuple[ScriptStep, ...]
     begins_with_tls: bool = False
@@ -50,7 +50,7 @@ class Heard:
 
     @property
     def text(self) -> str:
-        """Return what was said; bytes that are no UTF-8 stay recognisable."""
+        """Return the answer as text; bytes that are not valid UTF-8 are escaped."""
         return self.data.decode("utf-8", "surrogateescape")
 
     @property
@@ -63,7 +63,7 @@ Answers = Mapping[str, Heard]  # by the names of steps
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """How to address a server, as whom, and a domain of its mail, if any is known."""
+    """The server's address and name, our own address, and a mail domain of the server, if known."""
 
     address: str
     client: str = "127.0.0.1"
@@ -77,7 +77,7 @@ class Circumstances:
 
     @property
     def host(self) -> str:
-        """Return what a browser would call it."""
+        """Return the Host that a browser would send."""
         return self.name or (f"[{self.address}]" if ":" in self.address else self.address)
 
 
@@ -86,7 +86,7 @@ def is_line(data: bytes) -> bool:
 
 
 def is_numbered_reply(data: bytes) -> bool:
-    """Say whether a reply of SMTP or FTP is whole: a last line without a hyphen or FTP's indent."""
+    """Return whether an SMTP or FTP reply is complete: a last line without a hyphen or FTP's indent."""
     last = _LAST_LINE.search(data)
     if last is None:
         return False
@@ -96,12 +96,12 @@ def is_numbered_reply(data: bytes) -> bool:
 
 
 def is_dotted(data: bytes) -> bool:
-    """Say whether an answer of POP3 with many lines is whole; a refusal has one."""
+    """Return whether a multi-line POP3 answer is complete; a refusal has one line."""
     return is_line(data) if not data.startswith(b"+") else re.search(rb"(?:\A|\n)\.\r?\n", data) is not None
 
 
 def has_tag(tag: bytes) -> Whole:
-    """IMAP: whole with the line that carries our tag."""
+    """Return a check for IMAP: an answer is complete with the line that has our tag."""
     pattern = re.compile(rb"(?:\A|\n)" + re.escape(tag) + rb" [^\n]*\n")
     return lambda data: pattern.search(data) is not None
 

@@ -9,12 +9,12 @@ _FORMAT = 1
 
 
 class LookError(Exception):
-    """The file is no look; the text says where, with a remedy."""
+    """The file is not a valid look; the text says where, with a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortSeen:
-    """`facts` are compared; `kernel` and `took_s` are shown. Texts by their names."""
+    """`facts` are compared; `kernel` and `took_s` are only shown. Texts are stored by name."""
 
     state: str
     protocol: str = ""
@@ -28,7 +28,7 @@ class PortSeen:
 @dataclass(frozen=True, slots=True)
 class Look:
     address: str
-    client: str  # who looked; servers repeat it
+    client: str  # the observer's address; servers repeat it
     at: str
     ports: dict[int, PortSeen]
 
@@ -41,12 +41,12 @@ def parse_look(text: str, file: str) -> Look:
     try:
         top = json.loads(text)
         if not isinstance(top, dict) or top.get("postern-look") != _FORMAT:
-            raise LookError(f"{file}: is no look; remedy: make it with `postern-persona look`")
+            raise LookError(f"{file}: is not a look; remedy: make it with `postern-persona look`")
         ports = {int(port): _port(seen, f"{file}: ports.{port}") for port, seen in top["ports"].items()}
         address, client, at = (_text(top[name], f"{file}: {name}") for name in ("address", "client", "at"))
         return Look(address, client, at, ports)
     except (ValueError, KeyError, AttributeError, RecursionError) as error:
-        raise LookError(f"{file}: {error!r}; remedy: make it anew with `postern-persona look`") from error
+        raise LookError(f"{file}: {error!r}; remedy: make it again with `postern-persona look`") from error
 
 
 def _port(seen: Any, where: str) -> PortSeen:
@@ -62,5 +62,5 @@ def _port(seen: Any, where: str) -> PortSeen:
 
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise LookError(f"{where}: a text is wanted; remedy: make it anew with `postern-persona look`")
+        raise LookError(f"{where}: must be a text; remedy: make it again with `postern-persona look`")
     return value

@@ -1,6 +1,6 @@
-"""A kernel's first packet: hop limit, window and TCP options of its answer to a SYN. Needs root.
+"""A kernel's answer to a SYN: its hop limit, window and TCP options. Needs root.
 
-What the kernel says, no persona can: this is shown, not judged.
+A persona cannot set what the kernel sends, so it is shown but not judged.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _HOP_LIMIT_CMSG = struct.Struct("i")
 
 @dataclass(frozen=True, slots=True)
 class FirstAnswer:
-    """`options` in their order, with values where two kernels may differ."""
+    """`options` in their order, with values that may differ between kernels."""
 
     flags: str
     ttl: int
@@ -33,7 +33,7 @@ class FirstAnswer:
 
 
 async def look_at_kernel(place: Place, manners: Manners) -> FirstAnswer | None:
-    """Return how the first SYN is answered; None: not at all, or nobody here may look."""
+    """Return the answer to the first SYN; None if there is no answer, or we may not read it."""
     try:
         listener = _listen(place)
     except PermissionError:
@@ -85,7 +85,7 @@ def _tcp_header(
 
 
 def parse_answer(ttl: int, header: bytes) -> FirstAnswer | None:
-    """Return what a TCP header says if it answers a SYN."""
+    """Parse a TCP header if it answers a SYN."""
     flags = header[13]
     if flags & _SYN_ACK != _SYN_ACK and not flags & _RST:
         return None

@@ -1,1 +1,1 @@
-"""The agent beside a pool's member: looks whether its services answer, and tells the controller."""
+"""The agent beside a pool member: checks whether its services answer, and reports to the controller."""

@@ -1,4 +1,4 @@
-"""What an agent looks at, again and again. Each check returns what is wrong, and nothing when all is well."""
+"""The checks of an agent. Each returns what is wrong, or an empty text if the service is healthy."""
 
 import asyncio
 import re
@@ -10,7 +10,7 @@ from common.wire.health import Check, ClamdCheck, HttpCheck, SmtpCheck, TcpCheck
 from services.base import clamd
 
 _OWN_HOST = "127.0.0.1"
-# Whence it asks on its own host: so clamd's log tells an agent's scans from those of mail.
+# Source address on the agent's own host. It tells an agent's scans from those of mail in clamd's log.
 AGENT_ADDRESS = "127.0.0.2"
 _LARGEST_ANSWER_BYTES = 16 * 1024
 _MOST_LINES = 100
@@ -22,11 +22,11 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class HeldUp(Exception):
-    """The agent itself was kept from its work, so it cannot say that somebody else was late."""
+    """The agent itself was delayed, so it cannot tell whether the service was late."""
 
 
 async def bounded(timeout_s: float, ask: Callable[[], Awaitable[str]]) -> str:
-    """Return what is wrong, or that there was no answer in time. Raise `HeldUp`."""
+    """Return what is wrong, including no answer in time. Raise `HeldUp`."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
     try:
@@ -60,7 +60,7 @@ async def connected(host: str, port: int) -> AsyncIterator[Streams]:
 
 @singledispatch
 async def _ask(check: Check, host: str) -> str:
-    raise AssertionError(f"no way to look at {check} on {host}")
+    raise AssertionError(f"unknown kind of check: {check} on {host}")
 
 
 @_ask.register
@@ -75,7 +75,7 @@ async def _(check: SmtpCheck, host: str) -> str:
 
 
 async def _await_reply(reader: asyncio.StreamReader, wanted: bytes, does: str) -> str:
-    """Read a reply of one or more lines; return what is wrong with it."""
+    """Read a reply of one or more lines. Return what is wrong with it."""
     for _ in range(_MOST_LINES):
         line = await reader.readuntil(b"\n")
         found = _REPLY.fullmatch(line)

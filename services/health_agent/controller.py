@@ -1,4 +1,4 @@
-"""The controller as an agent sees it: reports go there, settings come back."""
+"""The agent's client of the controller: sends reports and receives settings."""
 
 import json
 from urllib.parse import quote

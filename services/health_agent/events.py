@@ -14,14 +14,16 @@ class HealthAgentEvent(Event):
         text("address", "where the member's services are checked"),
     )
     HEALTH_AGENT_STOPPED = info("HealthAgentStopped", "The agent was stopped.")
-    CHECKS_PASSED = notice("ChecksPassed", "The member is healthy, and the controller knows it.")
-    CHECKS_FAILED = warning("ChecksFailed", "The member is unhealthy, and the controller knows it.", REASON)
+    CHECKS_PASSED = notice("ChecksPassed", "The member is healthy; this was reported to the controller.")
+    CHECKS_FAILED = warning(
+        "ChecksFailed", "The member is unhealthy; this was reported to the controller.", REASON
+    )
     SIGNATURES_STALE = warning(
-        "SignaturesStale", "The member is healthy, and its signatures are too old.", REASON
+        "SignaturesStale", "The member is healthy, but its signatures are too old.", REASON
     )
     KEYS_UNKNOWN = notice(
         "KeysUnknown",
         "The controller's settings have keys that this version of the agent does not know; they are ignored.",
         UNKNOWN_KEYS,
     )
-    CHECKS_CHANGED = info("ChecksChanged", "The controller wants other checks, or another interval.")
+    CHECKS_CHANGED = info("ChecksChanged", "The controller changed the checks or their interval.")

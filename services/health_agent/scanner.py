@@ -1,8 +1,8 @@
-"""How old a scanner's signatures are, and whether it finds what it must find: the canary.
+"""Checks the age of a scanner's signatures, and that it detects the canary.
 
-A scanner that answers PING may have lost its signatures, or call everything clean.
-So a harmless sample must be found, and harmless text must not. Only bytes already
-held are sent (clamd(8), INSTREAM).
+A scanner that answers PING may have lost its signatures, or report everything as clean.
+So the scanner must detect a harmless sample, and must not report harmless text. The
+bytes are sent in the request (clamd(8), INSTREAM).
 """
 
 import re
@@ -14,8 +14,8 @@ from services.base import clamd
 from services.base.clamd import VerdictKind
 from services.health_agent.checks import bounded, connected
 
-# The sample of deploy/clamav/signatures: text that nobody writes by chance. In pieces, so that no scanner
-# takes this file for it.
+# The sample of deploy/clamav/signatures: a text that does not occur by chance. It is split here, so that
+# scanners do not detect this file.
 SAMPLE = ("POSTERN-HARMLESS" + "-TEST-SAMPLE" + "-0d5f1b7a94e24c6c").encode()
 CLEAN = b"A scanner that takes this for malware takes everything for malware.\r\n"
 _TIMEOUT_S = 5.0  # a scan waits behind those of large messages
@@ -27,14 +27,14 @@ _HOUR_S, _DAY_S = 3_600.0, 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is wrong with a scanner, and why it is stale; each empty when there is nothing to say."""
+    """What is wrong with a scanner, and why it is stale. Each is empty if there is no problem."""
 
     problem: str = ""
     stale: str = ""
 
 
 async def look(check: ScannerCheck, host: str, now_s: float) -> Found:
-    """Ask for the age of the signatures, have the samples scanned. `now_s`: since 1970. Raise `HeldUp`."""
+    """Check the age of the signatures and scan the samples. `now_s`: since 1970. Raise `HeldUp`."""
     version = ""
 
     async def ask() -> str:
@@ -49,7 +49,7 @@ async def look(check: ScannerCheck, host: str, now_s: float) -> Found:
 
 
 def too_old(version: str, most_s: float, now_s: float) -> str:
-    """Say how old signatures are if that is too old; nothing of those whose age clamd does not tell."""
+    """Return a problem if signatures are too old. It is empty if clamd does not report their age."""
     found = _VERSION.fullmatch(version)
     if not found:
         return ""
@@ -77,7 +77,7 @@ async def _ask_version(check: ScannerCheck, host: str) -> str:
 async def _canary(check: ScannerCheck, host: str) -> str:
     for sample, wanted, otherwise in (
         (SAMPLE, VerdictKind.INFECTED, f"does not find the canary; {_REMEDY}"),
-        (CLEAN, VerdictKind.CLEAN, "calls harmless text malware"),
+        (CLEAN, VerdictKind.CLEAN, "reports harmless text as malware"),
     ):
         async with connected(host, check.port) as (reader, writer):
             writer.write(clamd.STREAM_REQUEST + clamd.encode_chunk(sample) + clamd.STREAM_END)

@@ -1,8 +1,8 @@
-"""The agent at work: looks again and again, reports each look, and takes up what the controller says.
+"""Runs the checks of an agent periodically, reports each result, and applies the controller's settings.
 
-Looks overlap: the next one begins in time, although the last one may still wait for
-an answer. So a program that hangs is known as soon as its first time-out, and an
-interval more. A look that a later one has overtaken says nothing.
+Rounds overlap: the next round starts on time even while the last one still waits for
+an answer. So a program that hangs is detected one time-out plus one interval later at
+most. A round that a later one has overtaken is not reported.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from services.health_agent.controller import Controller
 from services.health_agent.events import HealthAgentEvent
 from services.health_agent.scanner import Found
 
-_RETRY_S = 1.0  # until the controller says what to look at; and after a scanner has failed
-_AGE_INTERVAL_S = 10.0  # where no canary sets another pace
+_RETRY_S = 1.0  # until the controller has sent settings, and after a scanner has failed
+_AGE_INTERVAL_S = 10.0  # unless the canary sets another interval
 
 
 class MemberWatch:
@@ -62,7 +62,7 @@ class MemberWatch:
                 await asyncio.sleep(_RETRY_S)
 
     async def _watch(self, settings: AgentSettings) -> None:
-        """Begin a round each interval. A scanner is not called well before it has shown that it is."""
+        """Start a round each interval. A scanner counts as healthy only after its first good result."""
         async with asyncio.TaskGroup() as rounds:
             if settings.scanner is None:
                 self._scanner = Found()
@@ -97,7 +97,7 @@ class MemberWatch:
             self._scanner = await self._look_at_scanner(check)
 
     async def _look_at_scanner(self, check: ScannerCheck) -> Found:
-        """What is wrong is looked at twice: one look may have come at a bad moment."""
+        """A failed check is repeated once: the first one may have come at a bad moment."""
         found = await self._look_once(check)
         return await self._look_once(check) if found.problem else found
 
@@ -107,7 +107,7 @@ class MemberWatch:
                 return await scanner.look(check, self._host, time.time())
 
     async def _send(self) -> None:
-        """Send the newest report there is, one at a time: an older one has nothing to add."""
+        """Send the newest report, one at a time. Older reports are obsolete."""
         while True:
             await self._is_due.wait()
             self._is_due.clear()
@@ -126,7 +126,7 @@ class MemberWatch:
                 self._is_changed.set()
 
     def _understood(self, loaded: Loaded[AgentSettings]) -> AgentSettings:
-        """Return the settings; have the journal name what a newer controller wants beyond them, once."""
+        """Return the settings. Report once in the journal which keys of a newer controller are unknown."""
         if loaded.unknown_keys != self._unknown_keys:
             self._unknown_keys = loaded.unknown_keys
             if keys := list(loaded.unknown_keys):
@@ -142,7 +142,7 @@ class MemberWatch:
             self._say(HealthAgentEvent.CHECKS_PASSED)
 
     def _say(self, event: Event, **facts: object) -> None:
-        """Have the journal say what is new."""
+        """Write an event to the journal unless it repeats the last one."""
         if (event, facts) != self._last:
             self._last = event, facts
             self._report(event, **facts)

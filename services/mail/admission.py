@@ -1,4 +1,4 @@
-"""Which clients get a session, and how many at once. Pure."""
+"""Decides which clients get a session, and limits concurrent sessions. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from services.mail.settings import Settings, Tenant
 
 @dataclass(frozen=True, slots=True)
 class MailCaps:
-    """Maximum concurrent sessions. Past a cap the client gets a 421 and tries again later.
+    """Maximum concurrent sessions. Over a cap, the client gets a 421 and tries again later.
 
     The policy may set a lower total for each gateway, by its name.
     """
@@ -31,7 +31,7 @@ class MailCaps:
 
 
 def cannot_be_a_client(client: Address, tenant: Tenant, settings: Settings) -> bool:
-    """Say whether a client cannot have this address: the gateway would have to connect under it."""
+    """Return whether a client cannot have this address: the gateway would have to connect from it."""
     if client in settings.trusted_sources_refused or client.is_multicast or client.is_unspecified:
         return True
     return settings.transparent and any(client in prefix for prefix in tenant.prefixes)

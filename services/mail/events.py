@@ -17,7 +17,7 @@ from services.base.events import SESSIONS_ENDED
 
 _SESSION_NUMBER = text("session", "number of the session")
 _SESSION = (
-    text("tenant", "whose server the client connected to"),
+    text("tenant", "the tenant whose server the client connected to"),
     _SESSION_NUMBER,
     text("client", "the client's address and port"),
     text("server", "the server's address"),
@@ -30,11 +30,11 @@ _END = (
     _REPLY,
     REASON,
     _SECONDS,
-    text("tag", "value of the header `X-Postern-Scan`, empty if there is none").optional,
-    flag("client_was_gone", "the client was gone before it could hear the reply").optional,
+    text("tag", "value of the header `X-Postern-Scan`; empty without one").optional,
+    flag("client_was_gone", "the client disconnected before it got the reply").optional,
     flag("server_tls", "leg 2 was encrypted").optional,
 )
-_SHA256 = text("sha256", "hash of the message as it was sent")
+_SHA256 = text("sha256", "hash of the message as the client sent it")
 _MESSAGE_ID = text("message_id", "the header `Message-ID`")
 
 
@@ -43,7 +43,7 @@ class MailEvent(Event):
 
     GATEWAY_STARTED = info(
         "GatewayStarted",
-        "The gateway listens.",
+        "The gateway is listening.",
         text("role", "`proxy` or `scanner`"),
         text("pool", "the pool that it is a member of"),
         integer("port", "the port on which it listens"),
@@ -55,12 +55,12 @@ class MailEvent(Event):
     CERTIFICATE_MADE = notice(
         "CertificateMade",
         "A tenant without a certificate got a self-signed one.",
-        text("tenant", "which tenant"),
+        text("tenant", "name of the tenant"),
         REASON,
     )
     SESSION_OPENED = info("SessionOpened", "A client connected and was admitted.", *_SESSION)
     SESSION_ENCRYPTED = info(
-        "SessionEncrypted", "Leg 1 is encrypted.", *_SESSION, text("cipher", "version of TLS, and cipher")
+        "SessionEncrypted", "Leg 1 is encrypted.", *_SESSION, text("cipher", "TLS version and cipher")
     )
     SESSION_CLOSED = info(
         "SessionClosed",
@@ -71,7 +71,10 @@ class MailEvent(Event):
         flag("tls", "leg 1 was encrypted"),
     )
     SERVER_UNREACHABLE = warning(
-        "ServerUnreachable", "The tenant's server cannot be reached, or went away.", *_SESSION, REASON
+        "ServerUnreachable",
+        "The tenant's server cannot be reached, or closed the connection.",
+        *_SESSION,
+        REASON,
     )
     PROTOCOL_VIOLATED = notice("ProtocolViolated", "The client broke the SMTP protocol.", *_SESSION, REASON)
     RECIPIENT_REFUSED = info(
@@ -87,33 +90,33 @@ class MailEvent(Event):
         *_MESSAGE,
         text("sender", "the envelope's sender"),
         texts("recipients", "the envelope's recipients"),
-        integer("size_bytes", "size of the message"),
+        integer("size_bytes", "size of the message in bytes"),
         _SHA256,
         _MESSAGE_ID,
         flag("was_normalized", "bare newlines were replaced, as the policy says"),
         flag("client_tls", "leg 1 was encrypted"),
         flag("server_tls", "leg 2 was encrypted"),
     )
-    SCAN_SKIPPED = info("ScanSkipped", "By a rule of the tenant the message was not scanned.", *_MESSAGE)
+    SCAN_SKIPPED = info("ScanSkipped", "A rule of the tenant says not to scan the message.", *_MESSAGE)
     MESSAGE_SCANNED = info(
         "MessageScanned",
-        "A scanner has judged the message, or none could.",
+        "A scanner scanned the message, or no scanner was available.",
         *_MESSAGE,
         text("verdict", "`clean`, `infected`, `limits`, `encrypted` or `unavailable`"),
         text("detail", "name of the malware, or what went wrong"),
-        text("scanner", "which scanner"),
-        flag("was_cached", "the verdict is that of the same message a moment ago"),
+        text("scanner", "address of the scanner"),
+        flag("was_cached", "the verdict was remembered from the same message"),
         number("scan_s", "seconds that the scan took"),
     )
-    MESSAGE_DELIVERED = info("MessageDelivered", "The server took the message.", *_END)
-    MESSAGE_REJECTED = notice("MessageRejected", "The message was refused for good (5xx).", *_END)
-    MESSAGE_DEFERRED = notice("MessageDeferred", "The message was refused for now (4xx).", *_END)
+    MESSAGE_DELIVERED = info("MessageDelivered", "The server accepted the message.", *_END)
+    MESSAGE_REJECTED = notice("MessageRejected", "The message was refused permanently (5xx).", *_END)
+    MESSAGE_DEFERRED = notice("MessageDeferred", "The message was refused temporarily (4xx).", *_END)
     DELIVERY_IN_DOUBT = warning(
         "DeliveryInDoubt",
-        "The server had the whole message and its reply was lost; the client was told to send it again.",
+        "The server had the whole message and its reply was lost; the client got a 451 and sends it again.",
         *_MESSAGE,
         REASON,
         _MESSAGE_ID,
         _SHA256,
-        integer("sent_bytes", "size of what the server got"),
+        integer("sent_bytes", "bytes that the server got"),
     ).urgent

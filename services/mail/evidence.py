@@ -31,7 +31,7 @@ _NO_SUCH_RECIPIENT = ("550", "551", "553")  # and not 45x: to be greylisted is n
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The two ends of a session, and whose server it is for."""
+    """Both ends of a session, and the tenant of the server."""
 
     session: str
     tenant: str
@@ -48,14 +48,14 @@ class _Tries:
 
 @dataclass
 class Witness:
-    """Remembers refused recipients by source, the oldest source forgotten first."""
+    """Counts refused recipients by source; the oldest source is dropped first."""
 
     _tries: OrderedDict[object, _Tries] = field(default_factory=OrderedDict)
 
     def observe(
         self, event: MailEvent, facts: Mapping[str, object], seen: Origin, now: float
     ) -> Evidence | None:
-        """Return the evidence in this event, if there is any."""
+        """Return the evidence in this event, if any."""
         if event not in TELLING:
             return None
         match event:
@@ -85,7 +85,7 @@ class Witness:
 
 
 def _neighbourhood(client: Address) -> object:
-    """Return what counts as one source: an IPv4 address, or a /64."""
+    """Return the key of a source: an IPv4 address, or an IPv6 /64."""
     return client.packed[:8] if isinstance(client, IPv6Address) else client
 
 

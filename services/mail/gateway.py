@@ -1,6 +1,6 @@
-"""The running gateway: listens, admits clients or sheds them, gives each session its tenant.
+"""The running gateway: listens, admits or sheds clients, and gives each session its tenant.
 
-Sessions keep the settings they began with; a settings file with errors changes nothing.
+A session keeps the settings with which it began. A settings file with errors changes nothing.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ class Gateway(SettingsDaemon[Settings]):
         return {**chores, "evidence": self._post.run} if self._options.api else chores
 
     async def leave(self) -> None:
-        """Let sessions finish, then end those that are left with a 421."""
+        """Let sessions finish, then end the rest with a 421."""
         self._is_stopping = True
         await asyncio.sleep(0)  # replies of this moment are sent
         self._ended = await self._sessions.end_all(self._options.grace_s)
@@ -123,7 +123,7 @@ class Gateway(SettingsDaemon[Settings]):
         super().use(settings)
 
     def _tls_for(self, settings: Settings, tenant: Tenant) -> ssl.SSLContext | None:
-        """Return the tenant's context; without a usable certificate there is none, and no STARTTLS."""
+        """Return the tenant's context, or None without a usable certificate; then there is no STARTTLS."""
         if tenant.tls.clients == "off":
             return None
         try:
@@ -133,12 +133,12 @@ class Gateway(SettingsDaemon[Settings]):
             self.journal.write(DaemonEvent.SETTINGS_REFUSED, tenant=tenant.name, reason=reason)
             return None
         if was_made:
-            reason = "self-signed: clients that insist on a trusted name will not encrypt, or not send"
+            reason = "self-signed: clients that require a trusted certificate will not encrypt, or not send"
             self.journal.write(MailEvent.CERTIFICATE_MADE, tenant=tenant.name, reason=reason)
         return context
 
     def _tenant_of(self, server: Address) -> Tenant | None:
-        """Return whose server this is. The switch may know a new one before the next look at the file."""
+        """Return the server's tenant. The switch may know a new server before we have read the settings."""
         if server not in self.settings.tenant_by_server and self.has_changed():
             self.reload_now()
         return self.settings.tenant_by_server.get(server)
@@ -156,7 +156,7 @@ class Gateway(SettingsDaemon[Settings]):
 
     def _on_client(self, wire: ClientWire) -> None:
         name = wire.transport.get_extra_info("peername")
-        if name is None:  # gone before we looked
+        if name is None:  # the client has disconnected already
             wire.abort()
             return
         client = end_of(name)

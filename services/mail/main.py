@@ -94,13 +94,13 @@ def _build(parsed: argparse.Namespace, journal: Journal) -> Gateway:
 
 
 def _calm_the_collector() -> None:
-    """Sessions are freed by counting references; looking for cycles may be rare."""
+    """Collect garbage rarely: sessions are freed by reference counting."""
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run `main` as a program: every error becomes an exit code."""
     return entry.run(_PROGRAM, main)
 
 

@@ -1,4 +1,4 @@
-"""The gateway's settings, under the names that the gateway uses."""
+"""The gateway's settings, with the names that the gateway uses."""
 
 from common.wire.codec import Loaded
 from common.wire.mail import Disposition, ScannerAddress, ScanRule

@@ -1,4 +1,4 @@
-"""From the fields of a good persona file to the frozen model, where it is more than the grammar says."""
+"""Builds the frozen model from the fields of a valid persona file, where that needs more than the grammar."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -31,7 +31,7 @@ def telnet(**values: Any) -> Telnet:
 
 
 def _shell(values: dict[str, Any]) -> Shell:
-    """Take the keys of the shell out of those of its service."""
+    """Remove the keys of the shell from those of its service."""
     return Shell(**{key: values.pop(key) for key in _SHELL})
 
 

@@ -1,6 +1,6 @@
-"""What a persona need not write down: replies and lists of SSH as Debian's servers have them.
+"""Defaults of a persona: the replies and SSH algorithm lists of Debian's servers.
 
-A persona overrides any of them by its name. Lines of one reply are parted by a newline.
+A persona overrides any of them by name. A newline separates the lines of a reply.
 """
 
 SMTP = {

@@ -1,4 +1,4 @@
-"""What a tenant without a persona file looks like: a plain Debian at every address."""
+"""The persona of a tenant without a persona file: a plain Debian host at every address."""
 
 from services.personas.model import Persona
 from services.personas.parse import parse_persona

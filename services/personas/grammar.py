@@ -1,4 +1,4 @@
-"""The grammar of a persona as data: every key of every protocol, with defaults that a plain Debian has."""
+"""The grammar of a persona as data: every key of every protocol, with the defaults of a plain Debian."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ from services.personas.model import TLS_VERSIONS, Banner, Closed, Ftp, Imap, Pop
 
 MOST_HOSTS, MOST_SERVICES = 500, 200
 _MOST_ITEMS = 500
-_LARGEST_WINDOW = 65_535  # the window in the answer to a SYN is never scaled
+_LARGEST_WINDOW = 65_535  # the window in a SYN-ACK is never scaled
 _CODE = re.compile(r"([1-5][0-9][0-9])([ -]|$)")
 
 
@@ -75,7 +75,7 @@ def _listing(words: Iterable[str]) -> str:
 
 
 def _lines(means: str, usual: Iterable[str] = (), kind: Kind = LINE) -> Key:
-    """A list of lines as they go over the wire: their order counts, and a line may be repeated."""
+    """A list of lines as they are sent: their order matters, and a line may be repeated."""
     return Key(ListOf(kind, at_most=_MOST_ITEMS, is_distinct=False), means, default=_listing(usual))
 
 
@@ -90,12 +90,12 @@ def _replies(usual: Mapping[str, str], kind_by_name: Mapping[str, Kind], other: 
 TLS = Record(
     {
         "names": Key(ListOf(_DNS_NAME, 1, _MOST_ITEMS), "names in the certificate", True),
-        "issuer": Key(_SHORT_LINE, "common name of its issuer", default=""),
-        "organization": Key(_SHORT_LINE, "organisation of its issuer", default=""),
-        "days": Key(whole_number(1, 10_000), "how long it is valid", default="365"),
-        "oldest": Key(choice(TLS_VERSIONS), "oldest version that is spoken", default="1.2"),
+        "issuer": Key(_SHORT_LINE, "common name of the issuer", default=""),
+        "organization": Key(_SHORT_LINE, "organisation of the issuer", default=""),
+        "days": Key(whole_number(1, 10_000), "validity in days", default="365"),
+        "oldest": Key(choice(TLS_VERSIONS), "oldest version that is offered", default="1.2"),
         "alpn": Key(ListOf(_ALPN, at_most=_MOST_ITEMS), "protocols that are offered", default="[]"),
-        "key": Key(choice(("ec", "rsa")), "kind of its key: P-256, or RSA with 2048 bits", default="ec"),
+        "key": Key(choice(("ec", "rsa")), "kind of key: P-256, or RSA with 2048 bits", default="ec"),
     },
     Tls,
 )
@@ -106,9 +106,9 @@ def _speech(protocols: tuple[Protocol, ...], into: Callable[..., Speech], keys: 
     """The record of a service that speaks one of these protocols."""
     return Record(
         {
-            "protocol": Key(choice(protocols), "what is spoken at the port", True),
+            "protocol": Key(choice(protocols), "the protocol at the port", True),
             **keys,
-            "ttl": Key(whole_number(0, 255), "hop limit of this service; 0: the host's", default="0"),
+            "ttl": Key(whole_number(0, 255), "hop limit of this service; 0: that of the host", default="0"),
         },
         partial(build.service, into),
         name="port",
@@ -127,8 +127,8 @@ SMTP = _speech(
             "replies after which the server closes the connection",
             default=_listing(catalogue.SMTP_HANGS_UP),
         ),
-        "domains": _lines("its own domains; mail for others is relayed, or so it looks", kind=_LOWER),
-        "recipients": _lines("addresses that its own domains know; none: all", kind=_LOWER),
+        "domains": _lines("its own domains; it appears to relay mail for others", kind=_LOWER),
+        "recipients": _lines("valid addresses in its own domains; none: all addresses", kind=_LOWER),
         "replies": _replies(catalogue.SMTP, _SMTP_KINDS, _SMTP_REPLY),
         **_TLS,
     },
@@ -136,13 +136,13 @@ SMTP = _speech(
 PAGE = Record(
     {
         "status": Key(whole_number(100, 599), "status code", otherwise="200, or that of the error"),
-        "reason": Key(LINE, "reason phrase", otherwise="the usual one of the status"),
+        "reason": Key(LINE, "reason phrase", otherwise="the usual phrase for the status"),
         "headers": Key(
             ListOf(PairOf(_HEADER, LINE), at_most=_MOST_ITEMS, is_distinct=False),
-            "headers in their order; `{date}`, `{length}` and `{connection}` are filled in",
+            "headers in the order of sending; `{date}`, `{length}` and `{connection}` are filled in",
             otherwise="nginx's",
         ),
-        "body": Key(TEXT, "content", otherwise="nginx's page of the status"),
+        "body": Key(TEXT, "content", otherwise="nginx's page for the status"),
     }
 )
 HTTP = _speech(
@@ -152,11 +152,11 @@ HTTP = _speech(
         **PAGE.keys,
         "pages": Key(
             MapOf(PAGE, at_most=_MOST_ITEMS, names=_PATH, label="PATH"),
-            "pages besides `/`, which inherit its keys",
+            "pages other than `/`, which inherit its keys",
             default="{}",
         ),
         "not_found": Key(PAGE, "page for an unknown path", otherwise="nginx's"),
-        "bad_request": Key(PAGE, "page for what is not HTTP", otherwise="nginx's"),
+        "bad_request": Key(PAGE, "page for a request that is not HTTP", otherwise="nginx's"),
         "bad_method": Key(PAGE, "page for a method that is not allowed", otherwise="nginx's"),
         "methods": _lines("methods that are allowed", ("GET", "HEAD")),
         **_TLS,
@@ -205,7 +205,7 @@ BANNER = _speech(
     (Protocol.BANNER,),
     Banner,
     {
-        "banner": Key(TEXT, "what is sent at once", default=""),
+        "banner": Key(TEXT, "text that is sent at once", default=""),
         "reply": Key(TEXT, "answer to each line", default=""),
         "close": Key(
             kinds.FLAG, "close the connection after the banner", default="false", field="is_closed_at_once"
@@ -238,8 +238,8 @@ SSH = _speech(
     build.ssh,
     {
         "identification": Key(_IDENTIFICATION, "the server's first line", True),
-        "banner": Key(TEXT, "text before a log-in", default=""),
-        "key_exchange": _lines("methods of key exchange", catalogue.SSH_KEY_EXCHANGE),
+        "banner": Key(TEXT, "text before a login", default=""),
+        "key_exchange": _lines("key exchange methods", catalogue.SSH_KEY_EXCHANGE),
         "host_keys": _lines("kinds of host keys", catalogue.SSH_HOST_KEYS),
         "ciphers": _lines("ciphers", catalogue.SSH_CIPHERS),
         "macs": _lines("message authentication codes", catalogue.SSH_MACS),
@@ -248,25 +248,25 @@ SSH = _speech(
     },
 )
 TELNET = _speech(
-    (Protocol.TELNET,), build.telnet, {"banner": Key(TEXT, "text before the log-in", default=""), **_SHELL}
+    (Protocol.TELNET,), build.telnet, {"banner": Key(TEXT, "text before the login", default=""), **_SHELL}
 )
 SERVICE = Variants("protocol", (SMTP, HTTP, POP3, IMAP, FTP, BANNER, SSH, TELNET))
 ADDRESSES: Type = WordOr(choice(("dark",)), ListOf(_ADDRESS, 1, _MOST_ITEMS))
 HOST = Record(
     {
         "addresses": Key(
-            ADDRESSES, "the host's addresses; `dark`: all of the tenant's that no other host has", True
+            ADDRESSES, "the host's addresses; `dark`: all of the tenant's that no other host lists", True
         ),
         "closed": Key(choice(Closed), "what a port without a service does", default="reset"),
         "ttl": Key(whole_number(1, 255), "hop limit of its packets", default="64"),
         "window": Key(
             whole_number(0, _LARGEST_WINDOW),
-            "bytes of the window in the answer to a SYN; 0: the kernel's",
+            "window in a SYN-ACK, in bytes; 0: that of the kernel",
             default="0",
         ),
         "services": Key(
             MapOf(SERVICE, at_most=MOST_SERVICES, names=kinds.PORT, label="PORT"),
-            "what answers at each TCP port",
+            "the service at each TCP port",
             default="{}",
         ),
     },
@@ -276,8 +276,8 @@ HOST = Record(
 PERSONA = Record(
     {
         "postern-persona": Key(format_number(1), "format of this file", True),
-        "tenant": Key(NAME, "the tenant's name in the policy, which is also the file's", True),
-        "hosts": Key(MapOf(HOST, 1, MOST_HOSTS, NAME), "the hosts that decoys look like", True),
+        "tenant": Key(NAME, "the tenant's name in the policy, and the name of this file", True),
+        "hosts": Key(MapOf(HOST, 1, MOST_HOSTS, NAME), "the hosts that decoys imitate", True),
     }
 )
 PERSONA_FILE = Document("persona", "Postern persona", PERSONA, Limits(size_bytes=1024 * 1024, depth=12))

@@ -12,7 +12,7 @@ from services.personas.parse import parse_persona
 
 
 def load_personas(directory: Path, tenants: Iterable[str]) -> dict[str, Persona]:
-    """Return the persona of each tenant by its name. Raise `ConfigErrors` with all that is wrong."""
+    """Return the persona of each tenant by its name. Raise `ConfigErrors` with every mistake."""
     found: dict[str, Persona] = {}
     errors: list[ConfigError] = []
     for tenant in tenants:
@@ -26,7 +26,7 @@ def load_personas(directory: Path, tenants: Iterable[str]) -> dict[str, Persona]
 
 
 def load_persona(file: Path, tenant: str) -> Persona:
-    """Return what the file says, or the default if there is none. Raise `ConfigErrors`."""
+    """Return the persona in the file, or the default if there is no file. Raise `ConfigErrors`."""
     try:
         text = read_text(file, PERSONA_FILE)
     except FileNotFoundError:

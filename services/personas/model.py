@@ -1,7 +1,7 @@
-"""What a persona is: hosts with addresses, and what answers at each of their ports. Frozen; no I/O.
+"""The model of a persona: hosts with addresses, and the service at each of their ports. Frozen; no I/O.
 
-Texts are as they go over the wire, without the CRLF at their ends. Words in braces, such as
-`{name}` or `{address}`, are filled in by the dialogue; which there are, `docs/reference/personas.md` says.
+Texts are as sent on the wire, without the CRLF at the end. Words in braces, such as `{name}`
+or `{address}`, are filled in by the dialogue; `docs/reference/personas.md` lists them.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _DEFAULT_SIZE = 10_240_000  # Postfix's message_size_limit, in bytes
 
 
 class Protocol(StrEnum):
-    """What is spoken at a port. Those with an s at the end begin with TLS."""
+    """The protocol at a port. Protocols with an s at the end begin with TLS."""
 
     SMTP = "smtp"
     SMTPS = "smtps"
@@ -47,7 +47,7 @@ TLS_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """A certificate of our own making carries these names; `issuer` and `organization` as the real one's."""
+    """The decoy generates a certificate with these names, and the real one's `issuer` and `organization`."""
 
     names: tuple[str, ...]
     issuer: str = ""
@@ -64,14 +64,14 @@ class Smtp:
     banner: str
     ehlo: tuple[str, ...]
     hang_up: tuple[str, ...]  # refusals after which the server closes the connection
-    domains: tuple[str, ...]  # mail for others is relayed, or so it looks
-    recipients: tuple[str, ...]  # whom its own domains know; none written: everybody
+    domains: tuple[str, ...]  # it appears to relay mail for others
+    recipients: tuple[str, ...]  # valid addresses in its own domains; none given: all addresses
     replies: Mapping[str, str]
     tls: Tls | None = None
 
     @property
     def size_limit(self) -> int:
-        """Bytes of the largest message, as SIZE announces them after EHLO (RFC 1870)."""
+        """Maximum message size in bytes, as SIZE announces it after EHLO (RFC 1870)."""
         for word, _, number in (line.partition(" ") for line in self.ehlo):
             if word.upper() == "SIZE" and number.isascii() and number.isdigit() and len(number) < 16:
                 return int(number) or _DEFAULT_SIZE
@@ -129,7 +129,7 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """What Cowrie shows to who has logged in."""
+    """What Cowrie shows to an attacker who has logged in."""
 
     hostname: str
     users: Mapping[str, tuple[str, ...]]  # passwords by user; `*` is any password
@@ -142,7 +142,7 @@ class Shell:
 @dataclass(frozen=True, slots=True)
 class Ssh:
     identification: str
-    banner: str  # before a log-in; usually none
+    banner: str  # before a login; usually empty
     key_exchange: tuple[str, ...]
     host_keys: tuple[str, ...]
     ciphers: tuple[str, ...]
@@ -165,7 +165,7 @@ class Service:
     port: int
     protocol: Protocol
     speech: Speech
-    ttl: int = 0  # 0: the host's
+    ttl: int = 0  # 0: that of the host
 
     @property
     def tls(self) -> Tls | None:
@@ -174,13 +174,13 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """`addresses` is empty for the dark host: it has every address that no other host names."""
+    """`addresses` is empty for the dark host: it has every address that no other host lists."""
 
     name: str
     addresses: tuple[Address, ...]
     closed: Closed
     ttl: int
-    window: int  # bytes that a SYN is answered with; 0: as the kernel does
+    window: int  # window in a SYN-ACK, in bytes; 0: that of the kernel
     services: Mapping[int, Service]  # by port
 
     def ttl_at(self, port: int) -> int:

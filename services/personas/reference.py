@@ -10,7 +10,7 @@ grammar that decoys themselves read (`make docs`). There are
     postern check acme.yaml          every mistake at once; exit code 0 when the file is good
     postern schema persona           the JSON Schema, for editors
 
-Texts are as they go over the wire, without the line break at their ends. Words in braces are filled in:
+Texts are as sent on the wire, without the line break at the end. Words in braces are filled in:
 `{name}`, `{address}`, `{command}`, `{parameter}`, `{size}` and `{trace}` in SMTP, `{capabilities}` in IMAP's greeting,
 `{features}` in FTP, and `{date}`, `{length}`, `{connection}` as values of HTTP headers.
 """

@@ -1,5 +1,5 @@
-"""The responder: answers mail that no pool can take, so that senders hear a reply instead of silence.
+"""The responder: answers mail while no pool member is available, so that senders get a reply.
 
-`dialogue.py` is what is said, without sockets; `settings.py` what the controller
-published; `answering.py` sockets and timers; `main.py` the program.
+`dialogue.py` is the dialogue, without sockets; `settings.py` what the controller
+published; `server.py` sockets and timers; `main.py` the program.
 """

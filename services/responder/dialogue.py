@@ -1,18 +1,18 @@
-"""What a responder says to one client, from greeting to end. Bytes in, bytes out; no socket, no clock.
+"""A responder's dialogue with one client, from greeting to end. Bytes in, bytes out; no socket, no clock.
 
-Where to refuse decides when mail comes back. A 421 or 5xx *instead of the greeting*, or silence, is
-a failure of the host: Postfix, after a few, holds the whole destination for dead and puts off mail
-that it has not even tried, for five minutes and more; Exim and Sendmail keep a retry time for the
-host. A 4xx *to MAIL* is about this message alone: it is kept and tried again, and the next message is
-tried at once, which may be when the pool takes mail again (tests/lab/test_empty_pool.py shows it with
-a real Postfix). Likewise a 5xx instead of the greeting is taken for a passing trouble (Postfix:
-`smtp_skip_5xx_greeting`), while a 5xx to MAIL is what makes a sender bounce, with our text in the bounce.
+The point of refusal decides when senders try again. Senders treat a 421 or 5xx *instead of the greeting*,
+or silence, as a failure of the host. After a few failures Postfix marks the whole destination as dead and
+defers even mail that it has not tried, for five minutes or more; Exim and Sendmail keep a retry time for
+the host. A 4xx *to MAIL* concerns this message alone: the sender queues it and tries the next message at
+once, when the pool may be available again (tests/lab/test_empty_pool.py shows this with a real Postfix).
+Likewise, a 5xx instead of the greeting counts as a temporary failure (Postfix: `smtp_skip_5xx_greeting`),
+while a 5xx to MAIL makes the sender bounce the message, with our text in the bounce.
 
-So clients are greeted, and offered what spares them from giving up before MAIL: a sender of a
-message with a UTF-8 address, or with eight bits, bounces it by itself where SMTPUTF8 or 8BITMIME is
-not offered. Nothing is ever taken: there is no RCPT, no DATA, no BDAT. Who has heard the refusal may
-only take leave: a sender that kept the session for its next message (Postfix does, under load) would
-be refused here while the pool takes mail again.
+So the responder greets clients and offers the extensions that they may need before MAIL: a sender bounces a
+message with a UTF-8 address or 8-bit content on its own if SMTPUTF8 or 8BITMIME is not offered. The responder
+never accepts a message: it implements no RCPT, DATA or BDAT. After the refusal a client can only QUIT: a
+sender that kept the session for its next message (Postfix does, under load) would be refused here although
+the pool may be available again.
 """
 
 from services.smtp import catalogue
@@ -21,19 +21,19 @@ from services.smtp.commands import verb_of
 from services.smtp.lines import LineError, LineReader
 
 MAX_COMMANDS = 20
-PUT_OFF = "451 4.3.2 mail for this address cannot be checked at the moment, try again later"
-REFUSED = "554 5.3.2 mail for this address is refused: what has to check it is out of service"
-_SENT_AWAY = "421 4.3.2 no more in this session, try again in a new one"
+PUT_OFF = "451 4.3.2 mail for this address cannot be scanned at the moment, try again later"
+REFUSED = "554 5.3.2 mail for this address is refused, mail scanning is out of service"
+_SENT_AWAY = "421 4.3.2 closing connection, try again in a new session"
 _TOO_MUCH = "421 4.7.0 too many commands"
 _HELLO = b"250-postern\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n"
 _FINE = b"250 2.0.0 ok\r\n"
 _GREETING = b"220 postern ESMTP\r\n"
-# Bytes of a message may follow these at once; they must not be answered as commands.
+# Message bytes may follow these commands at once and must not be answered as commands.
 _LAST_WORDS = frozenset({"DATA", "BDAT"})
 
 
 class RefusalDialogue:
-    """`refusal` is the reply to MAIL; `mail` the command that first heard it."""
+    """`refusal` is the reply to MAIL; `mail` is the first MAIL command that got it."""
 
     def __init__(self, refusal: str, trace: str) -> None:
         self._refusal, self._trace = refusal, trace
@@ -46,7 +46,7 @@ class RefusalDialogue:
         return _GREETING
 
     def feed(self, data: bytes) -> bytes:
-        """Return the replies to all commands that are whole now; once it is over, nothing is heard."""
+        """Return the replies to all complete commands. After the end of the session, input is ignored."""
         replies = b""
         self._buffer += data
         while not self.is_over:
@@ -65,7 +65,7 @@ class RefusalDialogue:
         return replies
 
     def end(self, reply: str) -> bytes:
-        """Return a reply after which nothing is heard any more."""
+        """End the dialogue and return the last reply."""
         self.is_over = True
         return self._own(reply)
 

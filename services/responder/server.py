@@ -1,4 +1,4 @@
-"""The running responder: listens on every address, gives each client a dialogue and a time for it."""
+"""The running responder: listens on every address and runs a dialogue, with a time limit, for each client."""
 
 import asyncio
 import random
@@ -27,7 +27,7 @@ _random = random.Random()  # names sessions in the journal: must be different, n
 
 @dataclass(frozen=True, slots=True)
 class ResponderCaps:
-    """Past `sessions` at once a client hears 421 instead of a greeting; past `seconds` it is hung up on."""
+    """Over `sessions` concurrent sessions, a client gets 421. After `seconds`, its connection is closed."""
 
     sessions: int = 1_000
     seconds: float = 30.0
@@ -59,31 +59,31 @@ class Responder(SettingsDaemon[ResponderSettings]):
         self.sessions.report_shed(self.journal.write)
 
     async def leave(self) -> None:
-        """End sessions without grace: they are short, and have nothing to lose."""
+        """End sessions without a grace period: they are short, and no mail is lost."""
         self._ended = await self.sessions.end_all()
 
     def note_stopped(self) -> None:
         self.journal.write(ResponderEvent.RESPONDER_STOPPED, sessions_ended=self._ended)
 
     def tenant_of(self, server: Address) -> ResponderTenant | None:
-        """Return whose server this is. The switch may know a new one before we have looked."""
+        """Return the server's tenant. The switch may know a new server before we have read the settings."""
         if server not in self.settings.tenant_by_server and self.has_changed():
             self.reload_now()
         return self.settings.tenant_by_server.get(server)
 
 
 class _ResponderSession(asyncio.Protocol):
-    """One client. Its input is held to one piece of memory, the replies to one socket's buffer."""
+    """One client. Its input is limited to one buffer, the replies to the socket's buffer."""
 
     def __init__(self, responder: Responder) -> None:
         self._responder = responder
-        self._dialogue: RefusalDialogue | None = None  # none: it is sent away
+        self._dialogue: RefusalDialogue | None = None  # None: the client is turned away
         self._about: About
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
         name = transport.get_extra_info("peername")
-        if name is None:  # gone before we looked
+        if name is None:  # the client has disconnected already
             transport.abort()
             return
         server = end_of(transport.get_extra_info("sockname"))[0]
@@ -147,7 +147,7 @@ class _ResponderSession(asyncio.Protocol):
             self._close(self._dialogue, reason)
 
     def _close(self, dialogue: RefusalDialogue, reason: str) -> None:
-        """Close, and note it, once."""
+        """Close the connection and write the session to the journal, once."""
         self._transport.close()
         self._timer.cancel()
         self._responder.agents.forget(self)

@@ -1,5 +1,5 @@
-"""`postern-sensors`: what others know about bad sources, brought to the controller.
+"""`postern-sensors`: brings what other systems know about bad sources to the controller.
 
-Feeds and a CrowdSec API become decisions of an origin of their own; alerts of a Suricata become
-evidence. Nothing is decided here about the network: the controller weighs, and refuses.
+Feeds and a CrowdSec API become decisions, each with its own origin; Suricata's alerts become
+evidence. Sensors do not decide about the network: the controller weighs and may refuse.
 """

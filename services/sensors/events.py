@@ -20,14 +20,14 @@ _HELD = (
     text("held_from", "when those were fetched").optional,
 )
 _FILE = text("file", "path of the file")
-_ENTRIES = integer("entries", "entries of the list")
+_ENTRIES = integer("entries", "entries in the list")
 _SURICATA = text("suricata", "name of the Suricata in the settings")
 _REFUSED = (
     integer("added", "decisions that are new").optional,
     integer("deleted", "decisions that have ended").optional,
     integer("kept", "decisions that stay").optional,
     integer("refused", "decisions that the controller refused").optional,
-    texts("examples", "the first refusals, in the controller's words").optional,
+    texts("examples", "the first refusals, as the controller worded them").optional,
 )
 
 
@@ -35,13 +35,13 @@ class SensorsEvent(Event):
     """Events of `postern-sensors`."""
 
     SENSORS_STARTED = info(
-        "SensorsStarted", "Sensors run as the settings say.", texts("sensors", "which ones")
+        "SensorsStarted", "The sensors in the settings are running.", texts("sensors", "names of the sensors")
     )
     SENSORS_STOPPED = info("SensorsStopped", "The program was stopped.")
     ORIGIN_REPLACED = info(
         "OriginReplaced",
         "The controller holds the newest list of an origin.",
-        text("origin", "which origin"),
+        text("origin", "the origin of the decisions"),
         *_REFUSED,
     )
     FEED_ACCEPTED = info(
@@ -49,8 +49,8 @@ class SensorsEvent(Event):
         "A new list of a feed is in force.",
         _FEED,
         _ENTRIES,
-        integer("before", "entries of the list before"),
-        integer("unreadable", "lines that make no sense"),
+        integer("before", "entries of the previous list"),
+        integer("unreadable", "lines that cannot be parsed"),
         integer("left_out", "entries that the guards left out"),
         texts("examples", "the first entries that were left out"),
     )
@@ -106,25 +106,28 @@ class SensorsEvent(Event):
     )
     SURICATA_COUNTED = info(
         "SuricataCounted",
-        "What became of Suricata's lines since the last such event.",
+        "How Suricata's lines were handled since the last such event.",
         _SURICATA,
         *(
             integer(name, meaning).optional
             for name, meaning in (
                 ("alerts", "alerts that became evidence"),
-                ("garbage", "lines that make no sense"),
+                ("garbage", "lines that cannot be parsed"),
                 ("overlong", "lines that were too long"),
                 ("not_severe_enough", "alerts below the severity in the settings"),
                 ("inside", "alerts between tenants' own addresses"),
                 ("not_ours", "alerts that concern no tenant"),
                 ("begun_by_the_tenant", "alerts about connections that a tenant's host began"),
-                ("the_rule_calls_the_outside_the_victim", "alerts whose rule calls the outside the victim"),
-                ("writers_turned_away", "connections past the limit of the socket"),
+                (
+                    "the_rule_calls_the_outside_the_victim",
+                    "alerts whose rule names the outside as the victim",
+                ),
+                ("writers_turned_away", "connections over the limit of the socket"),
             )
         ),
     )
     TENANTS_LOADED = info(
-        "TenantsLoaded", "The file with tenants' addresses was read.", integer("tenants", "how many tenants")
+        "TenantsLoaded", "The file with tenants' addresses was read.", integer("tenants", "number of tenants")
     )
     TENANTS_REFUSED = error(
         "TenantsRefused",

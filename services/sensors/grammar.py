@@ -45,7 +45,7 @@ def _meaning(confidence: str) -> dict[str, Key]:
     """The keys of every source of decisions."""
     return {
         "confidence": Key(decimal(0.0, 1.0), "how sure the source is", default=confidence),
-        "tenant": Key(_WORD, "the tenant that the decisions are for", default="", otherwise="all tenants"),
+        "tenant": Key(_WORD, "the tenant to which the decisions apply", default="", otherwise="all tenants"),
         "simulated": Key(kinds.FLAG, "record the decisions without carrying them out", default="false"),
         "sessions": Key(choice(("keep", "cut")), "what happens to open sessions", default="keep"),
     }
@@ -60,7 +60,7 @@ FEED = Record(
             "on each line, as Spamhaus DROP has it; `csv`",
             default="list",
         ),
-        "key": Key(_WORD, "json-lines: the key that holds the prefix", default="cidr"),
+        "key": Key(_WORD, "json-lines: the key of the prefix", default="cidr"),
         "column": Key(_WORD, "csv: the column's number, or its name with `header: true`", default="1"),
         "delimiter": Key(_DELIMITER, "csv: what separates columns", default=","),
         "header": Key(kinds.FLAG, "csv: the first line holds names of columns", default="false"),
@@ -77,7 +77,7 @@ FEED = Record(
         ),
         "time_limit": Key(duration("1s", "10m"), "for one fetch", default="60s"),
         "size_limit": Key(
-            kinds.size("1B", "256MiB"), "for one fetch, and for its content when unpacked", default="16MiB"
+            kinds.size("1B", "256MiB"), "for one fetch, and for its unpacked content", default="16MiB"
         ),
         "shrink_limit": Key(kinds.PERCENTAGE, "how much the feed may lose at once", default="50%"),
         "unreadable_limit": Key(kinds.PERCENTAGE, "how many lines may be unreadable", default="10%"),
@@ -107,10 +107,11 @@ CROWDSEC = Record(
 SURICATA = Record(
     {
         "file": Key(
-            kinds.FILE, "an EVE log (JSON lines); followed over rotation, truncation and our own restarts"
+            kinds.FILE,
+            "an EVE log (JSON lines); followed across rotation, truncation and restarts of this program",
         ),
-        "stream": Key(kinds.FILE, "or a socket that we listen on (`filetype: unix_stream`)"),
-        "datagram": Key(kinds.FILE, "or a socket that we listen on (`filetype: unix_dgram`)"),
+        "stream": Key(kinds.FILE, "or a socket that `postern-sensors` listens on (`filetype: unix_stream`)"),
+        "datagram": Key(kinds.FILE, "or a socket that `postern-sensors` listens on (`filetype: unix_dgram`)"),
         "least_severity": Key(whole_number(1, 255), "alerts with a greater number are skipped", default="3"),
     }
 )

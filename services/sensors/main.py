@@ -71,7 +71,7 @@ def _check(file: Path) -> int:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run `main` as a program: every error becomes an exit code."""
     return entry.run(_PROGRAM, main)
 
 

@@ -1,6 +1,6 @@
-"""Addresses and prefixes as the outside writes them, and which of them nobody may ever decide about.
+"""Addresses and prefixes as outside systems write them, and those that must never get a decision.
 
-Refuses to know where they came from. The controller has the same rules and the last word.
+This module is independent of the source. The controller has the same rules and decides finally.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from services.base.settings import Network
 
 _LONGEST_TEXT = 64
 _WIDEST = {4: 8, 6: 19}
-# Documentation prefixes are not among them: labs are built of those.
+# Documentation prefixes are not included: labs use them.
 _NEVER_A_SOURCE: tuple[Network, ...] = tuple(
     map(
         ip_network,
@@ -39,7 +39,7 @@ def parse_network(text: str) -> Network | None:
 
 
 def _unmapped(network: Network) -> Network:
-    """An IPv4 address that was written as IPv6 is the IPv4 address."""
+    """Turn an IPv4-mapped IPv6 address into the IPv4 address."""
     if isinstance(network, IPv6Network) and network.prefixlen >= 96:
         mapped = IPv6Address(network.network_address).ipv4_mapped
         if mapped is not None:
@@ -58,7 +58,7 @@ def _barred(tenants: tuple[Network, ...]) -> tuple[tuple[Network, ...], tuple[Ne
 
 
 def is_barred(network: Network, tenants: tuple[Network, ...]) -> bool:
-    """Say whether a prefix touches what is never a source outside: private space, and tenants' own."""
+    """Return whether a prefix overlaps space that is never an outside source: private or tenants' own."""
     barred = _barred(tenants)[network.version == 6]
     return overlaps(network, barred)
 
@@ -79,6 +79,6 @@ def to_text(network: Network) -> str:
 
 
 def printable(text: str, most: int = 100) -> str:
-    """Return what a peer wrote as one short line of plain text."""
+    """Return text from a peer as one short line of plain text."""
     plain = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text[:most])
     return plain.strip()

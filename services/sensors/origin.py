@@ -1,6 +1,6 @@
-"""What one origin wants the controller to hold, brought there and kept there.
+"""Makes the controller hold exactly the decisions of one origin.
 
-The controller may be away, or refuse; then it is tried again, and always the newest list is sent.
+If the controller is away or refuses, the newest list is sent again later.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _REPLACE_WITHIN_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """Who says so, and why."""
+    """The source of a decision and the reason for it."""
 
     origin: str
     scenario: str
@@ -35,7 +35,7 @@ class Because:
 
 
 def to_decision(network: Network, meaning: Meaning, because: Because, duration_s: float) -> Decision:
-    """Return a decision in the controller's words."""
+    """Return a decision in the controller's format."""
     return {
         "value": to_text(network),
         "action": meaning.action,
@@ -53,7 +53,7 @@ def to_decision(network: Network, meaning: Meaning, because: Because, duration_s
 
 
 async def replace(api: ApiAccess, origin: str, decisions: Sequence[Decision]) -> Any:
-    """Have the controller hold exactly these decisions of an origin. Raise `NotHeard`."""
+    """Replace the decisions of an origin at the controller by these. Raise `NotHeard`."""
     body = await asyncio.to_thread(lambda: json.dumps({"decisions": list(decisions)}).encode())
     path = f"/v1/origins/{quote(origin, safe='')}"
     return await controller.request(api, "PUT", path, body, _REPLACE_WITHIN_S)
@@ -62,7 +62,7 @@ async def replace(api: ApiAccess, origin: str, decisions: Sequence[Decision]) ->
 async def replace_patiently(
     api: ApiAccess, origin: str, decisions: Callable[[], Sequence[Decision]], report: Report
 ) -> None:
-    """Replace an origin's decisions however long the controller is away; say so once, and when it is done."""
+    """Replace an origin's decisions, retrying while the controller is away. Report that once, and success."""
     pause_s = _FIRST_PAUSE_S
     while True:
         try:
@@ -78,7 +78,7 @@ async def replace_patiently(
 
 
 def summary(answer: Any) -> dict[str, object]:
-    """Return what a journal should say of the controller's answer."""
+    """Return the journal fields for the controller's answer."""
     if not isinstance(answer, dict):
         return {}
     counts = {

@@ -1,4 +1,4 @@
-"""All sensors that the settings ask for, run together; new settings replace all of them."""
+"""Runs all sensors in the settings together. New settings replace all of them."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from services.sensors.tenants import TenantLookup
 
 
 class Sensors(SettingsDaemon[Settings]):
-    """Owns the tasks. One sensor that fails is reported and started again; the others go on."""
+    """Owns the tasks. A sensor that fails is reported and restarted; the others continue."""
 
     restart_s = 10.0
     refusals = (*SettingsDaemon.refusals, ConfigErrors)
@@ -36,7 +36,7 @@ class Sensors(SettingsDaemon[Settings]):
         return load_settings(self.file.path)
 
     def has_changed(self) -> bool:
-        """The operator's file is taken up when the operator asks, by SIGHUP."""
+        """The operator's file is reloaded only on request, by SIGHUP."""
         return False
 
     async def start(self) -> None:
@@ -46,7 +46,7 @@ class Sensors(SettingsDaemon[Settings]):
         self._begin(settings)
 
     async def take_up(self, settings: Settings) -> None:
-        """Take up changed settings; the same ones: refresh all."""
+        """Apply changed settings. If they are unchanged, refresh all feeds."""
         if settings == self.settings:
             for each in self._refreshable:
                 each.refresh()
@@ -82,7 +82,7 @@ class Sensors(SettingsDaemon[Settings]):
         self._running = {self.keep_running(name, job) for name, job in jobs}
 
     async def _forget_others(self, wanted: set[str]) -> None:
-        """A feed that is no longer in the settings: its decisions go, and then its copy."""
+        """Remove feeds that are no longer in the settings: first their decisions, then their copies."""
         for name in self._keeper.names():
             if name not in wanted:
                 await replace_patiently(self._api, origin_of(name), list, self.journal.write)

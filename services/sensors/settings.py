@@ -1,4 +1,4 @@
-"""The settings of the sensors: YAML that an operator writes, frozen types out, or every mistake at once.
+"""The settings of the sensors: parses the operator's YAML into frozen types, or reports every mistake.
 
 The keys, their defaults and limits are in `grammar`.
 """
@@ -36,13 +36,13 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a feed is written."""
+    """The format of a feed."""
 
     format: Format
     column: str  # CSV: its name, or its number from 1
     delimiter: str
     has_header: bool
-    key: str  # JSON lines: where the prefix stands
+    key: str  # JSON lines: the key of the prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class CrowdSec:
     url: str
     key_file: Path
     poll_s: float
-    action_by_type: Mapping[str, str]  # what is not named here is ignored
+    action_by_type: Mapping[str, str]  # other types are ignored
     other: str  # "" ignores
     origins: frozenset[str]
     meaning: Meaning
@@ -106,7 +106,7 @@ def load_settings(file: Path) -> Settings:
 
 
 def parse_settings(text: str, file: str) -> Settings:
-    """Raise `ConfigErrors` with all that is wrong."""
+    """Raise `ConfigErrors` with every mistake."""
     top, report = read_document(text, file, SENSORS_FILE)
     _check(top, report)
     report.raise_any()
@@ -136,7 +136,7 @@ def _check(top: Fields, report: ErrorReport) -> None:
         given = [key for key in _INPUTS if f"suricata.{name}.{key}" in report.places]
         if suricata.is_whole and len(given) != 1:
             remedy = "give one of file, stream, datagram"
-            report.add(f"suricata.{name}", f"has {len(given)} inputs, and needs one", remedy)
+            report.add(f"suricata.{name}", f"has {len(given)} inputs, but needs exactly one", remedy)
     is_refused = any(error.key.split(".")[0] == "tenants" for error in report.errors)
     if top.get("suricata") and not top.get("tenants") and not is_refused:
         message = "the attacker of an alert cannot be found without tenants"

@@ -1,4 +1,4 @@
-"""Whose addresses are whose: the tenants, from the settings or from the file that the controller writes."""
+"""The tenants' addresses, from the settings or from the file that the controller writes."""
 
 from ipaddress import ip_address
 
@@ -10,7 +10,7 @@ from services.sensors.settings import Settings, Tenant, parse_tenants
 
 
 class TenantLookup:
-    """Answers which tenant an address belongs to. A file that turns bad changes nothing."""
+    """Finds the tenant of an address. A file with errors changes nothing."""
 
     def __init__(self, settings: Settings, report: Report) -> None:
         self._tenants = settings.tenants
@@ -20,7 +20,7 @@ class TenantLookup:
         self.look()
 
     def look(self) -> None:
-        """Take the file up again if it changed."""
+        """Reload the file if it has changed."""
         if self._file is None or not (self._is_new or self._file.has_changed()):
             return
         was_new, self._is_new = self._is_new, False
@@ -38,7 +38,7 @@ class TenantLookup:
         return tuple(prefix for tenant in self._tenants for prefix in tenant.prefixes)
 
     def owner(self, address: str) -> Tenant | None:
-        """Return whose address it is; None for the outside's, and for what is no address."""
+        """Return the tenant of an address; None for an outside address or a text that is not an address."""
         try:
             found = ip_address(address)
         except ValueError:

@@ -1,6 +1,6 @@
-"""GET, with limits on everything that a server can do to us: time, size, redirects, compression.
+"""HTTP GET with limits on everything that a server controls: time, size, redirects, compression.
 
-The HTTP itself is aiohttp's. What arrives is bytes; what they mean is somebody else's.
+aiohttp does the HTTP. This module returns bytes and does not interpret them.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class WebNotFetched(Exception):
-    """Nothing usable came; the text says why."""
+    """The server sent nothing usable; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,19 @@ class WebAnswer:
 
 
 async def get(url: str, headers: Mapping[str, str], limits: FetchLimits) -> WebAnswer:
-    """Return what a server says within the limits. Raise `WebNotFetched`."""
+    """Return the server's answer within the limits. Raise `WebNotFetched`."""
     try:
         async with asyncio.timeout(limits.time_s):
             return await _get(url, headers, limits)
     except TimeoutError as error:
-        raise WebNotFetched(f"did not end within {limits.time_s:g} s") from error
+        raise WebNotFetched(f"did not finish within {limits.time_s:g} s") from error
     except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
         raise WebNotFetched(str(error) or type(error).__name__) from error
 
 
 async def _get(url: str, headers: Mapping[str, str], limits: FetchLimits) -> WebAnswer:
     async with aiohttp.ClientSession(
-        auto_decompress=False,  # it would decompress without a limit
+        auto_decompress=False,  # aiohttp would decompress without a limit
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=limits.time_s),
         headers={"Accept-Encoding": "gzip", "User-Agent": "postern-sensors"},
@@ -61,7 +61,7 @@ async def _get(url: str, headers: Mapping[str, str], limits: FetchLimits) -> Web
                 if response.status not in _REDIRECTS:
                     return await _answer(response, limits)
                 url = _next_url(url, response.headers.get("Location", ""))
-    raise WebNotFetched(f"redirects more than {limits.redirects} times")
+    raise WebNotFetched(f"more than {limits.redirects} redirects")
 
 
 def _next_url(url: str, location: str) -> str:
@@ -79,7 +79,7 @@ async def _answer(response: aiohttp.ClientResponse, limits: FetchLimits) -> WebA
     if response.status == 304:
         return WebAnswer(True, b"")
     if response.status != 200:
-        raise WebNotFetched(f"the server says {response.status}")
+        raise WebNotFetched(f"the server answered with status {response.status}")
     body = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
         body += chunk
@@ -92,7 +92,7 @@ async def _answer(response: aiohttp.ClientResponse, limits: FetchLimits) -> WebA
 
 
 def decompress(body: bytes, most_bytes: int) -> bytes:
-    """Undo gzip, of the transfer and of a .gz file in it. Raise `WebNotFetched` if it is bad or swells."""
+    """Undo gzip of the transfer, and of a .gz file in it. Raise `WebNotFetched` if it is bad or too large."""
     for _ in range(2):
         if not body.startswith(_GZIP_MAGIC):
             return body
@@ -101,7 +101,7 @@ def decompress(body: bytes, most_bytes: int) -> bytes:
 
 
 def _gunzip(body: bytes, most_bytes: int) -> bytes:
-    """A gzip file may have several members, one after the other (RFC 1952 2.2)."""
+    """Decompress. A gzip file may have several members, one after the other (RFC 1952, 2.2)."""
     plain = bytearray()
     try:
         while body.startswith(_GZIP_MAGIC):
@@ -110,7 +110,7 @@ def _gunzip(body: bytes, most_bytes: int) -> bytes:
             if len(plain) > most_bytes:
                 raise WebNotFetched(f"decompresses to more than {most_bytes} bytes")
             if not member.eof:
-                raise WebNotFetched("its compressed data is cut short")
+                raise WebNotFetched("its compressed data is truncated")
             body = member.unused_data
     except zlib.error as error:
         raise WebNotFetched(f"its compressed data is bad: {error}") from error

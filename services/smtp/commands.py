@@ -1,6 +1,6 @@
-"""MAIL and RCPT, parsed strictly. What we are not sure of is refused, never guessed.
+"""Parses MAIL and RCPT strictly. Ambiguous input is refused, never guessed.
 
-Accepted commands travel on as the client's own bytes; the parse only serves
+Accepted commands are passed on as the client's own bytes; the parse only serves
 our decisions. Grammar: RFC 5321, 4.1.1.2, 4.1.1.3, 4.1.2.
 """
 
@@ -41,7 +41,7 @@ _EXTENSION_BY_PARAMETER = {
 
 
 class Problem(StrEnum):
-    """Why a command is refused; each has its reply in the catalogue."""
+    """Why a command is refused. The catalogue has a reply for each."""
 
     SYNTAX = "syntax"
     TOO_LONG = "too long"
@@ -67,7 +67,7 @@ class Path:
 
 
 def verb_of(line: bytes) -> str:
-    """Return the verb in capitals; an empty text for anything else."""
+    """Return the verb in capitals, or an empty text if the line has none."""
     word = line.split(b" ", 1)[0]
     return word.decode("ascii", "replace").upper() if word.isascii() and len(word) <= 16 else ""
 

@@ -1,14 +1,14 @@
-"""The message after DATA: where it ends, what is wrong in it, how scanners and servers see it.
+"""The message after DATA: where it ends, which flaws it has, how scanners and servers see it.
 
-It ends at CRLF . CRLF and nowhere else (RFC 5321, 4.1.1.4), also across
-segments, also as its very first bytes. Whatever looks almost like an end is
-content, and is noticed.
+It ends at CRLF . CRLF and nowhere else (RFC 5321, 4.1.1.4), even across segments,
+and even if these are its first bytes. Any sequence that resembles the end of data is
+content, and is counted as a flaw.
 """
 
 from dataclasses import dataclass
 
 _END = b"\r\n.\r\n"
-_LONGEST_LINE_BYTES = 1 << 20  # real mail has lines far past 998; this only guards memory
+_LONGEST_LINE_BYTES = 1 << 20  # real mail has lines far longer than 998 bytes; this only guards memory
 
 
 @dataclass(slots=True)
@@ -21,17 +21,17 @@ class Flaws:
 
 
 class DataReceiver:
-    """Feeds on segments; hands on message bytes in wire form (dots still stuffed)."""
+    """Takes segments; returns message bytes in wire form (dots still stuffed)."""
 
     def __init__(self) -> None:
         self.flaws = Flaws()
         self.is_done = False
         self._held = b"\r\n"  # the line end after DATA counts as the start of the terminator
-        self._held_is_ours = 2  # how many of the held bytes are that line end, and no content
+        self._held_is_ours = 2  # how many of the held bytes are that line end and not content
         self._line_bytes = 0
 
     def feed(self, segment: bytes | bytearray) -> tuple[bytes, bytes]:
-        """Return (message bytes that are certain, bytes behind the end)."""
+        """Return (message bytes that are certain, bytes after the end)."""
         window = self._held + segment
         end = window.find(_END)
         if end >= 0:
@@ -47,9 +47,9 @@ class DataReceiver:
         return body, b""
 
     def _note(self, body: bytes) -> None:
-        """Count flaws. A CR is never the last byte of `body` unless it is a lone one.
+        """Count flaws. A CR is the last byte of `body` only if it is a lone CR.
 
-        Looking for a byte is many times faster than counting it, and most messages have no flaw.
+        Searching for a byte is many times faster than counting it, and most messages have no flaw.
         """
         lone = body.replace(b"\r\n", b"")
         if b"\n" in lone or b"\r" in lone:
@@ -67,7 +67,7 @@ class DataReceiver:
 
 
 def _overlap(window: bytes) -> int:
-    """Return how many last bytes of the window may be the beginning of the end."""
+    """Return how many bytes at the end of the window may be the start of the terminator."""
     for size in range(min(len(_END) - 1, len(window)), 0, -1):
         if window.endswith(_END[:size]):
             return size
@@ -75,7 +75,7 @@ def _overlap(window: bytes) -> int:
 
 
 class Unstuffer:
-    """Wire form to content: takes the dot off lines that begin with one (RFC 5321, 4.5.2)."""
+    """Wire form to content: removes the leading dot of each line that has one (RFC 5321, 4.5.2)."""
 
     def __init__(self) -> None:
         self._held = b"\r\n"
@@ -97,8 +97,8 @@ def _line_end_overlap(window: bytes) -> int:
 class Normalizer:
     """Makes lone CRs and LFs of a message, in wire form, CRLFs; piece by piece, so that no piece takes long.
 
-    Unstuff, normalize, stuff again: what was content stays content. Doing it on
-    the wire form would turn CRLF . LF into an end of data, and so do the smuggling.
+    Unstuff, normalize, stuff again: content stays content. Normalizing the wire form
+    would turn CRLF . LF into an end of data, and so enable smuggling.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""One command line out of a buffer, strictly: ended by CRLF, bounded, free of NUL and lone CR or LF.
+"""Takes one command line from a buffer: ended by CRLF, bounded, without NUL and lone CR or LF.
 
-RFC 5321, 2.3.8: CR and LF only ever appear together. A lone LF that one side
-takes for the end of a line and the other does not is how mail is smuggled.
+RFC 5321, 2.3.8: CR and LF only appear together. SMTP smuggling uses a lone LF that one
+side treats as the end of a line and the other does not.
 """
 
 # RFC 5321, 4.5.3.1.4: 512; DSN and SMTPUTF8 parameters may add to it (RFC 3461, 4; RFC 6531, 3.4).
@@ -16,7 +16,7 @@ class LineError(Exception):
 
 
 class LineTooLong(LineError):
-    """`is_unfinished`: its end has not come yet, and what comes up to there belongs to it."""
+    """`is_unfinished`: the end of the line has not arrived yet; input up to it belongs to this line."""
 
     def __init__(self, is_unfinished: bool) -> None:
         super().__init__("line too long")
@@ -24,10 +24,10 @@ class LineTooLong(LineError):
 
 
 def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None:
-    """Take one line off the front of the buffer, without its CRLF; None while it is incomplete.
+    """Take one line, without its CRLF, off the front of the buffer; None while it is incomplete.
 
     Raise `LineError` for a line that is too long, or has a lone CR, a lone LF or
-    a NUL. The offending bytes are consumed, so that the caller may go on.
+    a NUL. The offending bytes are consumed, so that the caller can continue.
     """
     if not buffer:
         return None
@@ -51,7 +51,7 @@ def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None
 
 
 class LineReader:
-    """Takes the lines of one connection. A line that is too long is refused once, however it arrives."""
+    """Takes the lines of one connection. An overlong line is refused once, in however many segments."""
 
     __slots__ = ("_discarded_bytes", "_is_discarding")
 
@@ -60,7 +60,7 @@ class LineReader:
         self._discarded_bytes = 0
 
     def take(self, buffer: bytearray) -> bytes | None:
-        """As `take_line`; the rest of a line that was refused is not taken for another one."""
+        """Like `take_line`. The rest of a refused line is not treated as another line."""
         if self._is_discarding and not self._discard(buffer):
             return None
         try:
@@ -70,7 +70,7 @@ class LineReader:
             raise
 
     def _discard(self, buffer: bytearray) -> bool:
-        """Drop the rest of the line; return whether its end was there. Raise `LineTooLong` now and then."""
+        """Drop the rest of the line; return whether its end was found. Raise `LineTooLong` at intervals."""
         end = buffer.find(b"\n")
         self._is_discarding = end < 0
         self._discarded_bytes += len(buffer)

@@ -1,4 +1,4 @@
-"""Replies of a tenant's server: taken whole, checked, and passed on as the very same bytes."""
+"""Replies of a tenant's server: read as a whole, checked, and passed on unchanged."""
 
 import re
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ class Reply:
 
 
 def take_reply(buffer: bytearray) -> Reply | None:
-    """Take one whole reply off the front; None while incomplete. Raise `ReplyError`."""
+    """Take one whole reply off the front; None while it is incomplete. Raise `ReplyError`."""
     if not buffer:
         return None
-    if _ONE_LINE.fullmatch(buffer):  # nearly all are; a longer one is taken line by line
+    if _ONE_LINE.fullmatch(buffer):  # nearly all replies; longer ones are read line by line
         wire = bytes(buffer)
         buffer.clear()
         return Reply(int(wire[:3]), wire)

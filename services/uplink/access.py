@@ -1,4 +1,4 @@
-"""The way to the controller: where it is, whom we trust to be it, and as whom we come."""
+"""Access to the controller: its address, the certificate that we trust, and our token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ LARGEST_BODY_BYTES = 8 * 1024 * 1024
 
 
 class Away(Exception):
-    """The controller cannot be reached, or does not know us; the text says why. Trying again may help."""
+    """The controller cannot be reached, or rejects our token. The text says why; a retry may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class ApiAnswer:
 
 
 class Access:
-    """One way, many requests. `open` first, `close` at the end."""
+    """A client session for many requests. Call `open` first and `close` at the end."""
 
     def __init__(self, api: ApiAccess) -> None:
-        """Raise `ApiAccessError` if it cannot work."""
+        """Raise `ApiAccessError` if the access cannot work."""
         if api.address.socket:
-            raise ApiAccessError(f"{api.address}: is on this host already; remedy: --api https://HOST:PORT")
+            raise ApiAccessError(f"{api.address}: is already on this host; remedy: --api https://HOST:PORT")
         self._api = api
         self._context = api.tls_context()
         api.headers()
@@ -53,9 +53,9 @@ class Access:
     async def ask(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> ApiAnswer:
-        """Return the controller's answer, whatever it is. Raise `Away`.
+        """Return the controller's answer, of any status. Raise `Away`.
 
-        The token is read each time: one that was replaced is used at once.
+        The token is read for each request, so a new one is used at once.
         """
         assert self._session is not None, "open() comes first"
         try:
@@ -73,7 +73,7 @@ class Access:
         except (aiohttp.ClientError, OSError) as error:
             raise Away(f"{self.url}: {error}{_remedy(error)}") from error
         if found.status == 401:
-            raise Away(f"{self.url} knows no such token; remedy: postern token add POOL.NAME --role member")
+            raise Away(f"{self.url} rejects the token; remedy: postern token add POOL.NAME --role member")
         return found
 
 

@@ -1,4 +1,4 @@
-"""The running uplink: passes requests on, and keeps a pool's settings file as the controller has it."""
+"""The running uplink: passes requests on, and keeps a pool's settings file up to date."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from services.uplink.relay import Relay
 
 @dataclass(frozen=True, slots=True)
 class UplinkOptions:
-    """`member`, `pool` and `file`: whose settings are kept where; an empty `member` keeps none."""
+    """`member`, `pool` and `file`: whose settings are kept, and where. Without a `member`, none are kept."""
 
     socket: Path
     member: str
@@ -54,7 +54,7 @@ class Uplink(Daemon):
         await follow(following, self.journal.write, self._note_problem)
 
     def _note_problem(self, problem: str) -> None:
-        """Say once when the controller is away, and once when it is back."""
+        """Report once that the controller is away, and once that it is back."""
         if problem and not self._problem:
             self.journal.write(DaemonEvent.CONTROLLER_AWAY, reason=problem)
         elif self._problem and not problem:

@@ -9,9 +9,9 @@ class UplinkEvent(Event):
 
     UPLINK_STARTED = info(
         "UplinkStarted",
-        "The controller's API is at the socket of this host.",
+        "The controller's API is available at a socket on this host.",
         text("api", "the API's address"),
-        text("member", "the member whose settings are kept here, empty if there is none"),
+        text("member", "the member whose settings are kept here; empty without `--member`"),
     )
     UPLINK_STOPPED = info("UplinkStopped", "The uplink was stopped.")
     SETTINGS_BROUGHT = info("SettingsBrought", "The settings file of this host was replaced.", REVISION)

@@ -21,9 +21,9 @@ On the controller's host:   postern token add proxies.proxy1 --role member
 On the member's host:       that token in /etc/postern/token (chmod 600), and a copy of
                             /var/lib/postern/api/certificate.pem as /etc/postern/api.pem
 
-Then every other program on this host works as beside the controller: it finds the API at the
-socket, and its settings in the file. With a token of another role omit --member: then there is
-only the socket, for `postern-sensors`, or for `postern` itself.
+Then every other program on this host works as on the controller's own host: it finds the API at
+the socket, and its settings in the file. With a token of another role, omit --member: then only
+the socket is offered, for `postern-sensors` or for `postern` itself.
 
 example:
   postern-uplink --api https://192.0.2.1:9057 --ca-file /etc/postern/api.pem --member proxies.proxy1
@@ -86,7 +86,7 @@ def _options(parsed: argparse.Namespace) -> UplinkOptions:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run `main` as a program: every error becomes an exit code."""
     return entry.run(_PROGRAM, main)
 
 

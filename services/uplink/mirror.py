@@ -1,4 +1,4 @@
-"""Keeps a pool's settings file on this host as the controller has it, replaced as a whole or not at all."""
+"""Keeps a copy of a pool's settings file on this host, replaced as a whole or not at all."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ _LOOK_EVERY_S = 1.0
 
 
 class NotBrought(Exception):
-    """The file is as it was; the text says why."""
+    """The file was not replaced; the text says why."""
 
 
 class Following:
@@ -27,7 +27,10 @@ class Following:
         self._etag = ""
 
     async def look(self) -> int | None:
-        """Bring the settings if they are others; return their revision. Raise `Away`, `NotBrought`."""
+        """Fetch the settings; write them if they changed, and return their revision.
+
+        Raise `Away` or `NotBrought`.
+        """
         known = {"If-None-Match": self._etag} if self._etag and self._file.exists() else {}
         answer = await self._access.ask("GET", self._path, headers=known)
         if answer.status == 304:
@@ -38,7 +41,7 @@ class Following:
             if not (self._file.exists() and self._file.read_bytes() == answer.body):
                 write_whole(self._file, answer.body, 0o600 if "secret" in settings else 0o644)
         except OSError as error:
-            raise NotBrought(f"{self._file}: {error}; remedy: a place that can be written") from error
+            raise NotBrought(f"{self._file}: {error}; remedy: choose a path that can be written") from error
         self._etag = answer.etag
         return int(settings["revision"])
 
@@ -56,7 +59,7 @@ def _settings_in(answer: ApiAnswer) -> dict[str, Any]:
 
 
 async def follow(following: Following, report: Report, tell_way: Callable[[str], None]) -> None:
-    """Look once a second, for ever; say what was brought, and each time once what was not."""
+    """Fetch once a second, forever. Report each new revision, and each failure once."""
     problem = ""
     while True:
         try:

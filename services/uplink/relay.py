@@ -1,4 +1,4 @@
-"""A unix socket at which the API is found as beside the controller; each request goes there as it is."""
+"""A unix socket that offers the controller's API on this host. Requests are passed on unchanged."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ _PARTING_S = 1.0
 
 
 class Relay:
-    """`tell` hears why there is no way to the controller, and an empty text when there is one."""
+    """`tell` gets the reason why the controller cannot be reached, or an empty text when it can."""
 
     def __init__(self, access: Access, tell: Callable[[str], None]) -> None:
         self._access, self._tell = access, tell
@@ -22,11 +22,11 @@ class Relay:
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_PARTING_S)
 
     async def start(self, socket: Path) -> None:
-        """Listen, for those whom the socket's group lets in. Raise `OSError`."""
+        """Listen for users that the socket's group admits. Raise `OSError`."""
         socket.parent.mkdir(parents=True, exist_ok=True)
         if socket.exists() and not stat.S_ISSOCK(socket.stat().st_mode):
             raise FileExistsError(f"{socket} exists, and is not a socket")
-        socket.unlink(missing_ok=True)  # left by one of us that was killed
+        socket.unlink(missing_ok=True)  # left by an uplink that was killed
         await self._runner.setup()
         before = os.umask(0o117)
         try:

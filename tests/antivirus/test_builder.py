@@ -93,13 +93,13 @@ def test_a_rollback_takes_everybody_back_with_serials_that_still_grow(publisher:
 
 def test_a_rollback_to_what_is_not_there_says_what_is(publisher: Publisher) -> None:
     publisher.publish("the first")
-    with pytest.raises(NotPublished, match="generation 7 is not there; there are: 1"):
+    with pytest.raises(NotPublished, match="generation 7 does not exist; available: 1"):
         publisher.rollback(7)
 
 
 def test_a_rollback_before_the_first_generation_changes_nothing(publisher: Publisher) -> None:
     publisher.publish("the first")
-    with pytest.raises(NotPublished, match="before 1 is not there"):
+    with pytest.raises(NotPublished, match="before 1 does not exist"):
         publisher.rollback()
 
 
@@ -118,7 +118,7 @@ def test_what_is_frozen_is_not_published_but_may_be_taken_back(publisher: Publis
 
 def test_nothing_to_promote_is_said(publisher: Publisher) -> None:
     publisher.publish("the first")
-    with pytest.raises(NotPublished, match="everybody has generation 1 already"):
+    with pytest.raises(NotPublished, match="all rings already have generation 1"):
         publisher.promote()
 
 
@@ -126,11 +126,11 @@ def test_nothing_to_promote_is_said(publisher: Publisher) -> None:
     ("bad", "why"),
     [
         (entry("Postern.Bad", Kind.PATTERN, f"0:*:{b'Dear Sir or Madam'.hex()}"), "letter.txt is clean, but"),
-        (entry("Postern.Bad", Kind.PATTERN, "0:*:zz"), "does not load it"),
-        (entry("Bad", Kind.YARA, 'rule Bad { strings: $a = "x condition: $a }\n'), "refuses generation 2"),
+        (entry("Postern.Bad", Kind.PATTERN, "0:*:zz"), "cannot load the signatures"),
+        (entry("Bad", Kind.YARA, 'rule Bad { strings: $a = "x condition: $a }\n'), "rejects generation 2"),
         (
             entry("Postern.Bad", Kind.HASH, f"{CLEAN_HASH}:*"),
-            "refuses",
+            "rejects",
         ),
     ],
     ids=["finds a clean file", "a pattern that is none", "a rule that is none", "a malformed hash"],
@@ -161,7 +161,7 @@ def test_two_publishers_never_meet(publisher: Publisher) -> None:
     publisher.publish("the first")
     with (
         publisher.store.locked(),
-        pytest.raises(StoreError, match="being changed by somebody else; remedy: wait"),
+        pytest.raises(StoreError, match="is locked by another process; remedy: wait"),
     ):
         Publisher(publisher.store).publish("at the same time")
 
@@ -223,19 +223,19 @@ def test_a_hash_alone_is_enough(
 ) -> None:
     assert av(publisher.store, "immunize", hashlib.sha256(sample.read_bytes()).hexdigest()) == 0
     assert av(publisher.store, "immunize", str(sample)) == 0
-    assert capsys.readouterr().out.endswith("every client finds it already\n")
+    assert capsys.readouterr().out.endswith("every client detects it already\n")
 
 
 def test_nothing_that_is_clean_becomes_malware(publisher: Publisher) -> None:
     digest = hashlib.sha256(CLEAN_FILE.read_bytes()).hexdigest()
     for wanted in (digest, str(CLEAN_FILE)):
-        with pytest.raises(NotImmunized, match=r"letter.txt.*, which is clean"):
+        with pytest.raises(NotImmunized, match=r"the clean file .*letter.txt"):
             immunity.guard(immunity.caught_in(wanted, ()), publisher.corpus, ())
 
 
 def test_nothing_tiny_becomes_malware(publisher: Publisher, tmp_path: Path) -> None:
     (tmp_path / "tiny").write_bytes(b"MZ")
-    with pytest.raises(NotImmunized, match="has 2 bytes"):
+    with pytest.raises(NotImmunized, match="has only 2 bytes"):
         immunity.guard(immunity.caught_in(str(tmp_path / "tiny"), ()), publisher.corpus, ())
 
 
@@ -244,7 +244,7 @@ def test_only_so_many_in_an_hour(publisher: Publisher, sample: Path) -> None:
     many = tuple(replace(one, name=f"Postern.Caught.{number}") for number in range(immunity.MOST_IN_AN_HOUR))
     caught = immunity.caught_in(str(sample), ())
     at = 1_767_225_600.0  # 2026-01-01
-    with pytest.raises(NotImmunized, match="60 signatures were made within an hour"):
+    with pytest.raises(NotImmunized, match="60 signatures were made within the last hour"):
         immunity.guard(caught, publisher.corpus, many, at)
     assert immunity.guard(caught, publisher.corpus, many, at + 3_601) == caught
 
@@ -284,8 +284,8 @@ def test_the_policy_says_what_becomes_of_what_decoys_catch(
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as process:
         try:
             assert process.stderr
-            assert "watching what decoys catch: simulate" in process.stderr.readline()
-            assert "would make Postern.Caught." in process.stderr.readline()
+            assert "watching captures of decoys: simulate" in process.stderr.readline()
+            assert "would publish Postern.Caught." in process.stderr.readline()
             put_settings(settings, immunity="rubbish")
             assert "we go on with simulate" in process.stderr.readline()
             put_settings(settings, immunity="on")
@@ -340,17 +340,17 @@ def test_postern_av_hands_everything_over_options_first(
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["add-signature", "--hash", "12", "--name", "x", "--reason", "r"], "is no SHA-256"),
+        (["add-signature", "--hash", "12", "--name", "x", "--reason", "r"], "is not a SHA-256"),
         (
             ["add-signature", "--hash", EMPTY_HASH, "--name", "x", "--reason", "r"],
             "empty file",
         ),
-        (["add-signature", "--ndb", "0:*:x", "--name", "x", "--reason", "r"], "is no pattern"),
+        (["add-signature", "--ndb", "0:*:x", "--name", "x", "--reason", "r"], "is not a valid pattern"),
         (["add-signature", "--ndb", "deadbeef00", "--reason", "r"], "has no name; remedy: --name"),
-        (["add-signature", "--ndb", "deadbeef00", "--name", "a b", "--reason", "r"], "is no name"),
+        (["add-signature", "--ndb", "deadbeef00", "--name", "a b", "--reason", "r"], "is not a valid name"),
         (
             ["add-signature", "--ndb", "deadbeef00", "--name", "Postern.Generation.1", "--reason", "r"],
-            "is no name",
+            "is not a valid name",
         ),
         (["remove-signature", "Postern.None"], "there is no signature Postern.None"),
         (["immunize", "/nowhere"], "No such file or directory; remedy: name a SHA-256"),

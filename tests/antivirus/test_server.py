@@ -91,7 +91,7 @@ def test_what_was_tampered_with_is_refused_and_the_last_good_one_served(
     server.start()
     await_that(lambda: server.events("GenerationRefused"), "it is refused")
     assert (
-        "postern.ndb of generation 2 is not what was signed"
+        "postern.ndb of generation 2 does not match the signed manifest"
         in server.events("GenerationRefused")[0]["reason"]
     )
     assert server.generation() == 1
@@ -179,7 +179,7 @@ def test_a_home_that_nginxs_workers_may_not_enter_is_named(server: Server, tmp_p
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=30)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert f"user www-data, as which nginx serves, may not enter {server.home}; remedy: " in line
+    assert f"nginx runs as user www-data, which has no access to {server.home}; remedy: " in line
 
 
 def test_a_tenant_that_comes_to_another_ring_is_served_from_it_at_once(

@@ -10,19 +10,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # What is held to plain English. Extend these when another part has been rewritten.
-_PAGES = ("*.md", "docs/*.md", "docs/decisions/*.md")
-_PROGRAMS = (
-    "benchmarks/*.py",
-    "controller/compiler/reference.py",
-    "controller/doctor/*.py",
-    "controller/pipeline/tables.py",
-    "lab/**/*.py",
-    "mininet_topos/*.py",
+_PAGES = ("*.md", "docs/**/*.md")
+_PROGRAMS = tuple(
+    f"{folder}/**/*.py"
+    for folder in ("apps", "benchmarks", "cli", "common", "controller", "lab", "mininet_topos", "services")
 )
 _SCRIPTS = ("Makefile", "deploy/setup/*", "deploy/systemd/*", "policies/*.yaml")
-_NOT_YET = frozenset(
-    {"CHANGELOG.md", "docs/cli.md", "docs/events.md", "docs/policy.md"}  # generated, or written elsewhere
-)
+_NOT_YET = frozenset({"CHANGELOG.md"})  # what was released is not rewritten
 
 _PATTERNS = {
     r"(?<!here )\bis no\b(?! (?:longer|more|less)\b)": "is not a valid ...",
@@ -51,6 +45,7 @@ _PATTERNS = {
 _ALLOWED = (
     "nobody else has the real server's key",  # printed by `postern persona compare`
     "nobody@",  # a recipient that does not exist
+    "RCPT of nobody",  # the same, as a key in the looks of `postern persona`
     "The user `nobody`",
     "the user nobody",
 )

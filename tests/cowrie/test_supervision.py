@@ -193,7 +193,7 @@ def test_a_cowrie_that_hangs_is_replaced_and_who_waits_is_served(own_decoy: Deco
     with own_decoy.connect() as waiting:
         waiting.settimeout(60)
         assert waiting.recv(100).startswith(b"SSH")
-    assert own_decoy.wait_for("CowrieDied")["reason"] == "it hung"
+    assert own_decoy.wait_for("CowrieDied")["reason"] == "it did not respond"
 
 
 def test_a_cowrie_that_is_not_kept_ready_starts_for_its_first_attacker(own_decoy: Decoy) -> None:

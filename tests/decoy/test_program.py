@@ -214,4 +214,4 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
     assert "secret: is not 32 bytes in hex" in start(json.dumps({**SETTINGS, "secret": "07"}), PERSONA)
     assert "acme.yaml:6:10: hosts.mx.ttl" in start(good, PERSONA.replace("ttl: 61", "ttl: 0"))
     assert "not the address of a syslog server" in start(good, PERSONA, "--syslog", "tcp")
-    assert "remedy: name a log" in start(good, PERSONA, "--log", "/proc/none/log")
+    assert "remedy: choose a log file" in start(good, PERSONA, "--log", "/proc/none/log")

@@ -19,4 +19,6 @@ _ASK = (
 def test_without_user_namespaces_an_ordinary_users_cowrie_says_so_and_names_the_remedy() -> None:
     command = without("userns", (sys.executable, "-c", _ASK))
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=30)
-    assert "this machine forbids user namespaces; remedy: run postern-cowrie as root" in done.stdout, done
+    assert "user namespaces are disabled on this host; remedy: run postern-cowrie as root" in done.stdout, (
+        done
+    )

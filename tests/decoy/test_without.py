@@ -31,8 +31,8 @@ def begin_without(tmp_path: Path) -> Iterator[Begin]:
     ("feature", "told"),
     [
         ("ipv6", ("Ipv6Missing", "decoys at tenants' IPv6 addresses")),
-        ("bpf", ("DoorsOpen", "are opened and reset at once")),
-        ("landlock", ("DecoyFailed", "does not hold the decoy back")),
+        ("bpf", ("DoorsOpen", "is accepted and reset at once")),
+        ("landlock", ("DecoyFailed", "cannot restrict the decoy")),
     ],
 )
 def test_a_decoy_answers_without_a_feature_and_notes_once_what_is_lost(
@@ -64,5 +64,5 @@ def test_a_syslog_server_that_cannot_be_reached_without_ipv6_is_refused_with_a_r
         raise OSError(97, "Address family not supported by protocol")
 
     monkeypatch.setattr("services.decoy.syslog.socket.socket", refuse)
-    with pytest.raises(SyslogError, match="remedy: --syslog with an IPv4 address"):
+    with pytest.raises(SyslogError, match="remedy: use --syslog with an IPv4 address"):
         Syslog("udp:[::1]:514", "decoy1")

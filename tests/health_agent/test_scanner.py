@@ -37,7 +37,7 @@ def test_a_scanner_without_the_signature_is_ill_and_told_what_to_do(start_clamd:
 @pytest.mark.programs
 def test_a_scanner_that_finds_malware_everywhere_is_ill(start_clamd: StartClamd) -> None:
     scanner = start_clamd(zealous_ndb=b"Zealous:0:*:" + b"scanner".hex().encode() + b"\n")
-    assert "calls harmless text malware (infected Zealous.UNOFFICIAL)" in found_of(scanner).problem
+    assert "reports harmless text as malware (infected Zealous.UNOFFICIAL)" in found_of(scanner).problem
 
 
 @pytest.mark.parametrize(("age_days", "is_stale"), [(1, False), (6.9, False), (7.1, True), (400, True)])

@@ -74,7 +74,7 @@ def test_a_path_without_a_program_cannot_die() -> None:
     assert find_death(Part("mail to acme", (), Path("/nonexistent"), lambda: "no answer"), None) == ""
 
 
-_DEATH = '{"event": "CowrieDied", "reason": "it ended by itself", "last": ["No module"]}\n'
+_DEATH = '{"event": "CowrieDied", "reason": "it ended unexpectedly", "last": ["No module"]}\n'
 
 
 def test_two_deaths_are_bad_luck_and_three_a_crash_with_its_last_words(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_two_deaths_are_bad_luck_and_three_a_crash_with_its_last_words(tmp_path:
     journal.write_text(_DEATH * 2, encoding="utf-8")
     assert deaths_in(journal, "CowrieDied", 2) == ""
     journal.write_text(_DEATH * 3, encoding="utf-8")
-    assert deaths_in(journal, "CowrieDied", 2) == "it ended by itself No module"
+    assert deaths_in(journal, "CowrieDied", 2) == "it ended unexpectedly No module"
 
 
 def test_no_journal_is_no_death(tmp_path: Path) -> None:

@@ -235,7 +235,7 @@ def test_plaintext_behind_starttls_is_thrown_away(
     client.send(b"STARTTLS\r\nMAIL FROM:<injected@x.example>\r\n")
     assert client.is_closed()
     assert server.commands == ["EHLO client.example"]
-    assert gateway.wait_for("ProtocolViolated")["reason"] == "plaintext behind STARTTLS"
+    assert gateway.wait_for("ProtocolViolated")["reason"] == "plaintext after STARTTLS"
 
 
 def test_after_starttls_everything_begins_again(client: Client, server: ScriptedServer) -> None:

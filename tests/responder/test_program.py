@@ -262,9 +262,12 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         without_a_port = begun("--settings", str(good))
     for done, why in (
         (begun("--settings", str(bad)), f"postern-responder: {bad}: not JSON"),
-        (without_a_port, "remedy: end the program that has this port"),
+        (without_a_port, "remedy: stop the program that uses this port"),
         (begun("--settings", str(tmp_path / "none")), "remedy: name a file or directory that is there"),
-        (begun("--settings", str(good), "--log", "/proc/none/log"), "remedy: name a log that can be written"),
+        (
+            begun("--settings", str(good), "--log", "/proc/none/log"),
+            "remedy: choose a log file that can be written",
+        ),
     ):
         assert done.returncode == 1
         assert why in done.stderr

@@ -64,7 +64,7 @@ def test_a_drop_list_that_is_cut_short_is_refused() -> None:
     shape = Shape(Format.JSON_LINES, "1", ",", False, "cidr")
     body = b'{"cidr":"192.0.2.1/32"}\n{"type":"metadata","records":3}\n'
     found = judge(parse_feed(body, shape), None, GUARDS, ())
-    assert found == FeedRefusal("is cut short: says 3 entries, has 1")
+    assert found == FeedRefusal("is truncated: announces 3 entries, has 1")
 
 
 def test_a_list_that_is_too_long_is_refused() -> None:
@@ -122,10 +122,13 @@ def error_of(text: str) -> str:
         ("postern-sensors: 1\ncrowdsec: {}\n", "s.yaml:2:11: crowdsec.key_file: is missing"),
         ("postern-sensors: 1\nsuricata: {a: {file: /eve}}\n", "cannot be found without tenants"),
         ("postern-sensors: 1\ntenants: {}\nsuricata: {a: {file: /e}}\n", "cannot be found without tenants"),
-        ("postern-sensors: 1\ntenants: /t\nsuricata: {a: {}}\n", "suricata.a: has 0 inputs, and needs one"),
+        (
+            "postern-sensors: 1\ntenants: /t\nsuricata: {a: {}}\n",
+            "suricata.a: has 0 inputs, but needs exactly one",
+        ),
         (
             "postern-sensors: 1\ntenants: /t\nsuricata: {a: {file: /eve, stream: /s}}\n",
-            "suricata.a: has 2 inputs, and needs one",
+            "suricata.a: has 2 inputs, but needs exactly one",
         ),
     ],
 )

@@ -152,4 +152,6 @@ def test_a_controller_that_was_away_hears_everything(
 
 def test_a_wrong_key_is_said(crowdsec: RealCrowdSec, controller: StandIn, sensors: Start) -> None:
     crowdsec.key_file.write_text("wrong\n", encoding="utf-8")
-    assert sensors(bouncer_of(crowdsec)).wait("CrowdSecAway")["reason"] == "the server says 403"
+    assert (
+        sensors(bouncer_of(crowdsec)).wait("CrowdSecAway")["reason"] == "the server answered with status 403"
+    )

@@ -277,7 +277,7 @@ def test_a_restart_goes_on_where_the_last_run_ended(home: Path) -> None:
 
 def test_a_pipe_in_place_of_a_log_does_not_stop_anything(home: Path) -> None:
     os.mkfifo(home / "eve.json")
-    with pytest.raises(OSError, match="no regular file"):
+    with pytest.raises(OSError, match="is not a regular file"):
         Follower(home / "eve.json", home / "position.json").read()
 
 

@@ -1,1 +1,1 @@
-"""Keeps the signatures of one client or scanner current, and never leaves it without working ones."""
+"""Keeps the signatures of one client or scanner up to date, and never leaves it without working ones."""

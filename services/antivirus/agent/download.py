@@ -1,4 +1,4 @@
-"""HTTP to the anti-virus servers: bounded in time and bytes, counted."""
+"""The HTTP client for anti-virus servers, with limits on time and bytes, and a byte counter."""
 
 import contextlib
 import http.client
@@ -16,14 +16,14 @@ _SPREAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 
 
 class UpdateNotFetched(Exception):
-    """A server did not give what was asked for; the text says why."""
+    """A request to a server failed; the text says why."""
 
 
 class Fetcher:
-    """Speaks to one address; several servers may stand behind it, so a conversation is one connection."""
+    """A client of one address. Several servers may be behind it, so a conversation is one connection."""
 
     def __init__(self, url: str) -> None:
-        """Raise `ValueError` for what is no http://HOST[:PORT]."""
+        """Raise `ValueError` if the URL is not of the form http://HOST[:PORT]."""
         parts = urlsplit(url)
         if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
             raise ValueError(f"{url}: is not http://HOST[:PORT]")
@@ -32,7 +32,7 @@ class Fetcher:
 
     @contextmanager
     def conversation(self) -> "Iterator[FetchConnection]":
-        """One connection: what is asked over it comes from one server. Raise `UpdateNotFetched`."""
+        """Open one connection: all answers on it come from one server. Raise `UpdateNotFetched`."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=_ANSWERS_WITHIN_S)
         try:
             yield FetchConnection(self, connection)
@@ -42,9 +42,10 @@ class Fetcher:
             connection.close()
 
     def wait(self, serial: int) -> float | None:
-        """Return when our ring may have another serial, or (None) when it is time to ask again.
+        """Return when our ring may have a new serial, or None when it is time to ask again.
 
-        The number is within how many seconds to fetch, at any moment: the server knows how many wait.
+        The number is the period, in seconds, within which to fetch at a random time. The server sets it by
+        the number of waiting clients.
         """
         with self.conversation() as said:
             said.connection.timeout = _WAITS_AT_MOST_S
@@ -69,14 +70,14 @@ class FetchConnection:
         self.headers: Message = Message()  # of the last answer
 
     def get(self, path: str, most: int) -> bytes:
-        """Return a whole document of at most so many bytes. Raise `UpdateNotFetched`."""
+        """Return a whole document of at most `most` bytes. Raise `UpdateNotFetched`."""
         status, body = self.ask("GET", path, most=most)
         if status != 200:
             raise UpdateNotFetched(f"{path}: status {status}")
         return body
 
     def get_from(self, path: str, first: int, most: int) -> bytes:
-        """Return the end of a document; nothing if the server gives no parts. Raise `UpdateNotFetched`."""
+        """Return the end of a document; nothing if the server sends no ranges. Raise `UpdateNotFetched`."""
         status, body = self.ask("GET", path, most=most, span=f"bytes={first}-")
         return body if status == 206 else b""
 
@@ -91,7 +92,9 @@ class FetchConnection:
         if len(read) > most:
             raise UpdateNotFetched(f"{path}: larger than {most} bytes")
         if answer.length:
-            raise UpdateNotFetched(f"{path}: ended after {len(read)} bytes, {answer.length} too early")
+            raise UpdateNotFetched(
+                f"{path}: ended after {len(read)} bytes, {answer.length} bytes are missing"
+            )
         self._fetcher.received_bytes += len(read) + len(bytes(answer.headers))
         return answer.status, read
 

@@ -12,12 +12,14 @@ class UpdateAgentEvent(Event):
         integer("generation", "number of the generation"),
         integer("serial", "serial number of the ring"),
         integer("bytes", "bytes that were fetched"),
-        number("seconds", "how long it took"),
+        number("seconds", "duration of the update"),
     )
     UPDATE_REFUSED = error(
-        "UpdateRefused", "The new generation cannot be used; the host keeps the one it has.", REASON
+        "UpdateRefused", "The new generation cannot be used; the host keeps its current one.", REASON
     )
-    UPDATE_RETRIED = warning("UpdateRetried", "An update failed and is tried again after a pause.", REASON)
+    UPDATE_RETRIED = warning("UpdateRetried", "An update failed; it is tried again after a pause.", REASON)
     SERVER_NOT_REACHED = warning("ServerNotReached", "No anti-virus server can be reached.", REASON)
-    NOT_REPORTED = warning("NotReported", "No server took the report of this host; it is sent again.", REASON)
-    LOG_NOT_REOPENED = error("AgentLogNotReopened", "After SIGHUP the log cannot be opened.", REASON)
+    NOT_REPORTED = warning(
+        "NotReported", "No server accepted the report of this host; it is sent again.", REASON
+    )
+    LOG_NOT_REOPENED = error("AgentLogNotReopened", "The log could not be reopened after SIGHUP.", REASON)

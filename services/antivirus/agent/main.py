@@ -30,10 +30,11 @@ _VERSION = "0.1"
 _HEARTBEAT_S = 60.0
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 10.0
 _EPILOG = """\
-The agent waits for a new generation of signatures by a long poll, downloads what has changed, verifies the
-builder's signature and every hash, lets clamscan load it and find its marker, and only then puts it into the
-database directory. If anything fails, the current signatures stay. Files of other origin are never touched.
-ClamAV's own databases are left to freshclam, which is run when they are due.
+The agent waits for a new generation of signatures by long polling and downloads what has changed. It
+verifies the builder's signature and every hash, and checks that clamscan loads the generation and finds its
+marker. Only then does it install the files in the database directory. If anything fails, the current
+signatures stay. Files of other origin are never touched. ClamAV's own databases are left to freshclam, which
+is run when they are due.
 
 example:
   postern-av-agent --server http://192.0.2.120 --database /var/lib/clamav --state /var/lib/postern-av \\
@@ -42,7 +43,9 @@ example:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = program.build_parser(_PROGRAM, "Keep the anti-virus signatures of this host current.", _EPILOG)
+    parser = program.build_parser(
+        _PROGRAM, "Keep the anti-virus signatures of this host up to date.", _EPILOG
+    )
     add = parser.add_argument
     add("--server", type=Fetcher, required=True, metavar="URL", help="the anti-virus servers")
     add("--database", type=Path, required=True, metavar="DIR", help="ClamAV's database directory")
@@ -51,9 +54,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--clamd", type=Clamd, metavar="HOST:PORT|SOCKET", help="clamd that loads new signatures")
     add("--freshclam-config", type=Path, metavar="FILE", help="run freshclam with this file when it is due")
     add("--spread", type=duration_option("0s", "1d"), metavar="DURATION",
-        help="longest random delay before a download (default: as the server says)")  # fmt: skip
+        help="longest random delay before a download (default: set by the server)")  # fmt: skip
     add("--kind", choices=("client", "scanner"), default="client",
-        help="what this host is, in reports (default: client)")  # fmt: skip
+        help="kind of host, in reports (default: client)")  # fmt: skip
     add("--name", default=socket.gethostname(), help="this host's name in reports (default: its host name)")
     add("--once", action="store_true", help="update once, then exit; the exit code is 1 if that failed")
     add("--log", type=Path, metavar="FILE", help="journal, JSON lines (default: standard output)")
@@ -65,7 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         journal = Journal(FileSink(parsed.log), _PROGRAM, parsed.name)
     except OSError as error:
-        print(f"{_PROGRAM}: {parsed.log}: {error}; remedy: name a log that can be written", file=sys.stderr)
+        print(
+            f"{_PROGRAM}: {parsed.log}: {error}; remedy: choose a log file that can be written",
+            file=sys.stderr,
+        )
         return 1
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGHUP, lambda *_: _reopen(journal))
@@ -81,7 +87,7 @@ def _end(_number: int, _frame: object) -> NoReturn:
 
 
 def _reopen(journal: Journal) -> None:
-    """Open the log again after a log rotation."""
+    """Reopen the log after a log rotation."""
     try:
         journal.reopen()
     except OSError as error:
@@ -97,11 +103,11 @@ class Agent:
         self._spread_s = parsed.spread
         self._identity = {"host": parsed.name, "kind": parsed.kind, "agent": _VERSION}
         self._state: UpdateState = load_state(parsed.state)
-        self._seen = self._state.serial  # what is dealt with, for good or bad: wait for another one
+        self._seen = self._state.serial  # already handled, successfully or not: wait for another serial
         self._error, self._is_to_be_tried_again = "", False
         self._reported_at = -_HEARTBEAT_S
         self._engine = ""
-        self._is_unreported = self._state.serial > 0  # also that we have been started again
+        self._is_unreported = self._state.serial > 0  # report after each restart, too
 
     def once(self) -> int:
         """Update now; return an exit code."""
@@ -111,7 +117,7 @@ class Agent:
         return ExitCode.FAILED if self._error else ExitCode.OK
 
     def run(self) -> NoReturn:
-        """Wait and update for ever."""
+        """Wait and update forever."""
         retry_s = _FIRST_RETRY_S
         while True:
             try:
@@ -153,7 +159,7 @@ class Agent:
         )
 
     def _report(self) -> None:
-        """Tell the servers what we have. Raise `UpdateNotFetched` if none took it: it is sent again."""
+        """Report our state to a server. Raise `UpdateNotFetched` if none accepts it: it is sent again."""
         self._engine = self._engine or engine_version(self._clamd)
         report = SignatureReport(
             **self._identity,
@@ -174,7 +180,7 @@ class Agent:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run `main` as a program: every error becomes an exit code."""
     return entry.run(_PROGRAM, main)
 
 

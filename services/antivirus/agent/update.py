@@ -1,4 +1,4 @@
-"""One update: fetched, verified, proven, and only then installed. Whatever fails leaves the old files."""
+"""One update: fetched, verified, tested, and only then installed. After any failure the old files stay."""
 
 import hashlib
 import json
@@ -37,9 +37,9 @@ _FRESHCLAM_WITHIN_S = 1_800.0
 
 
 class NotUpdated(Exception):
-    """The client has what it had before; the text says why.
+    """The client keeps its old signatures; the text says why.
 
-    `serial` is not 0 where trying the same again would not help.
+    `serial` is not 0 if trying the same serial again would not help.
     """
 
     def __init__(self, why: str, serial: int = 0) -> None:
@@ -49,7 +49,7 @@ class NotUpdated(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UpdateState:
-    """What an agent remembers. `serial`: the highest that it has ever accepted."""
+    """The saved state of an agent. `serial`: the highest that it has ever accepted."""
 
     client: str
     serial: int = 0
@@ -58,7 +58,7 @@ class UpdateState:
 
 
 def load_state(directory: Path) -> UpdateState:
-    """Return what was remembered; a client that remembers nothing begins anew, with a name of its own."""
+    """Return the saved state. Without one, the client starts again with a new random name."""
     try:
         return UpdateState(**json.loads((directory / "state.json").read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -72,7 +72,7 @@ def save_state(directory: Path, state: UpdateState) -> None:
 
 @dataclass(frozen=True, slots=True)
 class UpdatePaths:
-    """`database`: ClamAV's directory, shared with files that are not ours. `work`: our own."""
+    """`database`: ClamAV's directory, which also holds files of others. `work`: our own directory."""
 
     database: Path
     work: Path
@@ -81,7 +81,7 @@ class UpdatePaths:
 
 
 def update(fetcher: Fetcher, places: UpdatePaths, state: UpdateState, clamd: Clamd | None) -> UpdateState:
-    """Bring the client to its ring's generation; return what to remember. Raise `NotUpdated`."""
+    """Update the client to its ring's generation; return the new state. Raise `NotUpdated`."""
     staging = places.work / "staging"
     serial = 0
     try:
@@ -91,9 +91,7 @@ def update(fetcher: Fetcher, places: UpdatePaths, state: UpdateState, clamd: Cla
         with fetcher.conversation() as said:
             ring = _ring(said, places.public_key)
             if ring.serial < state.serial:
-                raise NotUpdated(
-                    f"serial {ring.serial} is older than {state.serial}, which we have had", ring.serial
-                )
+                raise NotUpdated(f"serial {ring.serial} is older than our serial {state.serial}", ring.serial)
             serial = ring.serial
             manifest = _manifest(said, places.public_key, ring)
             own = [file for file in manifest.files if file.name in OWN_FILES]
@@ -133,31 +131,31 @@ def _manifest(said: FetchConnection, key: Path, ring: Ring) -> Manifest:
     path = f"/generations/{directory_of(ring.generation)}/{MANIFEST}"
     document = said.get(path, LARGEST_DOCUMENT_BYTES)
     if hashlib.sha256(document).hexdigest() != ring.manifest_sha256:
-        raise UpdateNotFetched(f"{path}: is not the manifest that the ring means")
+        raise UpdateNotFetched(f"{path}: is not the manifest that the ring refers to")
     signature = said.get(f"{path}{SIGNATURE_SUFFIX}", LARGEST_DOCUMENT_BYTES)
     verify(key, document, signature, generation_comment(ring.generation))
     return parse_manifest(document)
 
 
 def _stage(said: FetchConnection, file: File, manifest: Manifest, database: Path, staging: Path) -> None:
-    """Have a file in the staging directory: the installed one, if it is the same, else a fetched one."""
+    """Put a file into the staging directory: a copy of the installed one if it is the same, else fetch it."""
     installed, target = database / file.name, staging / file.name
     if installed.is_file() and sha256_of(installed) == file.sha256:
         shutil.copyfile(installed, target)
         return
     if file.bytes > _LARGEST_OWN_BYTES:
-        raise UpdateNotFetched(f"{file.name}: {file.bytes} bytes are more than we take")
+        raise UpdateNotFetched(f"{file.name}: larger than {_LARGEST_OWN_BYTES} bytes")
     path = f"/generations/{directory_of(manifest.generation)}/{file.name}"
     data = _grown(said, path, file, installed)
     if not _is_right(data, file):
         data = said.get(path, file.bytes)
     if not _is_right(data, file):
-        raise UpdateNotFetched(f"{file.name}: is not what was signed")
+        raise UpdateNotFetched(f"{file.name}: does not match the signed manifest")
     target.write_bytes(data)
 
 
 def _grown(said: FetchConnection, path: str, file: File, installed: Path) -> bytes:
-    """Return the installed file with what is new at its end: signatures are mostly only added."""
+    """Return the installed file with the new part appended: most updates only add signatures."""
     try:
         old = installed.read_bytes()
     except OSError:
@@ -172,12 +170,12 @@ def _is_right(data: bytes, file: File) -> bool:
 
 
 def _install(staged: Path, target: Path) -> None:
-    """Put a file in its place at once; a full disk leaves the old one."""
+    """Install a file atomically. If the disk is full, the old file stays."""
     write_whole(target, staged.read_bytes())
 
 
 def _fetch_official(manifest: Manifest, places: UpdatePaths) -> None:
-    """Have freshclam bring ClamAV's own databases, which it verifies itself, where they are not there."""
+    """Run freshclam if ClamAV's own databases are missing. freshclam verifies them itself."""
     wanted = [file for file in manifest.files if file.signed_by == "clamav" and file.name.endswith(".cvd")]
     if places.freshclam is None or all(_is_there(file, places.database) for file in wanted):
         return
@@ -193,14 +191,14 @@ def _fetch_official(manifest: Manifest, places: UpdatePaths) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise UpdateNotFetched(f"freshclam has not ended within {_FRESHCLAM_WITHIN_S:.0f} s") from error
+        raise UpdateNotFetched(f"freshclam did not finish within {_FRESHCLAM_WITHIN_S:.0f} s") from error
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise UpdateNotFetched(f"freshclam: {said[-1][:200] if said else f'exit code {done.returncode}'}")
 
 
 def _is_debians(configuration: Path, database: Path) -> bool:
-    """Say whether these are the paths that freshclam's own profile of AppArmor allows."""
+    """Return whether these are the paths that freshclam's AppArmor profile allows."""
     return (str(configuration), str(database)) == ("/etc/clamav/freshclam.conf", "/var/lib/clamav")
 
 

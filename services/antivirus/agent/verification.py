@@ -1,4 +1,4 @@
-"""Proof that signatures work: the marker of their generation is found in a scan."""
+"""Proves that signatures work: a scan finds the marker of their generation."""
 
 import re
 import socket
@@ -17,17 +17,17 @@ _STEP_S = 0.05
 _LARGEST_ANSWER = 4_096
 _POOLS = re.compile(r"pools_total (\d+(?:\.\d+)?)M")
 _AVAILABLE = re.compile(r"^MemAvailable:\s+(\d+) kB", re.MULTILINE)
-_GROWTH = 1.25  # a new generation may be larger than the one that clamd has
+_GROWTH = 1.25  # a new generation may be larger than the one loaded in clamd
 _MEMORY = Path("/proc/meminfo")
 _ENGINE = re.compile(r"ClamAV \d+\.\d+[^\r\n]{0,80}")
 
 
 class NotProven(Exception):
-    """Signatures do not load, or do not find what they must; the text says why."""
+    """Signatures do not load, or do not detect what they must; the text says why."""
 
 
 def prove_files(database: Path, marker: str, generation: int) -> None:
-    """Have `clamscan` load a directory and find the marker. Raise `NotProven`."""
+    """Let `clamscan` load a directory and find the marker. Raise `NotProven`."""
     with tempfile.NamedTemporaryFile(prefix="postern-av-marker-") as file:
         file.write(marker.encode())
         file.flush()
@@ -54,7 +54,7 @@ class Clamd:
         self._where = where
 
     def use(self, marker: str, generation: int) -> None:
-        """Have it load its signatures again, and return when it finds the marker. Raise `NotProven`."""
+        """Make clamd reload its signatures; return when it finds the marker. Raise `NotProven`."""
         deadline = time.monotonic() + _LIVE_WITHIN_S
         self._ask(b"zRELOAD\0")
         stream = len(marker).to_bytes(4) + marker.encode() + bytes(4)
@@ -65,9 +65,9 @@ class Clamd:
         raise NotProven(f"clamd does not use generation {generation} after {_LIVE_WITHIN_S:.0f} s")
 
     def check_room(self, memory: Path = _MEMORY) -> None:
-        """Raise `NotProven` if there is too little memory for two generations at once, as a reload needs.
+        """Raise `NotProven` if there is not enough memory for two generations at once, as a reload needs.
 
-        clamd would be killed, or go without signatures, in the middle of its work.
+        Otherwise clamd could be killed, or lose its signatures, during operation.
         """
         try:
             available = _AVAILABLE.search(memory.read_text(encoding="utf-8"))
@@ -79,8 +79,8 @@ class Clamd:
         needed_mib, free_mib = float(used[1]) * _GROWTH, int(available[1]) / 1024
         if free_mib < needed_mib:
             raise NotProven(
-                f"clamd needs {needed_mib:.0f} MiB more to load signatures beside those it has, and "
-                f"{free_mib:.0f} MiB are free; remedy: more memory for this host"
+                f"clamd needs {needed_mib:.0f} MiB more to load new signatures beside the current ones, "
+                f"but only {free_mib:.0f} MiB are free; remedy: give this host more memory"
             )
 
     def version(self) -> str:
@@ -105,7 +105,7 @@ class Clamd:
             connection.connect(self._where)
             return connection
         host, _, port = self._where.rpartition(":")
-        # As the health agent's: so clamd's log tells these scans from those of mail.
+        # Like the health agent: this address tells these scans from those of mail in clamd's log.
         local = ("127.0.0.2", 0) if host == "127.0.0.1" else None
         return socket.create_connection(
             (host.strip("[]"), int(port)), _ANSWERS_WITHIN_S, source_address=local
@@ -113,7 +113,7 @@ class Clamd:
 
 
 def engine_version(clamd: Clamd | None) -> str:
-    """Return what the engine calls itself; empty if nobody can be asked."""
+    """Return the engine's version string, or an empty text if neither clamd nor clamscan answers."""
     said = ""
     if clamd is not None:
         with suppress(NotProven):

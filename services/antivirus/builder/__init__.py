@@ -1,1 +1,1 @@
-"""Builds generations of signatures: complete or not at all, tried by a canary, published by one switch."""
+"""Builds generations of signatures: complete or not at all, tested by a canary, published atomically."""

@@ -1,4 +1,4 @@
-"""Automatic immunity: looks at what decoys have caught, and makes signatures of it if it may."""
+"""Automatic immunity: watches what decoys capture, and makes signatures from it if the mode allows."""
 
 import os
 import re
@@ -17,8 +17,8 @@ from services.antivirus.builder.store import StoreError
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOST_REMEMBERED = 100_000
 _MOST_AT_ONCE = 20
-_SETTLED_S = 1.0  # a file that grows still is not looked at
-_REASON = "caught by a decoy"
+_SETTLED_S = 1.0  # a file that may still be growing is skipped
+_REASON = "captured by a decoy"
 
 
 def _is_whole(fact: os.stat_result) -> bool:
@@ -27,7 +27,7 @@ def _is_whole(fact: os.stat_result) -> bool:
 
 @dataclass
 class Watch:
-    """One look at the captures at a time; what was refused once is not tried again."""
+    """Checks the captures, one round at a time. A refused capture is not tried again."""
 
     publisher: Publisher
     captures: tuple[Path, ...]
@@ -36,7 +36,7 @@ class Watch:
     _seen: dict[str, None] = field(default_factory=dict)
 
     def look(self) -> int:
-        """Deal with what is new; return the generation that was published, or 0."""
+        """Process new captures; return the generation that was published, or 0."""
         if self.mode is Immunity.OFF or not (fresh := self._fresh()):
             return 0
         store = self.publisher.store
@@ -44,17 +44,17 @@ class Watch:
             caught = tuple(each for digest in fresh for each in immunity.caught_in(digest, self.captures))
             caught = immunity.guard(caught, self.publisher.corpus, store.entries())
         except (NotImmunized, StoreError, CorpusError, OSError) as error:
-            self._say("not immunized", f"{len(fresh)} caught: {error}")
+            self._say("not immunized", f"{len(fresh)} captured: {error}")
             return 0
         if not caught:
             return 0
         names = ", ".join(each.name for each in caught)
         if self.mode is Immunity.SIMULATE:
-            self._say("simulated", f"would make {names}")
+            self._say("simulated", f"would publish {names}")
             return 0
         try:
             number = immunity.immunize(self.publisher, caught, _REASON)
-        except StoreError as error:  # somebody else is publishing: look again
+        except StoreError as error:  # another process is publishing: try again
             self.tell(f"waiting: {error}")
             for digest in fresh:
                 self._seen.pop(digest, None)
@@ -62,7 +62,7 @@ class Watch:
         except (NotImmunized, NotPublished) as error:
             self._say("not immunized", f"{names}: {error}")
             return 0
-        self._say("immunized", f"{names}: generation {number} for everybody")
+        self._say("immunized", f"{names}: generation {number} on all rings")
         return number
 
     def _fresh(self) -> list[str]:

@@ -1,7 +1,7 @@
-"""A real clamd that tries a generation before anybody else gets it.
+"""The canary: a real clamd that tests a generation before any client gets it.
 
-It loads exactly the directory that would be published, must find every known
-sample and the generation's marker, and must find nothing in clean files.
+It loads exactly the directory that would be published. It must detect every known
+sample and the generation's marker, and must detect nothing in clean files.
 """
 
 import re
@@ -42,12 +42,12 @@ ExitOnOOM yes
 
 
 class Refused(Exception):
-    """The canary does not vouch for a generation; the text says why."""
+    """The canary rejects a generation; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a canary that found nothing wrong has to say. Time in seconds, memory in MiB."""
+    """The report of a canary that accepts a generation. Time in seconds, memory in MiB."""
 
     loaded_s: float
     memory_mib: int
@@ -58,7 +58,7 @@ class Report:
 def try_out(
     database: Path, generation: int, marker: str, corpus: Corpus, more: Mapping[str, bytes]
 ) -> Report:
-    """Try a generation. `more`: further samples by the name they must be found under. Raise `Refused`."""
+    """Test a generation. `more`: further samples by the name of their signature. Raise `Refused`."""
     began = time.monotonic()
     with _clamd(database) as (process, control):
         loaded_s = time.monotonic() - began
@@ -69,13 +69,13 @@ def try_out(
         count = 0
         for count, path in enumerate(corpus.files(), start=1):  # noqa: B007
             if found := _findings(_ask(control, _all_in(path))):
-                raise Refused(f"{path} is clean, but is called {found[0]}")
+                raise Refused(f"{path} is clean, but is reported as {found[0]}")
         return Report(round(loaded_s, 3), _memory_mib(process.pid), count, len(samples))
 
 
 @contextmanager
 def _clamd(database: Path) -> "Iterator[tuple[subprocess.Popen[bytes], Path]]":
-    # A unix socket's path holds about 100 characters.
+    # The path of a unix socket is limited to about 100 characters.
     with tempfile.TemporaryDirectory(prefix="postern-canary-") as directory:
         home = Path(directory)
         configuration = home / "clamd.conf"
@@ -84,7 +84,7 @@ def _clamd(database: Path) -> "Iterator[tuple[subprocess.Popen[bytes], Path]]":
         with (home / "log").open("wb") as log:
             try:
                 process = subprocess.Popen(
-                    # Dies with us, whatever kills us.
+                    # clamd ends when this process ends, even if it is killed.
                     ["setpriv", "--pdeathsig=KILL", *unconfined(command)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -105,25 +105,25 @@ def _await_ready(process: "subprocess.Popen[bytes]", home: Path) -> None:
         if process.poll() is not None:
             said = (home / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise Refused(
-                f"clamd does not load it: {said[-1] if said else f'exit code {process.returncode}'}"
+                f"clamd cannot load the signatures: {said[-1] if said else f'exit code {process.returncode}'}"
             )
         with suppress(OSError):
             if _ask(home / "socket", b"zPING\0") == ["PONG"]:
                 _check_log(home / "log")
                 return
         time.sleep(_STEP_S)
-    raise Refused(f"clamd has not loaded it within {_LOADS_WITHIN_S:.0f} s")
+    raise Refused(f"clamd did not load the signatures within {_LOADS_WITHIN_S:.0f} s")
 
 
 def _check_log(log: Path) -> None:
-    """What ClamAV cannot read it leaves out, and goes on without."""
+    """Raise `Refused` if clamd skipped something: it leaves out what it cannot read, and continues."""
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         if "Error" in line or "ERROR" in line:
-            raise Refused(f"clamd leaves something out: {line.strip()[:200]}")
+            raise Refused(f"clamd skipped something: {line.strip()[:200]}")
 
 
 def _expect_marker(control: Path, marker: str, generation: int) -> None:
-    """Each of our files must find it: the hashes, the patterns and the rules."""
+    """Each of our files must detect the marker: the hashes, the patterns and the rules."""
     file = control.with_name("marker")
     file.write_bytes(marker.encode())
     found = {each.removesuffix(".UNOFFICIAL") for each in _findings(_ask(control, _all_in(file)))}
@@ -147,7 +147,7 @@ def _expect(control: Path, sample: bytes, name: str) -> None:
 
 
 def _findings(lines: list[str]) -> list[str]:
-    """Return the names that were found. Raise `Refused` for an answer that is none."""
+    """Return the names that were found. Raise `Refused` for an invalid answer."""
     found = []
     for line in lines:
         if match := _FOUND.fullmatch(line):
@@ -161,7 +161,7 @@ def _ask(control: Path, request: bytes) -> list[str]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_SCANS_WITHIN_S)
         connection.connect(str(control))
-        with suppress(BrokenPipeError):  # it may answer before it has read all
+        with suppress(BrokenPipeError):  # clamd may answer before it has read everything
             connection.sendall(request)
         answer = b""
         while len(answer) < _LONGEST_ANSWER and (more := connection.recv(4096)):

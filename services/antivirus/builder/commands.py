@@ -1,4 +1,4 @@
-"""What `postern-av` does for each of its commands: from parsed arguments to a result."""
+"""The commands of `postern-av`: from parsed arguments to a result."""
 
 import argparse
 import signal
@@ -110,7 +110,7 @@ def add_signature(publisher: Publisher, parsed: argparse.Namespace) -> Result:
 
     def with_it(before: tuple[Entry, ...]) -> tuple[Entry, ...]:
         if any(other.name == entry.name for other in before):
-            raise BadEntry(f"there is a signature {entry.name} already; remedy: another name")
+            raise BadEntry(f"signature {entry.name} already exists; remedy: choose another name")
         return (*before, entry)
 
     why = f"{entry.name}: {parsed.reason}"
@@ -119,7 +119,7 @@ def add_signature(publisher: Publisher, parsed: argparse.Namespace) -> Result:
 
 
 def _entry(publisher: Publisher, parsed: argparse.Namespace) -> tuple[Entry, dict[str, bytes]]:
-    """Return the signature that is asked for, and what it must find, where that is known."""
+    """Return the requested signature, and a sample that it must detect, if that is known."""
     kind, name, samples = Kind.HASH, parsed.name, {}
     if parsed.hash:
         text = signatures.hash_text(parsed.hash)
@@ -144,7 +144,7 @@ def remove_signature(publisher: Publisher, parsed: argparse.Namespace) -> Result
     def without_it(before: tuple[Entry, ...]) -> tuple[Entry, ...]:
         left = tuple(entry for entry in before if parsed.name not in (entry.name, entry.sha256))
         if left == before:
-            some = ", ".join(entry.name for entry in before[-10:]) or "there is none"
+            some = ", ".join(entry.name for entry in before[-10:]) or "none"
             raise BadEntry(f"there is no signature {parsed.name}; the last ones: {some}")
         return left
 
@@ -158,7 +158,7 @@ def immunize(publisher: Publisher, parsed: argparse.Namespace) -> Result:
     found = [{"name": each.name, "sha256": each.sha256, "what": each.what} for each in fresh]
     lines = [f"{each.name}  {each.sha256}  {each.what}" for each in fresh]
     if not fresh:
-        return Result({"signatures": found}, ["every client finds it already"])
+        return Result({"signatures": found}, ["every client detects it already"])
     if parsed.simulate:
         return Result({"signatures": found}, [*lines, "simulated: nothing was published"])
     number = immunity.immunize(publisher, fresh, f"immunized by {who()}")
@@ -183,7 +183,7 @@ def watch(publisher: Publisher, parsed: argparse.Namespace) -> Result:
     watch = Watch(publisher, tuple(parsed.captures), parsed.mode, publisher.tell)
     mirrored = 0.0
     policy = WatchedFile(parsed.settings) if parsed.settings else None
-    publisher.tell(f"watching what decoys catch: {watch.mode}")
+    publisher.tell(f"watching captures of decoys: {watch.mode}")
     while not stop.wait(_LOOK_EVERY_S):
         if policy and policy.has_changed():
             _follow(policy, watch)
@@ -195,17 +195,17 @@ def watch(publisher: Publisher, parsed: argparse.Namespace) -> Result:
                 for line in mirror_official(publisher, argparse.Namespace(source=None)).lines:
                     publisher.tell(line)
             except REFUSALS as error:
-                publisher.tell(f"not mirrored: {error}")
+                publisher.tell(f"mirroring failed: {error}")
     return Result({})
 
 
 def _follow(policy: WatchedFile, watch: Watch) -> None:
-    """Do as the policy says from now on; a settings file that is bad changes nothing."""
+    """Apply the policy's mode. A settings file with errors changes nothing."""
     try:
         mode = read_settings(AntivirusSettings, policy.read()).record.immunity
     except (OSError, UnicodeDecodeError, SettingsError) as error:
-        watch.tell(f"{policy.path}: {error}; we go on with {watch.mode}")
+        watch.tell(f"{policy.path}: {error}; the mode is still {watch.mode}")
         return
     if mode is not watch.mode:
-        watch.tell(f"what decoys catch: {mode}, no longer {watch.mode}")
+        watch.tell(f"captures of decoys: {mode}, no longer {watch.mode}")
         watch.mode = mode

@@ -1,9 +1,8 @@
-"""From something that was caught to a signature that everybody has: by its hash, behind guards.
+"""Turns a captured file into a signature for every client: by its hash, behind guards.
 
-A hash finds exactly one content, so nothing is called malware that nobody called
-malware; but a wrong one, of a file that everybody has, would stop everybody's mail.
-Hence the guards: nothing tiny, nothing huge, nothing of the clean corpus, and only
-so many in an hour.
+A hash matches exactly one content, so it cannot cause a false positive on other files.
+But a wrong hash, of a file that every host has, would stop all mail. Hence the guards:
+no tiny files, no huge files, no files of the clean corpus, and a limit per hour.
 """
 
 import hashlib
@@ -31,12 +30,12 @@ _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class NotImmunized(Exception):
-    """No signature is made; the text says why, and what helps."""
+    """No signature is made; the text says why, and gives a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caught:
-    """Something that shall be found from now on. `content`: empty where only the hash is known."""
+    """A file that must be detected from now on. `content` is empty if only the hash is known."""
 
     what: str
     sha256: str
@@ -48,7 +47,7 @@ class Caught:
 
 
 def caught_in(wanted: str, captures: tuple[Path, ...]) -> tuple[Caught, ...]:
-    """Return what a SHA-256, a file or a saved message stands for. Raise `NotImmunized`."""
+    """Return the files that a SHA-256, a path or a saved message refers to. Raise `NotImmunized`."""
     if _DIGEST.fullmatch(wanted):
         return (_by_hash(wanted.lower(), captures),)
     path = Path(wanted)
@@ -58,7 +57,7 @@ def caught_in(wanted: str, captures: tuple[Path, ...]) -> tuple[Caught, ...]:
         content = path.read_bytes()
     except OSError as error:
         raise NotImmunized(
-            f"{path}: {error.strerror}; remedy: name a SHA-256, a file, or a saved message"
+            f"{path}: {error.strerror}; remedy: give a SHA-256, a file, or a saved message"
         ) from error
     if not _MESSAGE.match(content):
         return (_caught(path.name, content),)
@@ -81,7 +80,7 @@ def _caught(what: str, content: bytes) -> Caught:
 
 
 def _attachments(content: bytes) -> Iterator[Caught]:
-    """Yield what a message carries besides its text."""
+    """Yield the attachments of a message."""
     message = message_from_bytes(content, policy=policy.default)
     assert isinstance(message, EmailMessage)
     for number, part in enumerate(message.walk()):
@@ -96,21 +95,21 @@ def _attachments(content: bytes) -> Iterator[Caught]:
 def guard(
     caught: tuple[Caught, ...], corpus: Corpus, entries: tuple[Entry, ...], now_s: float | None = None
 ) -> tuple[Caught, ...]:
-    """Return those of which a signature shall be made. Raise `NotImmunized` if it would be a wrong one."""
+    """Return those that need a signature. Raise `NotImmunized` if a signature would be wrong."""
     clean = corpus.hashes()
     known = {entry.sha256 for entry in entries}
     for each in caught:
         if each.sha256 in clean:
-            raise NotImmunized(f"{each.what} is {clean[each.sha256]}, which is clean")
+            raise NotImmunized(f"{each.what} is the clean file {clean[each.sha256]}")
         if each.content and len(each.content) < SMALLEST_BYTES:
             raise NotImmunized(
-                f"{each.what} has {len(each.content)} bytes, so harmless files may be the same"
+                f"{each.what} has only {len(each.content)} bytes, so harmless files may have the same content"
             )
     fresh = tuple(each for each in caught if each.sha256 not in known)
     lately = sum(1 for entry in entries if _is_recent(entry, time.time() if now_s is None else now_s))
     if lately + len(fresh) > MOST_IN_AN_HOUR:
         raise NotImmunized(
-            f"{lately} signatures were made within an hour; remedy: wait, or add-signature by hand"
+            f"{lately} signatures were made within the last hour; remedy: wait, or add-signature by hand"
         )
     return fresh
 
@@ -124,7 +123,7 @@ def _is_recent(entry: Entry, now_s: float) -> bool:
 
 
 def entries_for(caught: tuple[Caught, ...], reason: str) -> tuple[Entry, ...]:
-    """Return the signatures that find them."""
+    """Return the signatures that detect these files."""
     made = []
     for each in caught:
         size = f":{len(each.content)}" if each.content else ""
@@ -137,7 +136,7 @@ def entries_for(caught: tuple[Caught, ...], reason: str) -> tuple[Entry, ...]:
 
 
 def immunize(publisher: Publisher, caught: tuple[Caught, ...], reason: str) -> int:
-    """Have everybody find these; return the generation. Raise as `Publisher.publish` does."""
+    """Publish signatures of these files on all rings; return the generation. Raises like `Publisher`."""
     made = entries_for(caught, reason)
     known = {entry.sha256 for entry in made}
 
@@ -149,5 +148,5 @@ def immunize(publisher: Publisher, caught: tuple[Caught, ...], reason: str) -> i
 
 
 def samples_of(caught: tuple[Caught, ...]) -> Mapping[str, bytes]:
-    """Return what the canary must find."""
+    """Return the samples that the canary must detect."""
     return {each.name: each.content for each in caught if each.content}

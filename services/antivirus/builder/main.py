@@ -27,12 +27,12 @@ a new signature, carefully:
   postern-av status                  generation 13 is on ring canary only
   postern-av promote                 all rings get it
 
-in a hurry, and back again:
-  postern-av immunize invoice.exe    by its hash, on all rings, once the canary agrees
+in an emergency, and back again:
+  postern-av immunize invoice.exe    by its hash, on all rings, if the canary accepts it
   postern-av rollback                every client returns to the previous generation
 
-Every generation is loaded by a canary first: a clamd of its own that must find all samples, and nothing in
-clean files. If it refuses, no client gets anything.
+A canary loads every generation first: a separate clamd that must detect all samples, and nothing in clean
+files. If it rejects the generation, no client gets it.
 """
 Run = Callable[[Publisher, argparse.Namespace], Result]
 
@@ -50,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def add_store_options(parser: argparse.ArgumentParser) -> None:
-    """Add what all commands share; it stands before the command."""
+    """Add the options that all commands share; they come before the command."""
     parser.add_argument(
         "--store",
         type=Path,
@@ -72,7 +72,7 @@ def add_commands(subparsers: Subparsers) -> None:
         subparsers,
         "history",
         commands.history,
-        "list what was done, when, by whom and for what reason",
+        "list what was done, when, by whom, and why",
         "history",
     )
     mirror = _add(
@@ -92,7 +92,7 @@ def _add(subparsers: Subparsers, name: str, run: Run, text: str, example: str) -
 
 
 def _on_store(run: Run) -> BoundRun:
-    """Give a command the store, show its progress, and put what was reported before its result."""
+    """Give a command the store, show its progress, and put its progress messages before its result."""
 
     def on_store(parsed: argparse.Namespace) -> Result:
         told: list[str] = []
@@ -138,7 +138,7 @@ def _add_rings(subparsers: Subparsers) -> None:
         subparsers,
         "rollback",
         commands.rollback,
-        "return the rings to the previous generation, or to a given one",
+        "roll the rings back to the previous generation, or to a given one",
         "rollback 12 --ring canary",
     )
     rollback.add_argument(
@@ -169,7 +169,9 @@ def _add_signatures(subparsers: Subparsers) -> None:
         "add a signature of our own, on ring canary",
         "add-signature --hash 275a...fd0f:68 --name Invoice.Trojan --reason 'seen at acme'",
     )
-    signature.add_argument("--name", default="", help="`Postern.` is put before it (a YARA rule has its own)")
+    signature.add_argument(
+        "--name", default="", help="`Postern.` is prepended (a YARA rule has its own name)"
+    )
     signature.add_argument("--reason", required=True, help="for the history")
     what = signature.add_mutually_exclusive_group(required=True)
     what.add_argument("--hash", metavar="SHA256[:SIZE]", help="the hash of a file")
@@ -193,18 +195,18 @@ def _add_catching(subparsers: Subparsers) -> None:
         subparsers,
         "immunize",
         commands.immunize,
-        "publish signatures of a file, or of the attachments of a message, on all rings",
+        "publish the hash of a file, or of each attachment of a message, on all rings",
         "immunize invoice.exe",
     )
     immunize.add_argument(
         "what", metavar="SHA256|FILE|MESSAGE", help="a captured upload, a file, or a message"
     )
-    immunize.add_argument("--simulate", action="store_true", help="only say what would be done")
+    immunize.add_argument("--simulate", action="store_true", help="only show what would be done")
     watch = subparsers.add_parser("watch", help="make signatures of what decoys capture, until stopped")
     be_command(
         watch,
         _until_stopped(commands.watch),
-        "Make signatures of what decoys capture, until stopped. What happens is printed as it happens.",
+        "Make signatures of what decoys capture, until stopped. Progress is printed as it happens.",
         "example:\n  postern av watch --mirror --captures /var/lib/postern/decoy/uploads",
         has_json=False,
     )
@@ -217,9 +219,12 @@ def _add_catching(subparsers: Subparsers) -> None:
         help="what is done with captures (default: simulate)",
     )
     mode.add_argument(
-        "--settings", type=Path, metavar="FILE", help="as the policy says: STATE_DIR/gateways/POOL.json"
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="take the mode from the policy: STATE_DIR/gateways/POOL.json",
     )
-    watch.add_argument("--mirror", action="store_true", help="keep ClamAV's own databases current, too")
+    watch.add_argument("--mirror", action="store_true", help="also keep ClamAV's own databases up to date")
     for each in (immunize, watch):
         each.add_argument(
             "--captures", type=Path, action="append", default=[], metavar="DIR", help="uploads by SHA-256"
@@ -227,7 +232,7 @@ def _add_catching(subparsers: Subparsers) -> None:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run `main` as a program: every error becomes an exit code."""
     return entry.run(_PROGRAM, main)
 
 

@@ -1,7 +1,7 @@
-"""ClamAV's own databases, mirrored by `cvdupdate`: taken as a whole after verification, or not at all.
+"""Mirrors ClamAV's own databases with `cvdupdate`: accepted as a whole after verification, or not at all.
 
-ClamAV's signatures are inside the files; `sigtool` verifies them. Whatever comes from
-outside may be cut short, old, forged or empty: then the last good copy stays.
+The files contain ClamAV's digital signatures, which `sigtool` verifies. Downloads may be
+truncated, old, forged or empty: the last good copy then stays.
 """
 
 import re
@@ -25,11 +25,11 @@ _CDIFF = re.compile(r"[a-z]+-\d+\.cdiff")
 
 
 class NotMirrored(Exception):
-    """The mirror is as it was; the text says why, and what helps."""
+    """The mirror is unchanged; the text says why, and gives a remedy."""
 
 
 def fetch(directory: Path) -> None:
-    """Have `cvd` (cvdupdate) bring a directory up to date. Raise `NotMirrored`."""
+    """Update a directory with `cvd` (cvdupdate). Raise `NotMirrored`."""
     directory.mkdir(parents=True, exist_ok=True)
     program = _program()
     if program is None:
@@ -47,19 +47,19 @@ def fetch(directory: Path) -> None:
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
             why = said[-1][:300] if said else f"exit code {done.returncode}"
-            raise NotMirrored(f"cvd {arguments[0]}: {why}; remedy: is the internet reached?")
+            raise NotMirrored(f"cvd {arguments[0]}: {why}; remedy: check the connection to the internet")
 
 
 def _program() -> str | None:
-    """Return cvdupdate's program: that of our own environment, or of the system."""
+    """Return the path of `cvd`: from our own environment, or else from the system."""
     ours = Path(sys.executable).with_name("cvd")
     return str(ours) if ours.exists() else shutil.which("cvd")
 
 
 def take(store: Store, source: Path) -> dict[str, int]:
-    """Verify what a directory holds, and take it as the store's mirror; return versions by database.
+    """Verify a directory and install it as the store's mirror; return versions by database.
 
-    Raise `NotMirrored`, with the last good mirror as it was.
+    Raise `NotMirrored`; the last good mirror then stays.
     """
     files = sorted(path for path in source.iterdir() if path.suffix in _SUFFIXES) if source.is_dir() else []
     names = {path.name for path in files}
@@ -83,7 +83,7 @@ def take(store: Store, source: Path) -> dict[str, int]:
         point(store.official, target.name)
     except OSError as error:
         remove_tree(beside)
-        raise NotMirrored(f"{store.root}: {error}; remedy: make room") from error
+        raise NotMirrored(f"{store.root}: {error}; remedy: free some space") from error
     if old and old != target:
         remove_tree(old)
     return versions
@@ -94,24 +94,24 @@ def _check_not_older(store: Store, versions: dict[str, int]) -> None:
         known = store.official / name
         if known.is_file() and _version_of(known) > version:
             raise NotMirrored(
-                f"{name} is version {version}, older than ours ({_version_of(known)}); ours stays"
+                f"{name} is version {version}, older than our version {_version_of(known)}, which stays"
             )
 
 
 def _check_companion(path: Path) -> None:
-    """What no tool verifies alone must at least be what its name says."""
+    """Check a file that no tool can verify on its own: it must at least be what its name says."""
     if not is_plain_name(path.name):
-        raise NotMirrored(f"{path.name!r} is no name for a database")
+        raise NotMirrored(f"{path.name!r} is not a valid name of a database")
     if path.stat().st_size == 0:
         raise NotMirrored(f"{path.name} is empty")
     if path.suffix == ".cdiff":
         with path.open("rb") as file:
             if not _CDIFF.fullmatch(path.name) or not file.read(16).startswith(_HEAD):
-                raise NotMirrored(f"{path.name} is no .cdiff of ClamAV")
+                raise NotMirrored(f"{path.name} is not a ClamAV .cdiff")
 
 
 def _version_of(path: Path) -> int:
-    """Have `sigtool` verify a database, and return its version. Raise `NotMirrored`."""
+    """Verify a database with `sigtool`; return its version. Raise `NotMirrored`."""
     try:
         done = subprocess.run(
             ["sigtool", f"--info={path}"],
@@ -123,7 +123,7 @@ def _version_of(path: Path) -> int:
     found = _VERSION.search(done.stdout)
     if done.returncode or not found or "Verification OK" not in done.stdout:
         raise NotMirrored(
-            f"{path.name}: {' '.join(_complaints(done.stdout + done.stderr)) or 'is not verified'}"
+            f"{path.name}: {' '.join(_complaints(done.stdout + done.stderr)) or 'verification failed'}"
         )
     return int(found[1])
 

@@ -1,4 +1,4 @@
-"""Generations: built and tried, published to one ring after the other, taken back."""
+"""Builds and tests generations, publishes them to one ring after the other, and rolls them back."""
 
 import hashlib
 import os
@@ -34,7 +34,7 @@ Change = Callable[[tuple[Entry, ...]], tuple[Entry, ...]]
 
 
 class NotPublished(Exception):
-    """Nothing was published, and everything is as it was; the text says why."""
+    """Nothing was published or changed; the text says why."""
 
 
 def _same(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
@@ -47,7 +47,7 @@ def _nothing(_text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """Changes one store. Every method raises `NotPublished` or `StoreError`; clients notice nothing then."""
+    """Changes one store. Every method may raise `NotPublished` or `StoreError`, without effect on clients."""
 
     store: Store
     corpus: Corpus = field(default_factory=Corpus)
@@ -61,9 +61,9 @@ class Publisher:
         at_once: bool = False,
         samples: Mapping[str, bytes] | None = None,
     ) -> int:
-        """Build a generation and give it to ring `canary`, or at once to all; return its number.
+        """Build a generation and give it to ring `canary`, or to all rings at once; return its number.
 
-        `change`: from our own signatures so far to those from now on, kept only if the canary agrees.
+        `change` maps our own signatures to the new ones, which are kept only if the canary accepts them.
         """
         with self.store.locked():
             self._check_frozen()
@@ -74,7 +74,7 @@ class Publisher:
                 self.store.save_entries(wanted)
             for ring in RINGS if at_once else (_CANARY,):
                 self._point(ring, number)
-            # The first one of all is everybody's: nobody has anything to fall back on.
+            # The very first generation goes to all rings: no client has an older one.
             if _ALL not in self.store.pointers():
                 self._point(_ALL, number)
             self.store.note("publish", why, generation=number, at_once=at_once)
@@ -82,7 +82,7 @@ class Publisher:
             return number
 
     def promote(self) -> int:
-        """Give everybody what ring `canary` has; return the number of the generation."""
+        """Give all rings the generation of ring `canary`; return its number."""
         with self.store.locked():
             self._check_frozen()
             pointers = self.store.pointers()
@@ -90,24 +90,24 @@ class Publisher:
                 raise NotPublished("nothing is published yet; remedy: postern av publish")
             number = pointers[_CANARY].generation
             if _ALL in pointers and pointers[_ALL].generation == number:
-                raise NotPublished(f"everybody has generation {number} already")
+                raise NotPublished(f"all rings already have generation {number}")
             self._point(_ALL, number)
-            self.store.note("promote", f"generation {number} to everybody", generation=number)
+            self.store.note("promote", f"generation {number} to all rings", generation=number)
             return number
 
     def rollback(self, generation: int = 0, ring: str = "") -> int:
-        """Point rings back: to a generation, or to the one before that of ring `all`; return its number."""
+        """Roll rings back to a given generation, or to the one before the current; return its number."""
         with self.store.locked():
             pointers = self.store.pointers()
             if not pointers:
-                raise NotPublished("nothing is published yet, so nothing can be taken back")
+                raise NotPublished("nothing is published yet, so there is nothing to roll back")
             rings = (ring,) if ring else RINGS
             now = max(pointers[each].generation for each in rings if each in pointers)
             number = generation or max((each for each in self.store.built() if each < now), default=0)
             if number not in self.store.built():
                 there = ", ".join(map(str, self.store.built()))
                 raise NotPublished(
-                    f"generation {number or 'before ' + str(now)} is not there; there are: {there}"
+                    f"generation {number or 'before ' + str(now)} does not exist; available: {there}"
                 )
             for each in rings:
                 self._point(each, number)
@@ -117,7 +117,7 @@ class Publisher:
             return number
 
     def freeze(self, why: str) -> None:
-        """Have nothing published until `thaw`; a rollback is still possible."""
+        """Block publishing until `thaw`; a rollback is still possible."""
         with self.store.locked():
             self._save_frozen(why or "no reason given")
             self.store.note("freeze", why)
@@ -141,7 +141,7 @@ class Publisher:
         try:
             beside.mkdir()
             manifest = self._fill(beside, number, entries, why)
-            self.tell(f"generation {number}: {len(manifest.files)} files; the canary looks at it")
+            self.tell(f"generation {number}: {len(manifest.files)} files; testing with the canary")
             report = canary.try_out(beside, number, manifest.marker, self.corpus, samples)
             self.tell(
                 f"generation {number}: good. {report.samples} samples found, "
@@ -156,9 +156,11 @@ class Publisher:
             beside.rename(self.store.directory(number))
         except canary.Refused as error:
             self.store.note("refused", str(error), generation=number)
-            raise NotPublished(f"the canary refuses generation {number}: {error}; nobody got it") from error
+            raise NotPublished(
+                f"the canary rejects generation {number}: {error}; no client got it"
+            ) from error
         except (OSError, CorpusError, signing.SigningFailed) as error:
-            raise NotPublished(f"generation {number} cannot be built: {error}; nobody got it") from error
+            raise NotPublished(f"generation {number} cannot be built: {error}; no client got it") from error
         finally:
             remove_tree(beside)
         return number
@@ -192,7 +194,7 @@ class Publisher:
         signing.sign(self.store.secret_key, directory / MANIFEST, generation_comment(manifest.generation))
 
     def _point(self, ring: str, generation: int) -> None:
-        """Sign a ring's new target beside the old one, and switch."""
+        """Sign a ring's new target beside the old one, then switch atomically."""
         serial = self.store.next_serial()
         manifest = (self.store.directory(generation) / MANIFEST).read_bytes()
         target = Ring(ring, serial, generation, hashlib.sha256(manifest).hexdigest(), utc_now())
@@ -207,12 +209,12 @@ class Publisher:
             point(self.store.rings / ring, directory.name)
         except (OSError, signing.SigningFailed) as error:
             remove_tree(directory)
-            raise StoreError(f"ring {ring} stays where it was: {error}") from error
+            raise StoreError(f"ring {ring} was not changed: {error}") from error
         if old:
             remove_tree(self.store.rings / old)
 
     def _forget_old(self) -> None:
-        """Keep the last generations, and every one that a ring points to."""
+        """Remove old generations. Keep the last ones, and every one that a ring points to."""
         wanted = {ring.generation for ring in self.store.pointers().values()}
         for number in self.store.built()[:-_KEPT]:
             if number not in wanted:
@@ -220,7 +222,7 @@ class Publisher:
 
 
 def _share(source: Path, target: Path) -> None:
-    """Have a large file twice without its bytes twice, where the file system can."""
+    """Copy a large file without copying its bytes, if the file system supports that."""
     try:
         os.link(source, target)
     except OSError:

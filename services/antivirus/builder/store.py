@@ -1,11 +1,11 @@
-"""The builder's store: where everything is, what is known of it, and who may change it.
+"""The builder's store: its layout, its state, and the lock for changes.
 
 keys/            postern-av.key (secret), postern-av.pub
 own.json         our own signatures, with who, when and why
-official/        a whole mirror of ClamAV's databases, if there is one; a link to the last good copy
+official/        a complete mirror of ClamAV's databases, if there is one; a link to the last good copy
 generations/     00000012/: complete, read-only
 rings/           canary, all: links to directories with ring.json and its signature
-state.json       counters that never fall, and whether publishing is frozen
+state.json       counters that never decrease, and whether publishing is frozen
 history.jsonl    who did what, when and why
 """
 
@@ -40,14 +40,14 @@ _HISTORY_SHOWN = 200
 
 
 class StoreError(Exception):
-    """The store cannot be used; the text says why, and what helps."""
+    """The store cannot be used; the text says why, and gives a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
     generation: int = 0  # the last number given to a generation, built or not
     serial: int = 0
-    frozen: str = ""  # why nothing may be published; empty: it may
+    frozen: str = ""  # why publishing is frozen; empty if it is not
 
 
 class Store:
@@ -78,27 +78,29 @@ class Store:
         return self.generations / directory_of(generation)
 
     def prepare(self) -> None:
-        """Make what is missing, keys included. Raise `StoreError`."""
+        """Create what is missing, including keys. Raise `StoreError`."""
         try:
             for directory in (self.generations, self.rings, self.secret_key.parent):
                 directory.mkdir(parents=True, exist_ok=True)
             self.secret_key.parent.chmod(0o755)
             if not self.secret_key.exists():
                 signing.make_key(self.secret_key, self.public_key)
-                self.note("key", f"made a key: {self.public_key}")
+                self.note("key", f"created a key: {self.public_key}")
         except (OSError, signing.SigningFailed) as error:
-            raise StoreError(f"{self.root}: {error}; remedy: a directory that we may write to") from error
+            raise StoreError(
+                f"{self.root}: {error}; remedy: choose a directory that can be written"
+            ) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Be the only one who changes the store; what a killed one left unfinished is removed first."""
+        """Lock the store for changes. First remove what a killed process left unfinished."""
         self.prepare()
         with (self.root / "lock").open("a+", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise StoreError(
-                    f"{self.root} is being changed by somebody else; remedy: wait until he is done"
+                    f"{self.root} is locked by another process; remedy: wait until it has finished"
                 ) from error
             for leftover in (*self.generations.glob(".new-*"), *self.root.glob(".*.new")):
                 leftover.unlink() if leftover.is_file() else remove_tree(leftover)
@@ -118,7 +120,7 @@ class Store:
         write_whole(self.root / "state.json", json.dumps(asdict(state)).encode())
 
     def next_generation(self) -> int:
-        """Give out a number that no generation ever had."""
+        """Return a number that no generation has had before."""
         highest = max([self.state().generation, *self.built()])
         self.save_state(replace(self.state(), generation=highest + 1))
         return highest + 1
@@ -129,7 +131,7 @@ class Store:
         return highest + 1
 
     def built(self) -> list[int]:
-        """Return the numbers of all generations that are there, in order."""
+        """Return the numbers of all existing generations, in order."""
         names = (path.name for path in self.generations.glob("[0-9]*")) if self.generations.is_dir() else ()
         return sorted(int(name) for name in names if name.isdecimal())
 
@@ -140,7 +142,7 @@ class Store:
             raise StoreError(f"generation {generation}: {error}") from error
 
     def pointers(self) -> dict[str, Ring]:
-        """Return what each ring points to; rings that never pointed anywhere are left out."""
+        """Return what each ring points to. Rings without a generation are left out."""
         found = {}
         for name in RINGS:
             try:
@@ -168,7 +170,7 @@ class Store:
         write_whole(self.root / "own.json", text.encode())
 
     def note(self, what: str, text: str, **facts: Any) -> None:
-        """Write a line of history. That it cannot be written stops nobody."""
+        """Write a line of history. A failure to write it is ignored."""
         line = {"at": utc_now(), "by": who(), "what": what, "text": text, **facts}
         try:
             with (self.root / "history.jsonl").open("a", encoding="utf-8") as file:
@@ -177,7 +179,7 @@ class Store:
             return
 
     def history(self) -> list[dict[str, Any]]:
-        """Return the last lines of history, oldest first; a line cut short by a crash is left out."""
+        """Return the last lines of history, oldest first. A line truncated by a crash is left out."""
         try:
             lines = (self.root / "history.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
@@ -196,7 +198,7 @@ def utc_now() -> str:
 
 
 def who() -> str:
-    """Return who is at work: whoever called sudo, else the user."""
+    """Return the user at work: the one who called sudo, or else the current user."""
     try:
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):

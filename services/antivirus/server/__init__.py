@@ -1,1 +1,1 @@
-"""Gives generations to those who ask, each the one of his ring, and tells them of new ones at once."""
+"""Serves generations to clients, to each the one of its ring, and announces new ones at once."""

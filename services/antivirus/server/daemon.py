@@ -1,4 +1,4 @@
-"""One anti-virus server: follows the builder, serves through nginx, hands reports on to the controller."""
+"""One anti-virus server: follows the builder, serves through nginx, passes reports on to the controller."""
 
 import asyncio
 import contextlib
@@ -26,14 +26,14 @@ _LOOK_EVERY_S = 0.1
 _TELL_EVERY_S = 0.5
 _SAY_EVERY_S = 5.0
 _MOST_IN_A_POST = 200
-_PARTING_S = 0.2  # a client that waits for a generation asks another server
-_BACKLOG = 4_096  # a whole fleet may come at once
+_PARTING_S = 0.2  # a waiting client asks another server
+_BACKLOG = 4_096  # a whole fleet may connect at once
 _RETRY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """Where a server has its things, and its name. `api`: None: nothing is reported."""
+    """The paths of a server, and its name. Without `api`, nothing is reported."""
 
     settings: Path
     home: Path
@@ -69,7 +69,7 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
         self._copy.load()
         await self._take_over()
         await self._runner.setup()
-        # nginx's workers, which run as another user, must reach it.
+        # nginx's workers run as another user and need access.
         await web.UnixSite(self._runner, str(self._home / "run" / "daemon.sock"), backlog=_BACKLOG).start()
         (self._home / "run" / "daemon.sock").chmod(0o666)
         await super().start()
@@ -93,7 +93,7 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
         self.use(settings)
 
     async def _follow(self) -> None:
-        """Follow the builder: take over what it publishes, and answer the clients that wait for it."""
+        """Follow the builder: copy what it publishes, and answer the clients that wait for it."""
         loop = asyncio.get_running_loop()
         while True:
             if self._copy.has_changed() and loop.time() >= self._retry_at:
@@ -133,7 +133,7 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
             await asyncio.sleep(_RETRY_S)
 
     async def _hand_on(self, api: ApiAccess) -> None:
-        """Give the controller the agents' reports and the state of this server, again until it takes them."""
+        """Report the agents' reports and the server's state to the controller, until it accepts them."""
         said_at, said = -_SAY_EVERY_S, ServerReport(server=self._name)
         loop = asyncio.get_running_loop()
         while True:
@@ -147,7 +147,7 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
             try:
                 await controller.request(api, "POST", "/v1/antivirus/reports", body)
             except controller.ControllerRefused:
-                pass  # it never will take these
+                pass  # the controller will never accept these
             except controller.NotHeard:
                 await asyncio.sleep(_RETRY_S)
                 continue

@@ -11,13 +11,13 @@ class AntivirusServerEvent(Event):
     ANTIVIRUS_SERVER_STOPPED = info("AntivirusServerStopped", "The server was stopped.")
     GENERATION_SERVED = info(
         "GenerationServed",
-        "The clients of a ring get another generation.",
-        text("ring", "which ring"),
+        "The clients of a ring now get another generation.",
+        text("ring", "name of the ring"),
         integer("serial", "serial number of the ring"),
         integer("generation", "number of the generation"),
     )
     GENERATION_REFUSED = error(
-        "GenerationRefused", "What the builder published is not right; the last generation stays.", REASON
+        "GenerationRefused", "What the builder published is not valid; the last generation stays.", REASON
     )
-    NGINX_DIED = warning("NginxDied", "nginx has ended unexpectedly; it is started again.")
+    NGINX_DIED = warning("NginxDied", "nginx ended unexpectedly; it is restarted.")
     NGINX_REFUSED = error("NginxRefused", "nginx cannot be started; this is tried again.", REASON)

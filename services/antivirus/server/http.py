@@ -1,4 +1,4 @@
-"""What nginx cannot answer: who waits for a new generation, what agents report, whether all is well."""
+"""Requests that nginx cannot answer: waiting for a new generation, agents' reports, and the health check."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ WhoAsks = Callable[[str], SignatureClient | None]
 
 
 class DaemonHttp:
-    """The daemon's side of the web server. nginx has found out the ring and the source."""
+    """The daemon's side of the web server. nginx supplies the ring and the source address."""
 
     def __init__(self, copy: Replica, who_asks: WhoAsks, is_well: Callable[[], str]) -> None:
         self._copy, self._who_asks, self._is_well = copy, who_asks, is_well
@@ -40,12 +40,12 @@ class DaemonHttp:
         return made
 
     def tell_all(self) -> None:
-        """Wake everybody who waits: a ring has changed."""
+        """Wake all waiting clients: a ring has changed."""
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def _wait(self, request: web.Request) -> web.Response:
-        """Answer as soon as the asker's ring has another serial than he knows; nothing new: 204."""
+        """Answer as soon as the client's ring has another serial than the client; 204 after `_WAITS_S`."""
         ring = request.headers.get("X-Postern-Ring", "")
         known = request.query.get("serial", "")
         if len(known) > 10 or not known.isdecimal():
@@ -71,7 +71,7 @@ class DaemonHttp:
             self.waiting -= 1
 
     def _spread_s(self, request: web.Request) -> float:
-        """Return over how long the clients that wait shall spread their fetches; scanners need not wait."""
+        """Return the period over which waiting clients must spread their fetches; scanners fetch at once."""
         asker = self._who_asks(request.headers.get("X-Postern-Source", ""))
         is_scanner = asker is not None and asker.kind is ClientKind.POOL
         return 0.0 if is_scanner else min(self.waiting / _FETCHES_PER_S, _LONGEST_SPREAD_S)
@@ -79,7 +79,7 @@ class DaemonHttp:
     async def _report(self, request: web.Request) -> web.Response:
         asker = self._who_asks(request.headers.get("X-Postern-Source", ""))
         if asker is None:
-            return web.Response(status=400, text="this address belongs to no client of the policy\n")
+            return web.Response(status=400, text="this address belongs to no client in the policy\n")
         try:
             report = load(SignatureReport, await request.read()).record
         except RecordError as error:
@@ -96,7 +96,7 @@ class DaemonHttp:
 
 
 def read_source(text: str) -> Any:
-    """Return the address that nginx saw, or nothing."""
+    """Return the address that nginx saw, or None if it is not an address."""
     try:
         return ip_address(text)
     except ValueError:

@@ -17,7 +17,7 @@ from services.base.daemon import run_daemon
 _PROGRAM = "postern-antivirus"
 _EPILOG = """\
 The server copies what the builder (`postern av`) publishes, verifies every signature and hash, and serves it
-through nginx, to each tenant the generation of its ring. The controller writes the settings file
+through nginx. Each tenant gets the generation of its ring. The controller writes the settings file
 (STATE_DIR/gateways/POOL.json). It is read again when it changes; a file with errors changes nothing.
 Signals: SIGTERM or Ctrl-C: stop, nginx included; SIGHUP: reload settings, reopen the log.
 
@@ -66,7 +66,7 @@ def _build(parsed: argparse.Namespace, journal: Journal) -> AntivirusServer:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run `main` as a program: every error becomes an exit code."""
     return entry.run(_PROGRAM, main)
 
 

@@ -1,4 +1,4 @@
-"""nginx as a child: configured from the settings, told of new ones, started again when it dies."""
+"""nginx as a child process: configured from the settings, reloaded for new ones, restarted when it dies."""
 
 import asyncio
 import contextlib
@@ -18,11 +18,11 @@ _CHECKS_WITHIN_S = 10.0
 
 
 class NginxFailed(Exception):
-    """nginx does not take its configuration, or does not start; the text says why."""
+    """nginx rejects its configuration, or does not start; the text says why."""
 
 
 def configuration(settings: AntivirusSettings, home: Path, is_root: bool, has_ipv6: bool) -> str:
-    """Return what nginx reads. An address that the host cannot have would keep nginx from serving any."""
+    """Return nginx's configuration. One address that the host cannot have would keep nginx from starting."""
     own = [f"127.0.0.1:{settings.port}"]
     own += [
         f"[{each}]:{settings.port}" if each.version == 6 else f"{each}:{settings.port}"
@@ -52,7 +52,7 @@ class Nginx:
         return self._process is not None and self._process.returncode is None
 
     async def serve(self, settings: AntivirusSettings) -> None:
-        """Have nginx serve by these settings: by a reload where it runs. Raise `NginxFailed`."""
+        """Make nginx serve with these settings; reload it if it is running. Raise `NginxFailed`."""
         file = self._home / "nginx.conf"
         beside = self._home / "nginx.conf.new"
         (self._home / "run").mkdir(parents=True, exist_ok=True)
@@ -80,20 +80,20 @@ class Nginx:
                 return
 
     def _end_leftovers(self) -> None:
-        """End the workers of a master that was killed: they hold our ports, and answer by old settings."""
+        """End the workers of a master that was killed: they hold our ports and use the old settings."""
         with contextlib.suppress(OSError, ValueError):
             group = int((self._home / "run" / "nginx.pid").read_text(encoding="utf-8"))
             for pid in _nginxes_of(group):
                 os.kill(pid, signal.SIGKILL)
 
     async def _check_way(self) -> None:
-        """nginx starts also where its workers may read nothing, and then answers 403 to every client."""
+        """Raise `NginxFailed` if nginx's workers have no access: nginx would start, but answer 403 to all."""
         who = (f"--reuid={_WORKERS}", f"--regid={_WORKERS}", "--clear-groups")
         process = await asyncio.create_subprocess_exec("setpriv", *who, "test", "-x", str(self._home / "run"))
         if await process.wait():
             raise NginxFailed(
-                f"user {_WORKERS}, as which nginx serves, may not enter {self._home}; "
-                "remedy: chmod o+x for each directory above it, or another --home"
+                f"nginx runs as user {_WORKERS}, which has no access to {self._home}; "
+                "remedy: chmod o+x each directory above it, or choose another --home"
             )
 
     async def _check(self, file: Path) -> None:
@@ -112,7 +112,7 @@ class Nginx:
         prefix = ("-p", str(self._home), "-e", str(self._home / "nginx-error.log"))
         try:
             return await asyncio.create_subprocess_exec(
-                *("setpriv", "--pdeathsig=TERM"),  # it ends with us, whatever kills us
+                *("setpriv", "--pdeathsig=TERM"),  # it ends when this process ends, even if it is killed
                 program,
                 *prefix,
                 *arguments,
@@ -126,7 +126,7 @@ class Nginx:
 
 
 def _nginxes_of(group: int) -> Iterator[int]:
-    """Yield the processes of a group, if they are nginx still: numbers of processes are used again."""
+    """Yield the processes of a group that are still nginx: process ids are reused."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError):
             name, _, rest = (

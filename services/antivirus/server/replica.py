@@ -1,4 +1,4 @@
-"""A server's own copy of what the builder publishes: verified, and switched at once, or left as it was.
+"""A server's own copy of what the builder publishes: verified and switched atomically, or left unchanged.
 
 www/generations/00000012/    files, as the builder made them
 www/rings/all -> .57         ring.json, its signature, and `database`: the files for freshclam, with times
@@ -33,18 +33,18 @@ _KEPT = 10
 
 
 class NotCopied(Exception):
-    """What was published cannot be taken over, and what we have stays; the text says why."""
+    """What was published cannot be copied, and our copy stays; the text says why."""
 
 
 class Replica:
     def __init__(self, source: Path, www: Path, public_key: Path) -> None:
         self._source, self._www, self._key = source, www, public_key
         self.rings: dict[str, Ring] = {}
-        self.documents: dict[str, bytes] = {}  # ring.json as it is, by ring
+        self.documents: dict[str, bytes] = {}  # ring.json unchanged, by ring
         self._seen: dict[str, tuple[int, int]] = {}
 
     def load(self) -> None:
-        """Go on with what was copied before."""
+        """Continue with the existing copy."""
         for directory in ("generations", "rings"):
             (self._www / directory).mkdir(parents=True, exist_ok=True)
         for name in RINGS:
@@ -55,13 +55,13 @@ class Replica:
                 continue
 
     def has_changed(self) -> bool:
-        """Say whether the builder has published something that was not looked at yet."""
+        """Return whether the builder has published something that was not examined yet."""
         return any(self._facts(name) != self._seen.get(name) for name in RINGS)
 
     def take_over(self) -> list[str]:
-        """Bring every ring up to date; return those that changed. Raise `NotCopied`, after all were tried.
+        """Update every ring; return those that changed. Raise `NotCopied`, after all were tried.
 
-        What could not be taken over is tried again the next time.
+        A ring that failed is tried again the next time.
         """
         changed, problems = [], []
         for name in RINGS:
@@ -108,7 +108,7 @@ class Replica:
         document, signature = _read(source / MANIFEST), _read(source / (MANIFEST + SIGNATURE_SUFFIX))
         if hashlib.sha256(document).hexdigest() != ring.manifest_sha256:
             raise NotCopied(
-                f"the manifest of generation {ring.generation} is not the one that the ring means"
+                f"the manifest of generation {ring.generation} is not the one that the ring refers to"
             )
         manifest = parse_manifest(document)
         verify(self._key, document, signature, generation_comment(ring.generation))
@@ -144,17 +144,17 @@ class Replica:
             remove_tree(rings / old)
 
     def _lay_out(self, database: Path, before: Path, manifest: Manifest) -> None:
-        """Give freshclam its files: it takes one only if that is newer than its own last download.
+        """Provide the files for freshclam, which downloads a file only if it is newer than its own copy.
 
-        So a file that has changed, were it back to an older one, is dated ahead of now, by
-        more than clocks differ; and one that has not changed keeps its time.
+        So a file that has changed, even back to an older one, gets a time in the future, by
+        more than clocks differ. An unchanged file keeps its time.
         """
         at = int(time.time()) + _AHEAD_S
         database.mkdir()
         for file in manifest.files:
             whole = self._www / "generations" / directory_of(manifest.generation) / file.name
             known, mine = before / file.name, database / file.name
-            if file.signed_by == "clamav":  # has a version of its own
+            if file.signed_by == "clamav":  # has its own version number
                 mine.symlink_to(os.path.relpath(whole, database.resolve()))
                 continue
             shutil.copyfile(whole, mine)
@@ -179,4 +179,6 @@ def _check(directory: Path, manifest: Manifest) -> None:
     for file in manifest.files:
         path = directory / file.name
         if path.stat().st_size != file.bytes or sha256_of(path) != file.sha256:
-            raise NotCopied(f"{file.name} of generation {manifest.generation} is not what was signed")
+            raise NotCopied(
+                f"{file.name} of generation {manifest.generation} does not match the signed manifest"
+            )

@@ -1,4 +1,4 @@
-"""One Cowrie: `python -m plugin FD`, in its state directory; FD leads to whoever hands connections over."""
+"""One Cowrie: `python -m plugin FD`, in its state directory. FD is the socket of the supervisor."""
 
 import sys
 

@@ -19,12 +19,12 @@ from twisted.names.error import DNSServerError
 from .identity import Identity
 
 _SESSION_IN_NAME = re.compile(r"-([0-9a-f]{12})-[^/]*$")
-# A real resolver without an answer takes five seconds for each try.
+# A real resolver waits five seconds for each query without an answer.
 _RESOLVING_TAKES_S = 5.0
 
 
 def put_on(identity: Identity, link: Any) -> None:
-    """Dress Cowrie up; before it makes its services."""
+    """Apply the persona to Cowrie, before it creates its services."""
     _plant(identity)
     _record(link)
     _know(identity.users)
@@ -35,7 +35,7 @@ def put_on(identity: Identity, link: Any) -> None:
 
 
 def _banner_sender(banner: str) -> Any:
-    """Return what sends the persona's banner once; most have none, and Cowrie would send /etc/issue.net."""
+    """Return a function that sends the persona's banner once. Cowrie itself would send /etc/issue.net."""
 
     def send_banner(self: Any) -> None:
         if banner and not self.bannerSent:
@@ -47,7 +47,7 @@ def _banner_sender(banner: str) -> Any:
 
 
 def greet(factory: Any, identity: Identity) -> None:
-    """Give Telnet its words. To be called again whenever the factory starts."""
+    """Set the texts of Telnet. Must be called again whenever the factory starts."""
     from cowrie.telnet.userauth import HoneyPotTelnetAuthProtocol
 
     HoneyPotTelnetAuthProtocol.loginPrompt = identity.telnet_prompt.encode()
@@ -61,7 +61,7 @@ def greet(factory: Any, identity: Identity) -> None:
 
 
 def _fail_to_fetch() -> None:
-    """Have wget fail where it fails: Cowrie's says `connected` before it has tried."""
+    """Make wget fail while it connects: Cowrie's own wget says `connected` before it has tried."""
     say = wget.Command_wget.errorWrite
 
     def error_write(self: Any, text: str) -> None:
@@ -82,7 +82,7 @@ def _fail_to_fetch() -> None:
 
 
 def _resolve_nothing(*_arguments: Any, **_named: Any) -> Any:
-    """Fail as a resolver that hears nothing does."""
+    """Fail like a resolver that gets no answer."""
     return task.deferLater(reactor, _RESOLVING_TAKES_S, _fail)
 
 
@@ -91,7 +91,7 @@ def _fail() -> None:
 
 
 def _know(users: dict[str, list[str]]) -> None:
-    """Let in the persona's users, `*` with any password; Cowrie's own file has other patterns, too."""
+    """Accept the persona's users, with any password for `*`. Cowrie's own file has other patterns."""
     known = {(name.encode(), word.encode()) for name, words in users.items() for word in words}
 
     class PosternUsers:
@@ -102,7 +102,7 @@ def _know(users: dict[str, list[str]]) -> None:
 
 
 def _show_attacked_address() -> None:
-    """Have commands such as ifconfig show the address that was attacked."""
+    """Make commands such as ifconfig show the attacked address."""
     kind = protocol.HoneyPotBaseProtocol
     begin = kind.connectionMade
 
@@ -118,7 +118,7 @@ def _show_attacked_address() -> None:
 
 
 def _record(link: Any) -> None:
-    """Send what goes over each terminal out, instead of writing it to files here."""
+    """Send the terminals' data to the supervisor instead of writing it to files here."""
 
     def write(logfile: str, _length: int, direction: int, stamp: float, data: bytes) -> None:
         found = _SESSION_IN_NAME.search(logfile)
@@ -129,7 +129,7 @@ def _record(link: Any) -> None:
                 link.tell({**tty, "direction": direction, "data": said})
 
     def session_of(self: Any) -> tuple[str, int]:
-        """Name recordings of Telnet by their session, too."""
+        """Name recordings of Telnet by their session as well."""
         return self.getEventLog().identity["session"], 0
 
     insults.LoggingTelnetServerProtocol.getSessionId = session_of
@@ -137,7 +137,7 @@ def _record(link: Any) -> None:
 
 
 def _plant(identity: Identity) -> None:
-    """Put the persona's files, its name and its users into the tree that all sessions begin with."""
+    """Put the persona's files, name and users into the file tree with which all sessions begin."""
     tree = honeyfs.get_tree()
     for path, text in _files_of(identity).items():
         _put(tree, path, text.encode())
@@ -148,7 +148,7 @@ def _files_of(identity: Identity) -> dict[str, str]:
     short = name.partition(".")[0]
     passwd = honeyfs.read_file("/etc/passwd").decode("ascii", "replace")
     known = {line.partition(":")[0] for line in passwd.splitlines()}
-    # Cowrie's own invention; whoever knows Cowrie looks for it.
+    # Specific to Cowrie: attackers who know Cowrie look for it.
     passwd = "".join(f"{line}\n" for line in passwd.splitlines() if not line.startswith("phil:"))
     for number, user in enumerate(sorted(set(identity.users) - known), start=1000):
         passwd += f"{user}:x:{number}:{number}:,,,:/home/{user}:/bin/bash\n"
@@ -163,7 +163,7 @@ def _files_of(identity: Identity) -> dict[str, str]:
 
 
 def _release(system: str) -> dict[str, str]:
-    """Return what names the system, such as `Debian GNU/Linux 12 (bookworm)`."""
+    """Return the name of the system, such as `Debian GNU/Linux 12 (bookworm)`."""
     if not system:
         return {}
     old = honeyfs.read_file("/etc/os-release").decode("ascii", "replace").splitlines()

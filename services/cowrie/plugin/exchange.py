@@ -1,4 +1,4 @@
-"""Key exchanges that OpenSSH offers and Twisted lacks: bigger groups, and hybrids with a second secret."""
+"""Key exchanges that OpenSSH offers and Twisted lacks: larger groups, and hybrids with a second secret."""
 
 import secrets
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from .primes import prime
 from .sntrup import PUBLIC_BYTES, encapsulate
 
 _MLKEM_PUBLIC_BYTES = 1184
-# Twice of what the strongest cipher and hash need (RFC 4419, 6.2).
+# Twice what the strongest cipher and hash need (RFC 4419, 6.2).
 _PRIVATE_BITS = 1024
 Encapsulate = Callable[[bytes], tuple[bytes, bytes]]
 
@@ -25,7 +25,7 @@ def _mlkem768(public: bytes) -> tuple[bytes, bytes]:
     return ciphertext, secret
 
 
-# By name: bytes of the client's first key, how a secret is sent to it, the hash.
+# By name: size of the client's first key in bytes, encapsulation of a secret for it, and hash.
 _HYBRIDS: dict[bytes, tuple[int, Encapsulate, Any]] = {
     b"sntrup761x25519-sha512": (PUBLIC_BYTES, encapsulate, sha512),
     b"sntrup761x25519-sha512@openssh.com": (PUBLIC_BYTES, encapsulate, sha512),
@@ -67,19 +67,19 @@ def known_exchanges() -> frozenset[bytes]:
 
 
 def fallback_primes() -> dict[int, list[tuple[int, int]]]:
-    """Return what sshd falls back on without a file of groups, by size: generator and prime."""
+    """Return sshd's fallback groups, used without a moduli file, by size: generator and prime."""
     return {bits: [(2, prime(bits))] for bits in (2048, 4096, 8192)}
 
 
 class GivesSecretAway(ValueError):
-    """A public number of the other side that leaves no secret (RFC 4253, 8)."""
+    """A public value of the peer that would reveal the secret (RFC 4253, 8)."""
 
 
 class Ephemeral:
-    """Our half of a Diffie-Hellman exchange in a group of this decoy's own.
+    """Our half of a Diffie-Hellman exchange, in one of this decoy's groups.
 
-    Twisted's has OpenSSL prove again that the prime is one: 18 s of silence for
-    8192 bits of a group that nobody wrote down in an RFC, and a client chooses it.
+    Twisted's version lets OpenSSL check the prime each time. For an 8192-bit group that is
+    not in an RFC this takes 18 s without an answer, and the client chooses the group.
     """
 
     def __init__(self, generator: int, prime: int) -> None:
@@ -88,7 +88,7 @@ class Ephemeral:
         self.public = pow(generator, self._private, prime)
 
     def agree(self, theirs: int) -> int:
-        """Return the common secret. Raise `GivesSecretAway`."""
+        """Return the shared secret. Raise `GivesSecretAway`."""
         if not 1 < theirs < self._prime - 1:
             raise GivesSecretAway
         return pow(theirs, self._private, self._prime)
@@ -99,7 +99,7 @@ def is_hybrid(name: bytes) -> bool:
 
 
 def answer_hybrid(name: bytes, said: bytes) -> tuple[bytes, bytes]:
-    """Return (what to answer to a client's two keys, the common secret). Raise `ValueError`."""
+    """Return (the answer to a client's two keys, the shared secret). Raise `ValueError`."""
     size, encapsulate_for, hash_ = _HYBRIDS[name]
     if len(said) != size + 32:
         raise ValueError(f"{len(said)} bytes are not two keys")

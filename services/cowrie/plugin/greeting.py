@@ -1,4 +1,4 @@
-"""How sshd reads a client's first line, and what it says if that is none of SSH's (its kex.c). Pure."""
+"""How sshd reads a client's first line, and its answer if the line is not SSH (sshd's kex.c). Pure."""
 
 import re
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ _DIFFERENT = b"Protocol major versions differ.\r\n"
 class Refusal:
     answer: bytes
     line: bytes
-    has_unread: bool  # bytes that sshd never gets to
+    has_unread: bool  # bytes that sshd never reads
 
 
 def refuse(heard: bytes) -> Refusal | None:
-    """Return how the client is sent away, or nothing if it may go on."""
+    """Return the refusal of a client, or None if it may continue."""
     line, newline, rest = heard.partition(b"\n")
     bad = next((at for at in range(len(line)) if _is_bad(line, at)), None)
     if bad is not None:
@@ -34,6 +34,6 @@ def refuse(heard: bytes) -> Refusal | None:
 
 
 def _is_bad(line: bytes, at: int) -> bool:
-    """A NUL, anything but a newline after a CR, or too much: read no further."""
+    """Return whether sshd stops reading here: at NUL, at a CR without a newline, or at the size limit."""
     after_cr = at > 0 and line[at - 1] == 0x0D
     return line[at] == 0 or after_cr or at >= _LONGEST

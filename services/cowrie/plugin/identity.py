@@ -1,4 +1,4 @@
-"""Who this Cowrie pretends to be: `etc/persona.json` in its state directory, written by the supervisor."""
+"""The persona of this Cowrie: `etc/persona.json` in its state directory, written by the supervisor."""
 
 import json
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""The unix socket to whoever supervises this Cowrie: connections come in, events go out, one JSON a line.
+"""The unix socket to Cowrie's supervisor: connections come in, events go out, one JSON object per line.
 
 In: {"open": "ssh" or "telnet", "key": k} with one descriptor, answered with `postern.taken`; {"ping": n}.
-When it closes, Cowrie ends.
+When the socket closes, Cowrie ends.
 """
 
 import json
@@ -29,7 +29,7 @@ class Link:
         self.lost = 0
 
     def serve(self, descriptor: int, factories: dict[str, Any]) -> None:
-        """Take connections from the other end from now on, and say that Cowrie is ready."""
+        """Accept connections from the supervisor from now on, and report that Cowrie is ready."""
         self.factories = factories
         factory = Factory.forProtocol(_Ear)
         factory.link = self
@@ -39,7 +39,7 @@ class Link:
         self.tell({"eventid": "postern.ready"})
 
     def tell(self, event: dict[str, Any]) -> None:
-        """Send an event. What the other end does not take in time is counted, and told when it does."""
+        """Send an event. Events that are not read in time are dropped, and their count is sent later."""
         if self._transport is None:
             return
         if self._waiting_bytes() > _MOST_WAITING_BYTES:
@@ -66,7 +66,7 @@ class Link:
             self._reactor.stop()
 
     def adopt(self, descriptor: int, protocol: str, key: str) -> None:
-        """Serve a connection that was accepted elsewhere, and say whether that could be done."""
+        """Serve a connection that the supervisor accepted; report whether that was possible."""
         connection = socket.socket(fileno=descriptor)
         is_served = True
         try:
@@ -74,7 +74,7 @@ class Link:
             connection.setblocking(False)
             self._reactor.adoptStreamConnection(connection.fileno(), connection.family, factory)
         except (OSError, KeyError):
-            is_served = False  # the attacker is gone already, or asks for what this persona has not
+            is_served = False  # the attacker has disconnected, or this persona lacks the protocol
         finally:
             connection.close()
         self.tell({"eventid": "postern.taken", "key": key, "served": is_served})

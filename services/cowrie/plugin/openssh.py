@@ -1,4 +1,4 @@
-"""Cowrie's SSH transport made to speak as OpenSSH does: the persona's algorithms in its order, all real."""
+"""Makes Cowrie's SSH transport behave like OpenSSH, with the persona's algorithms, all implemented."""
 
 import struct
 import zlib
@@ -29,7 +29,7 @@ _MACS = frozenset(
 )
 _HOST_KEYS = frozenset(b"rsa-sha2-512 rsa-sha2-256 ssh-rsa ecdsa-sha2-nistp256 ssh-ed25519".split())
 _COMPRESSION = frozenset(b"none zlib zlib@openssh.com".split())
-# As sshd 9.2 sends it, whatever keys it has itself.
+# As sshd 9.2 sends it, independent of its own keys.
 _SIGNATURES = (
     b"ssh-ed25519,sk-ssh-ed25519@openssh.com,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"
     b"sk-ecdsa-sha2-nistp256@openssh.com,webauthn-sk-ecdsa-sha2-nistp256@openssh.com,"
@@ -47,7 +47,7 @@ _Lists = dict[str, list[bytes]]
 
 
 def teach(algorithms: dict[str, list[str]]) -> None:
-    """Have Cowrie offer just these, before it makes its services. What nobody here can do is left out."""
+    """Make Cowrie offer exactly these, before it creates its services. Unsupported ones are left out."""
     if not algorithms:
         return
     exchange.teach_exchanges()
@@ -83,7 +83,7 @@ def _give_primes(kind: Any) -> None:
 
 
 class Ciphers:
-    """What was agreed on for both directions; named and shaped as Twisted's own."""
+    """The algorithms agreed on for both directions; names and form are those of Twisted."""
 
     def __init__(self, out_cipher: bytes, in_cipher: bytes, out_mac: bytes, in_mac: bytes) -> None:
         self.outCipType, self.inCipType = out_cipher, in_cipher
@@ -101,7 +101,7 @@ class Ciphers:
 
 
 class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
-    # All of one process: it has one persona. Set before the first connection.
+    # For the whole process, which has one persona. Set before the first connection.
     offered: ClassVar[_Lists] = {}
     _is_strict = False
     _keyExchangeState: str  # noqa: N815
@@ -115,7 +115,7 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
         self.supportedMACs = self.offered["macs"]
         self.supportedCompressions = self.offered["compression"]
         super().connectionMade()
-        self.transport.doWrite()  # at once: a client that has hung up already still hears who we are
+        self.transport.doWrite()  # at once: a client that has already hung up still gets the identification
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         refusal = None if self.gotVersion else greeting.refuse(self.buf + data)
@@ -127,7 +127,7 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
             self.events.dispatch("cowrie.client.version", "Remote SSH version: %(version)s", version=said)
         self.buf = b""
         self.transport.write(refusal.answer)
-        if refusal.has_unread:  # a kernel resets a connection of which not all was read
+        if refusal.has_unread:  # the kernel resets a connection with unread data
             self.transport.doWrite()
             self.transport.abortConnection()
         else:
@@ -179,7 +179,7 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
         return self._keyExchangeState == self._KEY_EXCHANGE_REQUESTED
 
     def sendUnimplemented(self) -> None:  # noqa: N802
-        """Twisted names the next packet instead of this one."""
+        """Send this packet's number; Twisted would send that of the next packet."""
         number = (self.incomingPacketSequence - 1) & 0xFFFFFFFF
         self.sendPacket(transport.MSG_UNIMPLEMENTED, struct.pack(">I", number))
 
@@ -193,7 +193,7 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
         payload = bytes((number,)) + payload
         if self.outgoingCompression:
             payload = self.outgoingCompression.compress(payload) + self.outgoingCompression.flush(2)
-        # OpenSSH pads what is not encrypted with zeros.
+        # OpenSSH pads unencrypted packets with zeros.
         way = self.currentEncryptions.outgoing
         pad = bytes if isinstance(way, Clear) else randbytes.secureRandom
         self.transport.write(way.seal(self.outgoingPacketSequence & 0xFFFFFFFF, payload, pad))
@@ -209,7 +209,7 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
             self.buf = self.buf[used:]
             if self.incomingCompression:
                 payload = self.incomingCompression.decompress(payload)
-        except (BadLength, Forged, zlib.error):  # sshd hangs up without a word
+        except (BadLength, Forged, zlib.error):  # sshd closes the connection without a message
             self.buf = b""
             self.transport.loseConnection()
             return None
@@ -217,7 +217,7 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
         return payload
 
     def _newKeys(self) -> None:  # noqa: N802
-        if self._is_strict:  # both sides count anew, so that nothing was slipped in before
+        if self._is_strict:  # both sides reset their counters, so that no packet can be injected before
             self.outgoingPacketSequence = self.incomingPacketSequence = 0
         super()._newKeys()
 
@@ -256,7 +256,7 @@ class OpenSshTransport(cowrie_transport.HoneyPotSSHTransport):
         super().sendExtInfo([(b"server-sig-algs", _SIGNATURES), (b"publickey-hostbound@openssh.com", b"0")])
 
     def sendDisconnect(self, reason: int, text: bytes) -> None:  # noqa: N802
-        """Say only what sshd says; it ends most quarrels without a word."""
+        """Send only what sshd sends; it ends most failed sessions without a message."""
         if text == b"too many bad auths":
             reason, text = _DISCONNECT_PROTOCOL_ERROR, _TOO_MANY_FAILURES
         is_said = text == _TOO_MANY_FAILURES or text.startswith(_BAD_TYPE)

@@ -1,4 +1,4 @@
-"""Packets of SSH as OpenSSH seals them: MAC before or after encryption, AES-GCM, ChaCha20-Poly1305.
+"""SSH packets as OpenSSH encrypts them: MAC before or after encryption, AES-GCM, ChaCha20-Poly1305.
 
 One `Way` for each direction. Twisted has only the oldest of these.
 """
@@ -22,11 +22,11 @@ Pad = Callable[[int], bytes]
 
 
 class BadLength(Exception):
-    """A packet of impossible length."""
+    """A packet with an impossible length."""
 
 
 class Forged(Exception):
-    """A packet that the other side did not seal."""
+    """A packet with a wrong authentication tag."""
 
 
 class Mac:
@@ -69,7 +69,7 @@ class Clear:
 
 
 class MacThenSend:
-    """Encrypt, and add the MAC of what was encrypted."""
+    """Encrypt, and add the MAC of the plain text."""
 
     def __init__(self, cipher: Any, mac: Mac, block: int, is_outgoing: bool) -> None:
         self._coder = cipher.encryptor() if is_outgoing else cipher.decryptor()
@@ -96,7 +96,7 @@ class MacThenSend:
 
 
 class EncryptThenMac:
-    """The length in clear, and the MAC of what goes over the wire."""
+    """The length in clear, and the MAC of the encrypted packet."""
 
     def __init__(self, cipher: Any, mac: Mac, block: int, is_outgoing: bool) -> None:
         self._coder = cipher.encryptor() if is_outgoing else cipher.decryptor()
@@ -118,7 +118,7 @@ class EncryptThenMac:
 
 
 class Gcm:
-    """aes128-gcm@openssh.com and its longer brother."""
+    """aes128-gcm@openssh.com and aes256-gcm@openssh.com."""
 
     block = 16
 
@@ -149,7 +149,7 @@ class Gcm:
 
 
 class ChaCha:
-    """chacha20-poly1305@openssh.com: the length by a key of its own, the packet's number for a nonce."""
+    """chacha20-poly1305@openssh.com: a separate key for the length, the packet's number as nonce."""
 
     block = 8
 
@@ -181,7 +181,7 @@ Way = Clear | MacThenSend | EncryptThenMac | Gcm | ChaCha
 
 
 def make_way(names: tuple[str, str], iv: bytes, key: bytes, mac_key: bytes, is_outgoing: bool) -> Way:
-    """Return one direction's way of sealing packets; `names` are of cipher and MAC."""
+    """Return the packet encryption of one direction; `names` are those of cipher and MAC."""
     cipher, mac = names
     if cipher == "none":
         return Clear()
@@ -209,7 +209,7 @@ def _chacha(key: bytes, counter: int, number: int, data: bytes) -> bytes:
 
 
 def _packet(payload: bytes, block: int, counted: int, pad: Pad) -> bytes:
-    """Return both lengths, payload and padding; `counted` bytes of the first length fill blocks, too."""
+    """Return both lengths, payload and padding. `counted` bytes of the first length belong to the blocks."""
     padding = block - (counted + 1 + len(payload)) % block
     if padding < 4:
         padding += block

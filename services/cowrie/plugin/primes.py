@@ -1,4 +1,4 @@
-"""The fixed groups of RFC 3526, computed from pi as that defines them."""
+"""The fixed groups of RFC 3526, computed from pi as the RFC defines them."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""Start Cowrie's services without a port of their own: their connections come over the link."""
+"""Starts Cowrie's services without ports of their own: connections arrive over the link."""
 
 import os
 import resource
@@ -21,7 +21,7 @@ def run(descriptor: int) -> None:
     from .link import Link
     from .trouble import tell_trouble
 
-    reactor: Any = the_reactor  # its type promises nothing; what epoll's reactor has is there
+    reactor: Any = the_reactor  # the type is too general; at run time this is the epoll reactor
     globalLogBeginner.beginLoggingTo([tell_trouble], redirectStandardIO=False)
     link = Link(reactor)
     factories = _build(link)
@@ -32,7 +32,7 @@ def run(descriptor: int) -> None:
 
 
 def _build(link: Any) -> dict[str, Any]:
-    """Have Cowrie make what it would listen with; return it by name of protocol."""
+    """Let Cowrie create the factories that it would listen with; return them by protocol."""
     from .identity import Identity, read_identity
 
     identity: Identity = read_identity()
@@ -64,7 +64,7 @@ def _build(link: Any) -> dict[str, Any]:
 
 
 def _output_module(link: Any) -> types.ModuleType:
-    """Return what Cowrie loads as its output `postern`: events go out over the link."""
+    """Return the module that Cowrie loads as output `postern`: events go out over the link."""
     from cowrie.core.output import Output
 
     class ToLink(Output):
@@ -83,7 +83,7 @@ def _output_module(link: Any) -> types.ModuleType:
 
 
 def _limit() -> None:
-    """Bound what an attacker can make this process take."""
+    """Limit the resources that an attacker can make this process use."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE_BYTES, _LARGEST_FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY_BYTES, _MOST_MEMORY_BYTES))

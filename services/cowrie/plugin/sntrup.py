@@ -1,8 +1,8 @@
-"""Streamlined NTRU Prime 761 as OpenSSH's first choice of key exchange has it: the server's half.
+"""Streamlined NTRU Prime 761, used in OpenSSH's preferred key exchange: the server's half.
 
-The server encapsulates a secret for a client's public key; decoding and rounding are of
-https://ntruprime.cr.yp.to (round 3), 4.1 and 4.2. Products go through one long integer each.
-A decoy's keys protect nobody, so nothing here takes care of timing.
+The server encapsulates a secret for a client's public key; decoding and rounding follow
+https://ntruprime.cr.yp.to (round 3), 4.1 and 4.2. Each product is computed with one long integer.
+A decoy's keys protect no data, so this code is not constant-time.
 """
 
 import hashlib
@@ -29,13 +29,13 @@ def encapsulate(public: bytes) -> tuple[bytes, bytes]:
 
 
 def _round(value: int) -> int:
-    """Return the nearest multiple of 3 to a coefficient, as its place among them."""
+    """Return the index of the multiple of 3 that is nearest to a coefficient."""
     centered = (value + _HALF) % Q - _HALF
     return (centered - ((centered + 1) % 3 - 1) + _HALF) // 3
 
 
 def _short() -> list[int]:
-    """Return a random polynomial with just so many coefficients of 1 or -1."""
+    """Return a random polynomial with a fixed number of coefficients that are 1 or -1."""
     places = secrets.SystemRandom().sample(range(P), WEIGHT)
     r = [0] * P
     for place in places:
@@ -65,7 +65,7 @@ def _coefficients(number: int) -> list[int]:
 
 
 def _pack(r: list[int]) -> bytes:
-    """Return four coefficients a byte."""
+    """Pack four coefficients per byte."""
     padded = [value + 1 for value in r] + [0] * (-P % 4)
     return bytes(
         padded[at] | padded[at + 1] << 2 | padded[at + 2] << 4 | padded[at + 3] << 6

@@ -1,4 +1,4 @@
-"""Cowrie's own complaints, on standard error, one line each: only warnings and worse, escaped and bounded."""
+"""Cowrie's own warnings and errors on standard error: one line each, escaped and limited in length."""
 
 import sys
 from typing import Any
@@ -10,7 +10,7 @@ _BAD = (LogLevel.error, LogLevel.critical)
 
 
 def tell_trouble(event: dict[str, Any]) -> None:
-    """Write an event of Twisted's logger, if it is bad news."""
+    """Write an event of Twisted's logger if it is a warning or an error."""
     if event.get("log_level") not in _BAD:
         return
     text = formatEvent(event)

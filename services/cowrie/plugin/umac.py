@@ -1,4 +1,4 @@
-"""UMAC (RFC 4418) with 64 and 128 bits, which Twisted lacks and OpenSSH names first."""
+"""UMAC (RFC 4418) with 64 and 128 bits, which Twisted lacks and OpenSSH prefers."""
 
 import struct
 
@@ -9,7 +9,7 @@ _P64 = 2**64 - 59
 _MASK64 = 2**64 - 1
 _MASK32 = 2**32 - 1
 _CHUNK = 1024
-# RFC 4418, 5.4.1: what keeps the polynomial's key apart from its range
+# RFC 4418, 5.4: mask of the polynomial's key, and the first word out of the polynomial's range
 _KEY_MASK64 = 0x01FFFFFF01FFFFFF
 _TOO_BIG = 2**64 - 2**32
 

@@ -1,4 +1,4 @@
-"""What decoys say, one file for each protocol. Bytes in, bytes and events out: no socket, clock or chance.
+"""The dialogues of decoys, one file per protocol. Bytes in, bytes and events out; no socket or clock.
 
-`base.py` is what they share, `choose.py` finds the one for a service.
+`base.py` is what they share; `choose.py` selects the dialogue for a service.
 """

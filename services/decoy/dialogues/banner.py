@@ -1,4 +1,4 @@
-"""A port that says something, and answers each line with the same words, or with none."""
+"""A port that sends a banner, and answers each line with the same text, or with none."""
 
 from services.decoy.dialogues.base import Command, LineDialogue, text_of
 from services.personas.model import Banner
@@ -15,7 +15,7 @@ class BannerDialogue(LineDialogue):
             self._end()
 
     def _say(self, reply: str, **values: str) -> None:
-        """Whatever was wrong, nothing is said: the port has no such words."""
+        """Send nothing: such a port has no error replies."""
 
     def _line(self, line: bytes) -> None:
         self._note(Command(text_of(line)))

@@ -1,7 +1,7 @@
-"""What all dialogues share: events, steps, and lines out of a buffer that no peer can make grow.
+"""What all dialogues share: events, steps, and lines from a buffer of limited size.
 
-A dialogue is tolerant where attackers are sloppy (lone newlines, strange bytes), and bounded
-everywhere: a line, the number of commands, what is kept of a message.
+A dialogue tolerates sloppy clients (lone newlines, strange bytes), and limits everything:
+the length of a line, the number of commands, what is kept of a message.
 """
 
 import re
@@ -29,7 +29,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a client handed over: hash and size of all of it; `data` is all of it too, unless cut short."""
+    """Data that a client sent: hash and size of all of it. `data` is complete unless truncated."""
 
     sha256: str
     size: int
@@ -64,7 +64,7 @@ Event = Login | Command | Message | Request | Upload
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a dialogue wants done: say this, note that; then begin TLS, or hang up, or neither."""
+    """What the caller must do: send `out`, record the events, then begin TLS, close, or neither."""
 
     out: bytes
     events: tuple[Event, ...]
@@ -73,7 +73,7 @@ class Step:
 
 
 def fill(text: str, values: Mapping[str, str]) -> bytes:
-    """Return a persona's reply on the wire, with the words in braces filled in."""
+    """Return a persona's reply as sent on the wire, with the words in braces filled in."""
 
     def value_of(found: re.Match[str]) -> str:
         value = values.get(found[1])
@@ -84,12 +84,12 @@ def fill(text: str, values: Mapping[str, str]) -> bytes:
 
 
 def text_of(data: bytes) -> str:
-    """Return what a peer sent as text; what is no UTF-8 stays readable."""
+    """Return a peer's bytes as text. Bytes that are not valid UTF-8 are escaped."""
     return data.decode("utf-8", "backslashreplace")
 
 
 class Dialogue:
-    """Base of all: `greet` once, then `feed` until a step is over. `is_encrypted` is told by the caller."""
+    """Base class: call `greet` once, then `feed` until a step is over. The caller sets `is_encrypted`."""
 
     def __init__(self) -> None:
         self.is_encrypted = False
@@ -108,7 +108,7 @@ class Dialogue:
         return self._step()
 
     def encrypted(self) -> Step:
-        """Go on after a TLS handshake that this dialogue wanted."""
+        """Continue after the TLS handshake that this dialogue requested."""
         self.is_encrypted = True
         self._begins_tls = False
         self._encrypted()
@@ -121,7 +121,7 @@ class Dialogue:
         return self._step()
 
     def close(self) -> None:
-        """Let go of what is held for a client who has gone."""
+        """Release what is held for a client that has disconnected."""
 
     def _step(self) -> Step:
         step = Step(bytes(self._out), tuple(self._events), self._begins_tls, self._is_over)
@@ -145,7 +145,7 @@ class Dialogue:
 
 
 class LineDialogue(Dialogue):
-    """Takes lines, ended by LF with or without CR. A subclass may take raw bytes for a while."""
+    """Takes lines that end with LF, with or without CR. A subclass may take raw bytes for a while."""
 
     def __init__(self, replies: Mapping[str, str], values: Mapping[str, str]) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class LineDialogue(Dialogue):
         self._buffer.clear()
 
     def _begin_tls(self) -> None:
-        """What was sent before the handshake is forgotten: RFC 3207, 4.2, and CVE-2011-0411."""
+        """Discard input from before the handshake: RFC 3207, 4.2, and CVE-2011-0411."""
         self._begins_tls = True
         self._buffer.clear()
 
@@ -184,7 +184,7 @@ class LineDialogue(Dialogue):
                 return
 
     def _take_line(self) -> bool:
-        """Act on one line; return whether there may be another one."""
+        """Handle one line; return whether there may be another one."""
         end = self._buffer.find(b"\n", 0, LONGEST_LINE)
         if end < 0:
             if len(self._buffer) >= LONGEST_LINE:

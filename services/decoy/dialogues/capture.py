@@ -1,4 +1,4 @@
-"""What is kept of bytes that a client hands over: a hash of all, and all of it while there is room."""
+"""Captures data from a client: its hash, and the data itself while there is room."""
 
 import hashlib
 
@@ -8,7 +8,7 @@ MOST_KEPT_BYTES = 4 * 1024 * 1024
 
 
 class Budget:
-    """Bytes that all captures of one decoy may hold at once. Past it they go on with hashes alone."""
+    """The bytes that all captures of a decoy may hold together. Beyond that, captures only hash."""
 
     def __init__(self, total: int) -> None:
         self.left = total
@@ -35,7 +35,7 @@ class Capture:
         self._data += piece
 
     def finish(self) -> Content:
-        """Return what was captured; the capture holds nothing afterwards."""
+        """Return the captured data; the capture is empty afterwards."""
         content = Content(self._hash.hexdigest(), self.size, bytes(self._data), self._is_whole)
         self.release()
         return content

@@ -14,7 +14,7 @@ from services.personas.model import Banner, Ftp, Http, Imap, Pop3, Service, Smtp
 
 
 def dialogue_for(service: Service, budget: Budget, nonce: str, date: Callable[[], str]) -> Dialogue:
-    """Return a new dialogue. SSH and Telnet are Cowrie's: asking for them is our own mistake."""
+    """Return a new dialogue. SSH and Telnet belong to Cowrie; asking for them here is a bug."""
     match service.speech:
         case Smtp() as speech:
             return SmtpDialogue(speech, budget, nonce)
@@ -28,4 +28,4 @@ def dialogue_for(service: Service, budget: Budget, nonce: str, date: Callable[[]
             return FtpDialogue(speech)
         case Banner() as speech:
             return BannerDialogue(speech)
-    raise AssertionError(f"{service.protocol} is not spoken here")
+    raise AssertionError(f"no dialogue for {service.protocol}")

@@ -1,6 +1,6 @@
-"""FTP as a decoy speaks it, after vsftpd: the control channel up to a log-in that never succeeds.
+"""A decoy's FTP, modelled on vsftpd: the control channel, up to a login that never succeeds.
 
-So there is never a data connection: PASV and PORT are answered as a real server answers before a log-in.
+So there is never a data connection: PASV and PORT get the replies of a real server before login.
 """
 
 from services.decoy.dialogues.base import Command, LineDialogue, Login, fill, text_of

@@ -1,7 +1,7 @@
-"""HTTP/1 as a decoy speaks it: every request is caught, pages are the persona's, orders those of nginx.
+"""A decoy's HTTP/1: it captures every request, serves the persona's pages, and behaves like nginx.
 
-`{date}`, `{length}` and `{connection}` in a page's headers are filled in here; the date is a word that
-the caller gives, since a dialogue knows no clock.
+`{date}`, `{length}` and `{connection}` in a page's headers are filled in here. The caller supplies the
+date, since a dialogue has no clock.
 """
 
 import base64
@@ -41,7 +41,7 @@ class HttpDialogue(Dialogue):
             pass
 
     def _go_on(self) -> bool:
-        """Take what is whole: a head, a piece of a body, or the end of one. Return whether there was any."""
+        """Take a complete head, or a piece or the end of a body. Return whether there was one."""
         if self._head is None:
             return self._take_head()
         assert self._body is not None
@@ -84,7 +84,7 @@ class HttpDialogue(Dialogue):
             self._out += b"HTTP/1.1 100 Continue\r\n\r\n"
 
     def _refuse(self, head: "_Head") -> None:
-        """What is no HTTP gets the persona's 400, and the connection ends."""
+        """Answer an invalid request with the persona's 400, and close the connection."""
         body = self._body or Capture(self._budget)
         page = self._speech.bad_request
         self._note(Request(head.method, head.target, head.fields, body.finish(), page.status))
@@ -143,7 +143,7 @@ class _Head:
 
     @property
     def is_ancient(self) -> bool:
-        """HTTP/0.9: a line, and the body alone in answer."""
+        """Whether the request is HTTP/0.9: a single line, answered by the body alone."""
         return not self.version
 
     @property
@@ -162,7 +162,7 @@ class _Head:
 def _read_head(data: bytes) -> _Head:
     lines = data.replace(b"\r\n", b"\n").rstrip(b"\n").split(b"\n")
     found = _LINE.fullmatch(lines[0])
-    assert found is not None  # looked at before
+    assert found is not None  # checked before
     fields = []
     for line in lines[1 : _MOST_FIELDS + 1]:
         name, _, value = line.partition(b":")
@@ -177,7 +177,7 @@ def _end_of_head(buffer: bytearray) -> int | None:
 
 
 def _logins(head: _Head, body: bytes) -> list[Login]:
-    """Return what looks like a log-in: Basic, or a form."""
+    """Return attempted logins: HTTP Basic, or a form."""
     found = []
     scheme, _, secret = head.value("authorization").partition(" ")
     if scheme.lower() == "basic":
@@ -200,7 +200,7 @@ def _logins(head: _Head, body: bytes) -> list[Login]:
 
 
 class _Plain:
-    """A body of so many bytes."""
+    """A body with a Content-Length."""
 
     is_broken = False
 

@@ -1,4 +1,4 @@
-"""IMAP as a decoy speaks it, after Dovecot, before a log-in: and there is never one."""
+"""A decoy's IMAP, modelled on Dovecot, in the state before login. No login ever succeeds."""
 
 import re
 
@@ -6,7 +6,7 @@ from services.decoy.dialogues.base import Command, LineDialogue, Login, fill, te
 from services.decoy.dialogues.sasl import Cancelled, Exchange
 from services.personas.model import Imap
 
-_MOST_ERRORS = 3  # Dovecot hangs up after so many commands that make no sense
+_MOST_ERRORS = 3  # Dovecot disconnects after this many invalid commands
 _MOST_LITERAL_BYTES = 4_096
 _LITERAL = re.compile(rb"\{([0-9]{1,9})(\+?)\}$")
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
@@ -158,7 +158,7 @@ class ImapDialogue(LineDialogue):
 
 
 def _words(texts: list[str]) -> list[str]:
-    """Return atoms, quoted strings and literals of a command. Literals are every second text."""
+    """Return atoms, quoted strings and literals of a command. Every second text is a literal."""
     words: list[str] = []
     for number, text in enumerate(texts):
         if number % 2:

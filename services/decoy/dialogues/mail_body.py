@@ -1,10 +1,10 @@
-"""The bytes of a message, after DATA or in a chunk of BDAT: where they end, and what they hold."""
+"""The bytes of a message, after DATA or in a BDAT chunk: where they end, and their content."""
 
 from services.decoy.dialogues.capture import Capture
 
 
 class Body:
-    """A message after DATA, dots undone. Any line that is a lone dot ends it, however its neighbours end."""
+    """A message after DATA, without dot-stuffing. Any line with only a dot ends it, with any line endings."""
 
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
@@ -33,7 +33,7 @@ class Body:
 
 
 class Chunk:
-    """A chunk of BDAT (RFC 3030): so many bytes, whatever they are."""
+    """A BDAT chunk (RFC 3030): a fixed number of arbitrary bytes."""
 
     def __init__(self, capture: Capture, size: int, is_last: bool) -> None:
         self.capture, self.size, self.is_last = capture, size, is_last

@@ -1,4 +1,4 @@
-"""The address in MAIL and RCPT, taken as Postfix takes it: without brackets too, never with spaces inside."""
+"""The address in MAIL and RCPT, parsed like Postfix: also without brackets, but never with spaces inside."""
 
 import re
 

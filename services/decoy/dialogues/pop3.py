@@ -1,4 +1,4 @@
-"""POP3 as a decoy speaks it, after Dovecot: log-ins are caught and refused."""
+"""A decoy's POP3, modelled on Dovecot: it captures and refuses logins."""
 
 from services.decoy.dialogues.base import Command, LineDialogue, Login, fill, text_of
 from services.decoy.dialogues.sasl import Cancelled, Exchange

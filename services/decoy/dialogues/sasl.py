@@ -1,4 +1,4 @@
-"""Log-ins by SASL, as SMTP, POP3 and IMAP share them: what the client says is caught, and always refused."""
+"""SASL logins, shared by SMTP, POP3 and IMAP: the credentials are captured, and always refused."""
 
 import base64
 import binascii
@@ -9,11 +9,11 @@ _PROMPTS = {"LOGIN": ("Username:", "Password:"), "CRAM-MD5": ("<{nonce}@{name}>"
 
 
 class Cancelled(Exception):
-    """The client said `*` (RFC 4954, 4), or what is no base64."""
+    """The client sent `*` (RFC 4954, 4), or invalid base64."""
 
 
 class Exchange:
-    """One try to log in. `challenge` is what is said next; `login` is there when all was heard."""
+    """One login attempt. `challenge` is to be sent next; `login` is set when the exchange is complete."""
 
     def __init__(self, mechanism: str, initial: bytes | None, name: str, nonce: str) -> None:
         self.mechanism = mechanism

@@ -1,8 +1,8 @@
-"""SMTP as a decoy speaks it: looks like a relay, catches log-ins and messages, and puts off every message.
+"""A decoy's SMTP: it looks like a relay, captures logins and messages, and defers every message.
 
-Orders, replies and tolerance are those of Postfix 3.7; the texts are the persona's. A message never
-gets a 2xx: its end is answered with the persona's 4xx (or, past the announced size, as the real server
-refuses it), so that mail of somebody who is suspected wrongly stays in his queue.
+Behaviour, replies and tolerance are those of Postfix 3.7; the texts are the persona's. A message never
+gets a 2xx: its end gets the persona's 4xx (or, over the announced size, the real server's refusal), so
+that the mail of a wrongly suspected sender stays in the sender's queue.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ class SmtpDialogue(LineDialogue):
         self._recipients: list[str] = []
         self._exchange: Exchange | None = None
         self._body: Body | Chunk | None = None
-        self._capture: Capture | None = None  # while BDAT chunks come
+        self._capture: Capture | None = None  # while BDAT chunks arrive
         self._is_greeted = False
-        self._messages = 0  # transactions that were begun
+        self._messages = 0  # transactions that have begun
         self._mark = hashlib.sha256(nonce.encode()).hexdigest()[:12]
 
     def _greet(self) -> None:
@@ -134,7 +134,7 @@ class SmtpDialogue(LineDialogue):
         self._out += reply
 
     def _is_stranger(self, path: str) -> bool:
-        """Say whether the real server would know that one of its own domains has no such user."""
+        """Return whether the real server would know that its own domain has no such user."""
         known = self._speech.recipients
         domain = path.rpartition("@")[2].lower()
         return bool(known) and domain in self._speech.domains and path.lower() not in known
@@ -220,7 +220,7 @@ class SmtpDialogue(LineDialogue):
             self._say("starttls")
             self._begin_tls()
 
-    # log-ins
+    # logins
 
     def _auth(self, rest: str) -> None:
         mechanism, _, initial = rest.partition(" ")
@@ -265,7 +265,7 @@ class SmtpDialogue(LineDialogue):
         self._refuse("auth")
 
     def _catch_unasked(self, mechanism: str, initial: str) -> None:
-        """Note who tries to log in where nobody can."""
+        """Record a login attempt at a server that offers no login."""
         if not initial or mechanism == "LOGIN":
             return
         try:

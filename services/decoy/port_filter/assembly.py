@@ -1,4 +1,4 @@
-"""The program of the socket lookup, as bytes of eBPF. Pure.
+"""The BPF program for the socket lookup, as eBPF bytes. Pure.
 
 In C it would be:
 

@@ -1,7 +1,7 @@
-"""Gives a table of doors to the kernel, by bpf(2). All of it goes away with this process.
+"""Loads a port table into the kernel with bpf(2). The kernel removes it when this process ends.
 
-Needs CAP_NET_ADMIN and CAP_BPF (root has both). A new table is a new program, put in the old
-one's place in one step.
+It needs CAP_NET_ADMIN and CAP_BPF (root has both). A new table is a new program, which replaces
+the old one atomically.
 """
 
 import ctypes
@@ -26,14 +26,14 @@ _CLOSED = {Closed.RESET: assembly.RESET, Closed.SILENT: assembly.SILENT}
 
 
 class Doorkeeper:
-    """Raise `OSError` where the kernel does not allow it; nothing is shut then."""
+    """Raise `OSError` if the kernel does not allow it; no port is closed then."""
 
     def __init__(self) -> None:
         self._silence = _deaf_socket()
         self._link = -1
 
     def set(self, doors: Doors) -> None:
-        """Let these doors be in force from now on, for new connections. Raise `OSError`."""
+        """Put this port table into force for new connections. Raise `OSError`."""
         made: list[int] = []
         try:
             program = self._load(doors, made)
@@ -73,9 +73,9 @@ class Doorkeeper:
 
 
 def _deaf_socket() -> socket.socket:
-    """Return a listening socket whose filter drops every packet: what a firewall does.
+    """Return a listening socket whose filter drops every packet, like a firewall.
 
-    It is of both families, or of IPv4 where the kernel has no IPv6.
+    It is dual-stack, or IPv4 only if the kernel does not support IPv6.
     """
     family = socket.AF_INET6 if ipv6.has_sockets() else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -129,7 +129,7 @@ def _load_program(code: bytes) -> int:
 def _bpf(command: int, attributes: bytes) -> int:
     number = _SYSCALL.get(platform.machine())
     if number is None:
-        raise OSError(f"bpf(2) has no number here for {platform.machine()}")
+        raise OSError(f"the number of bpf(2) is not known for {platform.machine()}")
     buffer = ctypes.create_string_buffer(attributes, 128)
     libc = ctypes.CDLL(None, use_errno=True)
     result = libc.syscall(ctypes.c_long(number), ctypes.c_int(command), buffer, ctypes.c_uint(128))

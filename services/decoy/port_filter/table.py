@@ -1,4 +1,4 @@
-"""What the kernel is told: to which host an address belongs, and which ports that host has. Pure."""
+"""The port table for the kernel: the host of each address, and the ports of each host. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ _NOBODY = Host("nobody", (), Closed.RESET, 64, 0, {})
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """`hosts` by address (as in an IPv6 socket) and length of prefix; `open` is pairs of host and port."""
+    """`hosts` by address (as in an IPv6 socket) and prefix length; `open` is pairs of host and port."""
 
     hosts: Mapping[tuple[bytes, int], tuple[int, Closed]]
     open: frozenset[tuple[int, int]]
 
 
 def doors_of(prefixes_by_tenant: Mapping[str, Iterable[Network]], personas: Mapping[str, Persona]) -> Doors:
-    """Every address of a tenant is some host's; where there is no dark one, all is shut."""
+    """Return the table. Without a dark host, all ports of a tenant's other addresses are closed."""
     hosts: dict[tuple[bytes, int], tuple[int, Closed]] = {}
     ports: set[tuple[int, int]] = set()
     number = 0
@@ -37,7 +37,7 @@ def doors_of(prefixes_by_tenant: Mapping[str, Iterable[Network]], personas: Mapp
 
 
 def _mapped(address: Address) -> bytes:
-    """Return an address as IPv6 has it; IPv4 as ::ffff:a.b.c.d."""
+    """Return an address as an IPv6 socket has it: IPv4 as ::ffff:a.b.c.d."""
     if isinstance(address, IPv4Address):
         return b"\0" * 10 + b"\xff\xff" + address.packed
     return address.packed

@@ -1,1 +1,1 @@
-"""What decoys keep: recordings of sessions, uploads by hash, certificates. All with a quota, none vital."""
+"""What decoys keep: recordings of sessions, uploads by hash, certificates. All have quotas; none is vital."""

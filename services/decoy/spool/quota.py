@@ -1,6 +1,6 @@
-"""A directory whose files may hold so many bytes together; what is there at the start counts.
+"""A directory with a limit on the total size of its files. Existing files count.
 
-A file counts in whole blocks: a million files of one byte are a full disk, too.
+A file counts in whole blocks: a million files of one byte fill a disk, too.
 """
 
 import contextlib
@@ -26,11 +26,11 @@ class Quota:
         return name in self._size_by_name
 
     def has_room(self, name: str, size: int) -> bool:
-        """Say whether a file may grow by so many bytes."""
+        """Return whether a file may grow by this many bytes."""
         return self.used_bytes + self._growth(name, size) <= self.limit_bytes
 
     def add(self, name: str, size: int) -> None:
-        """Count bytes that a file grew by; a new name is the youngest."""
+        """Count the bytes by which a file grew. A new file is the youngest."""
         self.used_bytes += self._growth(name, size)
         self._size_by_name[name] = self._size_by_name.get(name, 0) + size
 

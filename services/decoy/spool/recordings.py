@@ -1,10 +1,10 @@
 """Recordings of sessions: SPOOL/sessions/SESSION, lines of text that `replay.py` reads back.
 
-    {"format": 1, "at": "...", "source": ...}      what the journal knows of the session
-    < 0.001234 SGVsbG8=                            seconds since the begin, what the decoy said, base64
-    > 0.023456 SEVMUA0K                            what the client said, after TLS was taken off
+    {"format": 1, "at": "...", "source": ...}      the session's fields in the journal
+    < 0.001234 SGVsbG8=                            seconds since the start, what the decoy sent, base64
+    > 0.023456 SEVMUA0K                            what the client sent, after TLS decryption
 
-The oldest recordings go first when there are too many bytes; one session may record so much and no more.
+The oldest recordings are removed when the quota is reached. Each session also has a limit.
 """
 
 import base64
@@ -20,7 +20,7 @@ OUT, IN = "<", ">"
 
 
 class Recordings:
-    """Raise `OSError` when made; later trouble is counted in `lost`, and never raised."""
+    """The constructor may raise `OSError`. Later errors are counted in `lost` and not raised."""
 
     def __init__(self, spool: Path, limit_bytes: int, session_bytes: int) -> None:
         self._quota = Quota(spool / "sessions", limit_bytes)
@@ -32,7 +32,7 @@ class Recordings:
         return Recording(self, session, head, self._session_bytes)
 
     def append(self, session: str, data: bytes) -> bool:
-        """Return whether the disk took it."""
+        """Return whether it was written."""
         while not self._quota.has_room(session, len(data)):
             if not self._quota.remove_oldest(but=session):
                 return False
@@ -52,7 +52,7 @@ class Recordings:
 
 
 class Recording:
-    """One session's. Small pieces wait for others: a slow client costs few writes."""
+    """The recording of one session. Small pieces are collected: a slow client causes few writes."""
 
     def __init__(self, recordings: Recordings, session: str, head: str, limit_bytes: int) -> None:
         self._recordings, self._session = recordings, session
@@ -79,7 +79,7 @@ class Recording:
 
 
 class Unrecorded:
-    """A session that nobody will want to see: the health agent's."""
+    """A session that is not worth recording: that of the health agent."""
 
     is_whole = True
 

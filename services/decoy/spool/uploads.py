@@ -1,4 +1,4 @@
-"""What attackers hand over, once each: SPOOL/uploads/SHA256. Past the quota only the hash is known."""
+"""Uploads of attackers, each stored once: SPOOL/uploads/SHA256. Over the quota, only the hash is known."""
 
 import contextlib
 import os
@@ -9,14 +9,14 @@ from services.decoy.spool.quota import Quota
 
 
 class Uploads:
-    """Raise `OSError` when made; later trouble is counted in `lost`, and never raised."""
+    """The constructor may raise `OSError`. Later errors are counted in `lost` and not raised."""
 
     def __init__(self, spool: Path, limit_bytes: int) -> None:
         self._quota = Quota(spool / "uploads", limit_bytes)
         self.lost = 0
 
     def keep(self, content: Content) -> bool:
-        """Return whether all of it is there afterwards."""
+        """Return whether the upload is stored completely."""
         if self._quota.has(content.sha256):
             return True
         if not content.is_whole or not self._quota.has_room(content.sha256, content.size):

@@ -1,1 +1,1 @@
-"""What is asked in each protocol, and what a persona says about the answers. Pure: no socket, no clock."""
+"""The requests of each protocol, and the persona's keys for the answers. Pure: no socket, no clock."""

@@ -1,4 +1,4 @@
-"""A port that speaks nothing we know: what it says by itself, and what it answers to a line."""
+"""A port with an unknown protocol: its banner, and its answer to a line."""
 
 from services.fingerprint.protocols.interface import Lesson, Speaking, plain_facts
 from services.fingerprint.script import Answers, Circumstances, Conversation, Ending, ScriptStep, never

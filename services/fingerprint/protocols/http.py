@@ -1,4 +1,4 @@
-"""HTTP: what is asked of a web server. Only methods that change nothing: RFC 9110, 9.2.1."""
+"""HTTP: the requests to a web server. Only methods that change nothing: RFC 9110, 9.2.1."""
 
 import random
 import re
@@ -20,7 +20,7 @@ _PLACES = {"date": "{date}", "content-length": "{length}", "connection": "{conne
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, taken apart. `body` is without chunks, and whole unless it was too long."""
+    """One parsed answer. `body` is without chunking, and complete unless it was too long."""
 
     version: str
     status: int
@@ -33,7 +33,7 @@ class Answer:
 
 
 def parse_answer(data: bytes) -> Answer | None:
-    """Return what an answer says; None: it is no HTTP."""
+    """Parse an answer; return None if it is not HTTP."""
     head, _, body = data.partition(b"\r\n\r\n")
     lines = head.decode("utf-8", "surrogateescape").split("\r\n")
     first = re.fullmatch(r"HTTP/(1\.[01]) ([1-5][0-9][0-9])(?: (.*))?", lines[0])
@@ -146,7 +146,7 @@ def _answer(answers: Answers, name: str) -> Answer | None:
 def _page(lesson: Lesson, answer: Answer, name: str) -> dict[str, object]:
     length = answer.value("content-length")
     if length.isdigit() and int(length[:12]) > len(answer.body):
-        lesson.remarks.append(f"{name}: the body is longer than {MOST_BODY_BYTES} bytes, and was cut")
+        lesson.remarks.append(f"{name}: the body is longer than {MOST_BODY_BYTES} bytes, and was truncated")
     body = lesson.clean(answer.body.decode("utf-8", "surrogateescape"), f"{name}: the body")
     headers = []
     for key, value in answer.headers[:100]:
@@ -166,7 +166,7 @@ def _value(key: str, value: str) -> str:
 
 
 def _other_cookie(value: str) -> str:
-    """A session of the real server is no attacker's: same shape, other letters."""
+    """Return an invented value of the same form: attackers must not get a session of the real server."""
     cookie, mark, rest = value.partition(";")
     name, equals, secret = cookie.partition("=")
     chance = random.Random(secret)
@@ -178,7 +178,7 @@ def _other_cookie(value: str) -> str:
 
 
 def _facts(answers: Answers) -> Facts:
-    """Return heads and bodies apart, without what differs in any two answers."""
+    """Return heads and bodies separately, without values that change in every answer."""
     facts = {}
     for name, heard in answers.items():
         answer = parse_answer(heard.data)

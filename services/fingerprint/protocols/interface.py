@@ -1,4 +1,4 @@
-"""What every protocol here has: conversations, words of a persona, facts that others can compare."""
+"""The interface of a protocol: conversations, keys of a persona, facts to compare."""
 
 import re
 from collections.abc import Callable
@@ -15,22 +15,22 @@ Facts = dict[str, str]
 
 @dataclass(slots=True)
 class Lesson:
-    """Keys of a persona's service, and what a person should know about them."""
+    """Keys of a persona's service, and remarks about them for the reviewer."""
 
     fields: dict[str, Any] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     def clean(self, text: str, what: str) -> str:
-        """Return text as a persona takes it; say so where it takes less than the server said."""
+        """Return text in the form that a persona accepts; add a remark if the text was changed."""
         kept = _FORBIDDEN.sub("?", text)
         if kept != text:
-            self.remarks.append(f"{what} holds control characters or bytes that are no UTF-8: ? instead")
+            self.remarks.append(f"{what} has control characters or invalid UTF-8, replaced by ?")
         if len(kept) > LONGEST_TEXT:
-            self.remarks.append(f"{what} was cut at {LONGEST_TEXT} characters")
+            self.remarks.append(f"{what} was truncated at {LONGEST_TEXT} characters")
         return kept[:LONGEST_TEXT]
 
     def line(self, text: str, what: str) -> str:
-        """Return one line as a persona takes it."""
+        """Return one line in the form that a persona accepts."""
         line = self.clean(text, what).replace("\r", "?").replace("\n", "?").replace("\t", " ")
         return line[:_LONGEST_LINE]
 
@@ -40,13 +40,13 @@ class Speaking:
     conversations: Callable[[Circumstances], tuple[Conversation, ...]]
     learn: Callable[[Answers, Circumstances], Lesson]
     facts: Callable[[Answers], Facts]
-    # Steps before a TLS handshake, for who begins in clear text; None: no TLS was offered.
+    # Steps before a TLS handshake in protocols that begin in clear text; None: TLS was not offered.
     way_to_tls: Callable[[Answers], tuple[ScriptStep, ...] | None] = lambda answers: None
     begins_with_tls: bool = False
 
 
 def plain_facts(answers: Answers) -> Facts:
-    """Return each answer as it was heard, and how it ended."""
+    """Return each answer as it was received, and how it ended."""
     return {name: told(heard) for name, heard in answers.items()}
 
 
@@ -56,7 +56,7 @@ def told(heard: Heard) -> str:
 
 
 def text_of(answers: Answers, name: str) -> str | None:
-    """Return an answer's lines, parted by newlines as personas have them; None: there was none."""
+    """Return an answer's lines, separated by newlines as in personas, or None if there was no answer."""
     heard = answers.get(name)
     if heard is None or not heard.data or heard.ending not in (Ending.WHOLE, Ending.CLOSED):
         return None
@@ -64,5 +64,5 @@ def text_of(answers: Answers, name: str) -> str | None:
 
 
 def encrypted(conversations: tuple[Conversation, ...]) -> tuple[Conversation, ...]:
-    """Return the same within TLS from the first byte on."""
+    """Return the same conversations with TLS from the first byte on."""
     return tuple(Conversation(each.steps, begins_with_tls=True) for each in conversations)

@@ -1,4 +1,4 @@
-"""POP3 and IMAP: what is asked of a mailbox server before a log-in, and never a log-in."""
+"""POP3 and IMAP: the requests to a mailbox server before login. It never tries to log in."""
 
 from collections.abc import Callable, Iterable
 
@@ -76,7 +76,7 @@ def _learn_pop3(answers: Answers, _: Circumstances) -> Lesson:
     if banner := text_of(answers, _GREETING):
         lesson.fields["banner"] = lesson.line(banner, "banner")
         if "<" in banner and "@" in banner:
-            lesson.remarks.append("the greeting holds a mark for APOP; the decoy's is always the same")
+            lesson.remarks.append("the greeting has an APOP timestamp; the decoy's is always the same")
     lesson.fields["capabilities"] = [lesson.line(word, "CAPA") for word in _pop3_capabilities(answers)]
     _add_replies(lesson, _POP3_REPLIES, answers, catalogue.POP3, lambda text: text)
     if capa := (text_of(answers, "CAPA") or "").split("\n")[0]:

@@ -1,6 +1,6 @@
-"""SMTP: what is asked of a mail server, up to where a message would begin, and never further.
+"""SMTP: the requests to a mail server, up to where a message would begin, and never further.
 
-No conversation has more mistakes than Postfix answers at once (smtpd_soft_error_limit is 10).
+No conversation has more errors than Postfix answers without delay (smtpd_soft_error_limit is 10).
 """
 
 import re
@@ -26,7 +26,7 @@ _REPLY_CODE = re.compile(r"[1-5][0-9][0-9]([ -]|$)")
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A line, and which reply of a persona its answer is; `word` of it stands in the answer as `blank`."""
+    """A command, and the persona's reply that its answer becomes; `word` in the answer becomes `blank`."""
 
     name: str
     line: str
@@ -78,7 +78,7 @@ _ACCEPTED = (
     _Question("RSET after RCPT", "RSET"),
 )
 _UNGREETED = (_Question("MAIL before EHLO", "MAIL FROM:<>"), _Question("BDAT of nothing", "BDAT"))
-# Last, for Postfix refuses every MAIL after this one.
+# Last, because Postfix refuses every MAIL after this one.
 _TOO_MUCH = (_Question("MAIL of 999 GB", "MAIL FROM:<> SIZE=999999999999", "too_big"),)
 _WEB = (_Question("HTTP", "GET / HTTP/1.0", "not_mail"),)
 _QUESTIONS = (
@@ -114,7 +114,7 @@ def _ehlo(name: str, circumstances: Circumstances) -> ScriptStep:
 
 def _step(question: _Question, circumstances: Circumstances) -> ScriptStep:
     line = question.line.replace("DOMAIN", circumstances.domain)
-    # A server that would take a message without recipients is left alone.
+    # Nothing more is asked of a server that would accept a message without recipients.
     return ScriptStep(question.name, f"{line}\r\n".encode(), is_numbered_reply, stop_after=b"354")
 
 
@@ -151,7 +151,7 @@ def _learn(answers: Answers, circumstances: Circumstances) -> Lesson:
     lesson = Lesson()
     name = _name_of(answers)
     if not name:
-        lesson.remarks.append("the server did not say its name in answer to EHLO or HELO")
+        lesson.remarks.append("the server did not give its name in the reply to EHLO or HELO")
     lesson.fields["name"] = lesson.line(name or circumstances.name or "localhost", "name")
     if banner := text_of(answers, GREETING):
         lesson.fields["banner"] = lesson.clean(banner, "banner")
@@ -167,7 +167,7 @@ def _learn(answers: Answers, circumstances: Circumstances) -> Lesson:
 
 
 def _hang_up(answers: Answers) -> list[str]:
-    """Return the refusals after which the server closed; of those that it never gave, as Postfix does."""
+    """Return the refusals after which the server closed; for refusals that it never gave, as Postfix does."""
     asked = {each.reply: answers[each.name].ending is Ending.CLOSED for each in _with_reply(answers)}
     closes = {name for name, is_closed in asked.items() if is_closed and name != "quit"}
     return sorted(closes | {name for name in catalogue.SMTP_HANGS_UP if name not in asked})
@@ -184,18 +184,18 @@ def _name_of(answers: Answers) -> str:
 def _learn_recipients(lesson: Lesson, answers: Answers, circumstances: Circumstances) -> None:
     if not circumstances.domain:
         lesson.remarks.append(
-            "without --domain nobody was asked about recipients: the decoy takes all, as a relay would"
+            "without --domain no recipients were tried: the decoy accepts all, like a relay"
         )
         return
     lesson.fields["domains"] = [circumstances.domain]
     if (text_of(answers, _UNKNOWN_USER) or "").startswith("5"):
         is_taken = (text_of(answers, _POSTMASTER) or "").startswith("2")
         lesson.fields["recipients"] = [f"{'postmaster' if is_taken else 'somebody'}@{circumstances.domain}"]
-        lesson.remarks.append("recipients: add those that the real server knows; all others are refused")
+        lesson.remarks.append("recipients: add the real server's valid addresses; all others are refused")
 
 
 def _replies(lesson: Lesson, answers: Answers, circumstances: Circumstances) -> dict[str, str]:
-    """Return replies by name, where they are not those that a persona has anyway."""
+    """Return replies by name, except those that are a persona's defaults."""
     replies: dict[str, str] = {}
     for question in _with_reply(answers):
         text = text_of(answers, question.name)
@@ -206,17 +206,17 @@ def _replies(lesson: Lesson, answers: Answers, circumstances: Circumstances) -> 
             text = text.replace(word, question.blank)
         text = TRACE.sub("[{trace}]", text)
         if not all(_REPLY_CODE.match(line) for line in text.split("\n")):
-            lesson.remarks.append(f"{question.name}: the answer is no SMTP reply, and was left out")
+            lesson.remarks.append(f"{question.name}: the answer is not a valid SMTP reply, and was left out")
             continue
         if question.reply == "rcpt" and not text.startswith("2"):
             continue
         if not _is_expected(question.reply, text):
-            lesson.remarks.append(f"{question.name}: answered {text[:3]}, which a decoy cannot say here")
+            lesson.remarks.append(f"{question.name}: answered {text[:3]}, which a decoy cannot send here")
             continue
         usual = catalogue.SMTP[question.reply].replace("{name}", lesson.fields["name"])
         if "qx7.invalid" in text or circumstances.client in text:
             lesson.remarks.append(
-                f"{question.name}: the server repeats who asks; the decoy says the same to all"
+                f"{question.name}: the server repeats the client's name or address; the decoy does not"
             )
         if text != usual:
             replies[question.reply] = lesson.clean(text, question.name)
@@ -239,7 +239,7 @@ def _with_reply(answers: Answers) -> list[_Question]:
 
 
 def _is_expected(reply: str, text: str) -> bool:
-    """Refusals that are none, and the other way round, mean that the server is led by other rules."""
+    """Return whether the reply has the usual outcome. If not, the server follows other rules."""
     if reply in ("unknown_user", "relay", "rcpt", "vrfy", "syntax_vrfy", "etrn", "help", "need_ehlo"):
         return True
     return (text[0] in "45") == (catalogue.SMTP[reply][0] in "45") or reply == "not_mail"

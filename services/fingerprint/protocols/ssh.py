@@ -1,4 +1,4 @@
-"""SSH up to the lists of algorithms (RFC 4253, 4.2 and 7.1). No key is exchanged, nobody logs in."""
+"""SSH up to the lists of algorithms (RFC 4253, 4.2 and 7.1). There is no key exchange and no login."""
 
 import re
 import struct
@@ -50,7 +50,7 @@ def _has_packet(data: bytes) -> bool:
 
 
 def _after_identification(data: bytes) -> bytes:
-    """Return what comes after the line that begins with SSH-; lines before it are allowed."""
+    """Return the bytes after the line that begins with SSH-; lines before it are allowed."""
     found = re.search(rb"(?:\A|\n)SSH-[^\n]*\n", data)
     return data[found.end() :] if found else b""
 
@@ -61,7 +61,7 @@ def _identification(heard: Heard) -> str:
 
 
 def parse_lists(data: bytes) -> dict[str, list[str]]:
-    """Return the lists of the first packet, in the order of the RFC; none of a packet that is no KEXINIT."""
+    """Return the lists of the first packet, in the RFC's order; an empty list if it is not a KEXINIT."""
     packet = _after_identification(data)
     if len(packet) < 22 or packet[5] != _KEXINIT:
         return {}
@@ -83,20 +83,20 @@ def _learn(answers: Answers, circumstances: Circumstances) -> Lesson:
     first = answers.get(_FIRST)
     identification = _identification(first) if first else ""
     if not _IDENTIFICATION.fullmatch(identification):
-        lesson.remarks.append("the server did not say what it is: the identification is a default")
+        lesson.remarks.append("the server sent no identification: it is a default")
         identification = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10"
     lesson.fields["identification"] = identification
     hostname = circumstances.name.partition(".")[0]
     lesson.fields["hostname"] = lesson.line(hostname or "server", "hostname")
     if not hostname:
-        lesson.remarks.append("hostname: invented; SSH does not say it before a log-in")
+        lesson.remarks.append("hostname: invented; SSH does not show it before login")
     lists = parse_lists(first.data) if first else {}
     for key, name in _KEYS.items():
         if names := [lesson.line(each, name) for each in lists.get(name, ()) if each]:
             lesson.fields[key] = names
     if not lists:
         lesson.remarks.append("the server sent no lists of algorithms: they are defaults")
-    lesson.remarks.append("users: invented; nobody tried to log in. Name who shall get in")
+    lesson.remarks.append("users: invented; no login was tried. Add the users that can log in")
     lesson.fields["users"] = {"root": ["root", "toor", "123456", "admin", "password"]}
     return lesson
 

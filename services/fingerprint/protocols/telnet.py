@@ -1,4 +1,4 @@
-"""Telnet: what is said before a log-in, without the negotiation, which no persona has."""
+"""Telnet: the text before login, without the option negotiation, which personas do not have."""
 
 import re
 
@@ -6,7 +6,7 @@ from services.fingerprint.protocols.interface import Facts, Lesson, Speaking
 from services.fingerprint.script import Answers, Circumstances, Conversation, ScriptStep, never
 
 _GREETING = "greeting"
-_WAIT_S = 4.0  # nothing says that a greeting is over
+_WAIT_S = 4.0  # a greeting has no marked end
 _COMMAND = re.compile(rb"\xff(?:\xfa.*?\xff\xf0|[\xfb-\xfe].|[^\xff])", re.DOTALL)  # RFC 854
 _PROMPT = re.compile(r"(?:(\S+) )?login: *$", re.I)
 
@@ -29,9 +29,9 @@ def _learn(answers: Answers, circumstances: Circumstances) -> Lesson:
     lesson.fields["banner"] = lesson.clean(text[: prompt.start()] if prompt else text, "banner")
     hostname = (prompt[1] if prompt else "") or circumstances.name.partition(".")[0]
     if not hostname:
-        lesson.remarks.append("hostname: invented; the server did not say it before a log-in")
+        lesson.remarks.append("hostname: invented; the server did not show it before login")
     lesson.fields["hostname"] = lesson.line(hostname or "server", "hostname")
-    lesson.remarks.append("users: invented; nobody tried to log in. Name who shall get in")
+    lesson.remarks.append("users: invented; no login was tried. Add the users that can log in")
     lesson.fields["users"] = {"root": ["root", "toor", "123456", "admin"]}
     return lesson
 

@@ -1,1 +1,1 @@
-"""Sockets, TLS, timers: everything that touches the world."""
+"""Sockets, TLS, timers: all input and output."""

@@ -1,7 +1,7 @@
-"""TLS contexts: towards clients one for each tenant, towards tenants' servers one for each strictness.
+"""TLS contexts: towards clients, one per tenant; towards tenants' servers, one per level of verification.
 
-Without a certificate from the operator a self-signed one is made on first use
-and kept. Clients that insist on a trusted name will then not encrypt, or not
+Without a certificate from the operator, a self-signed one is generated on first use
+and kept. Clients that require a trusted certificate will then not encrypt, or not
 send at all, so the journal reports it once.
 """
 
@@ -25,10 +25,10 @@ _VALID_DAYS = 3650
 
 
 def make_self_signed(directory: Path, tenant: str, hostname: str) -> tuple[Path, Path, bool]:
-    """Return (certificate, key, whether they were made now). Raise `OSError`.
+    """Return (certificate, key, whether they were generated now). Raise `OSError`.
 
-    If gateways that share a directory start at once, the first makes both and the others wait. Otherwise the
-    key of one could stay beside the certificate of another, and no gateway would offer STARTTLS again.
+    If gateways that share a directory start together, the first generates both and the others wait. Otherwise
+    the key of one could end up with the certificate of another, and no gateway would offer STARTTLS again.
     """
     directory.mkdir(parents=True, exist_ok=True)
     certificate, key = directory / f"{tenant}.crt", directory / f"{tenant}.key"
@@ -41,7 +41,7 @@ def make_self_signed(directory: Path, tenant: str, hostname: str) -> tuple[Path,
 
 @contextmanager
 def _alone_in(directory: Path) -> Iterator[None]:
-    """Keep other processes out of here; the kernel lets them in if this one dies (flock(2))."""
+    """Exclude other processes; the kernel releases the lock if this one dies (flock(2))."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -81,7 +81,7 @@ def _write(path: Path, data: bytes, mode: int) -> None:
 
 
 def client_context(settings: Settings, tenant: Tenant) -> tuple[ssl.SSLContext, bool]:
-    """Return the context towards a tenant's clients, and whether a certificate was made for it now."""
+    """Return the context towards a tenant's clients, and whether its certificate was generated now."""
     was_made = False
     if tenant.tls.certificate:
         certificate, key = Path(tenant.tls.certificate), Path(tenant.tls.key)
@@ -97,9 +97,9 @@ def client_context(settings: Settings, tenant: Tenant) -> tuple[ssl.SSLContext, 
 
 @lru_cache(maxsize=2)
 def server_context(verifies: bool) -> ssl.SSLContext:
-    """Return the context towards a tenant's server; only `verify` looks at its certificate.
+    """Return the context towards a tenant's server; only `verify` checks its certificate.
 
-    Where nothing is verified, no CAs are loaded: OpenSSL would look for issuers among them at each handshake.
+    Without verification no CAs are loaded: OpenSSL would search them for issuers at each handshake.
     """
     context = ssl.create_default_context() if verifies else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

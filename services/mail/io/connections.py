@@ -1,4 +1,4 @@
-"""A session's two connections on real sockets: from the client, and to the tenant's server in its name."""
+"""A session's two connections on real sockets: from the client, and to the tenant's server."""
 
 import asyncio
 import ssl
@@ -58,7 +58,7 @@ class ClientWire(SocketWire):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        on_connected, self._on_connected = self._on_connected, None  # TLS connects a second time
+        on_connected, self._on_connected = self._on_connected, None  # TLS connects again
         if on_connected is not None and not transport.is_closing():
             on_connected(self)
 
@@ -78,7 +78,7 @@ class ClientWire(SocketWire):
 
 
 class TenantWire(SocketWire):
-    """To a tenant's server."""
+    """A connection to a tenant's server."""
 
     async def encrypt(self, verifies: bool, within_s: float) -> None:
         """Do the TLS handshake as a client. Raise `HandshakeFailed`."""
@@ -86,7 +86,7 @@ class TenantWire(SocketWire):
 
 
 class TenantServer:
-    """The way to a tenant's server for one client: under its address, and its port if that is free."""
+    """Connects to a tenant's server for one client: from its address, and its port if that is free."""
 
     def __init__(
         self,
@@ -99,10 +99,11 @@ class TenantServer:
         self._is_transparent = is_transparent
 
     async def connect(self) -> TenantWire:
-        """Return a connection on which the server has begun to speak. Raise `ServerUnreachable`.
+        """Return a connection on which the server has begun its greeting. Raise `ServerUnreachable`.
 
-        The greeting is awaited on a socket that is still connecting, which saves a turn of the loop. The
-        server's side may still remember this 4-tuple and not answer: the client's own port gets a short try.
+        The greeting is awaited on a socket that is still connecting, which saves a turn of the event loop.
+        The server's side may still remember this 4-tuple and not answer, so the client's own port gets a
+        short time-out.
         """
         try:
             wire = await self._hear(self._client, SAME_PORT_S)
@@ -115,12 +116,12 @@ class TenantServer:
         return wire
 
     async def _hear(self, client: tuple[Address, int], within_s: float) -> TenantWire | None:
-        """Return the wire; None if no connection came about in time. Raise `OSError` if it was refused."""
+        """Return the wire; None if there was no connection in time. Raise `OSError` if it was refused."""
         sock, is_own_port = begin_connect(client, self._server, self._is_transparent)
         wire = self._new_wire()
         await asyncio.get_running_loop().create_connection(lambda: wire, sock=sock)
         try:
-            if not wire.buffer:  # it may have come already
+            if not wire.buffer:  # the greeting may have arrived already
                 await wire.more(within_s if is_own_port else CONNECT_S)
         except WireTimeout as error:
             was_connected = is_connected(wire.transport.get_extra_info("socket"))

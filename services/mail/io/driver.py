@@ -1,8 +1,8 @@
-"""Runs one dialogue without a task: steps its coroutine whenever what it waits for has happened.
+"""Runs one dialogue without a task: steps its coroutine whenever the awaited thing has happened.
 
-A dialogue yields a wire, which steps the driver when bytes come, or a future (a connection being made, a TLS
-handshake, a scan), which does so when it is done. A task and a future for each wait would cost a tenth of the
-gateway.
+A dialogue yields a wire, which steps the driver when bytes arrive, or a future (a new connection, a TLS
+handshake, a scan), which does so when it is done. A task and a future for each wait would cost the gateway a
+tenth of its throughput.
 """
 
 from asyncio import CancelledError
@@ -13,7 +13,7 @@ from services.mail.io.wire import BaseWire
 
 
 class Pending(Protocol):
-    """What of a future a driver needs."""
+    """The part of a future that a driver needs."""
 
     def add_done_callback(self, callback: Callable[[object], None], /) -> object: ...
     def remove_done_callback(self, callback: Callable[[object], None], /) -> object: ...
@@ -21,7 +21,7 @@ class Pending(Protocol):
 
 
 class Driver:
-    """`on_end` is called once, with the error that the dialogue ended with, if any."""
+    """`on_end` is called once, with the error that ended the dialogue, if any."""
 
     __slots__ = ("_coroutine", "_on_end", "_waits_for")
 
@@ -50,7 +50,7 @@ class Driver:
                 waits_for.add_done_callback(self._on_done)
 
     def end(self, error: Exception) -> None:
-        """Throw an error into the dialogue where it waits; do nothing if it has ended."""
+        """Raise an error in the dialogue where it waits; do nothing if it has ended."""
         waits_for = self._waits_for
         if waits_for is None:
             return

@@ -1,4 +1,4 @@
-"""The journal of one session: each event goes to the file, and what counts as evidence to the witness."""
+"""The journal of one session: each event goes to the file, and evidence to the observer as well."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,7 +10,7 @@ Observe = Callable[[MailEvent, Mapping[str, object], Origin], None]
 
 
 def ignore(_event: MailEvent, _facts: Mapping[str, object], _origin: Origin) -> None:
-    """Observe nothing: no controller wants evidence."""
+    """Ignore the event: there is no controller for evidence."""
 
 
 class SessionJournal:

@@ -1,8 +1,8 @@
-"""Asks clamd about one message over one connection: at the pool's virtual address the switch balances.
+"""Sends one message to clamd over one connection: at the pool's virtual address the switch balances.
 
-Only bytes already held are sent, so a slow sender never holds a scanner. One
-failure is asked again, elsewhere if there is an elsewhere; after that the
-verdict is `unavailable`, and never clean.
+Only complete messages are sent, so a slow sender never occupies a scanner. A failed
+request is repeated once, at another scanner if there is one. After that the verdict
+is `unavailable`, and never clean.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _FROM_ANY = (IPv4Address(0), 0)
 
 
 class ClamdScanners:
-    """Scans messages; remembers what was found, for as long as the signatures stay the same."""
+    """Scans messages. Remembers detections while the signatures stay the same."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sweeper: Sweeper, outbox: Outbox) -> None:
         self._loop, self._sweeper, self._outbox = loop, sweeper, outbox
@@ -62,7 +62,7 @@ class ClamdScanners:
             return Verdict(known.kind, known.detail, known.scanner, is_cached=True)
         answer = await self._exchange(address, deadline, spool)
         verdict = clamd.parse_answer(answer, str(address))
-        # Only what was found is remembered: a forgotten scan must never pass a message.
+        # Only detections are remembered: a message must never pass without a scan.
         if verdict.kind is VerdictKind.INFECTED and version:
             self._found[spool.sha256, version] = verdict
             if len(self._found) > _CACHED_VERDICTS:
@@ -80,7 +80,7 @@ class ClamdScanners:
         return version
 
     async def _exchange(self, address: ScannerAddress, deadline: float, spool: Spool | None) -> bytes:
-        """Have a message scanned, or without one ask for the version; return the answer without its NUL.
+        """Scan a message, or without one ask for the version. Return the answer without its NUL.
 
         Raise `OSError`, `WireClosed` or `WireTimeout`.
         """
@@ -96,7 +96,7 @@ class ClamdScanners:
             wire.abort()
 
     async def _connect(self, address: ScannerAddress) -> BaseWire:
-        """Return a wire that may still be connecting: what is written waits for that."""
+        """Return a wire that may still be connecting: data is sent once it is connected."""
         wire = BaseWire(self._sweeper, self._outbox)
         if address.unix:
             await self._loop.create_unix_connection(lambda: wire, address.unix)
@@ -115,20 +115,20 @@ class ClamdScanners:
 
 
 class _Request:
-    """One request to a clamd; all of it must be done at `deadline`, by the sweeper's clock."""
+    """One request to a clamd; it must be finished at `deadline`, by the sweeper's clock."""
 
     def __init__(self, wire: BaseWire, sweeper: Sweeper, deadline: float) -> None:
         self._wire, self._sweeper, self._deadline = wire, sweeper, deadline
 
     async def send(self, spool: Spool) -> None:
-        """Send the content; stop where clamd answers, and closes, before all is sent."""
+        """Send the content; stop if clamd answers, and closes, before all is sent."""
         self._wire.write(clamd.STREAM_REQUEST)
         for chunk in _chunks(spool):
             self._wire.write(clamd.encode_chunk(chunk))
             while not self._wire.may_write and not self._wire.is_closed:
                 await self._wait(self._wire.drain)
             if self._wire.is_closed:
-                return  # its answer, if it gave one, is still to be read
+                return  # its answer, if any, is still to be read
         self._wire.write(clamd.STREAM_END)
 
     async def answer(self) -> bytes:
@@ -140,7 +140,7 @@ class _Request:
         return bytes(wire.buffer[:end])
 
     async def _wait(self, wait: Callable[[float], Awaitable[None]]) -> None:
-        """Wait for bytes, or for room. A connection must come about much sooner than an answer."""
+        """Wait for bytes, or for room to write. The time-out for connecting is much shorter."""
         wire, left_s = self._wire, self._left_s()
         try:
             await wait(min(CONNECT_S, left_s))
@@ -155,7 +155,7 @@ class _Request:
             raise
 
     def _left_s(self) -> float:
-        """Return the seconds that are left. Raise `WireTimeout` if there are none."""
+        """Return the remaining seconds. Raise `WireTimeout` if there are none."""
         left_s = self._deadline - self._sweeper.now
         if left_s <= 0:
             raise WireTimeout
@@ -163,7 +163,7 @@ class _Request:
 
 
 def _chunks(spool: Spool) -> Iterator[bytes]:
-    """Yield the message as it was before its dots were stuffed, in large pieces."""
+    """Yield the message without dot-stuffing, in large pieces."""
     unstuffer = Unstuffer()
     pending = b""
     for piece in spool.read():
@@ -177,7 +177,7 @@ def _chunks(spool: Spool) -> Iterator[bytes]:
 
 
 def _attempts(scanners: tuple[ScannerAddress, ...]) -> Iterator[ScannerAddress]:
-    """Two tries: at a virtual address a second connection usually meets another scanner."""
+    """Return the addresses of two tries: at a virtual address, the second usually gets another scanner."""
     if scanners:
         yield scanners[0]
         yield scanners[1] if len(scanners) > 1 else scanners[0]

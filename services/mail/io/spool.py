@@ -1,7 +1,7 @@
-"""Where a message waits for its verdict: in memory while small, then in a file without a name.
+"""Holds a message until its verdict: in memory while small, then in a file without a name.
 
-A crash leaves nothing behind, since the file has no name. Raises `SpoolFull`
-when the disk refuses; the message is then refused as a whole.
+A crash leaves nothing behind, since the file has no name. It raises `SpoolFull` if the
+disk is full or fails; the whole message is then refused.
 """
 
 import hashlib

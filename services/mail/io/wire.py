@@ -1,8 +1,8 @@
-"""One connection's bytes: a bounded buffer to read from, a bounded way to write to, and a deadline.
+"""One connection's bytes: a bounded buffer for input, bounded output, and a deadline.
 
-The dialogue above reads and writes in order, and waits for one wire at a time. Deadlines are looked at by one
-sweeper for all wires, which costs less than a timer for each wait. What is written waits for the end of the
-event loop's turn, so that several replies travel together.
+The dialogue above reads and writes in order, and waits for one wire at a time. One sweeper checks the
+deadlines of all wires, which costs less than a timer for each wait. Output is held until the end of the
+event loop's turn, so that several replies are sent together.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class Stepper(Protocol):
 
 
 class BaseWire(asyncio.Protocol):
-    # Whether a peer that has closed its sending side (RFC 9293, 3.6) is still written to.
+    # Whether a peer that has closed its sending side (RFC 9293, 3.6) still gets replies.
     answers_after_eof = False
 
     def __init__(self, sweeper: "Sweeper", outbox: "Outbox") -> None:
@@ -39,7 +39,7 @@ class BaseWire(asyncio.Protocol):
         self._is_lost = False  # nothing more can be sent
         self._is_closing = False
         self.may_write = True
-        self.error: Exception | None = None  # why it was lost, if for a reason
+        self.error: Exception | None = None  # why it was lost, if known
         self._bytes_in = 0
         self._deadline = _FOREVER
         self._is_paused = False
@@ -59,14 +59,14 @@ class BaseWire(asyncio.Protocol):
             self._is_paused = True
             self.transport.pause_reading()
         driver = self.driver
-        if driver is not None:  # as `_wake`, which would be one more call for each segment
+        if driver is not None:  # inlined `_wake`: saves one call per segment
             self.driver = None
             driver.step()
 
     def eof_received(self) -> bool:
         keeps_open = self.answers_after_eof
         if not keeps_open:
-            self.flush()  # the transport closes now, after what it holds already
+            self.flush()  # the transport closes after sending what it holds
             self._is_lost = True
         self.is_closed = True
         self._wake()
@@ -111,7 +111,7 @@ class BaseWire(asyncio.Protocol):
             yield self
 
     def write(self, data: bytes) -> None:
-        """Send bytes at the end of the turn, or at once if they are many."""
+        """Send bytes at the end of the event loop's turn, or at once if there are many."""
         if self._is_lost:
             return
         if self._unsent:
@@ -123,7 +123,7 @@ class BaseWire(asyncio.Protocol):
             self.flush()
 
     def flush(self) -> None:
-        """Hand what was written to the transport."""
+        """Pass what was written to the transport."""
         data, self._unsent = self._unsent, b""
         if data:
             self.transport.write(data)
@@ -136,14 +136,14 @@ class BaseWire(asyncio.Protocol):
         self.transport.close()
 
     def abort(self) -> None:
-        """Close at once and forget what was not sent."""
+        """Close at once and drop unsent bytes."""
         self.is_closed = self._is_lost = True
         self._unsent = b""
         self.transport.abort()
         self._wake()
 
     def check_deadline(self, now: float) -> None:
-        """Called by the sweeper."""
+        """Check the deadline; called by the sweeper."""
         if now <= self._deadline:
             return
         driver = self.driver
@@ -167,7 +167,7 @@ class BaseWire(asyncio.Protocol):
 
 
 class Sweeper:
-    """A clock that moves twice a second, and then looks at the deadlines of all open wires."""
+    """A clock that ticks twice per second, and then checks the deadlines of all open wires."""
 
     PERIOD_S = 0.5
 
@@ -188,7 +188,7 @@ class Sweeper:
 
 
 class Outbox:
-    """Wires on which something was written. `call_soon` calls a function at the end of the loop's turn."""
+    """Wires with unsent output. `call_soon` calls a function at the end of the loop's turn."""
 
     def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         self._call_soon = call_soon

@@ -1,6 +1,6 @@
-"""What the client is offered: what the gateway implements and the tenant's server offers now.
+"""The extensions offered to the client: those that the gateway implements and the tenant's server offers now.
 
-Servers answer EHLO the same way each time, so both directions are remembered by what the server said.
+Servers answer EHLO the same way each time, so both directions are cached by the server's reply.
 """
 
 from dataclasses import dataclass

@@ -80,7 +80,7 @@ async def data(session: Session, line: bytes) -> None:
         session.refused_data = True
         return session.fail(catalogue.NEED_RCPT if envelope else catalogue.NEED_MAIL)
     if session.client.buffer:  # RFC 2920, 3.1: DATA ends a group, the client must wait for 354
-        raise session.violate(catalogue.SYNC_LOST, "spoke between DATA and 354")
+        raise session.violate(catalogue.SYNC_LOST, "sent data between DATA and 354")
     session.envelope = None
     return await transaction.run(session, envelope)
 
@@ -111,17 +111,17 @@ async def help_(session: Session, _line: bytes) -> None:
 async def quit_(session: Session, line: bytes) -> None:
     farewell = catalogue.BYE.encode() + b"\r\n"
     if session.upstream.is_open:
-        with suppress(UpstreamLost):  # the client leaves, so the server is not needed any more
+        with suppress(UpstreamLost):  # the client disconnects, so the server is no longer needed
             farewell = (await session.upstream.ask(line, QUIT_S)).wire
     session.client.write(farewell)
     raise Hangup("quit")
 
 
 async def bdat(session: Session, _line: bytes) -> None:
-    """Never offered (RFC 3030). Its bytes must not be taken for commands, so the session ends."""
+    """BDAT is never offered (RFC 3030). Its bytes must not be taken for commands, so the session ends."""
     raise session.violate(catalogue.NOT_IMPLEMENTED, "BDAT was not offered")
 
 
 def _count_junk(session: Session) -> None:
     if session.limits.count_junk():
-        raise session.violate(catalogue.TOO_MANY_ERRORS, "too many commands that lead nowhere")
+        raise session.violate(catalogue.TOO_MANY_ERRORS, "too many commands without a message")

@@ -1,4 +1,4 @@
-"""Handing one scanned message to the tenant's server. From the dot to the reply the outcome is unknown."""
+"""Delivers one scanned message to the tenant's server. From the dot to the reply the outcome is unknown."""
 
 from services.mail.relay.envelope import Envelope
 from services.mail.relay.outcome import Deferred, Delivered, InDoubt, RejectedByServer
@@ -19,7 +19,7 @@ class StoppedInDoubt(SessionStopped):
 
 
 async def deliver(upstream: Upstream, envelope: Envelope, spool: Spool, header: bytes) -> ServerOutcome:
-    """Offer the message, with a header line of ours before it, if there is one. Raise `StoppedInDoubt`."""
+    """Offer the message, after our header line if there is one. Raise `StoppedInDoubt`."""
     try:
         if not upstream.is_open:
             await _replay(upstream, envelope)
@@ -35,7 +35,7 @@ async def deliver(upstream: Upstream, envelope: Envelope, spool: Spool, header: 
 
 
 async def _open_data(upstream: Upstream, envelope: Envelope) -> Reply:
-    """Ask for DATA; a connection that was lost while the message was scanned is made again, once."""
+    """Send DATA. If the connection was lost during the scan, connect again, once."""
     try:
         return await upstream.ask_data()
     except ServerConfused:
@@ -57,12 +57,12 @@ async def _replay(upstream: Upstream, envelope: Envelope) -> None:
 def _expect_same(upstream: Upstream, reply: Reply) -> None:
     if not reply.is_positive:
         upstream.close()
-        raise _EnvelopeChanged(f"answered otherwise the second time: {reply.text}")
+        raise _EnvelopeChanged(f"a different reply the second time: {reply.text}")
 
 
 async def _send(upstream: Upstream, spool: Spool, header: bytes) -> None:
-    """Send the message and its dot, no faster than the server takes them."""
-    held = header  # one piece behind, so that the dot travels with the last one
+    """Send the message and its dot, no faster than the server reads them."""
+    held = header  # one piece behind, so that the dot is sent with the last one
     for piece in spool.read():
         if held:
             upstream.send(held)

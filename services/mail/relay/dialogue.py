@@ -32,9 +32,9 @@ _NOT_OFFERED = frozenset(
 
 
 async def hold(session: Session) -> None:
-    """Hold the whole dialogue; never raises for what a peer did."""
+    """Run the whole dialogue. Never raises for anything that a peer does."""
     session.note(MailEvent.SESSION_OPENED, {})
-    reason = "a fault of the gateway"
+    reason = "unexpected error of the gateway"
     try:
         await _converse(session)
     except Hangup as hangup:
@@ -92,7 +92,7 @@ def _refuse_line(session: Session, error: LineError) -> None:
 
 
 def _refuse_command(session: Session, verb: bytes) -> None:
-    """Refuse a verb that is unknown or not offered. It may be a message, sent though DATA was refused."""
+    """Refuse a verb that is unknown or not offered. It may be a message, sent although DATA was refused."""
     is_known = verb.upper() in _NOT_OFFERED
     if session.refused_data and not is_known:
         raise session.violate(catalogue.SYNC_LOST, "message bytes without 354")
@@ -101,7 +101,7 @@ def _refuse_command(session: Session, verb: bytes) -> None:
 
 
 def _lose_server(session: Session, lost: UpstreamLost) -> None:
-    """Say that the server is lost; without the encryption that it must have, the session goes on deferred."""
+    """Report that the server is lost. If only its required TLS is missing, the session defers all mail."""
     session.envelope = None
     session.note(MailEvent.SERVER_UNREACHABLE, {"reason": str(lost)})
     if isinstance(lost, ServerEnded):

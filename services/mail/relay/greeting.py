@@ -1,4 +1,4 @@
-"""How a session begins: the server's greeting, EHLO or HELO, STARTTLS."""
+"""The start of a session: the server's greeting, EHLO or HELO, STARTTLS."""
 
 from services.mail.events import MailEvent
 from services.mail.relay import capabilities
@@ -11,7 +11,7 @@ HANDSHAKE_S = 20.0
 
 
 async def greet(session: Session) -> None:
-    """Let the tenant's server greet first, so that the client hears the server's own refusal."""
+    """Let the tenant's server greet first, so that the client gets the server's own refusal."""
     _check_silence(session)
     try:
         greeting = await session.upstream.open()
@@ -28,7 +28,7 @@ async def greet(session: Session) -> None:
 
 def _check_silence(session: Session) -> None:
     if session.client.buffer:
-        raise session.violate(catalogue.SYNC_LOST, "spoke before the greeting")
+        raise session.violate(catalogue.SYNC_LOST, "sent data before the greeting")
 
 
 async def hello(session: Session, line: bytes) -> None:
@@ -59,8 +59,8 @@ async def starttls(session: Session, line: bytes) -> None:
     can_begin = session.context.has_starttls and not session.is_encrypted and session.envelope is None
     if not can_begin or not session.has_greeted:
         return session.fail(catalogue.OUT_OF_ORDER)
-    if session.client.buffer:  # sent in clear, to be taken for encrypted (CVE-2011-0411)
-        raise session.violate("", "plaintext behind STARTTLS")
+    if session.client.buffer:  # plain text that would be taken for encrypted (CVE-2011-0411)
+        raise session.violate("", "plaintext after STARTTLS")
     session.say(catalogue.READY_FOR_TLS)
     try:
         cipher = await session.client.encrypt(HANDSHAKE_S)

@@ -1,7 +1,7 @@
-"""What the gateway answers an agent on its own host: that it runs, and which settings it has taken up.
+"""The gateway's answers to the health agent on its host: that it runs, and the revision of its settings.
 
-A greeting alone would not show that: the kernel accepts connections for a program that hangs. No mail is
-taken here, and no tenant's server is asked.
+A mere connection would not show that: the kernel accepts connections for a program that hangs. No mail is
+accepted here, and no tenant's server is contacted.
 """
 
 from services.mail.relay.ports import SessionStopped, Wire, WireClosed, WireTimeout
@@ -13,7 +13,7 @@ _MOST_COMMANDS = 10
 
 
 async def answer_agent(wire: Wire, hostname: str, revision: int) -> None:
-    """Hold the dialogue until the agent leaves, or is too slow."""
+    """Run the dialogue until the agent disconnects, or is too slow."""
     try:
         await _converse(wire, hostname, revision)
     except LineError:

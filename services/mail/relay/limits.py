@@ -1,12 +1,12 @@
-"""How much a client may do wrong, or to no purpose, before its session ends."""
+"""Limits on errors and useless commands of a client, after which its session ends."""
 
 MAX_ERRORS = 20
-MAX_JUNK = 100  # commands that lead nowhere, between two messages: NOOP, RSET, VRFY, HELP
-MAX_RECIPIENTS = 1_000  # in one transaction; RFC 5321, 4.5.3.1.8 asks for 100 at least
+MAX_JUNK = 100  # useless commands between two messages: NOOP, RSET, VRFY, HELP
+MAX_RECIPIENTS = 1_000  # in one transaction; RFC 5321, 4.5.3.1.8 requires at least 100
 
 
 class Limits:
-    """Counts of one session."""
+    """The counters of one session."""
 
     __slots__ = ("_errors", "_junk")
 
@@ -24,5 +24,5 @@ class Limits:
         return self._junk > MAX_JUNK
 
     def forgive_junk(self) -> None:
-        """Begin to count again, after a message that was delivered."""
+        """Reset the counters after a delivered message."""
         self._junk = 0

@@ -1,4 +1,4 @@
-"""Receiving one message: all of it, bounded in size and time, and what is wrong with it."""
+"""Receives one whole message, with limits on size and time, and finds its flaws."""
 
 import re
 
@@ -11,7 +11,7 @@ from services.smtp.data import DataReceiver, Normalizer
 DATA_S = 180.0  # RFC 5321, 4.5.3.2.5
 _MIN_BYTES_PER_S = 500
 _GRACE_S = 300.0
-_MAX_RECEIVED = 100  # RFC 5321, 6.3: loops end somewhere
+_MAX_RECEIVED = 100  # RFC 5321, 6.3: loop detection
 _HEADER_BYTES = 256 * 1024
 _RECEIVED = re.compile(rb"^received:", re.IGNORECASE | re.MULTILINE)
 _MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r\n[ \t]+)?(<[!-~]{1,250}>)", re.IGNORECASE | re.MULTILINE)
@@ -48,7 +48,7 @@ class Intake:
         return self._receiver.flaws.bare_newlines > 0
 
     async def receive(self) -> None:
-        """Take the message whole. Past its limit nothing is kept; past twice the limit the session ends."""
+        """Receive the whole message. Over its limit, nothing is kept; over twice that, the session ends."""
         client, receiver = self._session.client, self._receiver
         while not receiver.is_done:
             if not client.buffer:
@@ -64,7 +64,7 @@ class Intake:
     def _store(self, body: bytes) -> None:
         self.size_bytes += len(body)
         if self.size_bytes > 2 * self._limit + 65_536:
-            raise self._session.violate(catalogue.TOO_BIG, "message far past its limit")
+            raise self._session.violate(catalogue.TOO_BIG, "message far over its size limit")
         if self.size_bytes > self._limit or self._is_full:
             self.spool.close()
             return
@@ -82,7 +82,7 @@ class Intake:
             raise self._session.violate(catalogue.TIMED_OUT, "message sent too slowly")
 
     def flaw(self) -> ContentFlaw | None:
-        """Return why the message is refused for its content, if it is."""
+        """Return the flaw for which the message is refused, if any."""
         if self.size_bytes > self._limit:
             return ContentFlaw.TOO_LARGE
         if self._is_full:
@@ -106,7 +106,7 @@ class Intake:
         return None
 
     def _header(self) -> bytes:
-        """Return the header, or as much of it as matters."""
+        """Return the header, or its first part if it is very long."""
         pieces, have = [], 0
         for piece in self.spool.read():
             pieces.append(piece)

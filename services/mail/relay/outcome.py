@@ -1,6 +1,6 @@
-"""How a message ended: one frozen type for each way, each with the one reply that the client gets.
+"""The outcomes of a message: one frozen type for each, with the one reply that the client gets.
 
-A `Reply` is always the tenant's server's own, and a text one of the catalogue, which has no 2xx for a
+A `Reply` is always that of the tenant's server; a text is from the catalogue, which has no 2xx for a
 message. So a 2xx for a message can only be a copy of the server's.
 """
 
@@ -28,7 +28,7 @@ class RejectedByServer:
 
 
 class ContentFlaw(StrEnum):
-    """Why a message is refused before it is scanned; each has its reply in `REPLY_BY_FLAW`."""
+    """Why a message is refused before it is scanned; `REPLY_BY_FLAW` has a reply for each."""
 
     TOO_LARGE = "too large"
     NO_ROOM = "no room"
@@ -65,7 +65,7 @@ class RejectedByVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """The server did not get the message: unreachable, lost, or its replies make no sense."""
+    """The server did not get the message: it was unreachable, lost, or sent invalid replies."""
 
     reply: str
     reason: str

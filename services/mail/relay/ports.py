@@ -1,8 +1,8 @@
-"""What the dialogue needs from outside, as small protocols: both connections, scanners, a clock, a journal.
+"""The dialogue's dependencies as small protocols: both connections, scanners, a clock, a journal.
 
 `services/mail/io` implements them with sockets and files, tests in memory. A dialogue is a coroutine that
-waits only in these ports. It runs in no task, so neither side may use what belongs to tasks (asyncio.timeout,
-current_task).
+waits only in these ports. It does not run in a task, so neither side may use what needs a task
+(asyncio.timeout, current_task).
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -23,15 +23,15 @@ class WireTimeout(Exception):
 
 
 class HandshakeFailed(Exception):
-    """TLS was not established; the text says why. The connection cannot be used any more."""
+    """TLS was not established; the text says why. The connection is no longer usable."""
 
 
 class ServerUnreachable(Exception):
-    """No connection to the tenant's server, or it closed before it greeted; the text says why."""
+    """No connection to the tenant's server, or it closed before its greeting; the text says why."""
 
 
 class SessionStopped(Exception):
-    """The gateway ends the session, because it is shutting down. Thrown in wherever the dialogue waits."""
+    """The gateway ends the session, because it is shutting down. Raised wherever the dialogue waits."""
 
 
 class SpoolFull(Exception):
@@ -39,19 +39,19 @@ class SpoolFull(Exception):
 
 
 class Wire(Protocol):
-    """One connection's bytes: a buffer to read from, and a bounded way to write to."""
+    """One connection's bytes: a buffer for input, and bounded output."""
 
     @property
     def buffer(self) -> bytearray:
-        """Received and not yet consumed: always the same object; the dialogue takes bytes off its front."""
+        """Bytes received and not yet consumed. Always the same object; the dialogue consumes its front."""
 
     @property
     def is_closed(self) -> bool:
-        """Whether the peer has closed its side, or the connection was lost: no more bytes will come."""
+        """Whether the peer has closed its side, or the connection was lost: no more bytes will arrive."""
 
     @property
     def may_write(self) -> bool:
-        """Whether the peer takes what is written; if not, `drain` before writing more."""
+        """Whether the peer reads fast enough; if not, `drain` before writing more."""
 
     def more(self, within_s: float) -> Awaitable[None]:
         """Wait until there are more bytes in the buffer. Raise `WireClosed` or `WireTimeout`."""
@@ -73,14 +73,14 @@ class ServerWire(Wire, Protocol):
         """Do the TLS handshake as a client. Raise `HandshakeFailed`."""
 
     def abort(self) -> None:
-        """Close at once, and forget what was not sent."""
+        """Close at once, and drop unsent bytes."""
 
 
 class Server(Protocol):
-    """The way to the tenant's server for one client's session."""
+    """Connects to the tenant's server for one client's session."""
 
     async def connect(self) -> ServerWire:
-        """Return a connection on which the server has begun to speak. Raise `ServerUnreachable`."""
+        """Return a connection on which the server has begun its greeting. Raise `ServerUnreachable`."""
 
 
 class Spool(Protocol):
@@ -99,7 +99,7 @@ class Spool(Protocol):
         """Yield the whole message in pieces, from its beginning."""
 
     def close(self) -> None:
-        """Forget the message."""
+        """Drop the message."""
 
 
 class Scanners(Protocol):
@@ -108,18 +108,18 @@ class Scanners(Protocol):
 
 
 class Clock(Protocol):
-    """A clock that never steps back."""
+    """A monotonic clock."""
 
     @property
     def now(self) -> float:
-        """Seconds, at most half a second old; costs nothing to read."""
+        """Seconds, at most half a second old; cheap to read."""
 
     def precise(self) -> float:
-        """Seconds, as exactly as the system has them."""
+        """Seconds, with the system's full precision."""
 
 
 class MailJournal(Protocol):
-    """Notes events of one session; adds on its own which session it is."""
+    """Writes events of one session, and adds the session's fields itself."""
 
     def note(self, event: MailEvent, facts: Mapping[str, object]) -> None: ...
 
@@ -135,7 +135,7 @@ class Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """What one session has for itself."""
+    """What belongs to one session."""
 
     client: Client
     server: Server

@@ -1,7 +1,7 @@
-"""Scan or not, and what follows from a verdict.
+"""Decides whether to scan a message, and what follows from a verdict.
 
-Decided from facts of the envelope and the connection only: never from looking
-into the message, because a MIME walk that sees no attachment proves nothing.
+The decision uses only the envelope and the connection, never the content: a MIME
+parser that finds no attachment proves nothing.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class MailFacts:
 
 
 def must_scan(role: Role, tenant: Tenant, facts: MailFacts) -> bool:
-    """First rule whose every condition holds decides; if none does, scan."""
+    """Return what the first rule with all conditions true says. Without such a rule, scan."""
     if role is Role.SCANNER:
         return True
     for rule in tenant.scan:
@@ -55,13 +55,13 @@ def _matches(patterns: tuple[str, ...], address: str) -> bool:
 
 @lru_cache(maxsize=4_096)
 def _pattern(pattern: str) -> Pattern[str]:
-    """`*` stands for any part of an address; nothing else is special."""
+    """Compile a pattern: `*` matches any part of an address; no other character is special."""
     literal = pattern.replace("[", "[[]").replace("?", "[?]")
     return compile(translate(literal))
 
 
 def disposition_of(tenant: Tenant, verdict: Verdict) -> Disposition | None:
-    """Return what happens to the message; None: deliver it as it is."""
+    """Return what happens to the message; None: deliver it unchanged."""
     match verdict.kind:
         case VerdictKind.CLEAN:
             return None
@@ -77,13 +77,13 @@ def disposition_of(tenant: Tenant, verdict: Verdict) -> Disposition | None:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The message may be delivered. `tag`: what a header line of ours says about the scan, if anything."""
+    """The message may be delivered. `tag`: value of our header line about the scan, if any."""
 
     tag: str = ""
 
 
 def judge(tenant: Tenant, verdict: Verdict) -> Accepted | RejectedByVerdict:
-    """Return what the tenant's policy makes of a verdict."""
+    """Return what the tenant's policy says about a verdict."""
     kind = verdict.kind
     match disposition_of(tenant, verdict):
         case None:

@@ -1,4 +1,4 @@
-"""The state of one session with one client, and the few things that all commands do with it."""
+"""The state of one session with one client, and the operations that all commands share."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from services.smtp.replies import Reply
 
 
 class Hangup(Exception):
-    """The session ends here; `reply` is the last thing the client hears, if anything. The text says why."""
+    """Ends the session; `reply` is the last reply to the client, if any. The text says why."""
 
     def __init__(self, reason: str, reply: str = "") -> None:
         super().__init__(reason)
@@ -26,7 +26,7 @@ class Hangup(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
-    """Who has connected to whom, and what holds until the session ends."""
+    """The two ends of the session, and what stays the same until it ends."""
 
     session_id: str
     settings: Settings
@@ -64,7 +64,7 @@ class Session:
         self.is_encrypted = False
         self.has_greeted = False  # the client has sent EHLO or HELO, and it was accepted
         self.is_deferred = False  # the server cannot be reached: every message is deferred
-        self.refused_data = False  # by the last command: the client may send its message all the same
+        self.refused_data = False  # by the last command: the client may still send its message
         self.forget_hello()
 
     @property
@@ -72,7 +72,7 @@ class Session:
         return f"{self.context.session_id}-{self.messages}"
 
     def forget_hello(self) -> None:
-        """Offer nothing, as before the client's first EHLO."""
+        """Reset the offer, as before the client's first EHLO."""
         self.has_greeted = False
         self.offer = capabilities.offer_of((), self.tenant.message_limit_bytes, False)
 
@@ -88,12 +88,12 @@ class Session:
             raise self.violate(catalogue.TOO_MANY_ERRORS, "too many errors")
 
     def violate(self, reply: str, reason: str) -> Hangup:
-        """Note a breach of the protocol and return the end of the session."""
+        """Report a protocol violation and return the exception that ends the session."""
         self.note(MailEvent.PROTOCOL_VIOLATED, {"reason": reason})
         return Hangup(reason, reply)
 
     def pass_on(self, reply: Reply) -> None:
-        """Give the server's reply to the client as it came; a 421 is its last."""
+        """Pass the server's reply to the client unchanged; a 421 is its last."""
         self.client.write(reply.wire)
         self.end_after(reply)
 

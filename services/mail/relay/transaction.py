@@ -1,7 +1,7 @@
-"""One message: receive all of it, look at it, have it scanned, and only then offer it to the server.
+"""One message: receive all of it, check it, scan it, and only then offer it to the server.
 
-The order is the guarantee. DATA towards the tenant's server begins after the verdict, so a refused message
-never has a final dot. Each step returns its outcome, and `_conclude` alone replies to the client: once.
+This order is the guarantee. DATA to the tenant's server is sent after the verdict, so a refused message never
+reaches its final dot. Each step returns its outcome, and only `_conclude` replies to the client, once.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from services.smtp import catalogue
 
 
 async def run(session: Session, envelope: Envelope) -> None:
-    """Take one message to its outcome. Raise `WireClosed` or `WireTimeout` if the client fails first."""
+    """Handle one message up to its outcome. Raise `WireClosed` or `WireTimeout` if the client fails first."""
     transaction = Transaction(session, envelope)
     try:
         await transaction.run()
@@ -73,7 +73,7 @@ class Transaction:
             raise
 
     async def _scan(self) -> RejectedByVerdict | None:
-        """Have the message scanned if it must be; return the outcome if it is not to be delivered."""
+        """Scan the message if required; return the outcome if it is not to be delivered."""
         session, spool = self._session, self._intake.spool
         settings, sender = session.context.settings, self._envelope.sender.address
         client, recipients = session.context.client, self._recipients
@@ -98,15 +98,15 @@ class Transaction:
         return None
 
     async def _reset_server(self) -> None:
-        """Have the server forget the envelope; it has seen nothing else of the message."""
+        """Reset the envelope at the server, which has seen nothing else of the message."""
         if self._session.upstream.is_open:
-            with suppress(UpstreamLost):  # the next command finds out, and says so
+            with suppress(UpstreamLost):  # the next command detects and reports it
                 await self._session.upstream.ask(b"RSET")
 
     # the end
 
     def _conclude(self, outcome: Outcome) -> None:
-        """Give the client its one reply, before anything else, and note it."""
+        """Send the client its one reply, before anything else, and write the outcome to the journal."""
         match outcome:
             case Delivered() | RejectedByServer():
                 self._pass_on(outcome)
@@ -121,7 +121,7 @@ class Transaction:
                 self._refuse(REPLY_BY_FLAW[outcome.flaw], outcome.flaw.value)
 
     def _pass_on(self, outcome: Delivered | RejectedByServer) -> None:
-        """Give the server's own reply to the client, byte for byte."""
+        """Pass the server's own reply to the client, byte for byte."""
         session, reply = self._session, outcome.reply
         was_gone = session.client.is_closed
         session.client.write(reply.wire)
@@ -163,7 +163,7 @@ class Transaction:
         self._note(MailEvent.MESSAGE_RECEIVED, received)
 
     def _note_doubt(self, reason: str) -> None:
-        """Note what identifies the message: the sender will send it again, and the server may have it."""
+        """Report what identifies the message: the client will send it again, and the server may have it."""
         spool = self._intake.spool
         doubted = {
             "reason": reason,

@@ -1,7 +1,7 @@
-"""The tenant's server as one session sees it: connect, greet, encrypt, ask, and start again if it went away.
+"""The tenant's server for one session: connect, greet, encrypt, send commands, and reconnect if it was lost.
 
-One connection for one client's session, never shared. A reply is only ever paired with the command that it
-answers: bytes that come unasked end the connection.
+There is one connection for one client's session, never shared. A reply is only paired with the command that
+it answers: unsolicited bytes end the connection.
 """
 
 from collections.abc import Awaitable
@@ -25,19 +25,19 @@ QUIT_S = 2.0
 
 
 class UpstreamLost(Exception):
-    """The server cannot be reached, or went away. The text is for the journal, `reply` for the client."""
+    """The server cannot be reached, or is lost. The text is for the journal, `reply` for the client."""
 
     reply = catalogue.SERVER_LOST
 
 
 class ServerConfused(UpstreamLost):
-    """The server's bytes are not a reply, not one that fits, or came unasked."""
+    """The server's bytes are not a valid reply, not an expected one, or unsolicited."""
 
     reply = catalogue.SERVER_CONFUSED
 
 
 class ServerEnded(UpstreamLost):
-    """The server has ended the session on its own, between two commands; `last` is what it said."""
+    """The server has ended the session itself, between two commands; `last` is its last reply."""
 
     def __init__(self, last: Reply) -> None:
         super().__init__(f"ended by the server: {last.text}")
@@ -45,7 +45,7 @@ class ServerEnded(UpstreamLost):
 
 
 class NoEncryption(UpstreamLost):
-    """The tenant requires encryption towards its server, and there is none."""
+    """The tenant requires encryption to its server, and it is not available."""
 
     reply = catalogue.SERVER_NEEDS_TLS
 
@@ -53,7 +53,7 @@ class NoEncryption(UpstreamLost):
 class Upstream:
     """Raises `UpstreamLost` from every call that talks to the server; the connection is closed then.
 
-    `encryption` is the tenant's wish: none, may, require or verify.
+    `encryption` is the tenant's setting: none, may, require or verify.
     """
 
     __slots__ = ("_encryption", "_is_plain_only", "_server", "_wire", "announced", "hello", "is_encrypted")
@@ -80,7 +80,7 @@ class Upstream:
         return await self._reply(REPLY_S)
 
     async def say_hello(self, line: bytes) -> Reply:
-        """Send the client's EHLO or HELO; encrypt first if the tenant wants that and it is possible."""
+        """Send the client's EHLO or HELO; encrypt first if the tenant asks for it and it is possible."""
         self.hello, self.announced = line, ()
         reply = await self.ask(line)
         if line[:4].upper() == b"EHLO":
@@ -106,7 +106,7 @@ class Upstream:
         return reply
 
     def send(self, data: bytes) -> None:
-        """Send bytes; `drain` then waits until the server takes more."""
+        """Send bytes; `drain` then waits until the server accepts more."""
         wire = self._wire
         if wire is not None and wire.buffer:
             raise self._unasked(wire)
@@ -124,14 +124,14 @@ class Upstream:
             raise self._lost(error) from error
 
     async def final_reply(self) -> Reply:
-        """Return the reply to the message: 2xx, 4xx or 5xx. A 2xx beside another reply is not believed."""
+        """Return the reply to the message: 2xx, 4xx or 5xx. A 2xx with another reply is not trusted."""
         reply = await self._reply(FINAL_REPLY_S)
         if reply.is_positive and self._wire is not None and self._wire.buffer:
-            raise self._confused("the server spoke unasked")
+            raise self._confused("the server sent unsolicited data")
         return reply
 
     def close(self) -> None:
-        """Drop the connection; a message that was not ended by its dot was never sent."""
+        """Drop the connection. A message without its final dot was never sent."""
         self.is_encrypted = False
         if self._wire is not None:
             self._wire.abort()
@@ -160,13 +160,13 @@ class Upstream:
         )
 
     def _unasked(self, wire: ServerWire) -> UpstreamLost:
-        """Return what it means that the server speaks unasked: only a 421 may come so (RFC 5321, 3.8)."""
+        """Return the error for unsolicited bytes. Only a 421 may be unsolicited (RFC 5321, 3.8)."""
         try:
             reply = take_reply(wire.buffer)
         except ReplyError:
             reply = None
         if reply is None or reply.code != 421 or wire.buffer:
-            return self._confused("the server spoke unasked")
+            return self._confused("the server sent unsolicited data")
         self.close()
         return ServerEnded(reply)
 
@@ -177,7 +177,7 @@ class Upstream:
     # encryption
 
     async def _after_ehlo(self, reply: Reply) -> Reply:
-        """Encrypt if that is wanted and offered; return the reply to the last EHLO."""
+        """Encrypt if that is requested and offered; return the reply to the last EHLO."""
         self.announced = capabilities.announced(reply)
         if not self._should_encrypt() or (await self.ask(b"STARTTLS")).code != 220:
             return reply
@@ -187,7 +187,7 @@ class Upstream:
             self.close()
             if self._encryption != "may":
                 raise NoEncryption(f"TLS handshake failed: {error}") from error
-            self._is_plain_only = True  # opportunistic: better in clear than not at all
+            self._is_plain_only = True  # opportunistic: unencrypted is better than not at all
             greeting = await self.open()
             if not greeting.is_positive:
                 return greeting
@@ -200,8 +200,8 @@ class Upstream:
 
     async def _encrypt(self) -> None:
         wire = self._wire
-        if wire is None or wire.buffer:  # injected in clear, to be taken for encrypted (CVE-2011-0411)
-            raise HandshakeFailed("the server spoke before the TLS handshake")
+        if wire is None or wire.buffer:  # injected plaintext (CVE-2011-0411)
+            raise HandshakeFailed("the server sent data before the TLS handshake")
         await wire.encrypt(self._encryption == "verify", REPLY_S)
         self.is_encrypted = True
 

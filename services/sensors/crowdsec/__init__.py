@@ -1,1 +1,1 @@
-"""CrowdSec: a bouncer of its API, so that what its agents decide becomes decisions of the controller."""
+"""CrowdSec: a bouncer for its API. Decisions of CrowdSec's agents become decisions of the controller."""

@@ -1,7 +1,7 @@
-"""Asks a CrowdSec API again and again, and tells the controller.
+"""Polls a CrowdSec API and forwards its decisions to the controller.
 
-All of it at the start and after anything went wrong on either side; else what changed. What changed is
-applied to our own list first, so nothing is lost if the controller does not hear it: then it gets all.
+It sends all decisions at the start and after a failure on either side, otherwise only changes. Changes are
+applied to our own list first, so none is lost if the controller is away: it then gets the whole list.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from services.sensors.origin import replace_patiently, summary
 from services.sensors.settings import CrowdSec
 
 _LIMITS = web.FetchLimits(60.0, 128 * 1024**2, redirects=0)
-_MOST_SINGLE_CHANGES = 200  # past that, one whole list costs less
+_MOST_SINGLE_CHANGES = 200  # above this, sending the whole list is cheaper
 _MOST_IN_ONE = 1_000
 _WHOLE_EVERY_S = 3600.0
 _LONGEST_PAUSE_S = 60.0
@@ -41,7 +41,7 @@ class Bouncer:
         self._wake = asyncio.Event()
 
     def refresh(self) -> None:
-        """Ask for everything at once."""
+        """Request everything now."""
         self._whole_due_at = 0.0
         self._wake.set()
 
@@ -61,7 +61,7 @@ class Bouncer:
                 pass
 
     def _note_failure(self, why: str) -> None:
-        """Whatever was said while we could not hear it: next time everything is asked for."""
+        """Changes may have been missed, so request everything next time."""
         if not self._failures:
             self._report(SensorsEvent.CROWDSEC_AWAY, url=self._settings.url, reason=why, held=len(self._bans))
         self._failures += 1
@@ -94,7 +94,7 @@ class Bouncer:
         try:
             return await asyncio.to_thread(json.loads, answer.body)
         except (ValueError, RecursionError) as error:
-            raise BadStream(f"no JSON: {error}") from error
+            raise BadStream(f"not valid JSON: {error}") from error
 
     async def _send_whole(self) -> None:
         def decisions() -> list[Any]:
@@ -104,7 +104,7 @@ class Bouncer:
         self._report(SensorsEvent.CROWDSEC_SYNCED, held=len(self._bans), left_out=self._bans.left_out)
 
     async def _send(self, changes: Changes) -> None:
-        """Tell the controller what changed. Raise `NotHeard`."""
+        """Send the changes to the controller. Raise `NotHeard`."""
         for network in changes.gone:
             path = f"/v1/decisions?origin={ORIGIN}&value={quote(to_text(network), safe='')}"
             await controller.request(self._api, "DELETE", path)

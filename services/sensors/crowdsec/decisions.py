@@ -1,7 +1,7 @@
-"""What a CrowdSec API says to its bouncers, and what it comes to. Pure; time is a parameter.
+"""The stream that a CrowdSec API sends to bouncers, and the decisions in force. Pure; time is a parameter.
 
-One value may have several decisions, and their ids are not told apart in the stream (it leaves out all but
-the longest); so value and type are the key, as in CrowdSec's own bouncers.
+One value may have several decisions, and the stream does not distinguish their ids (it contains only the
+longest one). So value and type are the key, as in CrowdSec's own bouncers.
 """
 
 import math
@@ -30,7 +30,7 @@ _SECONDS_BY_UNIT = {
     "μs": 1e-6,
     "ns": 1e-9,
 }
-# What a value with several decisions comes to.
+# Of several decisions for one value, the strongest action applies.
 _STRENGTH = {"drop": 4, "decoy": 3, "limit": 2, "watch": 1}
 
 
@@ -47,18 +47,18 @@ class Ban:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What the controller must be told, by value: gone, and then new."""
+    """Changes to send to the controller, by value: first those that are gone, then the new ones."""
 
     gone: tuple[Network, ...] = ()
     new: tuple[Network, ...] = ()
 
 
 class BadStream(Exception):
-    """The answer is none of a CrowdSec API; the text says why."""
+    """The answer is not that of a CrowdSec API; the text says why."""
 
 
 def parse_duration(text: str) -> float | None:
-    """Return the seconds of a duration as Go writes it (`3h59m49.2s`, `-1m2s`); None if it is none."""
+    """Return the seconds of a duration as Go writes it (`3h59m49.2s`, `-1m2s`); None if it is not valid."""
     if text == "0":
         return 0.0
     if not (found := _DURATION.fullmatch(text)):
@@ -68,7 +68,7 @@ def parse_duration(text: str) -> float | None:
 
 
 class Bans:
-    """All that CrowdSec wants now, as far as the settings take it."""
+    """All current decisions of CrowdSec that the settings select."""
 
     def __init__(self, settings: CrowdSec) -> None:
         self._settings = settings
@@ -79,7 +79,7 @@ class Bans:
         return len(self._by_key)
 
     def begin(self, stream: Any, now: float, tenants: tuple[Network, ...]) -> None:
-        """Take the answer to `startup=true`: forget everything else. Raise `BadStream`."""
+        """Apply the answer to `startup=true`, which replaces everything. Raise `BadStream`."""
         new = list(_records(stream, "new"))
         self._by_key = {}
         self.left_out = 0
@@ -87,7 +87,7 @@ class Bans:
             self._add(record, now, tenants)
 
     def apply(self, stream: Any, now: float, tenants: tuple[Network, ...]) -> Changes:
-        """Take what changed since the last answer. Raise `BadStream`."""
+        """Apply the changes since the last answer. Raise `BadStream`."""
         deleted, new = list(_records(stream, "deleted")), list(_records(stream, "new"))
         touched: dict[Network, Ban | None] = {}
         for record in deleted:
@@ -103,7 +103,7 @@ class Bans:
         return self._changes(touched, now)
 
     def expire(self, now: float) -> None:
-        """Forget what ended by itself; the controller does the same."""
+        """Remove expired decisions; the controller does the same."""
         for network in [each for each in self._by_key if self.effective(each, now) is None]:
             del self._by_key[network]
 
@@ -112,7 +112,7 @@ class Bans:
         return max(bans, key=lambda ban: (_STRENGTH[ban.action], ban.ends_at), default=None)
 
     def decisions(self, now: float, only: Iterable[Network] | None = None) -> list[Decision]:
-        """Return what the controller shall hold, all of it or of some values."""
+        """Return the decisions that the controller must hold, for all values or for some."""
         wanted = self._by_key if only is None else only
         bans = (self.effective(network, now) for network in wanted)
         return [self._to_decision(ban, now) for ban in bans if ban is not None]
@@ -143,7 +143,7 @@ class Bans:
             del self._by_key[network]
 
     def _parse(self, record: Mapping[str, Any], now: float, tenants: tuple[Network, ...]) -> Ban | None:
-        """Return None for what is not for us: other scopes, unmapped types, absurd values, what has ended."""
+        """Return None for records to skip: other scopes, unmapped types, absurd values, expired ones."""
         settings = self._settings
         kind = str(record.get("type", "")).lower()[:40]
         action = settings.action_by_type.get(kind, settings.other)
@@ -175,8 +175,8 @@ class Bans:
 def _records(stream: Any, key: str) -> Iterator[Mapping[str, Any]]:
     """CrowdSec writes null for an empty list."""
     if not isinstance(stream, dict):
-        raise BadStream("no JSON object")
+        raise BadStream("not a JSON object")
     records = stream.get(key) or []
     if not isinstance(records, list):
-        raise BadStream(f"{key} is no list")
+        raise BadStream(f"{key} is not a list")
     return (record for record in records if isinstance(record, dict))

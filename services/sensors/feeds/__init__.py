@@ -1,1 +1,1 @@
-"""Feeds: lists of bad prefixes that others publish, fetched, guarded, kept and handed to the controller."""
+"""Feeds: published lists of bad prefixes. They are fetched, checked, kept and sent to the controller."""

@@ -1,4 +1,4 @@
-"""One feed: fetched when it is time, judged, kept, and handed to the controller."""
+"""One feed: fetched when it is due, judged, kept, and sent to the controller."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from services.sensors.feeds.lists import Contents, parse_feed
 from services.sensors.origin import Because, Decision, replace_patiently, to_decision
 from services.sensors.settings import Feed
 
-_RETRY_S = 300.0  # a feed that was not there is tried again sooner than its refresh
+_RETRY_S = 300.0  # an unreachable feed is tried again sooner than its refresh
 
 
 def origin_of(name: str) -> str:
@@ -27,7 +27,7 @@ def origin_of(name: str) -> str:
 
 
 class FeedRunner:
-    """Runs one feed for ever. Tenants are asked for each time: the controller may rename their file."""
+    """Runs one feed forever. Tenants are read each time: the controller may replace their file."""
 
     def __init__(
         self,
@@ -45,14 +45,14 @@ class FeedRunner:
         self._wake = asyncio.Event()
 
     def refresh(self) -> None:
-        """Look at once."""
+        """Fetch now."""
         self._wake.set()
 
     async def run(self) -> None:
         sending: asyncio.Task[None] | None = None
         await self._load()
         if self._copy is not None:
-            sending = self._send(None)  # whatever the feed says later: hold what was good
+            sending = self._send(None)  # keep the last good list in force meanwhile
         try:
             while True:
                 self._wake.clear()
@@ -81,8 +81,8 @@ class FeedRunner:
             self._is_on_disk = True
 
     async def _look(self) -> bool:
-        """Fetch and judge; return whether something usable was there."""
-        # The operator removes the copy to have one taken that the guards would not take beside it.
+        """Fetch and judge the feed; return whether it was usable."""
+        # The operator removes the copy to accept a list that the guards refuse in comparison with it.
         last = None if self._is_on_disk and not self._path.exists() else self._copy
         try:
             answer = await self._fetch(last)
@@ -106,7 +106,7 @@ class FeedRunner:
 
     async def _renew(self, last: FeedCopy | None) -> bool:
         if last is None:
-            self._tell(SensorsEvent.FEED_UNREACHABLE, reason="the server says 304 unasked", **self._held())
+            self._tell(SensorsEvent.FEED_UNREACHABLE, reason="the server sent an unasked 304", **self._held())
             return False
         self._copy = replace(last, fetched_at=time.time())
         self._tell(SensorsEvent.FEED_UNCHANGED, entries=len(last.note_by_network))
@@ -147,7 +147,7 @@ class FeedRunner:
         self._is_on_disk = self._path.exists()
 
     def _send(self, sending: asyncio.Task[None] | None) -> asyncio.Task[None] | None:
-        """Send what is held, anew each time: decisions end by themselves unless somebody renews them."""
+        """Send the whole list again each time: decisions expire unless they are renewed."""
         if sending is not None:
             sending.cancel()
         if self._copy is None:
@@ -179,10 +179,10 @@ class FeedRunner:
 
 def read_file(path: str, most_bytes: int) -> bytes:
     """Return a regular file, decompressed. Raise `OSError` or `WebNotFetched`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would keep us waiting
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would block
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise web.WebNotFetched(f"{path} is no regular file")
+            raise web.WebNotFetched(f"{path} is not a regular file")
         body = file.read(most_bytes + 1)
     if len(body) > most_bytes:
         raise web.WebNotFetched(f"is larger than {most_bytes} bytes")

@@ -1,4 +1,4 @@
-"""The last good copy of a feed, on disk, with its date. A file that is not ours to trust is no copy."""
+"""The last good copy of a feed on disk, with its date. A file that we cannot trust is not used."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ _LARGEST_BYTES = 64 * 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class FeedCopy:
     source: str
-    fetched_at: float  # seconds since 1970: it must mean something after a restart
+    fetched_at: float  # seconds since 1970, so that it stays meaningful after a restart
     etag: str
     last_modified: str
     note_by_network: Mapping[Network, str]
@@ -33,14 +33,14 @@ class Keeper:
         return self._directory / f"{feed}.json"
 
     def names(self) -> list[str]:
-        """Return whose copies there are."""
+        """Return the names of the feeds that have a copy."""
         try:
             return sorted(path.stem for path in self._directory.glob("*.json"))
         except OSError:
             return []
 
     def load(self, feed: str) -> FeedCopy | None:
-        """Return the copy; None if there is none. Raise `ValueError` or `OSError` if it cannot be used."""
+        """Return the copy, or None if it does not exist. Raise `ValueError` or `OSError` if unusable."""
         try:
             with self.path(feed).open("rb") as file:
                 text = file.read(_LARGEST_BYTES + 1)
@@ -54,7 +54,7 @@ class Keeper:
             raise ValueError(f"not a copy of a feed: {error!r:.100}") from error
 
     def save(self, feed: str, copy: FeedCopy) -> None:
-        """Write a copy whole or not at all. Raise `OSError`."""
+        """Write a copy as a whole or not at all. Raise `OSError`."""
         self._directory.mkdir(parents=True, exist_ok=True)
         write_whole(self.path(feed), json.dumps(_to_media(copy)).encode())
 
@@ -90,5 +90,5 @@ def _entries(entries: Iterable[Any]) -> Iterable[tuple[Network, str]]:
     for value, note in entries:
         network = parse_network(str(value))
         if network is None:
-            raise ValueError(f"{value!r:.60} is no prefix")
+            raise ValueError(f"{value!r:.60} is not a valid prefix")
         yield network, printable(str(note))

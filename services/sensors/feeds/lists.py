@@ -1,7 +1,7 @@
-"""The bytes of a feed to prefixes: plain lists, JSON lines (Spamhaus DROP), CSV. Pure.
+"""Parses the bytes of a feed into prefixes: plain lists, JSON lines (Spamhaus DROP), CSV. Pure.
 
-Whatever the bytes are, the answer is prefixes and a count of what could not be read; what that means
-is for the guards to say.
+For any input, the result is prefixes and a count of unreadable lines. The guards judge
+the result.
 """
 
 import csv
@@ -22,8 +22,8 @@ _MOST_LINES = 2_000_000
 class Contents:
     note_by_network: dict[Network, str]
     unreadable: int
-    sample: str  # of what could not be read
-    promised: int | None = None  # how many entries the feed itself says it has
+    sample: str  # of the unreadable lines
+    promised: int | None = None  # number of entries that the feed itself announces
 
     @property
     def read(self) -> int:
@@ -52,7 +52,7 @@ class _Collector:
 
 
 def parse_feed(body: bytes, shape: Shape) -> Contents:
-    """Return what a feed says, in any of its formats. Never fails."""
+    """Parse a feed in any of its formats. Never fails."""
     found = _Collector()
     text = body.decode("utf-8-sig", errors="replace")
     lines = _bounded(text, found)
@@ -86,7 +86,7 @@ def _read_list(lines: Iterable[str], found: _Collector) -> None:
 
 
 def _read_json_lines(lines: Iterable[str], key: str, found: _Collector) -> None:
-    """One object a line; Spamhaus ends with a record about the list itself, which counts the others."""
+    """Parse one object per line. Spamhaus ends with a record that gives the number of the others."""
     for line in lines:
         if not line.strip():
             continue
@@ -124,7 +124,7 @@ def _read_csv(lines: Iterable[str], shape: Shape, found: _Collector) -> None:
 
 
 def _rows(lines: Iterator[str], delimiter: str, found: _Collector) -> Iterator[list[str]]:
-    """A quote that is never closed must not swallow the rest: each line is read alone."""
+    """Parse each line separately, so that an unclosed quote does not swallow the rest."""
     for line in lines:
         try:
             yield next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
@@ -133,7 +133,7 @@ def _rows(lines: Iterator[str], delimiter: str, found: _Collector) -> Iterator[l
 
 
 def _column(wanted: str, header: list[str]) -> int | None:
-    """Return which column is meant, from 0; None if there is none of that name."""
+    """Return the index of the column, from 0, or None if there is no column with that name."""
     if wanted.isascii() and wanted.isdigit() and 0 < int(wanted) < 1000:
         return int(wanted) - 1
     names = [name.strip() for name in header]

@@ -1,1 +1,1 @@
-"""Suricata: alerts in its EVE format (JSON lines) become evidence about whoever attacked a tenant."""
+"""Suricata: alerts in its EVE format (JSON lines) become evidence about the attackers of a tenant."""

@@ -1,8 +1,8 @@
-"""Who attacks, when a rule fired on some packet of some flow? Pure.
+"""Finds the attacker in an alert about a packet of a flow. Pure.
 
-An alert's `src_ip` is the sender of the packet that matched, and rules fire on a server's reply as well as on
-a client's request. So: the attacker is never the tenant's side; and the other side only if it began the flow,
-or the rule itself says that it is the attacker. A page that a tenant's user opens is not attacking.
+An alert's `src_ip` is the sender of the packet that matched, and rules match a server's reply as well as a
+client's request. So the attacker is never the tenant's side. It is the other side only if that side began
+the flow, or if the rule itself says so. A web page that a tenant's user opens is not an attacker.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ class NoAttack:
 
 
 def find_attack(alert: Mapping[str, Any], owner: Callable[[str], Tenant | None]) -> Attack | NoAttack:
-    """Return who attacked whom, as an EVE alert tells it."""
+    """Return the attacker and the attacked host of an EVE alert."""
     source, destination = _side(alert, "src"), _side(alert, "dest")
     source_owner, destination_owner = owner(source[0]), owner(destination[0])
     if (source_owner is None) == (destination_owner is None):
@@ -62,7 +62,7 @@ def _record(of: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _said_by_rule(alert: Mapping[str, Any], outside: str) -> bool | None:
-    """A rule with the keyword `target` says who attacks whom: `alert.source` and `alert.target`."""
+    """A rule with the keyword `target` names attacker and victim: `alert.source` and `alert.target`."""
     details = _record(alert, "alert")
     if _record(details, "source").get("ip") == outside:
         return True
@@ -86,6 +86,6 @@ def _initiator(alert: Mapping[str, Any], source: tuple[str, int], destination: t
 
 
 def _is_client_attacked(alert: Mapping[str, Any]) -> bool:
-    """Rule writers note whom an attack is aimed at: a server that attacks clients did not begin the flow."""
+    """Rules state the target of an attack: a server that attacks clients did not begin the flow."""
     targets = _record(_record(alert, "alert"), "metadata").get("attack_target", [])
     return isinstance(targets, list) and "Client_Endpoint" in targets

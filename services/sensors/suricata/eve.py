@@ -1,4 +1,4 @@
-"""One line of Suricata's EVE log: evidence, or the reason why it is none. Pure."""
+"""Parses one line of Suricata's EVE log into evidence, or gives the reason to skip it. Pure."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -14,11 +14,11 @@ _TRANSPORTS = {"TCP": "tcp", "UDP": "udp", "ICMP": "icmp", "IPV6-ICMP": "icmp"}
 
 
 class Skipped(Exception):
-    """The line is no evidence; the text says why, in few words that may be counted by."""
+    """The line is not evidence. The text says why, as a short name for a counter."""
 
 
 def parse_line(line: bytes, owner: Callable[[str], Tenant | None], least_severity: int) -> Evidence | None:
-    """Return evidence; None for events other than alerts. Raise `Skipped`."""
+    """Return evidence, or None for events other than alerts. Raise `Skipped`."""
     if b'"alert"' not in line:  # most lines of a busy EVE log are flows and protocol records
         if line.lstrip()[:1] != b"{":
             raise Skipped("garbage")

@@ -1,8 +1,8 @@
-"""Bytes to lines of bounded length, whatever the pieces. Pure."""
+"""Splits bytes, in pieces of any size, into lines of bounded length. Pure."""
 
 
 class LineSplitter:
-    """A line that is too long is thrown away up to its end, and counted."""
+    """Drops and counts lines that are too long."""
 
     def __init__(self, longest_bytes: int) -> None:
         self._longest = longest_bytes
@@ -11,7 +11,7 @@ class LineSplitter:
         self.overlong = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the lines that are whole now."""
+        """Return the complete lines."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if lines and self._is_too_long:
             lines, self._is_too_long = lines[1:], False
@@ -25,5 +25,5 @@ class LineSplitter:
         return [line for line in whole if line.strip()]
 
     def end(self) -> None:
-        """Forget a line that was never ended."""
+        """Drop an unfinished line."""
         self._rest, self._is_too_long = b"", False

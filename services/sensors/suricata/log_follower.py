@@ -1,4 +1,4 @@
-"""Follows a log file over rotation and truncation, and remembers on disk how far it came."""
+"""Follows a log file across rotation and truncation, and keeps its position on disk."""
 
 import contextlib
 import json
@@ -10,7 +10,7 @@ _READ_BYTES = 256 * 1024
 
 
 class Follower:
-    """Returns what is new; nothing here waits. The position is kept, so that a restart misses no line."""
+    """Returns new bytes without blocking. The position is kept, so that a restart misses no line."""
 
     def __init__(self, path: Path, position_file: Path) -> None:
         self._path, self._position_file = path, position_file
@@ -18,10 +18,10 @@ class Follower:
         self._identity = (0, 0)
         self._offset = 0
         self._saved = (0, 0, 0)
-        self.has_begun_anew = False  # a line that was half read is lost
+        self.has_begun_anew = False  # the rest of an unfinished line is lost
 
     def read(self) -> bytes:
-        """Return some new bytes, b"" if there are none now. Raise `OSError`."""
+        """Return new bytes, or b"" if there are none now. Raise `OSError`."""
         self.has_begun_anew = False
         if self._descriptor is None:
             self._open(is_first=self._identity == (0, 0))
@@ -37,7 +37,7 @@ class Follower:
         return data
 
     def save(self) -> None:
-        """Write down how far we came, if that changed. Raise `OSError`."""
+        """Save the position if it has changed. Raise `OSError`."""
         position = (*self._identity, self._offset)
         if position == self._saved:
             return
@@ -53,26 +53,26 @@ class Follower:
             self._descriptor = None
 
     def _open(self, is_first: bool) -> None:
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would keep us waiting
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would block
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             os.close(descriptor)
-            raise OSError(f"{self._path} is no regular file")
+            raise OSError(f"{self._path} is not a regular file")
         self._descriptor, self._identity = descriptor, (facts.st_dev, facts.st_ino)
         self._offset = self._remembered(facts.st_size) if is_first else 0
 
     def _remembered(self, size: int) -> int:
-        """Where the last run came to in this very file; else its end: old alerts say nothing of now."""
+        """Return the last position in this file. An unknown file starts at its end: old alerts are stale."""
         with contextlib.suppress(OSError, ValueError, TypeError):
             device, inode, offset = json.loads(self._position_file.read_text(encoding="utf-8"))
             if (device, inode) == self._identity:
                 return int(offset) if 0 <= offset <= size else 0
-            return 0  # the file was rotated while nobody looked
+            return 0  # the file was rotated while we were not running
         return size
 
     def _is_replaced(self) -> bool:
         try:
             facts = self._path.stat()
         except OSError:
-            return False  # between rename and creation: the old one is read until there is a new one
+            return False  # between rename and creation: read the old file until the new one exists
         return (facts.st_dev, facts.st_ino) != self._identity

@@ -1,4 +1,4 @@
-"""One Suricata: its log file, or the socket that it writes to, to evidence."""
+"""One Suricata: turns its log file, or the socket that it writes to, into evidence."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from services.sensors.suricata.lines import LineSplitter
 from services.sensors.suricata.log_follower import Follower
 from services.sensors.tenants import TenantLookup
 
-_LONGEST_LINE = 1024 * 1024  # Suricata puts payloads and packets into alerts, if told to
+_LONGEST_LINE = 1024 * 1024  # Suricata can be configured to put payloads and packets into alerts
 _LOOK_S = 0.25
 _SAVE_EVERY = 20  # looks
 _TELL_S = 60.0
@@ -27,7 +27,7 @@ _LARGEST_DATAGRAM = 256 * 1024
 
 
 class SuricataSensor:
-    """Counts what it skips, and says so once a minute."""
+    """Counts the lines that it skips, and reports the counts once a minute."""
 
     def __init__(
         self,
@@ -101,16 +101,16 @@ class SuricataSensor:
         try:
             follower.save()
         except OSError as error:
-            self._complain(f"position not kept: {error}")
+            self._complain(f"position not saved: {error}")
 
     def _complain(self, why: str) -> None:
-        """Say each trouble once, not four times a second."""
+        """Report each problem once, not four times per second."""
         if why != self._trouble:
             self._trouble = why
             self._tell_event(SensorsEvent.SURICATA_UNREADABLE, reason=why)
 
     async def _listen(self, path: Path) -> None:
-        """Suricata's `filetype: unix_stream` connects to a socket that somebody else listens on."""
+        """Suricata's `filetype: unix_stream` connects to a socket that another program listens on."""
         _remove_stale_socket(path)
         server = await asyncio.start_unix_server(self._on_writer, path)
         os.chmod(path, 0o660)
@@ -175,7 +175,7 @@ class SuricataSensor:
 
 
 def _remove_stale_socket(path: Path) -> None:
-    """What a killed run left; a file that is no socket stays, and binding says so."""
+    """Remove the socket of a killed run. Any other file stays, and then bind() fails with an error."""
     with contextlib.suppress(OSError):
         if stat.S_ISSOCK(path.lstat().st_mode):
             path.unlink()
