@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Asked(Generic[R_co]):
-    """`reason`: what led to the command, for people. `at_utc`: seconds since 1970, UTC."""
+    """`reason`: what led to the command, for operators. `at_utc`: seconds since 1970, UTC."""
 
     command: Command[R_co]
     by: Principal

@@ -11,7 +11,7 @@ _TOKEN_BYTES = 32
 
 
 class TokenExists(LookupError):
-    """The name has a token already; the text is the name."""
+    """There is already a token with this name; the text is the name."""
 
 
 class Tokens:
@@ -29,7 +29,7 @@ class Tokens:
         return {bearer.name: bearer for bearer in self._bearer_by_hash.values()}
 
     def make(self, name: str, role: AccessRole) -> str:
-        """Return a new token, which is shown this once. Raise `TokenExists`."""
+        """Return a new token, which cannot be shown again. Raise `TokenExists`."""
         if name in self.bearers:
             raise TokenExists(name)
         token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -38,7 +38,7 @@ class Tokens:
         return token
 
     def end(self, name: str) -> bool:
-        """Revoke a token; say whether there was one."""
+        """Revoke a token; return whether there was one."""
         self._store.delete_token(name)
         before = len(self._bearer_by_hash)
         self._bearer_by_hash = {key: each for key, each in self._bearer_by_hash.items() if each.name != name}
