@@ -14,8 +14,8 @@ from controller.doctor.finding import Finding
 from controller.doctor.system import AS_ROOT, content_of, output_of
 
 _BPF = {"x86_64": 321, "aarch64": 280}
-_LANDLOCK_VERSION, _LANDLOCK_FOR_TCP = 444, 4  # the system call; the first ABI that knows of TCP, Linux 6.7
-_NEWEST_COMMAND = 10_000  # of bpf(2): none has this number
+_LANDLOCK_VERSION, _LANDLOCK_FOR_TCP = 444, 4  # the system call; the first ABI with rules for TCP, Linux 6.7
+_NEWEST_COMMAND = 10_000  # of bpf(2): no command has this number
 
 
 LOST_WITHOUT_BPF = (
@@ -26,7 +26,7 @@ LOST_WITHOUT_BPF = (
 class Ipv6(Enum):
     HERE = auto()
     OFF = auto()  # no address can be used in this network namespace
-    ABSENT = auto()  # the kernel has none
+    ABSENT = auto()  # the kernel has no IPv6
 
 
 class Bpf(Enum):
