@@ -194,7 +194,7 @@ def receipt_lines(receipt: dict[str, Any]) -> Iterator[str]:
 
 
 def is_confirmed(receipt: dict[str, Any]) -> bool:
-    """Say whether every switch has confirmed a decision; one that is not in force needs none."""
+    """Return whether every switch has confirmed a decision; one that is not in force needs none."""
     return not receipt["in_force"] or all(row["confirmed"] for row in receipt["switches"])
 
 

@@ -42,7 +42,7 @@ def unpin(file: Path) -> None:
 
 
 def is_pinned(file: Path) -> bool:
-    """Say whether a file keeps a namespace now (nsfs, not a plain file)."""
+    """Return whether a file keeps a namespace now (nsfs, not a plain file)."""
     try:
         return file.stat().st_dev == os.stat("/proc/self/ns/net").st_dev
     except OSError:

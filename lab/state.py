@@ -28,7 +28,7 @@ class Record:
 
     @property
     def is_in_use(self) -> bool:
-        """Say whether this lab is up, and either attended or meant to stay."""
+        """Return whether this lab is up, and either attended or meant to stay."""
         is_up = self.stage is Stage.UP and self.network is not None and self.network.is_alive
         return is_up and (self.attendant is None or self.attendant.is_alive)
 

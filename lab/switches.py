@@ -77,7 +77,7 @@ def name_tables(bridge: str, name_by_number: Mapping[int, str]) -> None:
 
 
 def is_connected(bridge: str) -> bool:
-    """Say whether a bridge has a controller now."""
+    """Return whether a bridge has a controller now."""
     return "true" in _vsctl("--columns=is_connected", "list", "Controller", *_controllers(bridge)).split()
 
 

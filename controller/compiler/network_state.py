@@ -23,7 +23,7 @@ class Conditions:
         return self.shares.get(f"pools.{pool.name}.members.{member.name}", member.weight)
 
     def takes(self, pool: Pool) -> bool:
-        """Say whether any member takes new sessions."""
+        """Return whether any member takes new sessions."""
         return any(self.share(pool, member) for member in pool.members)
 
 

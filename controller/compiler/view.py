@@ -157,7 +157,7 @@ class SwitchView:
 
     @cached_property
     def has_lures(self) -> bool:
-        """Say whether decoys answer for what some tenant at home here does not publish."""
+        """Return whether decoys answer for what some tenant at home here does not publish."""
         return any(each.dark is Dark.DECOY and self.decoys_of(each) for each in self.tenants)
 
     @property
@@ -181,7 +181,7 @@ class SwitchView:
                         yield pool, member
 
     def has(self, kind: PoolKind) -> bool:
-        """Say whether packets of such a pool may come here, over whatever way."""
+        """Return whether packets of such a pool may come here, over whatever way."""
         return any(pool.kind is kind for pool in self.policy.pools)
 
     def decoys_of(self, tenant: Tenant) -> Pool | None:
@@ -202,7 +202,7 @@ class SwitchView:
         return neighbour.at.port if self.is_here(neighbour) else 0
 
     def can_reach(self, at: PortRef) -> bool:
-        """Say whether a port is up, and some way leads to its switch."""
+        """Return whether a port is up, and some way leads to its switch."""
         whole = self.whole
         return at not in whole.conditions.broken and whole.fabric.is_reachable(self.switch.name, at.switch)
 
@@ -228,7 +228,7 @@ class SwitchView:
         return self.whole.conditions.share(pool, member)
 
     def takes(self, pool: Pool) -> bool:
-        """Say whether any member takes new sessions, and can be reached."""
+        """Return whether any member takes new sessions, and can be reached."""
         return any(self.share(pool, member) for member in pool.members)
 
     def first_stop(self, mail: Mail) -> Pool:

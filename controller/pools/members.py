@@ -75,7 +75,7 @@ class PoolMember:
 
     @property
     def is_gone(self) -> bool:
-        """Say whether its sessions are half-dead. A scanner's gateway outlives its clamd, or a page of it."""
+        """Return whether its sessions are half-dead. A scanner's gateway may outlive its clamd."""
         return self.state is MemberState.DOWN and not (
             self.has_port and self.health.detail.startswith(_BESIDE_SESSIONS)
         )
