@@ -26,7 +26,7 @@ settings, from the environment or from the [postern] section of a file given wit
 
 SIGHUP reloads the policy file. A bad file changes nothing and says why.
 
-All arguments are Ryu's and are handed on, for example:
+All arguments are passed on to Ryu, for example:
   --ofp-listen-host ADDRESS, --ofp-tcp-listen-port PORT   where switches connect (all addresses, 6653)
   --config-file FILE, --verbose                           `ryu-manager --help` lists all of them
 
@@ -71,7 +71,7 @@ def _refuse(why: str) -> int:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run(_PROGRAM, main)
 
 

@@ -71,5 +71,5 @@ def read_settings() -> EdgeSettings:
 
 
 def switch_port() -> tuple[str, int]:
-    """Return where Ryu is going to listen for switches: its own options, and its own default."""
+    """Return where Ryu will listen for switches: from its own options and default."""
     return cfg.CONF.ofp_listen_host, cfg.CONF.ofp_tcp_listen_port or OFP_TCP_PORT
