@@ -223,7 +223,7 @@ def _latency(lab: Lab) -> float:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("benchmarks.antivirus", main)
 
 

@@ -200,7 +200,7 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("benchmarks.mail", main)
 
 

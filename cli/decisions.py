@@ -1,4 +1,4 @@
-"""`postern decisions`: what the edge does about a source, why and until when, and how often."""
+"""`postern decisions`: what the edge does about sources, why, until when, and how often."""
 
 import argparse
 import json
@@ -66,7 +66,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     export = add_api_command(
         commands,
         "export",
-        "write all decisions as JSON lines, as `import` reads them",
+        "write all decisions as JSON lines, which `import` reads",
         _export,
         "example:\n  postern decisions export > decisions.jsonl",
     )
@@ -270,7 +270,7 @@ def _read_line(text: str, plain: dict[str, Any]) -> Any:
     try:
         decision = json.loads(text)
     except ValueError:
-        return text  # the controller refuses it, and says where
+        return text  # the controller refuses it, and names the place
     if isinstance(decision, dict) and "until" in decision:
         decision["duration_s"] = max(1.0, decision["until"] - datetime.now(UTC).timestamp())
     return decision

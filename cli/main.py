@@ -1,7 +1,7 @@
 """`postern`: one command, a subcommand for each thing an operator does.
 
-`_COMMANDS` has a module of this package for each, which offers `fill(parser)`. Only the module of the command
-that was typed is imported, so that no command pays for the imports of another.
+Each name in `_COMMANDS` is a module of this package with `fill(parser)`. Only the module of the command in
+use is imported, so that no command pays for the imports of another.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from common.commands import execute, explain
 from common.exit_codes import table
 
 _COMMANDS = {
-    "doctor": "look for known traps on this machine, and print the remedy for each",
+    "doctor": "look for known problems on this machine, and print the remedy for each",
     "check": "report all errors in a policy",
     "schema": "print the JSON Schema of a policy",
     "lab": "bring up an edge with real services in network namespaces (root)",
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("postern", main)
 
 
