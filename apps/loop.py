@@ -1,4 +1,4 @@
-"""The one loop that calls the runtime, and the queue before it. Everything else hands work to the queue."""
+"""The one loop that calls the runtime, and its queue. Everything else puts work into the queue."""
 
 import logging
 from typing import Generic, TypeVar

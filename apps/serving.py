@@ -65,7 +65,7 @@ def serve_bearers(address: str, place: Path, app: Any, tell: Callable[[str], Non
     """
     try:
         listener = _listen_for_bearers(address, place)
-    except (OSError, ValueError, OverflowError) as error:  # of `ssl`, too
+    except (OSError, ValueError, OverflowError) as error:  # also of `ssl`
         tell(f"{address}: {error}; remedy: fix that, or set POSTERN_LISTEN to another address or to off")
         return
     wsgi.server(listener, app, protocol=_Patient, log=_LOG, log_output=False, socket_timeout=30)

@@ -126,7 +126,7 @@ def _up(arguments: argparse.Namespace) -> Result:
 
 
 def _where(lab: Lab, api: str) -> list[str]:
-    """Return the places of things, and what to try next."""
+    """Return where everything is, and what to try next."""
     hosts = [
         f"  {host.name:<12} {host.role:<12} {' '.join(host.addresses)}".rstrip()
         for host in lab.scene().network.hosts

@@ -30,7 +30,7 @@ _COMMANDS = {
     "decoy": "list and replay the sessions that decoys recorded",
     "allow": "manage sources that always pass",
     "token": "manage access to the API over TCP",
-    "av": "publish anti-virus signatures, and see who uses them",
+    "av": "publish anti-virus signatures, and see which clients use them",
     "completion": "print a completion script for a shell",
 }
 _EPILOG = f"""\
@@ -40,7 +40,7 @@ first steps:
   postern lab up demo                 bring up a whole edge in network namespaces
   postern status                      show which revision is confirmed on which switches
   postern plan new.yaml               show what would change; postern apply new.yaml does it
-  postern explain 0x9057...           show which line of the policy asked for this flow
+  postern explain 0x9057...           show the line of the policy that needs this flow
   postern explain 198.51.100.66       show what is known about a source
 
 Commands that print take --json: one JSON document on standard output; errors are

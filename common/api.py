@@ -66,7 +66,7 @@ class ApiAccess:
 def _context_for(ca_file: Path | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
-    except (OSError, ValueError) as error:  # of `ssl`, too
+    except (OSError, ValueError) as error:  # also of `ssl`
         remedy = "remedy: name a copy of the controller's api/certificate.pem with --ca-file"
         raise ApiAccessError(f"{ca_file}: {error}; {remedy}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2

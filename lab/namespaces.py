@@ -68,7 +68,7 @@ def inside(file: Path) -> Iterator[None]:
 
 
 def socket_inside(file: Path, family: int, kind: int, protocol: int = 0) -> socket.socket:
-    """Return a socket that lives in a pinned namespace, whatever thread uses it later."""
+    """Return a socket that belongs to a pinned namespace, regardless of which thread uses it later."""
     with inside(file):
         return socket.socket(family, kind, protocol)
 

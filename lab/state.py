@@ -22,7 +22,7 @@ class Record:
     policy: str
     controller: str
     stage: Stage = Stage.STARTING
-    attendant: Process | None = None  # the process that takes the lab down at its end; none: a person does
+    attendant: Process | None = None  # the process that takes the lab down at its end; None: an operator does
     network: Process | None = None
     processes: dict[str, Process] = field(default_factory=dict)  # by part name
 

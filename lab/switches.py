@@ -21,7 +21,7 @@ _TIMEOUT_S = 10
 class Bridge:
     name: str
     owner: str  # empty: not ours
-    directory: str  # where its lab keeps its things
+    directory: str  # its lab's directory
 
 
 def _vsctl(*arguments: str) -> str:

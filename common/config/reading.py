@@ -88,7 +88,7 @@ class _Reader:
 
     def value(self, node: Node, wanted: Type, path: str) -> Any:
         if isinstance(node, Refused):
-            return _BAD  # refused already
+            return _BAD  # already refused
         match wanted:
             case Kind():
                 return self._scalar(node, wanted, path)
@@ -230,7 +230,7 @@ class _Reader:
             case Mapping():
                 found = "a mapping"
             case Refused():
-                return _BAD  # refused already
+                return _BAD  # already refused
         self._report.note(node.place, path, f"holds {found} where {wanted} is expected", remedy)
         return _BAD
 

@@ -17,7 +17,7 @@ _Entry = tuple[Event, str]
 
 
 class Report(Protocol):
-    """What a part of a program needs of a journal: `Journal.write` fits."""
+    """What code needs to write events; `Journal.write` fits."""
 
     def __call__(self, event: Event, /, **facts: object) -> None: ...
 

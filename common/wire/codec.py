@@ -1,4 +1,4 @@
-"""Records to JSON and back. Every mistake in what was read is named, with the path of its key.
+"""Records to JSON and back. Every mistake in the input is named, with the path of its key.
 
 A record of another format is refused. Keys that this version does not know are ignored and named, so that the
 caller can report them; keys that are missing take the record's default (decision 026).

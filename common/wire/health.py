@@ -78,7 +78,7 @@ class AgentSettings(CheckTimes, Versioned):
 
 @dataclass(frozen=True, slots=True)
 class HealthReport(Versioned):
-    """What an agent reports: is the member healthy, why not, and why it is stale if it is."""
+    """What an agent reports: whether the member is healthy, why not, and why it is stale if it is."""
 
     good: bool
     detail: Detail = ""

@@ -16,7 +16,7 @@ SILENT_AFTER_S = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What one client or scanner reported last. `heard_at`: monotonic; `heard_utc`: for people."""
+    """What one client or scanner reported last. `heard_at`: monotonic; `heard_utc`: for display."""
 
     key: str
     report: ClientReport

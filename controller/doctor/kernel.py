@@ -120,7 +120,7 @@ def judge_ipv6(ipv6: Ipv6) -> Finding:
         )
     if (content_of("/proc/sys/net/ipv6/conf/all/disable_ipv6") or "").strip() == "1":
         remedy = "sysctl -w net.ipv6.conf.all.disable_ipv6=0"
-        return Finding("IPv6", "turned off by sysctl", remedy, f"{lost}. Hosts of a lab still have it")
+        return Finding("IPv6", "turned off by sysctl", remedy, f"{lost}. Hosts of a lab still have IPv6")
     return Finding("IPv6", "no address is configured, not even ::1", "ip link set lo up", lost)
 
 

@@ -1,4 +1,4 @@
-"""Open vSwitch: whether it runs, and whether the bridges of this edge are configured so that flows last."""
+"""Open vSwitch: whether it runs, and whether the bridges of this edge are configured to keep their flows."""
 
 import json
 import os

@@ -17,7 +17,7 @@ _LEAST_MEMORY_MIB = 1_500  # the lab of the demo
 _FEWEST_FILES = 1_000
 _EARLIEST_S = 1.4e9  # 2014: an earlier date does not show when a system was installed
 _LONGEST_AGE_S = 15 * 365 * 86_400.0
-# Their dates are those of the packages that they came with, whatever the clock said at installation.
+# Their dates are those of their packages, regardless of the clock at installation.
 _DATED = ("/usr/lib/os-release", "/etc/debian_version", "/usr/bin/python3", "/usr/share/zoneinfo/UTC")
 
 

@@ -32,7 +32,7 @@ class ScannerFacts:
 
 def look() -> ScannerFacts:
     version = next(filter(None, (output_of(program, "--version") for program in _PATH)), "")
-    # What stands for the addresses is filled in when a scanner starts.
+    # The placeholder for addresses is replaced when a scanner starts.
     texts = {str(_OURS): (content_of(_OURS) or "").replace("@LISTEN@", "TCPAddr @LISTEN@")}
     texts |= {file: content_of(file) or "" for file in _in_use()}
     settings = {file: parse_settings(text) for file, text in texts.items()}

@@ -19,8 +19,8 @@ from types import ModuleType
 _NAME = "ALREADY_HANDLED"
 _HOOK_FILE = "postern-ryu.pth"
 
-# One line, as site(7) demands. Silent where Postern cannot be imported: an interpreter
-# must not complain at every start because a directory was moved.
+# One line, as site(7) requires. It is silent if Postern cannot be imported: an interpreter
+# must not report an error at every start because a directory was moved.
 _HOOK = (
     "import sys; exec('try:\\n"
     " from controller.openflow.compat import await_ryu\\n await_ryu()\\n"

@@ -89,7 +89,7 @@ class CtState(IntEnum):
 
 
 class Role(IntEnum):
-    """Who sent the packet, written by `admission`."""
+    """The role of the packet's sender, written by `admission`."""
 
     BACKBONE = 1
     TENANT = 2

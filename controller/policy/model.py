@@ -38,7 +38,7 @@ class PoolKind(StrEnum):
     SCANNER = "scanner"
     DECOY = "decoy"
     ANTIVIRUS = "antivirus"
-    RESPONDER = "responder"  # answers mail that no pool can take; opens nothing itself
+    RESPONDER = "responder"  # answers mail that no pool can take; opens no connections
 
 
 class HealthSource(StrEnum):
@@ -158,7 +158,7 @@ class Tenant:
     name: str
     prefixes: tuple[Network, ...]
     gateways: tuple[Attachment, ...]
-    home: str = ""  # the switch that remembers this tenant's connections
+    home: str = ""  # the switch that tracks this tenant's connections
     mail: Mail | None = None
     services: tuple[Service, ...] = ()
     decoys: str = ""  # pool name; empty: the first pool of decoys by name, if there is one
@@ -209,7 +209,7 @@ class OpenSessions(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What follows when the score of a source reaches a number. Times in seconds."""
+    """What happens when a source's score reaches a number. Times in seconds."""
 
     score: int
     action: Action

@@ -101,7 +101,7 @@ def pause_after(listed: int, still_open: int) -> float:
 
 
 def open_by_source(lines: Sequence[str], least: int) -> dict[Address, int]:
-    """Return the open TCP connections from outside of each source that has at least so many.
+    """Return how many open TCP connections from outside each source has, if at least `least`.
 
     The switch's list is long, so only the lines of sources that occur often enough are parsed.
     """

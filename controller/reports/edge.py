@@ -1,4 +1,4 @@
-"""What operators ask of a running controller, as plain JSON values. Pure."""
+"""State, pools, flows and explanations of a running controller, as plain JSON values. Pure."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Decisions and sources, as operators ask for them. Pure."""
+"""Decisions and sources, as operators see them. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The fleet in the running controller: kept over restarts, its changes reported."""
+"""The fleet in the running controller: kept across restarts, with its changes reported."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

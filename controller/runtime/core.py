@@ -55,7 +55,7 @@ class RuntimeDependencies:
 
 
 class RuntimeCore:
-    """Raise `ConfigErrors`, `CompileError` or `StoreError` from `submit`; nothing has changed then."""
+    """Raise `ConfigErrors`, `CompileError` or `StoreError` from `submit`; nothing changes then."""
 
     def __init__(self, dependencies: RuntimeDependencies) -> None:
         self._outside = dependencies
@@ -104,7 +104,7 @@ class RuntimeCore:
     def drain(self, now: float, name: str, is_drained: bool, by: Principal) -> PoolMember:
         """Stop or resume new sessions for a member; it keeps those it has.
 
-        Raise `UnknownMember` or `StoreError`; nothing has changed then.
+        Raise `UnknownMember` or `StoreError`; nothing has changed in that case.
         """
         member = self.roster.find(name)
         self._outside.store.set_drained(member.path, is_drained)

@@ -1,4 +1,4 @@
-"""On whose behalf a command is carried out: a name, and a role that says what is permitted."""
+"""The principal that a command is executed for: a name, and a role that defines what is permitted."""
 
 from dataclasses import dataclass
 from enum import StrEnum

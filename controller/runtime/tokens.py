@@ -1,4 +1,4 @@
-"""Tokens for the API over TCP, of which only the hash is kept."""
+"""Tokens for the API over TCP; only their hashes are kept."""
 
 import hashlib
 import secrets
@@ -15,7 +15,7 @@ class TokenExists(LookupError):
 
 
 class Tokens:
-    """Raise `StoreError` when a change cannot be kept; nothing has changed then."""
+    """Raise `StoreError` if a change cannot be stored; nothing has changed in that case."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -49,5 +49,5 @@ class Tokens:
 
 
 def _digest(token: str) -> str:
-    """A token is 256 random bits, so a plain hash gives nothing away."""
+    """A token is 256 random bits, so a plain hash reveals nothing."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

@@ -18,7 +18,7 @@ class TrunkWatch:
 
     @property
     def broken(self) -> set[PortRef]:
-        """Both ends of every trunk in trouble."""
+        """Both ends of every trunk that is wrong."""
         return {end for each in self.troubles for end in (each.trunk.near, each.trunk.far)}
 
     def on_heard(self, now: float, at: PortRef, origin: PortRef) -> None:

@@ -1,4 +1,4 @@
-"""The store in one SQLite file. Every call is one transaction; a full disk loses nothing accepted."""
+"""The store in one SQLite file. Every call is one transaction; a full disk loses no accepted data."""
 
 import json
 import secrets

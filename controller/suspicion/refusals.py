@@ -31,7 +31,7 @@ class Guard:
         self._starts = [entry[:2] for entry in self._owned]
 
     def refusal(self, request: Request) -> Refusal | None:
-        """Return why a decision must not be carried out; None: it may."""
+        """Return why a decision is refused; None: it is allowed."""
         scope, source = request.scope, request.scope.source
         if source.prefixlen < WIDEST[source.version]:
             widest = WIDEST[source.version]

@@ -43,7 +43,7 @@ Command = ReadSwitch | SendPlan
 
 @dataclass(slots=True)
 class SwitchSession:
-    """State of the control channel to one switch. `attempt` tells late replies from current ones."""
+    """State of the control channel to one switch. `attempt` distinguishes late replies from current ones."""
 
     name: str
     phase: Phase = Phase.OFFLINE

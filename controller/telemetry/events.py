@@ -27,7 +27,7 @@ _CONNECTIONS = integer("connections", "how many sessions")
 _PORT = (_SWITCH, integer("port", "number of the port"), text("name", "name of the port"))
 _CLIENT = (
     text("asker", "the tenant, or the pool of the scanner"),
-    text("host", "the host's name, as reported by itself"),
+    text("host", "the name that the host reports"),
     text("client", "number of the client"),
 )
 _FLOOD = (

@@ -54,7 +54,7 @@ class Fabric:
 
     @cached_property
     def tags(self) -> dict[Trunk, int]:
-        """The VLAN id of each trunk's bypass, 1 .. 4094, also of those that are broken."""
+        """The VLAN id of each trunk's bypass, 1 .. 4094, including broken trunks."""
         return {trunk: number for number, trunk in enumerate(sorted(trunks_of(self._policy)), start=1)}
 
     def trunks_at(self, switch: str) -> list[Trunk]:

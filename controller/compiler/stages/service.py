@@ -188,7 +188,7 @@ def _updating(view: SwitchView) -> Iterator[Flow]:
 
 
 def _outbound(view: SwitchView) -> Iterator[Flow]:
-    """Tenants reach the backbone, but neither the edge's own hosts nor its addresses."""
+    """Tenants can reach the backbone, but not the edge's own hosts and addresses."""
     for address, because in view.whole.own_addresses.items():
         wanted = match(_OUTSIDE, *destination_is(address))
         yield Flow(Table.SERVICE, priorities.NORMAL, wanted, (), None, because)

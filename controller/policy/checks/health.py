@@ -1,4 +1,4 @@
-"""Checks of health checks: something is checked, often enough, and members have it."""
+"""Checks of `health`: agents have something to check, often enough, and nothing that members lack."""
 
 from common.config.report import ErrorReport
 from controller.policy.model import HealthSource, Policy, Pool, PoolKind

@@ -37,7 +37,7 @@ class PoolStatus:
 class DrainMember(Command[PoolMember]):
     """Stop or resume new sessions for a member (`NAME` or `POOL.NAME`).
 
-    Raises `UnknownMember` or `StoreError`; nothing has changed then.
+    Raises `UnknownMember` or `StoreError`; nothing has changed in that case.
     """
 
     member: str

@@ -69,7 +69,7 @@ class TenantConsent:
 class ApplyPolicy(Command[PolicyRevision]):
     """Check, compile, store and apply a policy.
 
-    Raises `ConfigErrors`, `CompileError` or `StoreError`; nothing has changed then.
+    Raises `ConfigErrors`, `CompileError` or `StoreError`; nothing has changed in that case.
     """
 
     file: str

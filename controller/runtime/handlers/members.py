@@ -1,4 +1,4 @@
-"""Carries out the commands about pools and their members."""
+"""Handles the commands about pools and their members."""
 
 from collections import Counter
 
