@@ -1,4 +1,4 @@
-"""The certificate of the API over TCP: the operator's, or one made here that clients are given to trust."""
+"""The certificate of the API over TCP: the operator's, or a self-signed one that clients must trust."""
 
 import ipaddress
 import socket
@@ -51,7 +51,7 @@ def _make(certificate: Path, key: Path, host: str) -> None:
 
 
 def _names(host: str) -> list[x509.GeneralName]:
-    """Return under which names the API may be asked for: where it listens, and this machine's own."""
+    """Return the names and addresses of the API: where it listens, and this machine's own."""
     names: list[x509.GeneralName] = [x509.DNSName(name) for name in {socket.gethostname(), "localhost"}]
     try:
         address = ipaddress.ip_address(host)

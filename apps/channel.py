@@ -1,4 +1,4 @@
-"""The way to one switch, over the framework's connection: commands as bytes, and what the replies mean."""
+"""The channel to one switch, over the framework's connection: commands to bytes, replies to outcomes."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _SEND_CHUNK_BYTES = 1 << 20
 
 
 class RyuChannel:
-    """`datapath`: the framework's own, of which only `send` is used. `probe_key`: signs probes of trunks."""
+    """`datapath`: the framework's object; only its `send` is used. `probe_key`: signs probes of trunks."""
 
     def __init__(self, datapath: Any, probe_key: bytes) -> None:
         self._datapath = datapath
@@ -41,13 +41,13 @@ class RyuChannel:
         self._send([packet_out(0, port, wake_up_frame(connection, own_mac))])
 
     def receive(self, buffer: bytes) -> Outcome | None:
-        """Take one message of the switch. Raise `BadMessage` if it is not valid."""
+        """Process one message of the switch. Raise `BadMessage` if it is not valid."""
         outcome = self._conversation.receive(buffer)
         self._send(self._conversation.take_outgoing())
         return outcome
 
     def _send(self, messages: list[bytes]) -> None:
-        """Hand messages over in large pieces: the framework queues pieces, not bytes."""
+        """Send messages in large pieces, because the framework's queue counts pieces, not bytes."""
         pending = bytearray()
         for message in messages:
             pending += message

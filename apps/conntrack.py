@@ -1,4 +1,4 @@
-"""The connections that the switches of this machine know: what `ovs-appctl dpctl/dump-conntrack -m` prints.
+"""The connections that this machine's switches know, from `ovs-appctl dpctl/dump-conntrack -m`.
 
 OpenFlow has no message that lists connections, so a switch on another machine cannot be asked.
 """
@@ -12,11 +12,11 @@ _TIMEOUT_S = 10
 
 
 class ConntrackError(Exception):
-    """No switch of this machine tells its connections; the text says why, and what to do."""
+    """No switch of this machine lists its connections; the text says why, and what to do."""
 
 
 class SessionList:
-    """Called for a line for each connection, or None; each new reason why not is said once in the journal."""
+    """Returns a line for each connection, or None; the journal gets each new reason of a failure once."""
 
     def __init__(self, control: str, journal: Journal) -> None:
         self._control, self._journal = control, journal
@@ -48,7 +48,9 @@ def _ask(control: str, *words: str) -> str:
             command, capture_output=True, encoding="utf-8", errors="replace", timeout=_TIMEOUT_S + 5
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConntrackError(f"ovs-appctl: {error}; remedy: run the controller beside the switch") from error
+        raise ConntrackError(
+            f"ovs-appctl: {error}; remedy: run the controller on the switch's machine"
+        ) from error
     if done.returncode:
         *_, reason = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]  # after its log
         raise ConntrackError(f"{reason}; remedy: name ovs-vswitchd's control socket (POSTERN_SWITCH_CONTROL)")

@@ -65,7 +65,7 @@ ENCODER = Encoder(to_wire, flow_to_wire, meter_to_wire)
 
 
 class Edge(app_manager.RyuApp):
-    """Hands everything to the loop of the one runtime."""
+    """Passes everything to the loop of the one runtime."""
 
     OFP_VERSIONS = (ofproto_v1_4.OFP_VERSION,)
 
@@ -137,7 +137,7 @@ class Edge(app_manager.RyuApp):
                 hub.spawn(self._reload, "the file has changed")
 
     def _hand_over_samples(self) -> None:
-        """First packets to what no tenant publishes, of which the switches send some."""
+        """Process first packets to unpublished addresses and ports, of which the switches send samples."""
         samples, self._samples = self._samples, []
         facts = tuple(fact for frame in samples if (fact := read_sample(frame)))
         if facts:
@@ -150,7 +150,7 @@ class Edge(app_manager.RyuApp):
         except OSError as error:
             self._journal.write(Event.POLICY_REFUSED, file=file, reason=str(error), by=str(CONTROLLER))
         except (ConfigErrors, CompileError, StoreError):
-            return  # said in the journal; the last good policy stays
+            return  # the error is in the journal; the last good policy stays
 
     @set_ev_cls(ofp_event.EventOFPStateChange, [MAIN_DISPATCHER, DEAD_DISPATCHER])
     def _on_state(self, event: Any) -> None:
@@ -206,7 +206,7 @@ class Edge(app_manager.RyuApp):
 
 
 def _repeat(step: Callable[[], float]) -> None:
-    """Call again and again; each call says in how many seconds the next one is due."""
+    """Call repeatedly; each call returns the seconds until the next one is due."""
     pause_s = 0.0
     while True:
         hub.sleep(pause_s)

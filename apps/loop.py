@@ -1,4 +1,4 @@
-"""The one loop that calls the runtime, and the queue before it. Everything else hands work to the queue."""
+"""The one loop that calls the runtime, and its queue. Everything else puts work into the queue."""
 
 import logging
 from typing import Generic, TypeVar
@@ -13,7 +13,7 @@ _LOG = logging.getLogger("postern.runtime")
 
 
 class _Pending(Generic[R]):
-    """A command that waits for its turn, and its asker for the result."""
+    """A command in the queue, with a client that waits for the result."""
 
     def __init__(self, asked: Asked[R]) -> None:
         self._asked = asked
@@ -43,7 +43,7 @@ class RuntimeLoop:
         self._queue = hub.Queue()
 
     def ask(self, asked: Asked[R], /) -> R:
-        """Return what came of a command, or raise its error here."""
+        """Return the result of a command, or raise its error here."""
         pending = _Pending(asked)
         self._queue.put(pending)
         return pending.wait()
@@ -52,7 +52,7 @@ class RuntimeLoop:
         self._queue.put(event)
 
     def run(self) -> None:
-        """Carry out one after the other, until the program ends."""
+        """Execute one command or event after the other, until the program ends."""
         while True:
             item = self._queue.get()
             if isinstance(item, _Pending):

@@ -16,17 +16,17 @@ _PROGRAM = "postern-controller"
 _EDGE = "apps.edge"
 _EPILOG = """\
 settings, from the environment or from the [postern] section of a file given with --config-file:
-  POSTERN_POLICY     policy file to carry out             [postern] policy
+  POSTERN_POLICY     policy file to apply                 [postern] policy
   POSTERN_STATE_DIR  where accepted policies are kept     [postern] state_dir (/var/lib/postern)
   POSTERN_API        unix:PATH of the API's socket        [postern] api (unix:/run/postern/api.sock)
-  POSTERN_LISTEN     HOST:PORT for bearers of tokens, off [postern] listen (127.0.0.1:9057)
+  POSTERN_LISTEN     HOST:PORT for tokens, or off         [postern] listen (127.0.0.1:9057)
                      TLS except on loopback; certificate.pem and key.pem in STATE_DIR/api
   POSTERN_WATCH      1: reload when the file changes      [postern] watch
   POSTERN_SWITCH_CONTROL  control socket of ovs-vswitchd  [postern] switch_control
 
 SIGHUP reloads the policy file. A bad file changes nothing and says why.
 
-All arguments are Ryu's and are handed on, for example:
+All arguments are passed on to Ryu, for example:
   --ofp-listen-host ADDRESS, --ofp-tcp-listen-port PORT   where switches connect (all addresses, 6653)
   --config-file FILE, --verbose                           `ryu-manager --help` lists all of them
 
@@ -71,7 +71,7 @@ def _refuse(why: str) -> int:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run(_PROGRAM, main)
 
 

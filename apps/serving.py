@@ -1,4 +1,4 @@
-"""Serves the API: on a unix socket, where the file's mode decides who may, and over TCP for tokens."""
+"""Serves the API: on a unix socket, which the file's mode protects, and over TCP with tokens."""
 
 import errno
 import ipaddress
@@ -37,7 +37,7 @@ def listen_for_operators(address: str) -> Any:
         why = getattr(error, "strerror", None) or error
         raise SystemExit(
             f"postern: cannot serve the API at {path}: {why}; "
-            "remedy: name a socket that can be made there, POSTERN_API=unix:PATH, of 100 bytes at most"
+            "remedy: name a socket that can be created, POSTERN_API=unix:PATH, with 100 bytes at most"
         ) from error
 
 
@@ -58,21 +58,21 @@ def serve_api(listener: Any, app: Any) -> None:
 
 
 def serve_bearers(address: str, place: Path, app: Any, tell: Callable[[str], None]) -> None:
-    """Serve over TCP until the program ends; if that cannot be, `tell` why and do without.
+    """Serve over TCP until the program ends; if that fails, `tell` why and continue without.
 
-    `address` is HOST:PORT: in clear on loopback, TLS anywhere else, since everything on the way
-    could read a token; `http://` and `https://` before it say otherwise. `place` holds the certificate.
+    `address` is HOST:PORT: plain on loopback, TLS elsewhere, because a token could be read in
+    transit; `http://` or `https://` before it overrides this. `place` holds the certificate.
     """
     try:
         listener = _listen_for_bearers(address, place)
-    except (OSError, ValueError, OverflowError) as error:  # of `ssl`, too
-        tell(f"{address}: {error}; remedy: mend that, or another POSTERN_LISTEN, or off")
+    except (OSError, ValueError, OverflowError) as error:  # also of `ssl`
+        tell(f"{address}: {error}; remedy: fix that, or set POSTERN_LISTEN to another address or to off")
         return
     wsgi.server(listener, app, protocol=_Patient, log=_LOG, log_output=False, socket_timeout=30)
 
 
 class _OnSocket(wsgi.HttpProtocol):
-    """The kernel says which user is at the other end of a unix socket (unix(7), SO_PEERCRED)."""
+    """The kernel says which user is the peer of a unix socket (unix(7), SO_PEERCRED)."""
 
     def get_environ(self) -> dict[str, Any]:
         environment: dict[str, Any] = super().get_environ()
@@ -83,7 +83,7 @@ class _OnSocket(wsgi.HttpProtocol):
 
 
 class _Patient(wsgi.HttpProtocol):
-    """A client that speaks no TLS, or hangs up within a handshake, leaves no line in the log."""
+    """A client that does not use TLS, or closes during a handshake, leaves no line in the log."""
 
     def handle(self) -> None:
         try:
@@ -103,9 +103,11 @@ def _listen_for_bearers(address: str, place: Path) -> Any:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         files = certificate.find_or_make(place, host)
         try:
-            context.load_cert_chain(*files, password="")  # there is no terminal to type one at
-        except (OSError, ValueError) as error:  # of `ssl`, too; none names the file
-            raise ValueError(f"{' and '.join(map(str, files))}: no pair to serve with: {error}") from error
+            context.load_cert_chain(*files, password="")  # there is no terminal to ask for one
+        except (OSError, ValueError) as error:  # also of `ssl`; none of them names the file
+            raise ValueError(
+                f"{' and '.join(map(str, files))}: not a valid certificate and key: {error}"
+            ) from error
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = eventlet.listen((host, port), family=family, reuse_port=False)  # never beside another program
     return context.wrap_socket(listener, server_side=True) if context else listener
@@ -136,7 +138,7 @@ def _is_served(path: Path) -> bool:
         client.settimeout(_ANSWERS_WITHIN_S)
         try:
             client.connect(str(path))
-        except TimeoutError:  # a program listens, and is busy
+        except TimeoutError:  # a program listens, but is busy
             return True
         except OSError:
             return False
@@ -146,7 +148,7 @@ def _is_served(path: Path) -> bool:
 def check_switch_port(host: str, port: int) -> None:
     """Raise `SystemExit` with a remedy if switches cannot connect there.
 
-    Ryu listens later, in a thread whose errors end nothing, and shares the port with another Ryu.
+    Ryu listens later, in a thread whose errors do not end the program, and shares the port with another Ryu.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -15,10 +15,10 @@ _DEFAULT_API = "unix:/run/postern/api.sock"
 
 cfg.CONF.register_opts(
     [
-        StrOpt("policy", default="", help="policy file to carry out"),
+        StrOpt("policy", default="", help="policy file to apply"),
         StrOpt("state_dir", default=_DEFAULT_STATE_DIR, help="directory for accepted policies"),
         StrOpt("api", default=_DEFAULT_API, help="unix:PATH of the API's socket"),
-        StrOpt("listen", default=_DEFAULT_LISTEN, help="HOST:PORT of the API for bearers of tokens, or off"),
+        StrOpt("listen", default=_DEFAULT_LISTEN, help="HOST:PORT of the API for tokens, or off"),
         StrOpt("switch_control", default="", help="control socket of ovs-vswitchd, to count sessions"),
         BoolOpt("watch", default=False, help="reload when the policy file changes"),
     ],
@@ -71,5 +71,5 @@ def read_settings() -> EdgeSettings:
 
 
 def switch_port() -> tuple[str, int]:
-    """Return where Ryu is going to listen for switches: its own options, and its own default."""
+    """Return where Ryu will listen for switches: from its own options and default."""
     return cfg.CONF.ofp_listen_host, cfg.CONF.ofp_tcp_listen_port or OFP_TCP_PORT

@@ -34,7 +34,7 @@ _POLICY = REPOSITORY / "policies" / "demo.yaml"
 _OUT = REPOSITORY / "build" / "benchmarks" / "antivirus.json"
 _HOSTS = ("acme-pc", "acme-lap", "globex-pc", "globex-lap")
 _VIP = "192.0.2.120"
-_SIGNATURES = 3_000  # of our own, from before
+_SIGNATURES = 3_000  # our own signatures, published before
 _SERVER, _SENDER, _RECIPIENT = "203.0.113.10", "bench@sender.example", "alice@acme.example"
 _PATIENCE_S = 120.0
 _LIVE_S, _BYTES, _LATENCY = 5.0, 20 * 1024, 1.10
@@ -193,7 +193,7 @@ def _add_one_more(lab: Lab) -> None:
 
 def _storm(lab: Lab, arguments: argparse.Namespace) -> Limit:
     """The latency of mail while a thousand clients fetch a new generation, compared with before."""
-    # Real clients have processors of their own; these have what mail leaves them.
+    # Real clients have their own processors; these get only what mail leaves free.
     command = ["nice", "-n", "19", sys.executable, "-m", "benchmarks.antivirus_storm"]
     command = lab.command_in("globex-pc", [*command, _VIP, str(arguments.storm)])
     with subprocess.Popen(
@@ -223,7 +223,7 @@ def _latency(lab: Lab) -> float:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("benchmarks.antivirus", main)
 
 

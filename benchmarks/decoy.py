@@ -164,7 +164,7 @@ def _knock(lab: Lab, source: str, stop: threading.Event) -> None:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("benchmarks.decoy", main)
 
 

@@ -31,7 +31,7 @@ _OUT = _ROOT / "build" / "benchmarks" / "mail.json"
 _ADDRESS = "127.0.1.10"
 _SINK, _GATEWAY, _POSTFIX = 2526, 2525, 2527
 _SIZE_BYTES = 5 * 1024
-_WANTED = 1.0  # faster per core; twice as fast is where this is going
+_WANTED = 1.0  # faster per core; the goal is twice as fast
 _MAIN_CF = """\
 compatibility_level = 3.6
 queue_directory = {home}/queue
@@ -200,7 +200,7 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("benchmarks.mail", main)
 
 

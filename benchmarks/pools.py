@@ -231,7 +231,7 @@ def _rate(lab: Lab) -> float:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("benchmarks.pools", main)
 
 

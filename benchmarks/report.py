@@ -19,7 +19,7 @@ class Comparison:
     peer_name: str
     ours: Sequence[float]
     peer: Sequence[float]
-    wanted: float  # the ratio that ours shall reach
+    wanted: float  # the ratio that ours must reach
 
     @property
     def ratio(self) -> float:

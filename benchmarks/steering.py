@@ -165,7 +165,7 @@ def inside(lab: Lab, host: str, command: str) -> None:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("benchmarks.steering", main)
 
 

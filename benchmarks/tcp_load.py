@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("benchmarks.tcp_load", main)
 
 

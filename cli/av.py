@@ -33,7 +33,7 @@ DatabaseCustomURL {server}/database/postern-generation.hsb
 DatabaseCustomURL {server}/database/postern-generation.ndb
 DatabaseCustomURL {server}/database/postern-generation.yar
 
-# Beside it, the agent: told at once, verifies our signature, tries before it installs, reports its version.
+# The agent in addition: it is notified at once, verifies our signature, tests before installing, and reports.
 #   postern-av-agent --server {server} --database /var/lib/clamav --state /var/lib/postern-av \\
 #       --public-key /etc/postern-av.pub --clamd /run/clamav/clamd.ctl \\
 #       --freshclam-config /etc/clamav/freshclam.conf
@@ -97,7 +97,7 @@ def _fleet_lines(fleet: dict[str, Any], only_stale: bool) -> Iterator[str]:
 def _server_line(row: dict[str, Any]) -> str:
     if row["heard_s"] is None:
         return f"server {row['name']:<10} not heard of since the controller started"
-    return f"server {row['name']:<10} heard {row['heard_s']:.0f} s ago  {row['error'] or 'well'}"
+    return f"server {row['name']:<10} heard {row['heard_s']:.0f} s ago  {row['error'] or 'healthy'}"
 
 
 def _line(row: dict[str, Any]) -> str:

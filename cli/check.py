@@ -1,4 +1,4 @@
-"""`postern check`: everything that is wrong with an operator's file, at once, each with place and remedy."""
+"""`postern check`: all mistakes in operators' files at once, each with place and remedy."""
 
 import argparse
 from pathlib import Path
@@ -46,7 +46,7 @@ def _run(arguments: argparse.Namespace) -> Result:
 
 
 def _check(path: Path, kind: str) -> str | list[Mistake]:
-    """Return what the file holds, in words, or its mistakes."""
+    """Return the content of the file in words, or its mistakes."""
     try:
         text = read_text(path, load_kind(kind).document if kind else POLICY_FILE)
         return load_kind(kind or guess_kind(text)).check(text, str(path))

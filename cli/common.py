@@ -1,4 +1,4 @@
-"""What subcommands share: the controller's API, its errors in words, reading a file of the operator's."""
+"""What subcommands share: the controller's API, its errors in words, reading an operator's file."""
 
 import argparse
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Ask = Callable[[argparse.Namespace, ApiClient], Result]
 
 
 def be_api_command(parser: argparse.ArgumentParser, run: Ask, description: str, epilog: str) -> None:
-    """Let a parser be a command that asks the API."""
+    """Make a parser a command that uses the API."""
     be_command(parser, with_api(run), description, epilog)
     add_api_options(parser)
 
@@ -22,14 +22,14 @@ def be_api_command(parser: argparse.ArgumentParser, run: Ask, description: str, 
 def add_api_command(
     commands: Subparsers, name: str, text: str, run: Ask, epilog: str
 ) -> argparse.ArgumentParser:
-    """Add a command below another one that asks the API, with `text` as help and description."""
+    """Add a command that uses the API below another one, with `text` as help and description."""
     parser = add_command(commands, name, text, with_api(run), epilog)
     add_api_options(parser)
     return parser
 
 
 def with_api(run: Ask) -> Run:
-    """Wrap a command so that it gets the API, and a strange answer names where it came from."""
+    """Wrap a command so that it gets the API, and an unexpected answer names its origin."""
 
     def wrapped(arguments: argparse.Namespace) -> Result:
         api = ApiClient(access_in(arguments))
@@ -46,12 +46,12 @@ def with_api(run: Ask) -> Run:
 
 
 def read_policy_text(path: Path) -> dict[str, str]:
-    """Return what the API takes as a policy. Raise `CommandError` if the file cannot be read."""
+    """Return a policy in the form that the API accepts. Raise `CommandError` if it cannot be read."""
     return {"file": str(path), "text": read_text(path, POLICY_FILE.limits.size_bytes)}
 
 
 def read_text(path: Path, most_bytes: int) -> str:
-    """Return the text of a file of the operator's. Raise `CommandError` if it cannot be read."""
+    """Return the text of an operator's file. Raise `CommandError` if it cannot be read."""
     try:
         with path.open("rb") as file:
             raw = file.read(most_bytes + 1)
@@ -63,7 +63,7 @@ def read_text(path: Path, most_bytes: int) -> str:
 
 
 def cannot_read(path: Path, error: Exception) -> str:
-    """Say why a file of the operator's cannot be read, and what to do."""
+    """Return why an operator's file cannot be read, and what to do."""
     match error:
         case UnicodeDecodeError():
             return (

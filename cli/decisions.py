@@ -1,4 +1,4 @@
-"""`postern decisions`: what the edge does about a source, why and until when, and how often."""
+"""`postern decisions`: what the edge does about sources, why, until when, and how often."""
 
 import argparse
 import json
@@ -71,7 +71,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     export = add_api_command(
         commands,
         "export",
-        "write all decisions as JSON lines, as `import` reads them",
+        "write all decisions as JSON lines, which `import` reads",
         _export,
         "example:\n  postern decisions export > decisions.jsonl",
     )
@@ -204,7 +204,7 @@ def receipt_lines(receipt: dict[str, Any]) -> Iterator[str]:
 
 
 def is_confirmed(receipt: dict[str, Any]) -> bool:
-    """Say whether every switch has confirmed a decision; one that is not in force needs none."""
+    """Return whether every switch has confirmed a decision; one that is not in force needs none."""
     return not receipt["in_force"] or all(row["confirmed"] for row in receipt["switches"])
 
 
@@ -280,7 +280,7 @@ def _read_line(text: str, plain: dict[str, Any]) -> Any:
     try:
         decision = json.loads(text)
     except ValueError:
-        return text  # the controller refuses it, and says where
+        return text  # the controller refuses it, and names the place
     if isinstance(decision, dict) and "until" in decision:
         decision["duration_s"] = max(1.0, decision["until"] - datetime.now(UTC).timestamp())
     return decision

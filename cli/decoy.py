@@ -1,4 +1,4 @@
-"""`postern decoy`: what decoys have seen: their sessions, listed and replayed."""
+"""`postern decoy`: lists and replays the sessions that decoys have recorded."""
 
 import argparse
 import json
@@ -103,7 +103,7 @@ def _events(places: list[Path]) -> Iterator[Event]:
             try:
                 event = json.loads(line)
             except ValueError:
-                continue  # half a line, being written
+                continue  # an incomplete line, which is being written
             if isinstance(event, dict) and "event" in event and _time_of(event) is not None:
                 yield event
 

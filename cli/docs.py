@@ -1,4 +1,4 @@
-"""`make docs`: writes what is made from the code, wherever it is run."""
+"""`make docs`: writes the files that are generated from the code, from any working directory."""
 
 import json
 import sys
@@ -45,7 +45,7 @@ CATALOGUES: tuple[type[Event], ...] = (
 
 
 def made_files() -> dict[Path, str]:
-    """Return what each made file must hold."""
+    """Return the content of each generated file."""
     files = {
         Path("docs/cli.md"): reference.build_page(parsers()),
         Path("docs/pipeline.md"): pipeline_page.build_page(parse_policy(_text(_DEMO), str(_DEMO))),
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("cli.docs", main)
 
 

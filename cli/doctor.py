@@ -1,4 +1,4 @@
-"""`postern doctor`: is this machine ready, and if not, what to type."""
+"""`postern doctor`: checks whether this machine is ready, and prints what to type if it is not."""
 
 import argparse
 from collections import Counter
@@ -28,7 +28,7 @@ _KINDS = {
 }
 _HEADS = {FindingLevel.GOOD: "good ", FindingLevel.LOST: "lost ", FindingLevel.WRONG: "WRONG"}
 _EPILOG = """\
-each line is one thing that was looked at:
+each line is one check:
   good    nothing to do
   lost    something optional is missing; the line says what does not work, and the rest works
   WRONG   something must be done; the line says what to type
@@ -36,7 +36,7 @@ each line is one thing that was looked at:
 The exit code is 1 if a line says WRONG.
 --json prints a list of {"level", "subject", "fact", "remedy", "lost"}; level is good, lost or wrong.
 
-Much is hidden from an ordinary user: as root it sees more.
+An ordinary user cannot see everything: run it as root to check more.
 
 examples:
   sudo postern doctor
@@ -55,7 +55,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     as_what = parser.add_mutually_exclusive_group()
     for name, kind in _KINDS.items():
         as_what.add_argument(
-            f"--{name}", action="store_const", dest="kind", const=name, help=f"look at this host as {kind}"
+            f"--{name}", action="store_const", dest="kind", const=name, help=f"check this host as {kind}"
         )
 
 

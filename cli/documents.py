@@ -1,6 +1,6 @@
-"""The kinds of files that an operator writes: grammar, check, and what their reference pages begin with.
+"""The kinds of files that an operator writes: grammar, check, and the head of the reference page.
 
-Programs on hosts are imported only for their own files.
+Modules of programs on hosts are imported only for their own kinds of files.
 """
 
 import re
@@ -20,9 +20,9 @@ _MARKER = re.compile(r"""^[{"']*postern-(persona|sensors)["']? *:""", re.MULTILI
 
 @dataclass(frozen=True)
 class FileKind:
-    """`check` takes a text and its file's name, and returns what the file holds, in words.
+    """`check` takes a text and its file's name, and returns the content in words.
 
-    It raises `ConfigErrors`, or `CompileError` for a policy. `example` is a good file of the checkout.
+    It raises `ConfigErrors`, or `CompileError` for a policy. `example` is a valid file of the checkout.
     """
 
     document: Document
@@ -34,13 +34,13 @@ class FileKind:
 
 
 def guess_kind(text: str) -> str:
-    """Return the kind that a file's first key names; a file without a sign of another kind is a policy."""
+    """Return the kind that a file's first key names; a file without a known first key is a policy."""
     found = _MARKER.search(text)
     return found[1] if found else "policy"
 
 
 def load_kind(kind: str) -> FileKind:
-    """Return what belongs to one of `KINDS`."""
+    """Return the document of one of `KINDS`."""
     return {"policy": _load_policy, "persona": _load_persona, "sensors": _load_sensors}[kind]()
 
 

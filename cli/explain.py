@@ -1,4 +1,4 @@
-"""`postern explain`: why a flow is there, and all that is known about a source."""
+"""`postern explain`: the reason of a flow, and all that is known about a source."""
 
 import argparse
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         parser,
         _run,
         "Say why a flow exists: find the line of the policy, or the decision, behind a cookie or a rule, and "
-        "every flow that it asked for. For an address: score, evidence, every decision, and the effect.",
+        "all its flows. For an address: score, evidence, all decisions, and the effect.",
         _EPILOG,
     )
     parser.add_argument(

@@ -73,7 +73,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "-n", "--lines", type=number_option(), default=20, help="lines of each log (default: 20)"
     )
     for name, text, run in (
-        ("stop", "stop one program, to see what the rest does without it", _stop),
+        ("stop", "stop one program, to see how the rest works without it", _stop),
         ("start", "start a program that was stopped", _start),
     ):
         example = f"example:\n  sudo postern lab {name} scanner1.clamd"
@@ -89,7 +89,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 
 def _guarded(run: Run) -> Run:
-    """Turn what the lab could not do into a `CommandError`, and treat SIGTERM and SIGHUP like Ctrl-C."""
+    """Turn errors of the lab into a `CommandError`, and treat SIGTERM and SIGHUP like Ctrl-C."""
 
     def guarded(arguments: argparse.Namespace) -> Result:
         signal.signal(signal.SIGTERM, _interrupt)
@@ -129,7 +129,7 @@ def _up(arguments: argparse.Namespace) -> Result:
 
 
 def _where(lab: Lab, api: str) -> list[str]:
-    """Say what is where, and what to try next."""
+    """Return where everything is, and what to try next."""
     hosts = [
         f"  {host.name:<12} {host.role:<12} {' '.join(host.addresses)}".rstrip()
         for host in lab.scene().network.hosts

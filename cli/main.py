@@ -1,7 +1,7 @@
 """`postern`: one command, a subcommand for each thing an operator does.
 
-`_COMMANDS` has a module of this package for each, which offers `fill(parser)`. Only the module of the command
-that was typed is imported, so that no command pays for the imports of another.
+Each name in `_COMMANDS` is a module of this package with `fill(parser)`. Only the module of the command in
+use is imported, so that no command pays for the imports of another.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from common.commands import execute, explain
 from common.exit_codes import table
 
 _COMMANDS = {
-    "doctor": "look for known traps on this machine, and print the remedy for each",
+    "doctor": "look for known problems on this machine, and print the remedy for each",
     "check": "report all errors in policies, personas and settings of sensors",
     "schema": "print the JSON Schema of a kind of file",
     "lab": "bring up an edge with real services in network namespaces (root)",
@@ -30,7 +30,7 @@ _COMMANDS = {
     "decoy": "list and replay the sessions that decoys recorded",
     "allow": "manage sources that always pass",
     "token": "manage access to the API over TCP",
-    "av": "publish anti-virus signatures, and see who uses them",
+    "av": "publish anti-virus signatures, and see which clients use them",
     "completion": "print a completion script for a shell",
 }
 _EPILOG = f"""\
@@ -40,7 +40,7 @@ first steps:
   postern lab up demo                 bring up a whole edge in network namespaces
   postern status                      show which revision is confirmed on which switches
   postern plan new.yaml               show what would change; postern apply new.yaml does it
-  postern explain 0x9057...           show which line of the policy asked for this flow
+  postern explain 0x9057...           show the line of the policy that needs this flow
   postern explain 198.51.100.66       show what is known about a source
 
 Commands that print take --json: one JSON document on standard output; errors are
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("postern", main)
 
 

@@ -1,4 +1,4 @@
-"""`make man`: manual pages of all programs, into build/man, made from their parsers by argparse-manpage."""
+"""`make man`: writes manual pages of all programs into build/man, from their parsers (argparse-manpage)."""
 
 import argparse
 import sys
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("cli.manpages", main)
 
 

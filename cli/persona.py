@@ -47,7 +47,7 @@ The exit code is 1 if there is a difference.
 
 @dataclass(frozen=True, slots=True)
 class _Outside:
-    """A host outside: how commands are run there, and as whom it comes."""
+    """A host outside: how commands are run there, and its source addresses."""
 
     name: str
     prefix: tuple[str, ...]
@@ -107,7 +107,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def _outside(arguments: argparse.Namespace) -> _Outside:
-    """Raise `CommandError` if nobody knows that host."""
+    """Return the host outside. Raise `CommandError` if it is not known."""
     if arguments.shell:
         prefix = shlex.split(arguments.shell.replace("{host}", arguments.outside))
         return _Outside(arguments.outside, (*prefix, "postern-persona"), tuple(arguments.source))
@@ -138,7 +138,7 @@ def _target(arguments: argparse.Namespace, addresses: str, ports: list[int]) -> 
 
 
 def _learn(arguments: argparse.Namespace, api: ApiClient) -> Result:
-    """One host of the persona for each set of ports: the two families of a server are one."""
+    """Return a host of the persona for each set of ports: the two families of a server are one host."""
     outside, out = _outside(arguments), arguments.out or decoys.personas() / f"{arguments.tenant}.yaml"
     groups: dict[tuple[int, ...], list[str]] = {}
     for address, ports in _servers(api, arguments).items():
@@ -188,7 +188,7 @@ def _compared(real: Path, decoy: Path) -> Result:
 
 
 def _look(outside: _Outside, arguments: argparse.Namespace, server: str, ports: list[int]) -> str:
-    """Return what is seen from outside, as JSON. Raise `CommandError`."""
+    """Return what the host outside sees, as JSON. Raise `CommandError`."""
     words = [*_target(arguments, server, ports), "--out", "-", "--closed", str(_CLOSED_PORT)]
     words += ["--without-nmap"] if arguments.without_nmap else []
     return _run_outside(outside, ["look", *words, *_services(arguments)])
@@ -214,7 +214,7 @@ def _run_outside(outside: _Outside, words: list[str]) -> str:
 
 @contextmanager
 def _passing(api: ApiClient, source: str) -> Iterator[None]:
-    """Let a source pass, whatever is known of it: it sees the real server."""
+    """Let a source pass regardless of any decision, so that it sees the real server."""
     comment = "postern persona: looks at a real server"
     wanted = {"value": source, "comment": comment, "duration_s": _DECIDED_FOR_S}
     allowance = api.post("/v1/allow", wanted)
@@ -226,7 +226,7 @@ def _passing(api: ApiClient, source: str) -> Iterator[None]:
 
 @contextmanager
 def _suspected(api: ApiClient, source: str) -> Iterator[None]:
-    """Have a source meet decoys; afterwards it is as if it had done nothing."""
+    """Steer a source to decoys; afterwards its score and decisions are removed."""
     if before := _decisions(api, source):
         raise CommandError([f"{source} is suspicious already; remedy: postern decisions delete {before[0]}"])
     wanted = {"value": source, "action": "decoy", "duration_s": _DECIDED_FOR_S, "origin": "operator"}
@@ -237,7 +237,7 @@ def _suspected(api: ApiClient, source: str) -> Iterator[None]:
     try:
         yield
     finally:
-        time.sleep(_EVIDENCE_COMES_WITHIN_S)  # what the decoys have seen has led to decisions, too
+        time.sleep(_EVIDENCE_COMES_WITHIN_S)  # evidence from the decoys has also led to decisions
         for number in _decisions(api, source):
             api.delete(f"/v1/decisions/{number}")
 

@@ -9,8 +9,9 @@ _COMMON = ("help", "json", "api", "token_file", "ca_file")
 _HEAD = """\
 # Commands
 
-Made from the programs' own parsers by `make docs`; do not edit. `make man` writes the same as manual pages
-into `build/man`; `postern completion bash` prints a completion script (also `zsh`, `tcsh`).
+`make docs` generates this page from the programs' own parsers; do not edit it. `make man` writes manual
+pages with the same content into `build/man`; `postern completion bash` prints a completion script (also
+`zsh`, `tcsh`).
 
 ## Everywhere
 
@@ -35,7 +36,7 @@ every few seconds. Colour is used on a terminal only, and not if `NO_COLOR` is s
 
 
 def build_page(parsers: Mapping[str, argparse.ArgumentParser]) -> str:
-    """Return the page. It is the same for every version of Python, unlike argparse's own help."""
+    """Return the page. Unlike argparse's own help, it is the same for every version of Python."""
     codes = "".join(f"| {code.value} | {meaning} |\n" for code, meaning in MEANINGS.items())
     return _HEAD + codes + "".join(section for parser in parsers.values() for section in _sections(parser, 2))
 
@@ -54,7 +55,7 @@ def _sections(parser: argparse.ArgumentParser, level: int) -> Iterator[str]:
 
 
 def _marks(parser: argparse.ArgumentParser) -> str:
-    """Return which of the arguments that are explained once a command takes."""
+    """Return which of the common arguments a command takes."""
     taken = {action.dest for action in parser._actions}
     marks = [text for dest, text in (("json", "`--json`"), ("api", "`--api`")) if dest in taken]
     return " and ".join(marks) + (" with its token and certificate" if "token_file" in taken else "")

@@ -1,4 +1,4 @@
-"""`postern status`: what is confirmed where, and what is wrong, at a glance."""
+"""`postern status`: what each switch has confirmed, and what is wrong, at a glance."""
 
 import argparse
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""The ground floor, for programs of the controller, of hosts and of the lab. Standard library only."""
+"""Shared by programs of the controller, of hosts and of the lab. Imports none of them."""

@@ -1,8 +1,8 @@
-"""Where the controller's API is, and how a program is let in: one way to say it for every program.
+"""The address of the controller's API and the credentials for it, with the same options in every program.
 
-`--api unix:PATH` needs nothing more: the socket's owner and mode decide who may use it. `--api https://HOST:PORT`
-needs a token (RFC 6750), and a certificate to trust unless the system trusts it already. `http://` is for
-loopback only, where nobody can read the token on the way.
+`--api unix:PATH` needs no token: the socket's owner and mode decide which users may connect. `--api
+https://HOST:PORT` needs a token (RFC 6750), and a certificate to trust unless the system already trusts it.
+`http://` is for loopback only, where the token cannot be read in transit.
 """
 
 import argparse
@@ -41,7 +41,7 @@ class ApiAddress:
 
 @dataclass(frozen=True, slots=True)
 class ApiAccess:
-    """An address, and what the controller there asks for. `ca_file` (PEM): None means the system's."""
+    """An address, and the credentials for it. `ca_file` (PEM): None means the system's authorities."""
 
     address: ApiAddress
     token_file: Path = Path(DEFAULT_TOKEN_FILE)
@@ -50,7 +50,7 @@ class ApiAccess:
     def headers(self) -> dict[str, str]:
         """Return the headers of a request. Raise `ApiAccessError`.
 
-        The token is read each time: a new one is used at once.
+        The token is read each time, so a new one is used at once.
         """
         return {} if self.address.socket else {"Authorization": f"Bearer {read_token(self.token_file)}"}
 
@@ -66,7 +66,7 @@ class ApiAccess:
 def _context_for(ca_file: Path | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
-    except (OSError, ValueError) as error:  # of `ssl`, too
+    except (OSError, ValueError) as error:  # also of `ssl`
         remedy = "remedy: name a copy of the controller's api/certificate.pem with --ca-file"
         raise ApiAccessError(f"{ca_file}: {error}; {remedy}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -125,8 +125,8 @@ def read_token(file: Path) -> str:
 def add_api_options(parser: argparse.ArgumentParser, default: str = DEFAULT_API, without: str = "") -> None:
     """Add `--api`, `--token-file` and `--ca-file`.
 
-    `default`: used where neither `--api` nor POSTERN_API says anything. Empty: there is none, and `without`
-    says what the program then does not do.
+    `default`: used if neither `--api` nor POSTERN_API is given. Empty: there is none, and `without` says
+    what the program then does not do.
     """
     parser.add_argument(
         "--api",
@@ -188,15 +188,15 @@ def _socket_of_argument(text: str) -> ApiAddress:
 
 
 def access_in(parsed: argparse.Namespace) -> ApiAccess:
-    """Return what the options of `add_api_options` say; `--api` must have a value."""
+    """Return the access that the options of `add_api_options` specify; `--api` must have a value."""
     return ApiAccess(parsed.api, parsed.token_file, parsed.ca_file)
 
 
 def access_by_socket(parsed: argparse.Namespace) -> ApiAccess | None:
-    """Return what the option of `add_socket_option` says; None if no API was named."""
+    """Return the access that the option of `add_socket_option` specifies; None if no API was named."""
     return ApiAccess(parsed.api) if parsed.api else None
 
 
 def access_or_none(parsed: argparse.Namespace) -> ApiAccess | None:
-    """Return what the options say; None if no API was named."""
+    """Return the access that the options specify; None if no API was named."""
     return access_in(parsed) if parsed.api else None

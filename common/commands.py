@@ -20,7 +20,7 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 class CommandError(Exception):
-    """A command failed. `errors` are its texts, one a line, each with a remedy where there is one."""
+    """A command failed. `errors` are its texts, one per line, each with a remedy if there is one."""
 
     code = ExitCode.FAILED
 
@@ -46,7 +46,7 @@ Run = Callable[[argparse.Namespace], Result]
 
 
 def explain(parser: argparse.ArgumentParser, description: str, epilog: str) -> None:
-    """Say what a command does, in a sentence or two, and show an example."""
+    """Describe what a command does, in a sentence or two, and show an example."""
     parser.description = textwrap.fill(description, _WIDTH)
     parser.epilog = epilog
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -55,7 +55,7 @@ def explain(parser: argparse.ArgumentParser, description: str, epilog: str) -> N
 def be_command(
     parser: argparse.ArgumentParser, run: Run, description: str, epilog: str, *, has_json: bool = True
 ) -> None:
-    """Let a parser be a command that `execute` can run. Without `--json`: what it prints is not its own."""
+    """Make a parser a command that `execute` can run. Without `--json` if its output is another program's."""
     explain(parser, description, epilog)
     if has_json:
         parser.add_argument("--json", action="store_true", help=_JSON)

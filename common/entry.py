@@ -1,8 +1,8 @@
-"""How every program begins, and what an operator sees when it meets an error that nobody expected.
+"""How every program starts, and what an operator sees after an unexpected error.
 
-`run` settles the environment, calls the program, and turns what it did not foresee into
+`run` sets up the environment, calls the program, and turns an unexpected error into
 one line on standard error and a report in a file. Exit codes are those of sysexits.h
-where a program has none of its own.
+unless a program has its own.
 """
 
 import logging
@@ -17,7 +17,7 @@ from common.exit_codes import ExitCode
 from common.output import Output
 
 _TRACEBACK = "Traceback (most recent call last)"
-_MOST_PLACES = 100  # of errors that are told once each: what repeats must not fill a disk
+_MOST_PLACES = 100  # of errors that are reported once each: repeated errors must not fill a disk
 _REMEDY = (
     "run `postern doctor`; if it finds nothing wrong, report this error with that file (see SECURITY.md)"
 )
@@ -45,7 +45,7 @@ def run(program: str, main: Callable[[], int | None]) -> int:
 
 
 def watch(program: str) -> None:
-    """Report also what goes wrong in threads, in callbacks of a loop, in destructors, and what is logged."""
+    """Also report errors in threads, in callbacks of a loop, in destructors, and errors that are logged."""
     seen = _Watch(program)
     sys.excepthook = lambda _, error, __: seen.tell(error)
     threading.excepthook = lambda given: seen.tell(
@@ -54,13 +54,13 @@ def watch(program: str) -> None:
     sys.unraisablehook = lambda given: seen.tell(given.exc_value, given.err_msg or "in a destructor")
     root = logging.getLogger()
     for handler in [each for each in root.handlers if type(each) in (logging.StreamHandler, _Handler)]:
-        root.removeHandler(handler)  # to the terminal, a framework's or ours; files that were asked for stay
+        root.removeHandler(handler)  # handlers that write to the terminal; requested log files stay
     root.addHandler(_Handler(seen))
 
 
 @contextmanager
 def guarded(program: str) -> Iterator[None]:
-    """End a program that somebody else's framework runs, as `run` ends ours."""
+    """End a program that runs under a third-party framework, as `run` ends ours."""
     try:
         yield
     except Exception as error:
@@ -75,7 +75,7 @@ def fail(program: str, error: BaseException, where: str = "") -> int:
     try:
         text = reports.build_report(program, error, where)
         file = reports.save(program, text)
-    except Exception as trouble:  # a full disk, no memory: whatever it is, the first error comes first
+    except Exception as trouble:  # a full disk, no memory: the first error is more important than this one
         say(f"{said}; no report could be written ({describe(trouble)}), it follows; remedy: {_REMEDY}")
         say(text)
     else:
@@ -84,19 +84,19 @@ def fail(program: str, error: BaseException, where: str = "") -> int:
 
 
 def describe(error: BaseException) -> str:
-    """Return kind, text and notes of an error in one line, fit for any terminal."""
+    """Return kind, text and notes of an error in one line, safe for any terminal."""
     text = reports.one_line("; ".join([str(error), *getattr(error, "__notes__", ())]).strip("; "))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def say(text: str) -> None:
-    """Print to standard error; if nobody can read that, go on."""
+    """Print to standard error; ignore that it may be closed."""
     with suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)
 
 
 class _Watch:
-    """Tells an error from each place once: most of them come again and again."""
+    """Reports an error from each place once, since most of them repeat."""
 
     def __init__(self, program: str) -> None:
         self.program = program
@@ -123,7 +123,7 @@ def _place(error: BaseException) -> tuple[str, int]:
 
 
 class _Handler(logging.Handler):
-    """Takes what libraries log. asyncio logs there what its callbacks and forgotten tasks raise."""
+    """Receives what libraries log. asyncio logs what its callbacks and forgotten tasks raise."""
 
     def __init__(self, watch: _Watch) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class _Handler(logging.Handler):
         message = record.getMessage()
         error = record.exc_info[1] if record.exc_info else None
         if error is None and _TRACEBACK in message:
-            error = sys.exc_info()[1]  # frameworks format what they have just caught
+            error = sys.exc_info()[1]  # frameworks format an error that they have just caught
             message = message.partition(_TRACEBACK)[0]
         if error is not None:
             self._watch.tell(error, message)
@@ -143,7 +143,7 @@ class _Handler(logging.Handler):
 
 
 def _finish(program: str, output: Output) -> int:
-    """Return a failure if what was printed cannot be written; a reader that is gone has seen enough."""
+    """Return a failure if the output cannot be written; a closed pipe is not a failure."""
     error = output.finish()
     if error is None or isinstance(error, BrokenPipeError):
         return 0

@@ -1,6 +1,6 @@
-"""Settles the environment that a program was started in, so that nothing depends on who called it.
+"""Sets up a program's environment, so that nothing depends on its caller.
 
-Changes this process, and through it every program that it starts. Programs that want
+Changes this process, and through it every program that it starts. Programs that need
 a stricter umask than 022 set it themselves, later.
 """
 
@@ -17,9 +17,9 @@ _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", 
 _LOCALE = "C.UTF-8"  # we read what other programs print
 _UMASK = 0o022
 _TEMPORARY = "/tmp"
-_LONGEST_TEMPORARY = 50  # bytes: sockets are made below it, whose paths hold 107 at most (unix(7))
-_MOST_FILES = 1 << 20  # what systemd allows; where there is no limit, some programs would look at each number
-_NOWHERE = ("/proc", "/")  # nothing can be written to the first one by mistake
+_LONGEST_TEMPORARY = 50  # bytes: sockets are created below it, and their paths have at most 107 (unix(7))
+_MOST_FILES = 1 << 20  # systemd's limit; without a limit, some programs would try each number
+_NOWHERE = ("/proc", "/")  # in the first one, nothing can be written by mistake
 
 
 def settle() -> None:
@@ -65,24 +65,24 @@ def _is_unusable_temporary(name: str, value: str) -> bool:
 
 
 def _open_standard_descriptors() -> None:
-    """No file may get the number of a closed standard output: programs that we start would write into it."""
+    """Keep a file from getting the number of a closed standard output: our programs would write into it."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             with suppress(OSError):
-                os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+                os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
     for number, name in ((1, "stdout"), (2, "stderr")):
-        if getattr(sys, name) is None:  # as Python leaves it when it begins with a closed descriptor
+        if getattr(sys, name) is None:  # as Python sets it if the descriptor is closed at the start
             stream = os.fdopen(number, "w", encoding="utf-8", closefd=False)
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
 
 
 def _allow_many_files() -> None:
-    """Take as many descriptors as we may: a session takes one or two, and a login shell allows 1,024."""
+    """Raise the limit of descriptors: a session takes one or two, and a login shell allows 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = min(hard, _MOST_FILES)  # Linux knows no "unlimited" here: fs.nr_open bounds it
+    most = min(hard, _MOST_FILES)  # on Linux it cannot be unlimited: fs.nr_open bounds it
     if soft < most:
         with suppress(ValueError, OSError):  # the kernel's own bound may have been lowered since
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

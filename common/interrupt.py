@@ -1,6 +1,6 @@
-"""Ctrl-C while a program still imports what it is made of: it ends, and shows no traceback.
+"""Ctrl-C while a program is still importing its modules: it ends, and shows no traceback.
 
-Called by the start-up hook of the virtual environment, so it imports nothing that is not already there.
+Called by the start-up hook of the virtual environment, so it imports only what is already loaded.
 """
 
 import sys
@@ -12,7 +12,7 @@ def quiet() -> None:
     usual = sys.excepthook
 
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if not issubclass(kind, KeyboardInterrupt) or hasattr(sys, "ps1"):  # ps1: somebody types at Python
+        if not issubclass(kind, KeyboardInterrupt) or hasattr(sys, "ps1"):  # ps1: an interactive Python
             usual(kind, error, trace)
 
     sys.excepthook = show

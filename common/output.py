@@ -1,7 +1,7 @@
-"""Standard output that takes any character, and knows which errors were its own.
+"""Standard output that accepts any character, and knows which errors were its own.
 
-A full disk or a reader that is gone shows itself as an `OSError` anywhere in a program. Only
-the descriptor can tell it from the same error of another file.
+A full disk or a closed pipe appears as an `OSError` anywhere in a program. Only the
+descriptor distinguishes it from the same error of another file.
 """
 
 import io
@@ -23,7 +23,7 @@ class _Descriptor(io.FileIO):
 
 
 class Output:
-    """Takes the place of `sys.stdout`, unless something else (a test) already has."""
+    """Replaces `sys.stdout`, unless something else (a test) already has."""
 
     def __init__(self) -> None:
         self._descriptor: _Descriptor | None = None
@@ -43,13 +43,13 @@ class Output:
         return self._descriptor is not None and error is self._descriptor.error
 
     def finish(self) -> OSError | None:
-        """Write what was printed; return what kept it from being written, if anything did."""
+        """Write what was printed; return the error that prevented it, if any."""
         if self._descriptor is None:
             return None
         with suppress(OSError, ValueError):
             sys.stdout.flush()
             return self._descriptor.error
-        # The interpreter writes what is left once more when it ends.
+        # The interpreter tries to write the rest again when it ends.
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._descriptor.fileno())
         return self._descriptor.error

@@ -1,6 +1,6 @@
-"""Writes reports of unexpected errors: everything a developer asks for, and nothing secret.
+"""Writes reports of unexpected errors: everything that a developer needs, and no secrets.
 
-Owns where they are kept and how many. Knows nothing of terminals.
+Decides where they are kept and how many. Knows nothing about terminals.
 """
 
 import itertools
@@ -35,7 +35,7 @@ _OPTION = re.compile(rf"(?i)--[\w-]*{_NAMES}")
 
 
 def build_report(program: str, error: BaseException, where: str = "") -> str:
-    """Return the text of a report. `where` says what was going on, if the traceback does not."""
+    """Return the text of a report. `where` says what the program was doing, if the traceback does not."""
     head = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "program": f"{program} {_version()}",
@@ -54,14 +54,14 @@ def build_report(program: str, error: BaseException, where: str = "") -> str:
 
 def _safe(text: str) -> str:
     """Return a text of any length without its middle, without secrets, and fit for any terminal."""
-    if len(text) > 2 * _LONGEST:  # first roughly: a secret that this cuts is cut out below
+    if len(text) > 2 * _LONGEST:  # a rough cut first: a secret at its edge is removed below
         text = text[:_LONGEST] + text[-_LONGEST:]
     text = printable(hide(text))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}\n[...]\n{text[-_LONGEST // 2 :]}"
 
 
 def save(program: str, text: str) -> Path:
-    """Write a report where whoever runs the program keeps them; return its path. Raise `OSError`."""
+    """Write a report to the directory of the program's user; return its path. Raise `OSError`."""
     for directory in directories(os.environ, os.geteuid()):
         with suppress(OSError):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def save(program: str, text: str) -> Path:
 
 
 def directories(environment: Mapping[str, str], user: int) -> Iterator[Path]:
-    """Yield where reports of this user belong, best first. systemd says where a unit may write."""
+    """Yield directories for this user's reports, best first. systemd says where a unit may write."""
     if (logs := environment.get("LOGS_DIRECTORY", "").split(":")[0]) and Path(logs).is_absolute():
         yield Path(logs) / "reports"
     if user == 0:
@@ -85,7 +85,7 @@ def directories(environment: Mapping[str, str], user: int) -> Iterator[Path]:
 
 
 def one_line(text: str) -> str:
-    """Return a text of anybody's in one line, bounded, without secrets, fit for any terminal."""
+    """Return an untrusted text in one line: bounded, without secrets, safe for any terminal."""
     line = printable(hide(" ".join(text[:_LONGEST].split())))
     return f"{line[:_LONGEST_LINE]}..." if len(line) > _LONGEST_LINE else line
 
@@ -107,7 +107,7 @@ def hide(text: str) -> str:
 
 
 def hide_arguments(arguments: Sequence[str]) -> list[str]:
-    """Return arguments without secrets: what follows `--password` is one; a path is not."""
+    """Return arguments without secrets: the argument after `--password` is one; a path is not."""
     shown, is_secret = [], False
     for argument in arguments:
         shown.append("***" if is_secret and "/" not in argument else hide(argument))
@@ -125,7 +125,7 @@ def _save(directory: Path, program: str, text: str) -> Path:
 
 
 def _make_room(directory: Path, program: str) -> None:
-    """Remove this user's oldest reports of the program. Others' are theirs, in a shared directory."""
+    """Remove this user's oldest reports of the program. In a shared directory, others' reports stay."""
     ours: list[tuple[float, Path]] = []
     for file in directory.glob(f"{program}-report-*.txt"):
         with suppress(OSError):

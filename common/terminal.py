@@ -1,4 +1,4 @@
-"""Colour and progress: for a person at a terminal, and without harm to a file or a pipe."""
+"""Colour and progress on a terminal, without control sequences in files and pipes."""
 
 import os
 import sys
@@ -65,7 +65,7 @@ class Progress:
             self._text = ""
 
     def show(self, text: str) -> None:
-        """Say what is being done now."""
+        """Show what is being done now."""
         with self._lock:
             self._text, self._since = one_line(text)[:_LONGEST], self._clock()
             self._print()

@@ -1,1 +1,1 @@
-"""The brain of the edge: policy in, OpenFlow out. Start reading at `runtime.py`."""
+"""The controller of the edge: policy in, OpenFlow out. Start reading at `runtime/runtime.py`."""

@@ -2,16 +2,16 @@
 
 Numbers are hashes, not positions, so adding a tenant changes no other tenant's
 flows, and a controller that restarts with an empty disk computes the same ones.
-Two names that share a number are refused (`compiler.numbers`), never merged.
+Two names that share a number are refused (`compiler.id_clashes`), never merged.
 """
 
 from collections.abc import Iterable
 from hashlib import blake2b
 
 COOKIE_OWNER = 0x9057  # top 16 bits of every cookie of ours
-_NUMBERED = {"decisions": 0x9058, "allow": 0x9059}  # the same, of what has a number of its own
+_NUMBERED = {"decisions": 0x9058, "allow": 0x9059}  # the same, for what has its own number
 COOKIE_OWNER_SHIFT = 48
-FIRST_DECISION_METER = 1_000  # lower ones are the policy's, and those of tenants
+FIRST_DECISION_METER = 1_000  # lower ones are for the policy and for tenants
 _FIRST_TENANT_METER = 201_000
 _TENANT_METERS = 60_000
 
@@ -34,7 +34,7 @@ def meter_of(decision: int) -> int:
 def tenant_meters(names: Iterable[str]) -> dict[str, int]:
     """Return the OpenFlow meter of each tenant's new connections.
 
-    There are too few numbers for hashes that never clash: who clashes gets the next free one.
+    There are too few numbers for hashes without clashes: a tenant whose hash clashes gets the next free one.
     """
     number_by_name: dict[str, int] = {}
     taken = set()
@@ -72,7 +72,7 @@ def is_ours(cookie: int) -> bool:
 
 
 def is_numbered(cookie: int) -> bool:
-    """Say whether a cookie stands for a decision or an allowance, not for a rule of the policy."""
+    """Return whether a cookie stands for a decision or an allowance, not for a rule of the policy."""
     return cookie >> COOKIE_OWNER_SHIFT in _NUMBERED.values()
 
 

@@ -1,4 +1,4 @@
-"""A part of the lab: a program on a host, how to start it, how to check that it is healthy."""
+"""A part of the lab: a program on a host, with how to start it and check its health."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Errors of the lab, for the person who runs it."""
+"""Errors of the lab, with texts for its operator."""
 
 from pathlib import Path
 

@@ -109,7 +109,7 @@ class Eye:
         self._wire.close()
 
     def saw(self, segment: Segment, within_s: float) -> bool:
-        """Say whether a segment with these ports arrives within a time, or has arrived before."""
+        """Return whether a segment with these ports arrives within a time, or has arrived before."""
         wanted = (segment.source_port, segment.destination_port)
         deadline = time.monotonic() + within_s
         while wanted not in self._seen and (left_s := deadline - time.monotonic()) > 0:
@@ -123,7 +123,7 @@ class Eye:
         return frozenset(self._seen)
 
     def _look(self, patience_s: float) -> bool:
-        """Take the next frame; say whether there was one. With no patience, one that is there already."""
+        """Take the next frame; return whether there was one. With no patience, one that is there already."""
         self._wire.settimeout(patience_s)
         try:
             frame, origin = self._wire.recvfrom(2048)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.apparmor import LEAVE_PROFILE
 
-# nsswitch.conf(5): names come from the file alone. resolv.conf(5): who asks all the same is refused at once.
+# nsswitch.conf(5): names come from the file alone. resolv.conf(5): any other lookup is refused at once.
 _FIXED = {
     "nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files\n",
     "resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",

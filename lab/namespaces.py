@@ -42,7 +42,7 @@ def unpin(file: Path) -> None:
 
 
 def is_pinned(file: Path) -> bool:
-    """Say whether a file keeps a namespace now (nsfs, not a plain file)."""
+    """Return whether a file keeps a namespace now (nsfs, not a plain file)."""
     try:
         return file.stat().st_dev == os.stat("/proc/self/ns/net").st_dev
     except OSError:
@@ -68,7 +68,7 @@ def inside(file: Path) -> Iterator[None]:
 
 
 def socket_inside(file: Path, family: int, kind: int, protocol: int = 0) -> socket.socket:
-    """Return a socket that lives in a pinned namespace, whatever thread uses it later."""
+    """Return a socket that belongs to a pinned namespace, regardless of which thread uses it later."""
     with inside(file):
         return socket.socket(family, kind, protocol)
 

@@ -19,7 +19,7 @@ from lab.processes import OWNER_VARIABLE, Process
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's, where Mininet lives
 _BUILD_TIMEOUT_S = 40
 _POLL_S = 0.03
-_NO_TOPOLOGIES = ("__init__", "parts", "plan")  # what the topologies are made of
+_NO_TOPOLOGIES = ("__init__", "parts", "plan")  # building blocks of topologies
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def main():
 
 
 def run():
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("lab.network_owner", main)
 
 

@@ -34,7 +34,7 @@ def smtp_banner(pin: Path, address: str, port: int = 25) -> str:
 
 
 def takes_mail(pin: Path, address: str, port: int = 25) -> str:
-    """Ask whether mail is accepted, up to MAIL: a responder greets as well."""
+    """Ask whether mail is accepted, up to MAIL: a responder also greets."""
     try:
         with connect(pin, address, port) as connection:
             replies = [_reply(connection)]

@@ -16,7 +16,7 @@ from pathlib import Path
 OWNER_VARIABLE = "POSTERN_LAB_OWNER"
 _POLL_S = 0.02
 _DEAD_WITHIN_S = 4.0  # a killed process lives on for a moment, and may still take a connection
-# The environment of the lab's programs, whatever the caller's; only these variables are passed on.
+# The environment of the lab's programs, independent of the caller's; only these variables are passed on.
 # Tests have the programs of a lab check their journals.
 _PASSED_ON = ("POSTERN_COWRIE_VENV", "POSTERN_LAB_DIR", "POSTERN_CHECK_JOURNAL")
 _ENVIRONMENT = {

@@ -22,13 +22,13 @@ class Record:
     policy: str
     controller: str
     stage: Stage = Stage.STARTING
-    attendant: Process | None = None  # the process that takes the lab down at its end; none: a person does
+    attendant: Process | None = None  # the process that takes the lab down at its end; None: an operator does
     network: Process | None = None
     processes: dict[str, Process] = field(default_factory=dict)  # by part name
 
     @property
     def is_in_use(self) -> bool:
-        """Say whether this lab is up, and either attended or meant to stay."""
+        """Return whether this lab is up, and either attended or meant to stay."""
         is_up = self.stage is Stage.UP and self.network is not None and self.network.is_alive
         return is_up and (self.attendant is None or self.attendant.is_alive)
 

@@ -21,7 +21,7 @@ _TIMEOUT_S = 10
 class Bridge:
     name: str
     owner: str  # empty: not ours
-    directory: str  # where its lab keeps its things
+    directory: str  # its lab's directory
 
 
 def _vsctl(*arguments: str) -> str:
@@ -77,7 +77,7 @@ def name_tables(bridge: str, name_by_number: Mapping[int, str]) -> None:
 
 
 def is_connected(bridge: str) -> bool:
-    """Say whether a bridge has a controller now."""
+    """Return whether a bridge has a controller now."""
     return "true" in _vsctl("--columns=is_connected", "list", "Controller", *_controllers(bridge)).split()
 
 

@@ -1,4 +1,4 @@
-"""From records that were read to the types that their grammar names."""
+"""Builds, from records that were read, the types that their grammar names."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from common.config.reading import Fields
 
 
 def build(value: Any) -> Any:
-    """Return a value with each record as its type. A record inside it that is not whole is left out."""
+    """Return a value with each record as its type. An incomplete record inside it is left out."""
     match value:
         case Fields():
             return value.record.into(**arguments(value))
@@ -21,7 +21,7 @@ def build(value: Any) -> Any:
 
 
 def arguments(fields: Fields) -> dict[str, Any]:
-    """Return the values of a record by the names of its type."""
+    """Return the values of a record by the field names of its type."""
     keys = fields.record.keys
     values = {
         field_of(name, keys[name]): build(value) for name, value in fields.values.items() if _is_whole(value)

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-MOST_ERRORS = 1_000  # reading stops here; a file with so many mistakes is of another kind
+MOST_ERRORS = 1_000  # reading stops here; a file with so many mistakes is probably of another kind
 _LONGEST_QUOTE = 80
 
 
 def quoted(text: str) -> str:
-    """Return text of a file fit for a terminal: one line, escaped, bounded."""
+    """Return text from a file in a form that is safe for a terminal: one line, escaped, bounded."""
     shown = text.encode("unicode_escape").decode("ascii")
     return f'"{shown[:_LONGEST_QUOTE]}..."' if len(shown) > _LONGEST_QUOTE else f'"{shown}"'
 
@@ -19,7 +19,7 @@ def safe(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a file something stands. Line and column count from 1."""
+    """A place in a file. Line and column count from 1."""
 
     file: str
     line: int

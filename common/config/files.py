@@ -1,4 +1,4 @@
-"""Operators' files from disk: bounded, and UTF-8. The only module of this package that reads a disk."""
+"""Operators' files from disk: bounded, and UTF-8. The only module of this package that reads files."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def read_text(path: Path, document: Document) -> str:
     report = ErrorReport(str(path), document.noun)
     with path.open("rb") as file:
         raw = file.read(document.limits.size_bytes + 1)
-    if len(raw) > document.limits.size_bytes:  # before decoding: the end of `raw` may be half a character
+    if len(raw) > document.limits.size_bytes:  # before decoding: `raw` may end within a character
         fail_too_large(report, document.limits)
     try:
         return raw.decode("utf-8")

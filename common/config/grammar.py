@@ -1,6 +1,6 @@
-"""What a grammar is made of. From a grammar come the reader, the JSON Schema and the reference page.
+"""The elements of a grammar. The reader, the JSON Schema and the reference page are made from a grammar.
 
-A file's own grammar is in its own module: `controller.policy.grammar` and so on.
+Each kind of file has its grammar in its own module: `controller.policy.grammar` and so on.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,9 +14,9 @@ from common.config.nodes import Limits
 class Key:
     """One key of a record: what it holds, and what it means.
 
-    `default` is what an absent key holds, written as in the file: a scalar's text, or YAML. An absent key
-    without one has no value, and `otherwise` says what that means. `field` is its name in the record's type,
-    where that is another.
+    `default` is the value of an absent key, written as in the file: a scalar's text, or YAML. An absent key
+    without a default has no value, and `otherwise` says what that means. `field` is the key's name in the
+    record's type, if it differs.
     """
 
     type: "Type"
@@ -29,9 +29,9 @@ class Key:
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A mapping with declared keys, and the type that is made of their values.
+    """A mapping with declared keys, and the type that their values make up.
 
-    `name` is the field of that type for the name under which the record stands in a mapping.
+    `name` is the field of that type for the record's key in a mapping.
     """
 
     keys: Mapping[str, Key]
@@ -41,7 +41,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Variants:
-    """One of several records: the word under one key, which all of them have, says which."""
+    """One of several records: the word under one key, which all of them have, selects the record."""
 
     by: str
     records: tuple[Record, ...]

@@ -27,7 +27,7 @@ _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
 _NETWORK = re.compile(r"[0-9a-fA-F:.]{1,45}(/[0-9]{1,3})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_EXCEPT_BREAKS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_ANY_SCALAR = {"type": ["string", "number", "boolean", "null"]}  # 123456 and yes are texts, too
+_ANY_SCALAR = {"type": ["string", "number", "boolean", "null"]}  # 123456 and yes are also texts
 _MOST_LISTED = 12
 _MOST_COMPARED = 200
 _LONGEST_COMPARED = 100
@@ -68,15 +68,15 @@ def listed(things: Sequence[object]) -> str:
 
 
 def suggestion(text: str, known: Sequence[str]) -> str:
-    """Return a hint at the nearest known word, or nothing."""
+    """Return a hint at the nearest known word, or an empty text."""
     if len(known) > _MOST_COMPARED or len(text) > _LONGEST_COMPARED:
-        return ""  # comparing takes time, and many mistakes may each ask for it
+        return ""  # comparing takes time, and there may be many mistakes
     close = get_close_matches(text, known, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 
 def choice(words: Iterable[str], name: str = "") -> Kind:
-    """Return the kind of one of some words; of a `StrEnum`, the value is its member."""
+    """Return the kind of a choice of words; with a `StrEnum`, the value is its member."""
     by_text = {str(word): word for word in words}
     texts = tuple(by_text)
 
@@ -90,12 +90,12 @@ def choice(words: Iterable[str], name: str = "") -> Kind:
 
 
 def _in_json(texts: tuple[str, ...]) -> list[str | float]:
-    """Return the words as an editor reads them: YAML makes a number of 1.2."""
+    """Return the words as an editor reads them: in YAML, 1.2 is a number."""
     return [*texts, *(float(text) for text in texts if _DECIMAL.fullmatch(text))]
 
 
 def matching(name: str, pattern: str, remedy: str) -> Kind:
-    """Return the kind of a text of one pattern (a regular expression that Python and JSON Schema share)."""
+    """Return the kind of a text with a pattern (a regular expression for both Python and JSON Schema)."""
     compiled = re.compile(pattern)
 
     def read(text: str) -> str:
@@ -107,7 +107,7 @@ def matching(name: str, pattern: str, remedy: str) -> Kind:
 
 
 def format_number(number: int) -> Kind:
-    """Return the kind of the number that says how a file is to be read."""
+    """Return the kind of the number of a file's format."""
 
     def read(text: str) -> int:
         if text != str(number):
@@ -190,12 +190,12 @@ def _bytes(text: str) -> int:
 
 
 def line(name: str = "text line", longest: int = 2_000) -> Kind:
-    """Return the kind of a text of one line, with at most so many characters."""
+    """Return the kind of a text of one line, with a maximum length in characters."""
     return _text(name, _CONTROL, longest)
 
 
 def lines(name: str = "text", longest: int = 256 * 1024) -> Kind:
-    """Return the kind of a text that may have several lines, with at most so many characters."""
+    """Return the kind of a text that may have several lines, with a maximum length in characters."""
     return _text(name, _CONTROL_EXCEPT_BREAKS, longest)
 
 

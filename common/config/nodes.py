@@ -1,9 +1,9 @@
-"""YAML text to a tree of nodes with their places. Values stay text; nothing is guessed.
+"""YAML text to a tree of nodes with their places. Values stay text, and no type is guessed.
 
-Refuses what YAML offers and a settings file never needs: aliases, tags, several
-documents, duplicate keys, great depth or size. So `no`, `02:50:00:00:00:01`
-and `1e3` are the text that was written. An alias is not followed, so a small
-file never becomes a large tree.
+Refuses features of YAML that a settings file never needs: aliases, tags, several
+documents, duplicate keys, great depth or size. `no`, `02:50:00:00:00:01` and `1e3`
+stay the text that was written. An alias is not followed, so a small file never
+becomes a large tree.
 """
 
 import re
@@ -17,7 +17,9 @@ from yaml.reader import ReaderError
 from common.config.errors import Place, place_after, quoted, safe
 from common.config.report import ErrorReport
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # no UTF-8 file holds one, but the text of a JSON body may
+_LONE_SURROGATE = re.compile(
+    "[\ud800-\udfff]"
+)  # never in a UTF-8 file, but possible in the text of a JSON body
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -50,7 +52,7 @@ class Mapping:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Stands where an alias or a tag was refused, so that the rest of the file is still read."""
+    """Replaces a refused alias or tag, so that the rest of the file is still read."""
 
     place: Place
 
@@ -86,7 +88,7 @@ def fail_too_large(report: ErrorReport, limits: Limits) -> NoReturn:
 
 
 class _Builder:
-    """Builds the tree from the parser's events; knows the path of the node that it is at."""
+    """Builds the tree from the parser's events; knows the path of the current node."""
 
     def __init__(self, events: Iterator[yaml.Event], report: ErrorReport, limits: Limits) -> None:
         self._events, self._report, self._limits = events, report, limits

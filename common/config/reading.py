@@ -1,4 +1,4 @@
-"""Nodes against a grammar: values where they are good, mistakes where they are not, places of both."""
+"""Reads nodes by a grammar: valid values, mistakes, and the places of both."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ _DEFAULT_LIMITS = Limits(100_000, 4)
 
 @dataclass
 class Fields:
-    """A record that was read: good values by key. `is_whole` is false when anything in it was wrong."""
+    """A record that was read: valid values by key. `is_whole` is false if anything in it was wrong."""
 
     record: Record
     path: str
     values: dict[str, Any] = field(default_factory=dict)
-    name: Any = None  # under which it stands in a mapping
+    name: Any = None  # its key in a mapping
     is_whole: bool = True
 
     def get(self, key: str, otherwise: Any = None) -> Any:
@@ -35,7 +35,7 @@ class Fields:
 
 
 def read_document(text: str, file: str, document: Document) -> tuple[Fields, ErrorReport]:
-    """Return what could be read, and what is wrong. Raise `ConfigErrors` if it is not a tree at all."""
+    """Return what could be read, and the mistakes. Raise `ConfigErrors` if there is no tree at all."""
     report = ErrorReport(file, document.noun)
     root = read_nodes(text, report, document.limits)
     if root is None:
@@ -66,7 +66,7 @@ def _default_of(key: Key) -> Any:
 
 
 class _Reader:
-    """Notes mistakes and places in the report while it reads; raises only when there are too many."""
+    """Notes mistakes and places in the report while reading; raises only if there are too many."""
 
     def __init__(self, report: ErrorReport) -> None:
         self._report = report
@@ -88,7 +88,7 @@ class _Reader:
 
     def value(self, node: Node, wanted: Type, path: str) -> Any:
         if isinstance(node, Refused):
-            return _BAD  # refused already
+            return _BAD  # already refused
         match wanted:
             case Kind():
                 return self._scalar(node, wanted, path)
@@ -190,9 +190,7 @@ class _Reader:
 
     def _map(self, node: Node, wanted: MapOf, path: str) -> Any:
         if not isinstance(node, Mapping):
-            return self._expected(
-                node, path, "a mapping from names", "write a name, a colon, and what it has"
-            )
+            return self._expected(node, path, "a mapping from names", "write a name, a colon, and its value")
         if not self._is_count_good(node, len(node.entries), wanted, path):
             return _BAD
         values: dict[Any, Any] = {}
@@ -232,7 +230,7 @@ class _Reader:
             case Mapping():
                 found = "a mapping"
             case Refused():
-                return _BAD  # refused already
+                return _BAD  # already refused
         self._report.note(node.place, path, f"holds {found} where {wanted} is expected", remedy)
         return _BAD
 

@@ -1,4 +1,4 @@
-"""A grammar as a reference page in Markdown, with examples from a good file. Pure."""
+"""A grammar as a reference page in Markdown, with examples from a valid file. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -26,25 +26,25 @@ _SPELLING = """\
 
 - Sizes are bytes, or have a unit: `500KiB`, `25MiB`, `1GiB`. Durations have a unit: `300ms`, `10s`, `5m`, `2h`, `7d`. Shares are percentages: `50%`.
 - A prefix is written `203.0.113.0/24`, without a mask. Quote IPv6 in brackets: `["2001:db8::10"]`.
-- The order of keys means nothing; the order of a list may.
-- Anchors, aliases, tags, tabs, a second document, a key that is given twice, more than {depth} levels and more than {mib} MiB are refused.
-- All mistakes are reported at once, at most {errors:,}, each as `file:line:column: key: message; remedy`. Only a file that is not YAML is not read any further.
+- The order of keys does not matter; the order of a list may.
+- Anchors, aliases, tags, tabs, a second document, a duplicate key, more than {depth} levels and more than {mib} MiB are refused.
+- All mistakes are reported at once, at most {errors:,}, each as `file:line:column: key: message; remedy`. If a file is not valid YAML, reading stops at that error.
 """
 
 
 def build_page(document: Document, head: str, example: str) -> str:
-    """Return the page: the head, how values are spelt, a table for each record; `example` is a good file."""
+    """Return the page: the head, the spelling of values, a table for each record; `example` is a valid file."""
     tree = read_nodes(example, ErrorReport("example", document.noun), document.limits)
     assert tree is not None
     limits = document.limits
     spelling = _SPELLING.format(depth=limits.depth, mib=limits.size_bytes // 1024**2, errors=MOST_ERRORS)
-    examples = dict(reversed(list(_examples(tree, document.record))))  # the first of each key counts
+    examples = dict(reversed(list(_examples(tree, document.record))))  # the first value of each key counts
     sections = _Page(document.record, examples).section("The file", "", document.record)
     return "\n".join([head, spelling, *sections]).rstrip() + "\n"
 
 
 class _Page:
-    """Writes each record once; a record that is used again is named by its first place."""
+    """Writes each record once; where a record is used again, its first place is named."""
 
     def __init__(self, top: Record, examples: dict[tuple[Record, str], str]) -> None:
         self._examples = examples

@@ -20,7 +20,7 @@ class ErrorReport:
             raise ConfigErrors(self.errors)
 
     def add(self, path: str, message: str, remedy: str) -> None:
-        """Add a mistake where a key stands, or the nearest key above it."""
+        """Add a mistake at the place of a key, or of the nearest key above it."""
         self.note(self.place(path), path, message, remedy)
 
     def fail(self, place: Place, path: str, message: str, remedy: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""A grammar as JSON Schema (draft 2020-12), for editors that complete and underline YAML."""
+"""A grammar as JSON Schema (draft 2020-12), for editors that complete and check YAML."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def _schema_of(wanted: Type) -> Schema:
 
 
 def _schema_of_map(wanted: MapOf) -> Schema:
-    """Names are texts in JSON, numbers too, so only their pattern can be said."""
+    """Names are texts in JSON, even numeric ones, so only their pattern can be given."""
     pattern = wanted.names.schema.get("pattern")
     most = {} if wanted.at_most is None else {"maxProperties": wanted.at_most}
     return {

@@ -1,4 +1,4 @@
-"""Compares a line with the declaration of its event, where an environment variable asks for it: in tests."""
+"""Compares a line with its event's declaration, if an environment variable asks for it, as in tests."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ VARIABLE = "POSTERN_CHECK_JOURNAL"
 
 
 class JournalError(Exception):
-    """A program wrote a line that does not fit the catalogue of events."""
+    """A program wrote a line that does not match the catalogue of events."""
 
 
 def is_wanted() -> bool:

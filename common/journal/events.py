@@ -1,7 +1,7 @@
-"""The form in which a program declares the events of its journal: name, severity, meaning, fields.
+"""How a program declares the events of its journal: name, severity, meaning, fields.
 
-A program has a class of events of its own, and shares those of `services.base.events`. docs/events.md is
-built from them.
+A program has its own class of events, and shares those of `services.base.events`. docs/events.md is
+generated from them.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ COMMON_FIELDS = ("time", "severity", "event", "program", "instance")
 
 
 class Severity(StrEnum):
-    """In syslog's words."""
+    """The terms of syslog."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -25,7 +25,7 @@ class Severity(StrEnum):
 
 
 class FieldKind(Enum):
-    """What a field holds: the word in the documentation, and the types of Python that it may have."""
+    """What a field holds: the word for it in the documentation, and its possible Python types."""
 
     TEXT = "text", (str,)
     INTEGER = "integer", (int,)
@@ -52,7 +52,7 @@ class Field:
 
     @property
     def optional(self) -> "Field":
-        """Return the same field, which a line may lack or have as null."""
+        """Return the same field, which may be missing or null."""
         return replace(self, is_required=False)
 
     def fits(self, value: object) -> bool:
@@ -126,7 +126,7 @@ class Event(Enum):
     def __str__(self) -> str:
         return self.kind.name
 
-    __hash__ = object.__hash__  # members are equal only to themselves; the one of Enum is slow
+    __hash__ = object.__hash__  # members are equal only to themselves; the method of Enum is slow
 
 
 REASON = text("reason", "why, in words")
@@ -138,8 +138,10 @@ class JournalEvent(Event):
     """Events of the journal itself, in any program."""
 
     LINES_LOST = error(
-        "LinesLost", "The disk refused lines of the journal; they are lost. There is room again now.", COUNT
+        "LinesLost",
+        "Lines of the journal could not be written, and are lost. Writing works again now.",
+        COUNT,
     )
     JOURNAL_WRONG = error(
-        "JournalWrong", "A line does not fit the catalogue of events. Only tests check that.", REASON
+        "JournalWrong", "A line does not match the catalogue of events. Only tests check that.", REASON
     )

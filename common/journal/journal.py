@@ -1,6 +1,6 @@
-"""Writes the lines of a program's journal. A disk that refuses never blocks the program.
+"""Writes the lines of a program's journal. A disk error never blocks the program.
 
-Each line is written at once; `services.base.journal` has the journal that writes several together.
+Each line is written at once; the journal of `services.base.journal` writes several together.
 """
 
 import time
@@ -17,7 +17,7 @@ _Entry = tuple[Event, str]
 
 
 class Report(Protocol):
-    """What a part of a program needs of a journal: `Journal.write` fits."""
+    """What code needs to write events; `Journal.write` fits."""
 
     def __call__(self, event: Event, /, **facts: object) -> None: ...
 
@@ -25,7 +25,7 @@ class Report(Protocol):
 class Journal:
     """`program` and `instance` are in each line: the command, and the name that its operator gave it.
 
-    `lost` counts lines that the disk refused; `LinesLost` reports them as soon as there is room again.
+    `lost` counts lines that could not be written; `LinesLost` reports them as soon as writing works again.
     `ship` gets each line as well, without its newline.
     """
 
@@ -42,11 +42,11 @@ class Journal:
         return About(facts, keep=self._is_checked)
 
     def write(self, event: Event, about: About | None = None, /, **facts: object) -> None:
-        """Note an event with its facts. Raise `JournalError` only where tests have lines checked."""
+        """Write an event with its facts. Raise `JournalError` only in tests that check lines."""
         self.note(event, facts, about)
 
     def note(self, event: Event, facts: Mapping[str, object], about: About | None = None) -> None:
-        """Do the same with facts that are in a mapping already."""
+        """Do the same with facts that are already in a mapping."""
         own = f", {encode(facts)}" if facts else ""
         self._waiting.append((event, self._line(event, about.text + own if about else own)))
         if self._is_checked:
@@ -54,7 +54,7 @@ class Journal:
         self._on_waiting(event)
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write pending lines."""
         entries, self._waiting = self._waiting, []
         if self.lost and entries:
             lost = JournalEvent.LINES_LOST
@@ -66,7 +66,7 @@ class Journal:
                 self._ship(event.kind.severity, line.rstrip("\n"))
 
     def reopen(self) -> None:
-        """Open the file again by its name, after a log rotation. Raise `OSError`."""
+        """Reopen the file by its name, after a log rotation. Raise `OSError`."""
         self.flush()
         self._sink.reopen()
 
@@ -81,7 +81,7 @@ class Journal:
             raise check.JournalError(problem)
 
     def _put(self, lines: list[str]) -> None:
-        """Write lines; those that the disk did not take whole are lost, and counted."""
+        """Write lines; those that were not written as a whole are lost, and counted."""
         data, mend = "".join(lines).encode(), b"\n" if self._is_torn else b""
         try:
             written = self._sink.put(mend + data) - len(mend)
@@ -99,7 +99,7 @@ class Journal:
         return f'{{"time": "{self._time()}", {event.head}{self._origin}{facts}}}\n'
 
     def _time(self) -> str:
-        """Return now, UTC, RFC 3339 with microseconds."""
+        """Return the present time, UTC, RFC 3339 with microseconds."""
         second, microsecond = divmod(time.time_ns() // 1000, 1_000_000)
         if second != self._second[0]:
             self._second = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))

@@ -1,4 +1,4 @@
-"""One JSON line for each event. Text from outside stays data: escaped, cut, never raw."""
+"""One JSON line for each event. Text from outside is escaped and cut, never raw."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def encode(facts: Mapping[str, object]) -> str:
 
 
 def _encode_value(value: Any, longest: int = _LONGEST_TEXT) -> str:
-    """What json.dumps() does, many times faster for what most values are."""
+    """The same as json.dumps(), but many times faster for the most common values."""
     kind = type(value)
     if kind is str:
         return encode_basestring_ascii(value if len(value) <= longest else value[:longest] + "...")

@@ -9,7 +9,7 @@ from common.journal.events import Event, Field
 _HEAD = """\
 # Events
 
-Built by `make docs` from the code. Do not edit.
+`make docs` generates this page from the code. Do not edit it.
 
 The controller and the programs on hosts write a journal: one JSON object per line, in ASCII. Text is
 escaped, and cut after 2,000 characters (500 in a list). Each line has these fields:
@@ -48,7 +48,7 @@ def _event_row(event: Event) -> str:
 
 
 def _field_rows(catalogue: type[Event]) -> Iterator[str]:
-    """Yield each field once; where events mean different things by it, each meaning with its events."""
+    """Yield each field once; if its meaning differs between events, each meaning with its events."""
     events_by_field: dict[Field, list[str]] = {}
     for event in catalogue:
         for field in event.kind.fields:

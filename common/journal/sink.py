@@ -1,4 +1,4 @@
-"""Where the lines of a journal go: a file that log rotation may replace, or standard output."""
+"""The destination of a journal's lines: a file that log rotation may replace, or standard output."""
 
 import os
 import sys
@@ -8,10 +8,10 @@ from typing import Protocol
 
 class Sink(Protocol):
     def put(self, data: bytes) -> int:
-        """Take bytes; return how many were taken. Raise `OSError`."""
+        """Write bytes; return how many were written. Raise `OSError`."""
 
     def reopen(self) -> None:
-        """Open the file again by its name, after a log rotation. Raise `OSError`."""
+        """Reopen the file by its name, after a log rotation. Raise `OSError`."""
 
 
 class FileSink:

@@ -10,11 +10,11 @@ from common.wire.values import Address, Port
 
 
 class Immunity(StrEnum):
-    """What the builder does, without an operator, with what decoys catch."""
+    """What the builder does automatically with files that decoys catch."""
 
     OFF = "off"
     SIMULATE = "simulate"  # only reported
-    ON = "on"  # a signature, for every client
+    ON = "on"  # they become signatures for every client
 
 
 class Ring(StrEnum):

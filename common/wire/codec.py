@@ -1,4 +1,4 @@
-"""Records to JSON and back. Every mistake in what was read is named, with the path of its key.
+"""Records to JSON and back. Every mistake in the input is named, with the path of its key.
 
 A record of another format is refused. Keys that this version does not know are ignored and named, so that the
 caller can report them; keys that are missing take the record's default (decision 026).
@@ -24,7 +24,7 @@ _NAMES = {str: "a text", int: "a whole number", bool: "true or false"}
 
 
 class RecordError(Exception):
-    """What was read is not the record. Every mistake is named; `remedy` may be empty."""
+    """The input is not a valid record. Every mistake is named; `remedy` may be empty."""
 
     def __init__(self, mistakes: Sequence[str], remedy: str = "") -> None:
         more = len(mistakes) - _MOST_SHOWN
@@ -34,7 +34,7 @@ class RecordError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Versioned:
-    """A record with a format. `FORMAT` grows only when a reader of the one before would go wrong."""
+    """A record with a format. `FORMAT` grows only if a reader of the previous one would misread it."""
 
     FORMAT: ClassVar[int] = 1
 
@@ -68,7 +68,7 @@ def load(kind: type[R], text: str | bytes) -> Loaded[R]:
 def from_media(kind: type[R], media: object) -> R:
     """Read a record from JSON values. Raise `RecordError`."""
     if not isinstance(media, dict):
-        raise RecordError(["an object is wanted"])
+        raise RecordError(["an object is expected"])
     _check_format(kind, media.get("format", 1))
     try:
         return _converter.structure(media, kind)
@@ -78,21 +78,21 @@ def from_media(kind: type[R], media: object) -> R:
 
 
 def unknown_keys(media: object, record: Versioned) -> tuple[str, ...]:
-    """Return the paths of keys that the record was not made of, because this version does not know them."""
+    """Return the paths of keys that were ignored, because this version does not know them."""
     return tuple(_unknown(media, to_media(record), ""))
 
 
 def _check_format(kind: type[Versioned], found: object) -> None:
     """A record without a format is of format 1: the first release wrote none into reports."""
     if isinstance(found, bool) or not isinstance(found, int):
-        raise RecordError(["format: a whole number is wanted"])
+        raise RecordError(["format: a whole number is expected"])
     if found != kind.FORMAT:
         older = "the program that reads this" if found > kind.FORMAT else "the program that writes this"
         raise RecordError([f"format: is {found}, this program reads {kind.FORMAT}"], f"upgrade {older}")
 
 
 def _unknown(media: object, known: object, path: str) -> Iterator[str]:
-    """Yield the paths of keys in `media` that are not in `known`, which is the record written again."""
+    """Yield the paths of keys in `media` that are not in `known`, which is the record serialised again."""
     if isinstance(media, dict) and isinstance(known, dict):
         for name, value in media.items():
             if name not in known:
@@ -105,7 +105,7 @@ def _unknown(media: object, known: object, path: str) -> Iterator[str]:
 
 
 def _with_path_first(mistake: str) -> str:
-    """Turn `what @ .path`, as the library has it, into `path: what`."""
+    """Turn the library's form `what @ .path` into `path: what`."""
     what, _, path = mistake.rpartition(" @ ")
     return f"{path.lstrip('.')}: {what}" if path else what
 
@@ -118,13 +118,13 @@ def _in_words(error: BaseException, _wanted: type | None) -> str:
 
 
 def _read_strictly(kind: type) -> Callable[[object, type], object]:
-    """Return a reader that converts nothing: JSON has types of its own."""
+    """Return a reader that converts nothing, since JSON has types."""
 
     def read(value: object, wanted: type) -> object:
         if isinstance(wanted, type) and issubclass(wanted, StrEnum):
             return _read_choice(value, [member.value for member in wanted], wanted)
         if type(value) is not kind:
-            raise ValueError(f"{_NAMES[kind]} is wanted")
+            raise ValueError(f"{_NAMES[kind]} is expected")
         return value
 
     return read
@@ -138,14 +138,14 @@ def _read_choice(value: object, allowed: list[str], make: Callable[[str], object
 
 def _read_number(value: object, _wanted: type) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("a number is wanted")
+        raise ValueError("a number is expected")
     return float(value)
 
 
 def _read_with(parse: Callable[[str], object]) -> Callable[[object, type], object]:
     def read(value: object, _wanted: type) -> object:
         if not isinstance(value, str):
-            raise ValueError("a text is wanted")
+            raise ValueError("a text is expected")
         return parse(value)
 
     return read
@@ -163,7 +163,7 @@ def _list_reader(wanted: Any) -> StructureHook:
 
     def read(value: object, _wanted: type) -> object:
         if not isinstance(value, list):
-            raise ValueError("a list is wanted")
+            raise ValueError("a list is expected")
         return make(_converter.structure(value, items))
 
     return read
@@ -174,7 +174,7 @@ def _mapping_reader(wanted: Any) -> StructureHook:
 
     def read(value: object, _wanted: type) -> object:
         if not isinstance(value, dict):
-            raise ValueError("an object is wanted")
+            raise ValueError("an object is expected")
         return _converter.structure(value, pairs)
 
     return read
@@ -198,7 +198,7 @@ def _record_reader(kind: Any) -> StructureHook:
 
     def read(value: Any, wanted: Any) -> object:
         if not isinstance(value, dict):
-            raise ValueError("an object is wanted")
+            raise ValueError("an object is expected")
         return fill(value, wanted)
 
     return read
@@ -209,17 +209,17 @@ def _record_writer(kind: Any) -> UnstructureHook:
 
 
 def _write_sorted(items: Iterable[object]) -> list[str]:
-    """Write a set of values that are texts in JSON; the same set is the same text."""
+    """Write a set of values that are texts in JSON; the same set gives the same text."""
     return sorted(map(str, items))
 
 
 def _union_reader(wanted: Any) -> StructureHook:
-    """Return the reader of a union of records: each has a `kind`, by which they are told apart."""
+    """Return the reader of a union of records, which are distinguished by their `kind`."""
     record_by_kind = {_kind_of(record): record for record in get_args(wanted)}
 
     def read(value: object, _wanted: type) -> object:
         if not isinstance(value, dict):
-            raise ValueError("an object is wanted")
+            raise ValueError("an object is expected")
         named = _read_choice(value.get("kind"), list(record_by_kind), str)
         return _converter.structure(value, record_by_kind[str(named)])
 

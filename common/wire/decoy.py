@@ -1,4 +1,4 @@
-"""Settings of decoys: which tenants they stand in for, where these are, and what the pool's hosts share."""
+"""Settings of decoys: which tenants they stand in for, their addresses, and what the pool's hosts share."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -8,7 +8,7 @@ from common.wire.settings import HostSettings
 from common.wire.values import AtMost, Matching, Network, Range, SecretBytes
 
 _MOST_TENANTS = 10_000
-# The name of a persona's file: no path, and nothing that a shell or a log could take for more.
+# The name of a persona's file: no path, and no character that is special in a shell or a log.
 _Name = Annotated[str, Matching(r"(?=.*\w)[\w.-]+", "a name of letters, digits, `-`, `_` and `.`")]
 
 
@@ -20,7 +20,7 @@ class DecoyTenant:
 
 @dataclass(frozen=True, kw_only=True)
 class DecoySettings(HostSettings):
-    """`secret`: of the pool, 32 bytes in hex. `since`: when the pool began, Unix seconds."""
+    """`secret`: of the pool, 32 bytes in hex. `since`: when the pool got it, Unix seconds."""
 
     role: Literal["decoy"] = "decoy"
     pool: str = ""
@@ -29,13 +29,13 @@ class DecoySettings(HostSettings):
     tenants: Annotated[tuple[DecoyTenant, ...], AtMost(_MOST_TENANTS)] = ()
 
     def __post_init__(self) -> None:
-        """Raise `ValueError`: a tenant's name stands once."""
+        """Raise `ValueError` if a tenant's name occurs twice."""
         if len({tenant.name for tenant in self.tenants}) != len(self.tenants):
-            raise ValueError("tenants: one name twice")
+            raise ValueError("tenants: a name occurs twice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantPrefixes(Versioned):
-    """What a sensor needs of the decoys' settings: whose addresses are whose."""
+    """What a sensor needs from the decoys' settings: which addresses belong to which tenant."""
 
     tenants: Annotated[tuple[DecoyTenant, ...], AtMost(_MOST_TENANTS)] = ()

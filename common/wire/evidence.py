@@ -11,7 +11,7 @@ MOST_SEEN = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ReportedEvidence(Versioned):
-    """One observed fact. `count`: so often since the last report. `detail` may be an attacker's own text."""
+    """One observed fact. `count`: how often since the last report. `detail` may be an attacker's own text."""
 
     kind: Name
     source: str

@@ -11,7 +11,7 @@ _MOST_CHECKS = 50
 
 @dataclass(frozen=True, slots=True)
 class SmtpCheck:
-    """Greeting and EHLO, each with a real answer."""
+    """Greeting and EHLO, each with a valid reply."""
 
     port: Port
     kind: Literal["smtp"] = "smtp"
@@ -37,10 +37,10 @@ class HttpCheck:
 
 @dataclass(frozen=True, slots=True)
 class TcpCheck:
-    """A connection to the member itself; what it says first must begin with the banner."""
+    """A connection to the member itself; the first data from it must begin with the banner."""
 
     port: Port
-    banner: PlainText = ""  # empty: to connect is enough
+    banner: PlainText = ""  # empty: a connection is enough
     kind: Literal["tcp"] = "tcp"
 
 
@@ -70,7 +70,7 @@ class CheckTimes:
 
 @dataclass(frozen=True, kw_only=True)
 class AgentSettings(CheckTimes, Versioned):
-    """What the agent beside one member does. Everything has a limit: an agent never floods its own host."""
+    """What a member's agent does. Everything has a limit, so an agent never floods its own host."""
 
     checks: Annotated[tuple[Check, ...], AtMost(_MOST_CHECKS)]
     scanner: ScannerCheck | None = None
@@ -78,7 +78,7 @@ class AgentSettings(CheckTimes, Versioned):
 
 @dataclass(frozen=True, slots=True)
 class HealthReport(Versioned):
-    """What an agent reports: is the member healthy, why not, and why it is stale if it is."""
+    """What an agent reports: whether the member is healthy, why not, and why it is stale if it is."""
 
     good: bool
     detail: Detail = ""

@@ -1,6 +1,6 @@
-"""Settings of the mail gateway, and the rules for a tenant's mail, which the policy's model has too.
+"""Settings of the mail gateway, and the rules for a tenant's mail, which are also in the policy's model.
 
-To add a rule, add it to `MailRules`: so the model has it, the controller writes it, and the gateway reads it.
+To add a rule, add it to `MailRules`: the model then has it, the controller writes it, the gateway reads it.
 """
 
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ class NulBytes(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScanRule:
-    """First rule whose every stated condition holds decides. Empty means any."""
+    """The first rule whose conditions all hold applies. Empty means any."""
 
     action: ScanAction = ScanAction.SCAN
     client: tuple[Network, ...] = ()
@@ -81,15 +81,15 @@ class OnVerdict:
 
     infected: Disposition = Disposition.REJECT  # the policy's parser refuses `pass-tagged`
     limits: Disposition = Disposition.REJECT  # a scanner limit was hit (archive bomb)
-    encrypted: Disposition = Disposition.PASS_TAGGED  # cannot be looked into
+    encrypted: Disposition = Disposition.PASS_TAGGED  # the content cannot be scanned
     unavailable: Disposition = Disposition.TEMPFAIL  # no scanner answered; never `reject`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailRules:
-    """What a tenant wants for its mail, as far as gateways carry it out."""
+    """A tenant's rules for its mail that gateways apply."""
 
-    scan: tuple[ScanRule, ...] = ()  # no rule holds: scan
+    scan: tuple[ScanRule, ...] = ()  # if no rule matches: scan
     on_verdict: OnVerdict = OnVerdict()
     tls: MailTls = MailTls()
     message_limit_bytes: int = 26_214_400
@@ -108,7 +108,7 @@ class ScannerAddress:
     def __post_init__(self) -> None:
         """Raise `ValueError`."""
         if not self.unix and not (self.host and 1 <= self.port <= 65_535):
-            raise ValueError("host and port, or unix, are wanted")
+            raise ValueError("host and port, or unix, are expected")
 
     def __str__(self) -> str:
         return self.unix or (f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}")

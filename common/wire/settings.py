@@ -7,7 +7,7 @@ from common.wire.codec import Versioned
 
 @dataclass(frozen=True, kw_only=True)
 class HostSettings(Versioned):
-    """What the hosts of a pool need to know of the policy; the controller writes one file for each pool."""
+    """What the hosts of a pool must know about the policy; the controller writes one file for each pool."""
 
     revision: int = 0
     pool: str

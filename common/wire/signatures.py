@@ -30,7 +30,7 @@ class SignatureReport(Versioned):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientReport(SignatureReport):
-    """A report, and the tenant or pool of scanners that the server knows its sender by."""
+    """A report, with the tenant or pool of scanners that its sender belongs to, as the server knows it."""
 
     asker: _Identity
     asker_kind: Detail = ""

@@ -1,4 +1,4 @@
-"""Values inside records, and their limits. A limit stands beside the type: `Annotated[int, Range(1, 9)]`."""
+"""Values inside records, and their limits. A limit is beside the type: `Annotated[int, Range(1, 9)]`."""
 
 import re
 from collections.abc import Sized
@@ -12,7 +12,7 @@ Network = IPv4Network | IPv6Network
 
 class Limit(Protocol):
     def apply(self, value: object) -> object:
-        """Return the value. Raise `ValueError`, which says what is wrong, if it is beyond the limit."""
+        """Return the value. Raise `ValueError` with what is wrong if it is outside the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Range:
 
     def apply(self, value: object) -> object:
         assert isinstance(value, int | float)
-        if not self.low <= value <= self.high:  # also not for NaN
+        if not self.low <= value <= self.high:  # this is also true for NaN
             raise ValueError(f"{value!s:.30} is outside {self.low}..{self.high}")
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class AtMost:
-    """A list with at most so many items."""
+    """A list with a maximum number of items."""
 
     count: int
 
@@ -44,7 +44,7 @@ class AtMost:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """A text that a regular expression matches as a whole. `what` names such a text."""
+    """A text that a regular expression matches completely. `what` names such a text."""
 
     pattern: str
     what: str
@@ -58,7 +58,7 @@ class Matching:
 
 @dataclass(frozen=True, slots=True)
 class SecretBytes:
-    """So many bytes in hex, which no message may show."""
+    """A number of bytes in hex, which no message may show."""
 
     count: int
 
@@ -71,7 +71,7 @@ class SecretBytes:
 
 @dataclass(frozen=True, slots=True)
 class Printable:
-    """A text of printable characters, at most so many."""
+    """A text of printable characters, with a maximum length."""
 
     longest: int
 
@@ -86,7 +86,7 @@ class Printable:
 
 @dataclass(frozen=True, slots=True)
 class Shortened:
-    """A text for people, from a program that need not be trusted: cut, and unprintable characters are `?`."""
+    """A text for display, from an untrusted program: cut, with `?` for unprintable characters."""
 
     longest: int
 

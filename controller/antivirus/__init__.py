@@ -1,1 +1,1 @@
-"""What is known of those who use our signatures."""
+"""What the controller knows about the clients of our signatures."""

@@ -21,11 +21,11 @@ _OLDEST = (0, 100)
 
 
 def end_of_life(engine: str, today: date) -> str:
-    """Say that an engine's release has ended; nothing of one that has not, or that we do not know."""
+    """Return a text if an engine's release is at its end of life, otherwise (or if unknown) an empty one."""
     found = _RELEASE.match(engine)
     if not found:
         return ""
     if (int(found[1]), int(found[2])) < _OLDEST:
-        return f"ClamAV {found[1]}.{found[2]} has ended long ago"
+        return f"ClamAV {found[1]}.{found[2]} reached its end of life long ago"
     ends = _ENDS.get(f"{found[1]}.{found[2]}")
-    return f"ClamAV {found[1]}.{found[2]} has ended on {ends}" if ends and ends <= today else ""
+    return f"ClamAV {found[1]}.{found[2]} reached its end of life on {ends}" if ends and ends <= today else ""

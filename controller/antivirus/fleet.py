@@ -1,6 +1,6 @@
-"""Who uses which generation of signatures: each client and scanner that reported, and his lag. Pure.
+"""Which client or scanner uses which generation of signatures, and how far it lags behind. Pure.
 
-Time is monotonic and a parameter; clients' own clocks are shown, and never believed.
+Time is monotonic and a parameter; clients' own clocks are shown, but never trusted.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,21 +9,21 @@ from dataclasses import dataclass, field, replace
 from common.wire.signatures import ClientReport, ServedRing
 
 MOST_CLIENTS = 100_000
-# So long a client may take for a new generation, and be silent, before it is called stale.
+# A client that takes longer for a new generation, or is silent for longer, is stale.
 LAGS_AFTER_S = 600.0
 SILENT_AFTER_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What one client or scanner reported last. `heard_at`: monotonic; `heard_utc`: for people."""
+    """What one client or scanner reported last. `heard_at`: monotonic; `heard_utc`: for display."""
 
     key: str
     report: ClientReport
     server: str
     heard_at: float
     heard_utc: str
-    lags_since: float | None = None  # since when its ring has had a generation that it has not
+    lags_since: float | None = None  # since when it has lacked its ring's generation
     is_stale: bool = False
 
     @property
@@ -33,7 +33,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a server said last. `heard_at`: monotonic; nothing for one that said nothing yet."""
+    """The last report of a server. `heard_at`: monotonic; None before the first report."""
 
     rings: Mapping[str, ServedRing] = field(default_factory=dict)
     error: str = ""
@@ -50,7 +50,7 @@ class Fleet:
         self.rings: Mapping[str, str] = {}
 
     def expect_servers(self, names: Collection[str]) -> None:
-        """Know of these servers, heard of or not, and of no others."""
+        """Track exactly these servers, whether they have reported or not."""
         self.servers = {name: self.servers.get(name, Server()) for name in sorted(names)}
 
     @property
@@ -62,11 +62,11 @@ class Fleet:
         return self._published
 
     def restore(self, client: Client) -> None:
-        """Take up a client that was known before a restart."""
+        """Restore a client that was known before a restart."""
         self._clients[client.key] = client
 
     def on_server(self, now: float, name: str, rings: Mapping[str, ServedRing], error: str) -> None:
-        """A server says what it serves."""
+        """Record what a server serves."""
         self.servers[name] = Server(dict(rings), error, now)
         for ring, served in rings.items():
             known = self._published.get(ring)
@@ -74,9 +74,9 @@ class Fleet:
                 self._published[ring] = served
 
     def on_report(self, now: float, utc: str, server: str, report: ClientReport) -> Client | None:
-        """Keep what a client reported; return it, or nothing if there are too many, or it is an old one.
+        """Record a client's report; return the client. None: there are too many, or the report is outdated.
 
-        Two reports may come over two servers, the later one first; a client's serial never falls.
+        Two reports may arrive through two servers, the later one first; a client's serial never decreases.
         """
         key = f"{report.asker}/{report.client}"
         if key not in self._clients and len(self._clients) >= MOST_CLIENTS:
@@ -90,7 +90,7 @@ class Fleet:
         return client
 
     def look(self, now: float) -> list[Client]:
-        """Return the clients that became stale, or current again, since the last look."""
+        """Return the clients that became stale, or current again, since the last call."""
         changed = []
         for client in self.clients:
             lags = bool(self.behind(client))
@@ -103,7 +103,7 @@ class Fleet:
         return changed
 
     def behind(self, client: Client) -> str:
-        """Say which generation a client should have; nothing if it has it."""
+        """Return which generation a client should have; an empty text if it has it."""
         wanted = self._published.get(self.rings.get(client.asker, "all"))
         if wanted is None or client.report.generation == wanted.generation:
             return ""

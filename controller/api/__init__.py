@@ -1,1 +1,1 @@
-"""The northbound: a REST API over which everything `postern` does goes."""
+"""The northbound side: the REST API that `postern` uses for everything."""

@@ -26,7 +26,7 @@ def add_reports_route(app: falcon.App[Any, Any], ask: Asker, outside: Outside) -
 
 class _Reports(Resource):
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Take what an anti-virus server says about its own state, and what agents reported to it."""
+        """Record what an anti-virus server says about its own state, and what agents reported to it."""
         if (request.content_length or 0) > _LARGEST_BODY_BYTES:
             raise falcon.HTTPContentTooLarge(description=f"at most {_LARGEST_BODY_BYTES} bytes")
         said = read_record(ServerReport, request.get_media(), 'send {"server": "av1", "reports": [...]}')
@@ -36,7 +36,7 @@ class _Reports(Resource):
 
 class _Fleet(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        """List rings, servers and clients; `tenant` and `stale` choose."""
+        """List rings, servers and clients; `tenant` and `stale` filter."""
         tenant = request.get_param("tenant", default="")
         only_stale = request.get_param_as_bool("stale", default=False)
         response.media = reports.fleet(self._caller(request)(ReadFleet(tenant, only_stale)))

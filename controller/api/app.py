@@ -1,7 +1,7 @@
-"""REST resources over the runtime. A WSGI application; who serves it, and where, is decided in `apps/`.
+"""REST resources over the runtime. A WSGI application; `apps/` decides where it is served.
 
-Every request is carried out by the runtime's one loop, through `ask`. Errors
-are JSON objects with `errors`: a list of texts with place and remedy.
+The runtime's one loop executes every request, through `ask`. Errors are JSON
+objects with `errors`: a list of texts with place and remedy.
 """
 
 from typing import Any
@@ -55,7 +55,7 @@ def build_app(ask: Asker, outside: Outside) -> falcon.App[Any, Any]:
 
 
 def build_role_apps(ask: Asker, outside: Outside) -> dict[AccessRole, falcon.App[Any, Any]]:
-    """Return what each role but the operator's is given over TCP."""
+    """Return the application of each role over TCP, except the operator's."""
     return {
         AccessRole.SENSOR: decisions.build_sensor_app(ask, outside),
         AccessRole.MEMBER: members.build_member_app(ask, outside),
@@ -98,14 +98,14 @@ class _Policy(Resource):
         response.media = {"revision": accepted.revision, "file": accepted.file}
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Accept a policy and begin to carry it out; `GET /v1/status` says when it is confirmed."""
+        """Accept a policy and begin to apply it; `GET /v1/status` says when it is confirmed."""
         accepted = self._caller(request)(ApplyPolicy(*_posted_policy(request)))
         response.media = {"revision": accepted.revision}
 
 
 class _Plan(Resource):
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Say what accepting a policy would change, and change nothing."""
+        """Show what accepting a policy would change, and change nothing."""
         response.media = reports.plan(self._caller(request)(PlanPolicy(*_posted_policy(request))))
 
 
@@ -136,7 +136,7 @@ class _Explain(Resource):
 
 class _Consent(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
-        """Say whether a tenant agrees that personas are learned from its servers, and which these are."""
+        """Return whether a tenant consents to learning personas from its servers, and its published ports."""
         found = self._caller(request)(ReadConsent(name))
         if found is None:
             raise falcon.HTTPNotFound(description=f"no tenant is named {name}")
@@ -151,4 +151,5 @@ def _cookie(text: str) -> int:
     try:
         return int(text, 16)
     except ValueError as error:
-        raise falcon.HTTPBadRequest(description=f"{text!r} is no cookie; write 0x and hex digits") from error
+        description = f"{text!r} is not a valid cookie; write 0x and hex digits"
+        raise falcon.HTTPBadRequest(description=description) from error

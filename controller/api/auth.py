@@ -1,4 +1,4 @@
-"""The API over TCP: nothing without a token, and only what the token's role is for. A WSGI application."""
+"""The API over TCP: a token is required, and its role limits what it may do. A WSGI application."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Gate:
-    """`apps`: which application answers a role. A path that is not in it does not exist for the role."""
+    """`apps`: the application of each role. A path that is not in it does not exist for the role."""
 
     def __init__(self, asker: Asker, utc: Callable[[], float], apps: Mapping[AccessRole, App]) -> None:
         self._asker, self._utc, self._apps = asker, utc, apps
@@ -33,7 +33,7 @@ class Gate:
 
 
 def forbid(app: falcon.App[Any, Any]) -> None:
-    """Have the application answer what a role may not do with 403."""
+    """Make the application answer 403 to what a role may not do."""
     app.add_error_handler(Forbidden, _forbid)
 
 
@@ -42,6 +42,6 @@ def _forbid(_request: falcon.Request, _response: falcon.Response, error: Excepti
 
 
 def _token_in(environment: dict[str, Any]) -> str:
-    """Return the token of `Authorization: Bearer` (RFC 6750, 2.1), or of `X-Api-Key` as bouncers send it."""
+    """Return the token of `Authorization: Bearer` (RFC 6750, 2.1), or of `X-Api-Key`, which bouncers send."""
     scheme, _, token = str(environment.get("HTTP_AUTHORIZATION", "")).partition(" ")
     return token.strip() if scheme.lower() == "bearer" else str(environment.get("HTTP_X_API_KEY", ""))

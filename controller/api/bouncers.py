@@ -1,6 +1,6 @@
-"""Our decisions as a CrowdSec local API offers its own, so that existing bouncers can use them.
+"""Our decisions in the form of a CrowdSec local API, so that existing bouncers can use them.
 
-Only what a bouncer can carry out: decisions about a whole source, that send it to the
+Only decisions that a bouncer can apply: those about a whole source that send it to
 decoys or drop it, as type `ban`. Sources: CrowdSec's LAPI specification, paths
 `/decisions` and `/decisions/stream`.
 """
@@ -34,17 +34,17 @@ def build_bouncer_app(ask: Asker, outside: Outside) -> falcon.App[Any, Any]:
 
 
 def _bans(ask: Caller) -> dict[Network, Decision]:
-    """Return the decisions that a bouncer can carry out, by source."""
+    """Return the decisions that a bouncer can apply, by source."""
     return {decision.request.scope.source: decision for decision in ask(ListBans())}
 
 
 class _Bans(Resource):
     def on_head(self, _request: falcon.Request, response: falcon.Response) -> None:
-        """Bouncers ask so whether their key is good."""
+        """Bouncers check with this request whether their key is valid."""
         response.status = falcon.HTTP_200
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Answer a list, or `null`; `ip` and `range` choose what covers them."""
+        """Return a list, or `null`; `ip` and `range` select the decisions that cover them."""
         asked = request.get_param("ip") or request.get_param("range") or request.get_param("value")
         wanted = read_source(asked) if asked else None
         known = _bans(self._caller(request))

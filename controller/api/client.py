@@ -1,6 +1,6 @@
-"""The API from the other side: HTTP over the controller's unix socket or over TLS, for `postern`.
+"""The API's client: HTTP over the controller's unix socket or over TLS, for `postern`.
 
-Raises `ApiError` with a remedy when the controller is not there or refuses.
+Raises `ApiError` with a remedy if the controller is unreachable or refuses.
 """
 
 import http.client
@@ -110,7 +110,7 @@ def _access_of(text: str) -> ApiAccess:
 
 
 def _parsed(answer: bytes) -> Any:
-    """Raise `ValueError` if that is no JSON of a controller's."""
+    """Raise `ValueError` if that is not JSON from a controller."""
     if len(answer) > _LARGEST_ANSWER_BYTES:
         raise ValueError(f"the answer is larger than {_LARGEST_ANSWER_BYTES >> 20} MiB")
     try:
@@ -120,7 +120,7 @@ def _parsed(answer: bytes) -> Any:
 
 
 def _remedy(error: Exception) -> str:
-    """Say what helps: it depends on whether another program answers there."""
+    """Return the remedy, which depends on whether another program answers there."""
     match error:
         case ssl.SSLCertVerificationError():
             return "remedy: --ca-file with a copy of the controller's api/certificate.pem"

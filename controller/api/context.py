@@ -1,4 +1,4 @@
-"""What resources of the API need from their server, and how they ask the runtime for a client."""
+"""What resources of the API need from their server, and how they send a client's commands to the runtime."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from controller.runtime.commands.base import Command
 from controller.runtime.principals import CONTROLLER, OPERATOR, Principal
 
 R = TypeVar("R")
-PRINCIPAL = "postern.principal"  # in the WSGI environment, of a client that a token has named
+PRINCIPAL = "postern.principal"  # in the WSGI environment: the client that a token identifies
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Outside:
     packet_ins: Mapping[int, int]
     count_sessions: Callable[[], Counts | None]  # None: cannot be counted here
     utc: Callable[[], float]
-    sleep: Callable[[float], None]  # lets others work meanwhile
+    sleep: Callable[[float], None]  # lets other requests proceed meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class Caller:
         return self.asker(Asked(command, self.by, self.reason, self.outside.utc()))
 
     def as_controller(self, command: Command[R]) -> R:
-        """Ask on the controller's own behalf: what it measured itself."""
+        """Ask on the controller's own behalf, about what it has measured itself."""
         return self.asker(Asked(command, CONTROLLER, self.reason, self.outside.utc()))
 
 
 class Resource:
-    """A resource of the API; `_caller` begins each request."""
+    """A resource of the API; `_caller` returns the client's access to the runtime."""
 
     def __init__(self, asker: Asker, outside: Outside) -> None:
         self._asker, self._outside = asker, outside
@@ -53,6 +53,6 @@ class Resource:
 
 
 def principal_of(request: falcon.Request) -> Principal:
-    """Return whom a token has named, or the operator: without a token only the unix socket leads here."""
+    """Return the principal of the token. Without a token it is the operator, on the unix socket."""
     principal: Principal = request.env.get(PRINCIPAL, OPERATOR)
     return principal

@@ -1,7 +1,7 @@
-"""REST resources about sources: decisions, the allow-list, evidence, and all of it explained.
+"""REST resources about sources: decisions, the allow-list, evidence, and explanations.
 
-A request of many parts is never refused as a whole: what is good is carried out, and
-the answer names what was refused, and why.
+A request with many parts is never refused as a whole: the valid parts are executed, and
+the response says which parts were refused, and why.
 """
 
 from collections.abc import Callable, Mapping
@@ -85,7 +85,7 @@ def _refuse(_request: falcon.Request, response: falcon.Response, error: Exceptio
 
 
 def _listed(request: falcon.Request, key: str, most: int) -> list[Any]:
-    """Return the list that was posted. Raise `falcon.HTTPError` if it is none, or too long."""
+    """Return the list that was posted. Raise `falcon.HTTPError` if it is not a list, or too long."""
     if (request.content_length or 0) > _LARGEST_BODY_BYTES:
         raise falcon.HTTPContentTooLarge(description=f"a request holds {_LARGEST_BODY_BYTES} bytes at most")
     media = request.get_media()
@@ -96,7 +96,7 @@ def _listed(request: falcon.Request, key: str, most: int) -> list[Any]:
 
 
 def _read_all(parts: list[Any], read: Callable[[Any], T]) -> tuple[list[T], list[int], list[dict[str, Any]]]:
-    """Return what could be read, the index of each, and what could not."""
+    """Return what could be read, the index of each, and what could not be read."""
     good: list[T] = []
     indexes: list[int] = []
     bad: list[dict[str, Any]] = []
@@ -117,7 +117,7 @@ def _refused(outcome: LedgerOutcome, indexes: list[int]) -> list[dict[str, Any]]
 
 
 def _add(ask: Caller, requests: list[Request]) -> LedgerOutcome:
-    """Many are handed to the runtime some at a time, so that nothing else waits for all of them."""
+    """Many decisions are passed to the runtime in batches, so that nothing else waits for all of them."""
     outcome = LedgerOutcome()
     for first in range(0, len(requests), _AT_ONCE):
         outcome.merge(ask(MakeDecisions(tuple(requests[first : first + _AT_ONCE]))), first)
@@ -133,7 +133,7 @@ def _end(ask: Caller, numbers: list[int], origin: str = "") -> int:
 
 
 def _end_all(ask: Caller, numbers: list[int]) -> dict[str, Any]:
-    """End decisions; the switches have forgotten them when this returns, or the answer says otherwise."""
+    """End decisions. Returns when the switches have removed them; otherwise the response says so."""
     receipts = []
     if len(numbers) <= _MOST_SHOWN:
         found = [_read(ask, number) for number in numbers]
@@ -150,7 +150,7 @@ def _choice(request: falcon.Request) -> DecisionChoice:
 
 class _Decisions(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        """List decisions; `origin`, `value`, `tenant` and `limit` choose among them."""
+        """List decisions; `origin`, `value`, `tenant` and `limit` filter."""
         limit = request.get_param_as_int("limit", default=1_000, min_value=1, max_value=1_000_000)
         found = self._caller(request)(ListDecisions(_choice(request), limit))
         response.media = sources.decisions(found)
@@ -169,17 +169,17 @@ class _Decisions(Resource):
         }
 
     def on_delete(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Delete the decisions that `origin`, `value` and `tenant` choose; at least one must be given."""
+        """Delete the decisions that `origin`, `value` and `tenant` select; at least one must be given."""
         choice = _choice(request)
         if choice == DecisionChoice():
-            raise falcon.HTTPBadRequest(description="say which: ?origin=, ?value= or ?tenant=")
+            raise falcon.HTTPBadRequest(description="select decisions with ?origin=, ?value= or ?tenant=")
         ask = self._caller(request)
         response.media = _end_all(ask, list(ask(FindDecisions(choice))))
 
 
 class _Decision(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response, number: int) -> None:
-        """Show a decision with its receipt: which switches, which cookie, how often hit."""
+        """Show a decision with its receipt: switches, cookie, matched packets."""
         found = _read(self._caller(request), number)
         if found is None:
             raise falcon.HTTPNotFound(description=f"no decision has number {number}; it may have ended")
@@ -191,7 +191,7 @@ class _Decision(Resource):
 
 class _Origin(Resource):
     def on_put(self, request: falcon.Request, response: falcon.Response, origin: str) -> None:
-        """Make the decisions of an origin exactly these."""
+        """Replace all decisions of an origin with these."""
         ask = self._caller(request)
         held = ask(ListOrigin(origin))
         read = partial(read_request, origin=origin)
@@ -221,7 +221,7 @@ class _AllowList(Resource):
             raise falcon.HTTPBadRequest(description='send {"value": "198.51.100.0/24", "comment": "why"}')
         source, duration = read_source(media.get("value")), media.get("duration_s", 0)
         if not isinstance(duration, int | float) or not 0 <= duration <= 1e10:
-            raise falcon.HTTPBadRequest(description="duration_s is a number of seconds; 0: for good")
+            raise falcon.HTTPBadRequest(description="duration_s must be a number of seconds; 0: without end")
         allow = AllowSource(source, media["comment"][:_LONGEST_COMMENT], duration)
         response.media = show_allowance(self._caller(request)(allow))
 
@@ -230,7 +230,7 @@ class _Allowance(Resource):
     def on_delete(self, request: falcon.Request, response: falcon.Response, number: int) -> None:
         gone = self._caller(request)(EndAllowance(number))
         if gone is None:
-            raise falcon.HTTPNotFound(description=f"no allowance has number {number}")
+            raise falcon.HTTPNotFound(description=f"no entry in the allow-list has number {number}")
         response.media = show_allowance(gone)
 
 
@@ -257,7 +257,7 @@ def _read(ask: Caller, number: int) -> dict[str, Any] | None:
 
 
 def _count_hits(ask: Caller, number: int) -> Mapping[str, int] | None:
-    """Have the switches count how often a decision was met; None: one of them did not answer in time."""
+    """Ask the switches how many packets matched a decision; None: one of them did not answer in time."""
     ask(CountPackets(number))
     outside = ask.outside
     deadline = outside.now() + PATIENCE_S

@@ -1,4 +1,4 @@
-"""REST resources about members of pools, and what a member on a host of its own may do over TCP."""
+"""REST resources about members of pools, and what a member on its own host may do over TCP."""
 
 import hashlib
 from typing import Any
@@ -34,7 +34,7 @@ def add_routes(app: falcon.App[Any, Any], ask: Asker, outside: Outside) -> None:
 
 
 def build_member_app(ask: Asker, outside: Outside) -> falcon.App[Any, Any]:
-    """What a member may do: what concerns itself and its pool, and evidence. Its token is named POOL.NAME."""
+    """What a member may do: read and report about itself and its pool, and post evidence."""
     app = falcon.App()
     tell_unexpected(app)
     forbid(app)
@@ -53,9 +53,9 @@ def _unknown(_request: falcon.Request, response: falcon.Response, error: Excepti
 
 class _Member(Resource):
     def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
-        """Drain a member (`{"drained": true}`), or have it take new sessions again.
+        """Drain a member (`{"drained": true}`), or let it take new sessions again.
 
-        `is_confirmed`: the switches do so now. No session may be counted on before.
+        `is_confirmed`: the switches have confirmed it. Before that, session counts say nothing.
         """
         media = request.get_media()
         if not isinstance(media, dict) or not isinstance(media.get("drained"), bool):
@@ -67,28 +67,28 @@ class _Member(Resource):
 
 class _Health(Resource):
     def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
-        """Hear an agent's report: `{"good": false, "detail": "why", "stale": "why, if it is"}`."""
+        """Record an agent's report: `{"good": false, "detail": "why", "stale": "why, if it is"}`."""
         report = read_record(HealthReport, request.get_media(), 'send {"good": false, "detail": "why"}')
         heard = self._caller(request)(ReportMember(name, report))
         response.media = {**reports.member_row(heard.member), "agent": to_media(heard.agent)}
 
     def on_get(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
-        """Say what the agent beside a member shall check."""
+        """Return what a member's health agent must check."""
         response.media = {"agent": to_media(self._caller(request)(ReadAgentSettings(name)))}
 
 
 class _PoolSettings(Resource):
-    """What the controller writes for a pool's hosts, for those that share no disk with it."""
+    """The settings for a pool's hosts that share no disk with the controller."""
 
     def __init__(self, ask: Asker, outside: Outside) -> None:
         super().__init__(ask, outside)
         self._shown: dict[str, tuple[Settings, bytes, str]] = {}
 
     def on_get(self, request: falcon.Request, response: falcon.Response, pool: str) -> None:
-        """Show a pool's settings; with `If-None-Match` (RFC 9110, 13.1.2) only if they are others."""
+        """Show a pool's settings; with `If-None-Match` (RFC 9110, 13.1.2), only if they have changed."""
         settings = self._caller(request)(ReadPoolSettings(pool))
         if settings is None:
-            raise falcon.HTTPNotFound(description=f"{pool}: no pool whose hosts are given settings")
+            raise falcon.HTTPNotFound(description=f"{pool}: there is no such pool whose hosts get settings")
         text, tag = self._show(pool, settings)
         response.etag = tag
         if request.if_none_match and tag in request.if_none_match:
@@ -97,7 +97,7 @@ class _PoolSettings(Resource):
         response.data, response.content_type = text, falcon.MEDIA_JSON
 
     def _show(self, pool: str, settings: Settings) -> tuple[bytes, str]:
-        """Every host asks once per second, so what did not change is not written out again."""
+        """Every host asks once per second, so unchanged settings are not serialised again."""
         known = self._shown.get(pool)
         if known is None or known[0] is not settings:
             text = text_of(settings).encode()

@@ -1,4 +1,4 @@
-"""Bodies of requests that are records of programs on hosts."""
+"""Request bodies that are records of programs on hosts."""
 
 from typing import TypeVar
 

@@ -25,7 +25,7 @@ class _Tokens(Resource):
         response.media = [{"name": each.name, "role": each.role.value} for each in bearers]
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Make a token: `{"name": "firewall1", "role": "bouncer"}`. It is shown this once."""
+        """Make a token: `{"name": "firewall1", "role": "bouncer"}`. It cannot be shown again."""
         media = request.get_media()
         name, role = (media.get(key) for key in ("name", "role")) if isinstance(media, dict) else (None, None)
         roles = [each.value for each in BEARER_ROLES]
@@ -37,7 +37,7 @@ class _Tokens(Resource):
             token = self._caller(request)(AddToken(name, AccessRole(role)))
         except TokenExists as error:
             raise falcon.HTTPConflict(
-                description=f"{name} has a token; remedy: postern token delete {name}"
+                description=f"{name} already has a token; remedy: postern token delete {name}"
             ) from error
         response.media = {"name": name, "role": role, "token": token}
 
@@ -45,5 +45,5 @@ class _Tokens(Resource):
 class _Token(Resource):
     def on_delete(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
         if not self._caller(request)(EndToken(name)):
-            raise falcon.HTTPNotFound(description=f"nobody named {name} has a token")
+            raise falcon.HTTPNotFound(description=f"there is no token named {name}")
         response.media = {"name": name}

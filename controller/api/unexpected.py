@@ -1,4 +1,4 @@
-"""The answer to a client after an unexpected error of the controller: which one, and where to look."""
+"""The response after an unexpected error in the controller: what it was, and where to look."""
 
 import logging
 from typing import Any
@@ -13,7 +13,7 @@ def tell_unexpected(app: falcon.App[Any, Any]) -> None:
 
 
 def _tell(request: falcon.Request, response: falcon.Response, error: Exception, _params: object) -> None:
-    """Leave the whole error to the program's log, which names its report."""
+    """Write the complete error to the program's log, which names its report."""
     _LOG.error("%s %s", request.method, request.path, exc_info=error)
     response.status = falcon.HTTP_500
     response.media = {

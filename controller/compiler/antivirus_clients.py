@@ -1,6 +1,6 @@
-"""Who asks the anti-virus servers, and as whom.
+"""The clients of the anti-virus servers, and the addresses that the servers see.
 
-Intranets ask under an address of their tenant, scanners under their own.
+Clients in intranets use an address of their tenant, scanners use their own.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from controller.topology.homes import antivirus_of
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """Clients of a tenant who ask at a virtual address; servers see them as `seen_as`. One address family."""
+    """Clients of a tenant that use a virtual address; servers see them as `seen_as`. One address family."""
 
     tenant: Tenant
     pool: Pool
@@ -35,7 +35,7 @@ class Translated:
 
 @dataclass(frozen=True, slots=True)
 class Scanner:
-    """A scanner that asks at a virtual address under its own. One address family."""
+    """A scanner that uses a virtual address under its own address. One address family."""
 
     scanners: Pool
     member: Member

@@ -1,11 +1,11 @@
-"""Weights of a pool's members as weights of buckets, so that the switch keeps to them. Pure.
+"""Weights of a pool's members as weights of buckets, so that the switch spreads accurately. Pure.
 
-Open vSwitch spreads connections over a `select` group by a table of slots, a power
-of two: at least 16, and at least the sum of all weights divided by the smallest, but
-no more than 256 (ofproto/ofproto-dpif.c, group_setup_dp_hash_table; beyond that it
+Open vSwitch spreads connections over a `select` group by a table of slots. Their number
+is a power of two: at least 16, and at least the sum of all weights divided by the smallest,
+but no more than 256 (ofproto/ofproto-dpif.c, group_setup_dp_hash_table; above that it
 makes a datapath flow for each connection). Three equal members get 6, 5 and 5 of 16
-slots, which is 12 % off. Where the fewest slots are too coarse, members get their part
-of 256, and one bucket is split so that the switch takes as many.
+slots, an error of 12 %. Where so few slots are too coarse, members get their share of
+256 slots, and one bucket is split so that the switch uses that many.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def _is_fine(weights: Sequence[int], slots: int) -> bool:
 
 
 def _apportioned(weights: Sequence[int], slots: int) -> list[int]:
-    """Share slots out by Webster's method, as the switch does, but leave nobody without any."""
+    """Distribute slots by Webster's method, as the switch does, but give each member at least one."""
     counts = [1] * len(weights)
     for _ in range(slots - len(weights)):
         quotients = [weight / (2 * count + 1) for weight, count in zip(weights, counts, strict=True)]

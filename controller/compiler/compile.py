@@ -1,6 +1,6 @@
-"""The compile: every stage asked once for each switch, their answers put together and verified.
+"""Compiles a policy: runs every stage for each switch, merges the results, and verifies them.
 
-Raises `CompileError` when two rules cannot both be carried out; its text names both.
+Raises `CompileError` if two rules conflict; its text names both.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -77,7 +77,7 @@ def compile_switch(view: SwitchView, allowed: frozenset[Bypass]) -> SwitchState:
 
 
 def _merge(flows: Iterable[Flow]) -> dict[FlowKey, Flow]:
-    """Return flows by key. Raise `CompileError` when two rules want different things of one packet."""
+    """Return flows by key. Raise `CompileError` if two rules want different things of one packet."""
     flow_by_key: dict[FlowKey, Flow] = {}
     for flow in flows:
         first = flow_by_key.setdefault(flow.key, flow)

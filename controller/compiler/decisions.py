@@ -1,9 +1,9 @@
-"""One decision, or one allowance, as flows of table `suspicion`: compiled alone, whatever else there is.
+"""One decision or allowance as flows of table `suspicion`, compiled independently of all others.
 
-The closest decision holds: the longer prefix first, then one for a tenant, then one
-for a protocol or port. Allowances stand above all decisions. A decision for every
-tenant costs a flow on each switch that is a tenant's home; one for a tenant costs a
-flow for each of his prefixes, at his home alone.
+The closest decision applies: the longer prefix first, then one for a tenant, then one
+for a protocol or port. Allowances take precedence over all decisions. A decision for all
+tenants costs a flow on each switch that is a tenant's home; one for a tenant costs a
+flow for each of its prefixes, at its home only.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,14 +27,14 @@ _PORT_FIELDS = {Protocol.TCP: f.TCP_DST, Protocol.UDP: f.UDP_DST}
 
 @dataclass(frozen=True, slots=True)
 class SwitchFlows:
-    """What one switch has to do about a decision."""
+    """The flows and meters of a decision on one switch."""
 
     flows: tuple[Flow, ...]
     meters: tuple[Meter, ...] = ()
 
 
 class Enforcement:
-    """Knows where tenants are at home; made anew for every policy."""
+    """Knows the homes of tenants; built again for every policy."""
 
     def __init__(self, policy: Policy) -> None:
         self.homes: Mapping[str, str] = {tenant.name: tenant.home for tenant in policy.tenants}
@@ -46,11 +46,11 @@ class Enforcement:
 
     @property
     def footprint(self) -> object:
-        """Return what of the policy decides on flows: the same footprint, the same flows."""
+        """Return the part of the policy that determines flows: the same footprint means the same flows."""
         return self.homes, self.prefixes, self._limit_per_s
 
     def of_decision(self, decision: Decision) -> dict[str, SwitchFlows]:
-        """Return what each switch has to do about a decision that is in force, by the switch's name."""
+        """Return the flows of a decision in force, by the switch's name."""
         scope = decision.request.scope
         meters = tuple(self._meters(decision))
         flows = tuple(self._flows(decision, meters))

@@ -2,4 +2,4 @@
 
 
 class CompileError(Exception):
-    """Two rules of a well-formed policy cannot both be carried out; the text names them."""
+    """Two rules of a well-formed policy conflict; the text names them."""

@@ -1,4 +1,4 @@
-"""What groups are called, and the numbers made from their names."""
+"""The names of groups, from which their numbers are made."""
 
 from collections.abc import Iterator
 
@@ -20,12 +20,12 @@ def uplinks_name(version: int) -> str:
 
 
 def member_name(pool: Pool, member: Member) -> str:
-    """Name the group of one member, and of its pool while it is gone."""
+    """Name the group of one member, which falls back to its pool."""
     return f"{pool.name}/{member.name}"
 
 
 def group_names(policy: Policy) -> Iterator[tuple[str, str]]:
-    """Yield every name that a group may have, and how people read it; a pool's is its own name."""
+    """Yield every name that a group may have, and its readable form; a pool's group has the pool's name."""
     for pool in policy.pools:
         yield pool.name, f"pool {pool.name}"
     for pool in policy.pools:

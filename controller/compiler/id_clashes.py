@@ -1,4 +1,4 @@
-"""Numbers that stand for names must not clash. Most are hashes, so a clash is possible, if rare."""
+"""Checks that numbers of names do not clash. Most numbers are hashes, so a clash is possible but rare."""
 
 from collections.abc import Callable, Iterable
 

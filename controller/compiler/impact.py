@@ -1,4 +1,4 @@
-"""Pools that take no new sessions, and what becomes of whose mail because of it, in words. Pure."""
+"""Pools that take no new sessions, and the effect on tenants' mail, in words. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ _MOST_NAMED = 5
 
 
 class Why(StrEnum):
-    EMPTY = "EMPTY"  # nobody takes new sessions
-    FULL = "FULL"  # all who could are at their limits
-    JOINING = "JOINING"  # nobody is proved yet
+    EMPTY = "EMPTY"  # no member takes new sessions
+    FULL = "FULL"  # all members that could are at their limits
+    JOINING = "JOINING"  # no member is proved healthy yet
 
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """`becomes` follows "acme's mail"; `because` is the tenants' own choice."""
+    """`becomes` is the predicate of "acme's mail"; `because` is the tenants' own choice."""
 
     becomes: str
     because: str
@@ -41,7 +41,7 @@ class Trouble:
 
     @property
     def lines(self) -> list[str]:
-        """What an operator reads: a line for each consequence."""
+        """The texts for operators: a line for each consequence."""
         return [f"{self.why}: {each}" for each in self.consequences] or [f"{self.why}: no mail is affected"]
 
 
@@ -78,21 +78,21 @@ def _of_new_mail(policy: Policy, conditions: Conditions, mail: Mail, why: Why) -
     match way_of(policy, conditions, mail):
         case ToPool():
             if why is Why.FULL:
-                return "goes to full members, which put off with 421 what is too much", choice
-            return "waits until a member is proved", choice
+                return "goes to full members, which defer the excess with 421", choice
+            return "waits until a member is proved healthy", choice
         case ToResponder():
             if mail.on_empty is OnEmpty.REJECT:
-                return "is REFUSED FOR GOOD by a responder", choice
-            return "is put off by a responder, senders come back", choice
+                return "is REJECTED PERMANENTLY by a responder", choice
+            return "is deferred by a responder, senders retry", choice
         case Unscanned():
-            return "is passed on UNSCANNED", choice
+            return "is delivered UNSCANNED", choice
         case Unanswered():
             return "is NOT ANSWERED, as no responder takes sessions", choice
 
 
 def _of_unscanned(mail: Mail) -> tuple[str, str]:
-    """Proxies still take mail, but nobody can scan it."""
+    """Proxies still take mail, but no scanner can scan it."""
     choice = f"on_verdict.unavailable: {mail.on_verdict.unavailable}"
     if mail.on_verdict.unavailable is Disposition.PASS_TAGGED:
-        return "is passed on UNSCANNED, with a tag", choice
-    return "is put off where it must be scanned", choice
+        return "is delivered UNSCANNED, with a tag", choice
+    return "is deferred where it must be scanned", choice

@@ -1,4 +1,4 @@
-"""Where new mail of a tenant goes: to its first stop or, when that takes nobody, as `on_empty` says. Pure."""
+"""Where new mail goes: to the tenant's first stop or, if that takes none, as `on_empty` says. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from controller.policy.model import Mail, MailMode, OnEmpty, Policy, Pool, PoolK
 
 @dataclass(frozen=True, slots=True)
 class ToPool:
-    """To the tenant's first stop, as always."""
+    """To the tenant's first stop, as usual."""
 
     pool: Pool
 
 
 @dataclass(frozen=True, slots=True)
 class ToResponder:
-    """To hosts that put it off, or refuse it, whichever the tenant wants."""
+    """To hosts that defer it or reject it, as the tenant chose."""
 
     pool: Pool
 
@@ -36,8 +36,8 @@ Way = ToPool | ToResponder | Unscanned | Unanswered
 def way_of(policy: Policy, conditions: Conditions, mail: Mail) -> Way:
     """Return where new mail goes now.
 
-    What passes by itself, that all are full or nobody is proved yet, puts mail off at
-    most: load must never carry mail past the scanners, nor refuse it for good.
+    In a temporary state (all members are full, or none is proved healthy yet) mail is at
+    most deferred: load must never let mail bypass the scanners, nor reject it permanently.
     """
     pool = first_stop(policy, mail)
     responders = _responders(policy, conditions)
@@ -52,7 +52,7 @@ def way_of(policy: Policy, conditions: Conditions, mail: Mail) -> Way:
 
 
 def first_stop(policy: Policy, mail: Mail) -> Pool:
-    """Return the pool that the switch hands a tenant's mail to."""
+    """Return the pool that the switch sends a tenant's mail to."""
     name = mail.proxies if mail.mode is MailMode.PROXY else mail.scanners
     return next(pool for pool in policy.pools if pool.name == name)
 

@@ -1,4 +1,4 @@
-"""Names behind the numbers of a compiled policy, for people who read flows."""
+"""Names for the numbers of a compiled policy, to show flows in readable form."""
 
 from controller.compiler.groups import group_names
 from controller.ids import group_id, party_id

@@ -1,4 +1,4 @@
-"""Everybody on an edge port of some switch: backbone routers, tenants' gateways, hosts of pools."""
+"""All neighbours on edge ports of switches: backbone routers, tenants' gateways, hosts of pools."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ ROLE_BY_KIND = {
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """`kin` names those who lead to the same place, and may stand in for each other; empty: nobody does."""
+    """Neighbours with the same `kin` lead to the same place and may replace each other; empty: none may."""
 
     mac: int
     at: PortRef

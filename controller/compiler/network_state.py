@@ -1,4 +1,4 @@
-"""What is known of the world while a policy is compiled. Nothing known: all is well."""
+"""What is known about the network while a policy is compiled. By default, everything works."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from controller.policy.model import Member, Pool, PortRef
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """`shares`: weight of members, by path, that do not have the policy's; 0: no new sessions.
+    """`shares`: weights of members, by path, that differ from the policy's; 0: no new sessions.
 
-    `broken`: ends of trunks that are down, or lead elsewhere than the policy says. `unready`: pools
-    that take nobody for a reason that passes by itself: all members are full, or none is proved yet.
+    `broken`: ends of trunks that are down, or do not lead where the policy says. `unready`: pools that
+    take no new sessions for a temporary reason: all members are full, or none is proved healthy yet.
     """
 
     shares: Mapping[str, int] = field(default_factory=dict)
@@ -19,11 +19,11 @@ class Conditions:
     unready: frozenset[str] = frozenset()
 
     def share(self, pool: Pool, member: Member) -> int:
-        """Return a member's part of the pool's new sessions; 0: it gets none."""
+        """Return a member's share of the pool's new sessions; 0: it gets none."""
         return self.shares.get(f"pools.{pool.name}.members.{member.name}", member.weight)
 
     def takes(self, pool: Pool) -> bool:
-        """Say whether any member takes new sessions."""
+        """Return whether any member takes new sessions."""
         return any(self.share(pool, member) for member in pool.members)
 
 

@@ -1,8 +1,8 @@
-"""Flows of one table that get in each other's way: never hit, or hit or not as the switch pleases.
+"""Conflicting flows of one table: flows that never match, or whose order is left to the switch.
 
-Flows are sorted by shape (which bits they match), and shapes are compared, not
+Flows are sorted by shape (the bits that they match), and shapes are compared, not
 flows: a table has many flows and few shapes, so the work grows with the number of
-flows and not with its square.
+flows, not with its square.
 """
 
 from collections import defaultdict
@@ -29,14 +29,14 @@ def find_shadowed(flows: Iterable[Flow]) -> Iterator[tuple[Flow, Flow]]:
 
 
 def find_ambiguous(flows: Iterable[Flow]) -> Iterator[tuple[Flow, Flow]]:
-    """Yield two flows of one priority that take the same packet and do different things with it."""
+    """Yield pairs of flows with one priority that match the same packet and treat it differently."""
     for by_shape in _by_shape(flows, lambda flow: (flow.table, flow.priority)):
         for one, other in combinations(by_shape, 2):
             common = _common(one, other)
             results: dict[tuple[int, ...], list[Flow]] = defaultdict(list)
             for flow in by_shape[one]:
                 seen = results[_project(_values(flow), common)]
-                # Two different results are enough: any third party differs from one of them.
+                # Two different results are enough: a third flow differs from at least one of them.
                 if len(seen) < 2 and all(_result(flow) != _result(first) for first in seen):
                     seen.append(flow)
             for flow in by_shape[other]:

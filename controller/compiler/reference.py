@@ -1,4 +1,4 @@
-"""The reference of the pipeline as a page, from its tables and the flows of a policy. Pure."""
+"""The reference page of the pipeline, from its tables and the flows of a policy. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -105,7 +105,7 @@ def _tables(state: SwitchState, shower: Shower) -> Iterator[str]:
 
 
 def _examples(flows: list[Flow]) -> list[Flow]:
-    """Return a few flows, each of another kind."""
+    """Return a few flows, each of a different kind."""
     by_kind = {
         (flow.priority, flow.goto, tuple(type(a) for a in flow.actions)): flow for flow in reversed(flows)
     }

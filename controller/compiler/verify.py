@@ -1,9 +1,9 @@
-"""What must hold of any compiled state, checked before a switch ever sees it.
+"""Invariants of every compiled state, checked before it is sent to a switch.
 
-Invariants: goto only forward, groups exist and are used, only declared fields,
-no flow hidden by another, no two flows that contradict, cookies unique to one
-rule, nothing leads to a port 25 but from a gateway, or straight where a tenant asked
-for it and nobody else takes his mail; who only answers begins nothing.
+Invariants: goto goes only forward, groups exist and are used, only declared fields
+are matched, no flow hides another, no two flows contradict each other, a cookie belongs
+to one rule, only gateways can reach a port 25 (except directly, where a tenant opted in
+and no other host takes its mail), and hosts that only answer open no connections.
 A failure is our own mistake, hence `AssertionError`.
 """
 
@@ -34,7 +34,7 @@ from controller.pipeline.zones import leg_of
 from controller.policy.model import Address, OnEmpty, Policy
 
 _SMTP = 25
-# Who only answers, and on which legs.
+# Roles that only answer, and on which legs.
 _ONLY_ANSWER = {
     Role.RESPONDER: {Zone.OUTSIDE},
     Role.DECOY: {Zone.OUTSIDE},
@@ -45,14 +45,14 @@ _DESTINATIONS: Mapping[Field, Callable[[int], Address]] = {f.IPV4_DST: IPv4Addre
 
 @dataclass(frozen=True, slots=True)
 class Bypass:
-    """A server that mail may reach unscanned, and the rule of the tenant that asks for it."""
+    """A server that mail may reach unscanned, and the tenant's rule that allows it."""
 
     because: str
     server: Address
 
 
 def allowed_bypasses(policy: Policy, conditions: Conditions) -> frozenset[Bypass]:
-    """Return what `on_empty: bypass` allows now: nothing while any member of the first stop takes mail."""
+    """Return what `on_empty: bypass` allows now: nothing while a member of the first stop takes mail."""
     allowed = set()
     for tenant in policy.tenants:
         if tenant.mail is None or tenant.mail.on_empty is not OnEmpty.BYPASS:
@@ -96,8 +96,8 @@ def _check_forward(flow: Flow) -> None:
     assert flow.goto is None or flow.goto > flow.table, f"{flow} goes backward"
     for action in flow.actions:
         if isinstance(action, LookUpConnection):
-            leg_of(action.zone)  # a zone of ours
-            # `resume` may look a second zone up, once: `track` chose RELAY, it falls back to OUTSIDE.
+            leg_of(action.zone)  # raises if the zone is not ours
+            # `resume` may look up a second zone once: if `track` chose RELAY, it falls back to OUTSIDE.
             is_fallback = flow.table is action.then is Table.RESUME and leg_of(action.zone) is Zone.OUTSIDE
             assert action.then > flow.table or is_fallback, f"{flow} goes backward"
         if isinstance(action, Resubmit):
@@ -105,9 +105,9 @@ def _check_forward(flow: Flow) -> None:
         if isinstance(action, Clone):
             assert action.actions == (Resubmit(Table.SAMPLE),), f"{flow} copies a packet"
         if isinstance(action, Learn):
-            # What is learned may only name a next hop, and only `affinity` says whether it counts.
+            # A learned flow may only name a next hop, and only `affinity` decides whether it is used.
             assert action.table is Table.RECALL and action.sets.field is f.ETH_DST, f"{flow} learns too much"
-    assert flow.table is not Table.RECALL, f"{flow} stands where only learned flows do"
+    assert flow.table is not Table.RECALL, f"{flow} is in a table for learned flows only"
     if flow.table is Table.SAMPLE:
         assert flow.meter and flow.actions == (Output(CONTROLLER_NUMBER),), f"{flow} samples without a limit"
 
@@ -118,7 +118,7 @@ def _check_fields(flow: Flow) -> None:
 
 
 def _check_smtp(flow: Flow, allowed: frozenset[Bypass]) -> None:
-    """Only a gateway's relay leg goes straight to a server's port 25, but for what is allowed now."""
+    """Only a gateway's relay leg goes straight to a server's port 25, except for allowed bypasses."""
     if flow.table is not Table.SERVICE or flow.goto is not Table.ROUTE:
         return
     exact = {c.field: c.value for c in flow.match}
@@ -139,13 +139,13 @@ def _is_allowed(flow: Flow, exact: Mapping[Field, int], allowed: frozenset[Bypas
 
 
 def _check_silence(flow: Flow) -> None:
-    """Packets of who only answers are looked up on his own legs alone, and go where nothing begins."""
+    """Packets of hosts that only answer are looked up on their own legs only, and open no connection."""
     roles = {c.value for c in flow.match if c.field is f.ROLE}
     if flow.table is Table.RESUME and flow.goto in (Table.SUSPICION, Table.SERVICE):
-        assert roles and not roles & _ONLY_ANSWER.keys(), f"{flow} lets who only answers begin a connection"
+        assert roles and not roles & _ONLY_ANSWER.keys(), f"{flow} lets an answering host begin a connection"
     if flow.table is Table.TRACK:
         legs = {leg_of(each.zone) for each in flow.actions if isinstance(each, LookUpConnection)}
         for role in roles or _ONLY_ANSWER.keys():
             assert legs <= _ONLY_ANSWER.get(Role(role), legs), (
-                f"{flow} lets who only answers onto another leg"
+                f"{flow} lets an answering host onto another leg"
             )

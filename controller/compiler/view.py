@@ -1,6 +1,6 @@
-"""What every stage sees: the policy, indexed once, and the seat of one switch in it.
+"""What every stage sees: the policy, indexed once, from the view of one switch.
 
-Owns look-ups that several stages need. Decides nothing about flows.
+Has the look-ups that several stages need. Decides nothing about flows.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,7 +40,7 @@ SMTP_PORT = 25
 
 @dataclass(frozen=True)
 class PolicyView:
-    """The policy as a whole, under the conditions of the day."""
+    """The policy as a whole, under the present conditions."""
 
     policy: Policy
     conditions: Conditions = ALL_IS_WELL
@@ -68,7 +68,7 @@ class PolicyView:
 
     @cached_property
     def tenant_meters(self) -> dict[str, int]:
-        """Return the meter of each tenant that has a limit of new connections."""
+        """Return the meter of each tenant that has a limit on new connections."""
         return tenant_meters(each.name for each in self.policy.tenants if each.limit_per_s)
 
     @cached_property
@@ -95,7 +95,7 @@ class PolicyView:
 
 @dataclass(frozen=True)
 class SwitchView:
-    """The policy as one switch has to carry it out."""
+    """The policy from the view of one switch."""
 
     whole: PolicyView
     switch: Switch
@@ -113,18 +113,18 @@ class SwitchView:
 
     @cached_property
     def neighbours(self) -> tuple[Neighbour, ...]:
-        """Everybody on an edge port of this switch."""
+        """The neighbours on edge ports of this switch."""
         return tuple(each for each in self.whole.neighbours if each.at.switch == self.switch.name)
 
     @property
     def visitors(self) -> tuple[Neighbour, ...]:
-        """Everybody whose packets may be brought here over a trunk."""
+        """The neighbours whose packets may arrive here over a trunk."""
         is_wanted = self.policy.links and (self.tenants or any(self.gateway_members))
         return self.whole.neighbours if is_wanted else ()
 
     @cached_property
     def tenants(self) -> tuple[Tenant, ...]:
-        """The tenants whose connections this switch remembers."""
+        """The tenants whose connections this switch tracks."""
         return tuple(tenant for tenant in self.policy.tenants if tenant.home == self.switch.name)
 
     @cached_property
@@ -135,29 +135,29 @@ class SwitchView:
 
     @cached_property
     def mail_tenants(self) -> tuple[tuple[Tenant, Mail], ...]:
-        """The tenants at home here that get mail."""
+        """The tenants with mail whose home is here."""
         return tuple((tenant, tenant.mail) for tenant in self.tenants if tenant.mail)
 
     @cached_property
     def translated(self) -> tuple[Translated, ...]:
-        """Who asks anti-virus servers under another address, of the tenants at home here."""
+        """The translated clients of anti-virus servers, of tenants whose home is here."""
         return tuple(each for tenant in self.tenants for each in translated(self.policy, tenant))
 
     @cached_property
     def asking_scanners(self) -> tuple[Scanner, ...]:
-        """Scanners here that may ask anti-virus servers."""
+        """The scanners here that may use anti-virus servers."""
         return tuple(each for each in asking_scanners(self.policy) if self.is_here(each.member))
 
     @cached_property
     def sticky_pools(self) -> tuple[Pool, ...]:
-        """The pools that mail of our tenants is handed to, and whose clients keep their members."""
+        """The pools with affinity that get mail of tenants whose home is here."""
         ways = (self.way_of(mail) for _, mail in self.mail_tenants)
         pools = [way.pool for way in ways if isinstance(way, ToPool)]
         return tuple(dict.fromkeys(pool for pool in pools if pool.affinity_s))
 
     @cached_property
     def has_lures(self) -> bool:
-        """Say whether decoys answer for what some tenant at home here does not publish."""
+        """Return whether decoys answer at unpublished addresses of a tenant whose home is here."""
         return any(each.dark is Dark.DECOY and self.decoys_of(each) for each in self.tenants)
 
     @property
@@ -173,7 +173,7 @@ class SwitchView:
 
     @property
     def gateway_members(self) -> Iterator[tuple[Pool, Member]]:
-        """Members here of pools whose hosts answer for tenants' addresses."""
+        """The members here of pools whose hosts answer for tenants' addresses."""
         for pool in self.policy.pools:
             if pool.kind in ROLE_BY_KIND:
                 for member in pool.members:
@@ -181,7 +181,7 @@ class SwitchView:
                         yield pool, member
 
     def has(self, kind: PoolKind) -> bool:
-        """Say whether packets of such a pool may come here, over whatever way."""
+        """Return whether packets of a pool of this kind may arrive here."""
         return any(pool.kind is kind for pool in self.policy.pools)
 
     def decoys_of(self, tenant: Tenant) -> Pool | None:
@@ -198,16 +198,16 @@ class SwitchView:
         return neighbour.at.switch == self.switch.name
 
     def watched_port(self, neighbour: Attachment | Member) -> int:
-        """Return the port whose death takes a neighbour out of a group; 0: it is another switch's."""
+        """Return the port that must be up for a neighbour to stay in a group; 0: it is on another switch."""
         return neighbour.at.port if self.is_here(neighbour) else 0
 
     def can_reach(self, at: PortRef) -> bool:
-        """Say whether a port is up, and some way leads to its switch."""
+        """Return whether a port is up, and there is a path to its switch."""
         whole = self.whole
         return at not in whole.conditions.broken and whole.fabric.is_reachable(self.switch.name, at.switch)
 
     def stand_in(self, neighbour: Neighbour) -> Neighbour:
-        """Return who gets a neighbour's packets: he himself, or one of his kin while he cannot be reached."""
+        """Return the neighbour that gets the packets: itself or, while it is unreachable, one of its kin."""
         if not neighbour.kin or self.can_reach(neighbour.at):
             return neighbour
         for other in self.whole.neighbours:
@@ -217,26 +217,26 @@ class SwitchView:
         return neighbour
 
     def able(self, attachments: tuple[Attachment, ...], version: int) -> list[Attachment]:
-        """Return those that speak a family, without those that cannot be reached unless none can."""
+        """Return the attachments with a family, without unreachable ones unless all are."""
         speaking = [each for each in attachments if any(a.version == version for a in each.edge)]
         return [each for each in speaking if self.can_reach(each.at)] or speaking
 
     def share(self, pool: Pool, member: Member) -> int:
-        """Return a member's part of the pool's new sessions; 0: it gets none, or cannot be reached."""
+        """Return a member's share of the pool's new sessions; 0: it gets none, or is unreachable."""
         if not self.whole.fabric.is_reachable(self.switch.name, member.at.switch):
             return 0
         return self.whole.conditions.share(pool, member)
 
     def takes(self, pool: Pool) -> bool:
-        """Say whether any member takes new sessions, and can be reached."""
+        """Return whether any reachable member takes new sessions."""
         return any(self.share(pool, member) for member in pool.members)
 
     def first_stop(self, mail: Mail) -> Pool:
-        """Return the pool that the switch hands a tenant's mail to."""
+        """Return the pool that the switch sends a tenant's mail to."""
         return first_stop(self.policy, mail)
 
     def way_of(self, mail: Mail) -> Way:
-        """Return where new mail goes now; that a pool is behind dead trunks is no reason to pass it on."""
+        """Return where new mail goes now. Dead trunks before a pool are not a reason to deliver unscanned."""
         way = way_of(self.policy, self.whole.conditions, mail)
         if not isinstance(way, ToPool) or self.takes(way.pool) or mail.on_empty is not OnEmpty.TEMPFAIL:
             return way
@@ -246,8 +246,8 @@ class SwitchView:
     def scanners_asked_by(self, pool: Pool) -> tuple[Pool, ...]:
         """Return the scanner pools that a pool of proxies may reach: all, in the policy's order.
 
-        Not only those that some tenant's rules name today: a session that is open while
-        its tenant changes mode still has its message scanned.
+        Not only those that a tenant's rules name at present: a session that is open while
+        its tenant changes mode still gets its message scanned.
         """
         if pool.kind is not PoolKind.MAIL_PROXY:
             return ()

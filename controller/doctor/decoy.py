@@ -22,8 +22,8 @@ _USER = "postern-cowrie"
 @dataclass(frozen=True, slots=True)
 class DecoyFacts:
     host: MemberFacts
-    has_local_prefixes: bool  # a route takes tenants' prefixes for its own
-    landlock: int  # the kernel's ABI; 0: it has none
+    has_local_prefixes: bool  # a route makes tenants' prefixes local
+    landlock: int  # the kernel's ABI; 0: no Landlock
     bpf: Bpf
     may_shut_ports: bool  # as far as capabilities go
     may_isolate: bool  # Cowrie gets a network of its own, without interfaces
@@ -49,7 +49,7 @@ def look() -> DecoyFacts:
 
 
 def _has_local_prefixes() -> bool:
-    """Say whether a prefix other than loopback's own is local here (ip-route(8))."""
+    """Return whether a prefix other than loopback's own is local here (ip-route(8))."""
     found = [
         words[1]
         for family in (4, 6)

@@ -20,7 +20,7 @@ _SET_UP = "make setup"
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentFacts:
-    """An empty text means: not installed, or it does not run."""
+    """An empty text means that the program is not installed or does not run."""
 
     python: tuple[int, int]
     ryu: str

@@ -12,7 +12,7 @@ class FindingLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Without a remedy there is nothing to do. `lost` says what does not work, if everything else does."""
+    """Without a remedy there is nothing to do. `lost` says what does not work although the rest does."""
 
     subject: str
     fact: str

@@ -14,8 +14,8 @@ from controller.doctor.finding import Finding
 from controller.doctor.system import AS_ROOT, content_of, output_of
 
 _BPF = {"x86_64": 321, "aarch64": 280}
-_LANDLOCK_VERSION, _LANDLOCK_FOR_TCP = 444, 4  # the system call; the first ABI that knows of TCP, Linux 6.7
-_NEWEST_COMMAND = 10_000  # of bpf(2): none has this number
+_LANDLOCK_VERSION, _LANDLOCK_FOR_TCP = 444, 4  # the system call; the first ABI with rules for TCP, Linux 6.7
+_NEWEST_COMMAND = 10_000  # of bpf(2): no command has this number
 
 
 LOST_WITHOUT_BPF = (
@@ -26,7 +26,7 @@ LOST_WITHOUT_BPF = (
 class Ipv6(Enum):
     HERE = auto()
     OFF = auto()  # no address can be used in this network namespace
-    ABSENT = auto()  # the kernel has none
+    ABSENT = auto()  # the kernel has no IPv6
 
 
 class Bpf(Enum):
@@ -120,7 +120,7 @@ def judge_ipv6(ipv6: Ipv6) -> Finding:
         )
     if (content_of("/proc/sys/net/ipv6/conf/all/disable_ipv6") or "").strip() == "1":
         remedy = "sysctl -w net.ipv6.conf.all.disable_ipv6=0"
-        return Finding("IPv6", "turned off by sysctl", remedy, f"{lost}. Hosts of a lab still have it")
+        return Finding("IPv6", "turned off by sysctl", remedy, f"{lost}. Hosts of a lab still have IPv6")
     return Finding("IPv6", "no address is configured, not even ::1", "ip link set lo up", lost)
 
 

@@ -113,7 +113,7 @@ def judge_link(facts: MemberFacts) -> Iterator[Finding]:
 
 
 def judge_addresses(facts: MemberFacts) -> Iterator[Finding]:
-    """Say whether the host answers for every address."""
+    """Return whether the host answers for every address."""
     everything = {4: "0.0.0.0/0", 6: "::/0"}
     for family in (4, 6):
         if family == 6 and facts.ipv6 is not Ipv6.HERE:

@@ -65,7 +65,7 @@ def _listener(port: int) -> Listener | None:
 
 
 def is_private(mode: int, owner: int) -> bool:
-    """Say whether a directory is closed even to root, if systemd takes root's capabilities away."""
+    """Return whether a directory is closed even to root, if systemd takes root's capabilities away."""
     return owner != 0 and not mode & stat.S_IXOTH
 
 

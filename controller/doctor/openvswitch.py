@@ -1,4 +1,4 @@
-"""Open vSwitch: whether it runs, and whether the bridges of this edge are configured so that flows last."""
+"""Open vSwitch: whether it runs, and whether the bridges of this edge are configured to keep their flows."""
 
 import json
 import os
@@ -30,15 +30,15 @@ class BridgeFacts:
     protocols: tuple[str, ...]
     has_controller: bool
     is_connected: bool
-    ports_with_offload: tuple[str, ...]  # veth ports whose sender does not compute checksums
+    ports_with_offload: tuple[str, ...]  # veth ports whose sender leaves checksums to hardware
     has_normal_flow: bool
     drops_invalid: bool  # a flow that drops what conntrack calls invalid
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchFacts:
-    version: str  # empty: it does not run, or does not talk to us
-    needs_root: bool  # it runs, and talks to root alone
+    version: str  # empty: it does not run, or does not answer
+    needs_root: bool  # it runs, but answers only root
     has_kernel_module: bool
     bridges: tuple[BridgeFacts, ...]  # those that Postern has marked or written flows on
     others: tuple[str, ...]
@@ -59,7 +59,7 @@ def look() -> SwitchFacts:
 
 
 def _runs() -> bool:
-    """Say whether the daemon is alive. Every user may see that, but only root may query the daemon."""
+    """Return whether the daemon is alive. Every user may see that, but only root may query the daemon."""
     pid = (content_of(_PID_FILE) or "").strip()
     return bool(pid) and Path("/proc", pid).exists()
 

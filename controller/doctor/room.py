@@ -1,4 +1,4 @@
-"""Resources: disk and memory; and whether the clock is far wrong."""
+"""Resources: disk and memory. Also, whether the clock is badly wrong."""
 
 import os
 import re
@@ -15,9 +15,9 @@ _REPOSITORY = Path(__file__).parents[2]
 _MIB = 1024 * 1024
 _LEAST_MEMORY_MIB = 1_500  # the lab of the demo
 _FEWEST_FILES = 1_000
-_EARLIEST_S = 1.4e9  # 2014: a date before it says nothing of when a system was made
+_EARLIEST_S = 1.4e9  # 2014: an earlier date does not show when a system was installed
 _LONGEST_AGE_S = 15 * 365 * 86_400.0
-# Their dates are those of the packages that they came with, whatever the clock said at installation.
+# Their dates are those of their packages, regardless of the clock at installation.
 _DATED = ("/usr/lib/os-release", "/etc/debian_version", "/usr/bin/python3", "/usr/share/zoneinfo/UTC")
 
 

@@ -32,11 +32,11 @@ class ScannerFacts:
 
 def look() -> ScannerFacts:
     version = next(filter(None, (output_of(program, "--version") for program in _PATH)), "")
-    # What stands for the addresses is filled in when a scanner starts.
+    # The placeholder for addresses is replaced when a scanner starts.
     texts = {str(_OURS): (content_of(_OURS) or "").replace("@LISTEN@", "TCPAddr @LISTEN@")}
     texts |= {file: content_of(file) or "" for file in _in_use()}
     settings = {file: parse_settings(text) for file, text in texts.items()}
-    # One that serves only programs of its own host is no scanner of ours.
+    # A clamd that serves only programs of its own host is not one of our scanners.
     return ScannerFacts(
         version=version.strip(),
         settings_by_file={file: found for file, found in settings.items() if "TCPSocket" in found},
@@ -55,7 +55,7 @@ def _in_use() -> set[str]:
 
 
 def _settings_file(words: list[str]) -> str:
-    """Return which settings file a clamd was given on its command line (clamd(8))."""
+    """Return the settings file that a clamd's command line names (clamd(8))."""
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word == "-c":
             return following

@@ -1,4 +1,4 @@
-"""How the doctor collects facts: it runs programs that only read, and a missing program is a fact, too."""
+"""How the doctor collects facts: it runs programs that only read; a missing program is also a fact."""
 
 import os
 import subprocess

@@ -1,1 +1,1 @@
-"""What each host must know of the policy, and how it is handed over."""
+"""What each host must know about the policy, and how it gets it."""

@@ -1,4 +1,4 @@
-"""What the agent beside a member of a pool shall check. Pure."""
+"""What the health agent of a pool member must check. Pure."""
 
 from collections.abc import Iterator
 
@@ -36,7 +36,7 @@ def _checks(policy: Policy, pool: Pool) -> Iterator[Check]:
 
 
 def _has_gateways(policy: Policy, pool: Pool) -> bool:
-    """Say whether the members take mail: a scanner pool that only proxies ask needs no gateway."""
+    """Return whether the members take mail: a scanner pool that only proxies use needs no gateway."""
     mails = [tenant.mail for tenant in policy.tenants if tenant.mail and tenant.mail.mode is MailMode.DIRECT]
     answers_mail = pool.kind in (PoolKind.MAIL_PROXY, PoolKind.RESPONDER)
     return answers_mail or any(mail.scanners == pool.name for mail in mails)

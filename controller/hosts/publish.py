@@ -1,4 +1,4 @@
-"""Hands each gateway pool its settings as a file, replaced as a whole or not at all."""
+"""Writes each pool's settings to a file, which is replaced as a whole or not at all."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from controller.hosts.render import Settings
 
 
 class Publisher:
-    """Called with the settings of all pools; raise `OSError` when the disk refuses."""
+    """Called with the settings of all pools; raises `OSError` if they cannot be written."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -27,17 +27,17 @@ class Publisher:
 
 
 def text_of(settings: Settings) -> str:
-    """Return what stands in the file of a pool."""
+    """Return the content of a pool's file."""
     return json.dumps(to_media(settings), indent=1) + "\n"
 
 
 def replace_file(path: Path, text: str, *, is_secret: bool) -> None:
-    """Put a file in place of another, at once; a secret is its owner's alone. Raise `OSError`."""
+    """Replace a file atomically; only its owner may read a secret. Raise `OSError`."""
     draft = path.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if is_secret else 0o644)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(descriptor, 0o600 if is_secret else 0o644)  # whatever the umask
+        os.fchmod(descriptor, 0o600 if is_secret else 0o644)  # regardless of the umask
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

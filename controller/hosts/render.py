@@ -1,6 +1,6 @@
-"""Chooses, for each pool, the records that its hosts need of the policy. Pure.
+"""Builds, for each pool, the records of the policy that its hosts need. Pure.
 
-The records themselves are declared in `common.wire`, which the programs on hosts read them with.
+The records are declared in `common.wire`, which the programs on hosts also use to read them.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ _GATEWAY_ROLES = {PoolKind.MAIL_PROXY: GatewayRole.PROXY, PoolKind.SCANNER: Gate
 _OWN_CLAMD = ScannerAddress("127.0.0.1", 3310)
 
 Settings = MailSettings | ResponderSettings | DecoySettings | AntivirusSettings
-Shared = tuple[str, int]  # a pool's secret, in hex, and since when it has it, Unix seconds
+Shared = tuple[str, int]  # a pool's secret, in hex, and since when, in Unix seconds
 
 
 def render_gateways(
@@ -41,12 +41,12 @@ def render_gateways(
 
 
 def shared(record: object, kind: type) -> dict[str, Any]:
-    """Return those values of a record of the policy that hosts get as they are: the fields of `kind`."""
+    """Return the values of a policy record that hosts get unchanged: the fields of `kind`."""
     return {each.name: getattr(record, each.name) for each in fields(kind)}
 
 
 def _responder_settings(policy: Policy, pool: Pool, revision: int) -> ResponderSettings:
-    """Mail that reaches a responder is deferred, or refused where the tenant wants that."""
+    """Mail that reaches a responder is deferred, or rejected if the tenant chose that."""
     tenants = (
         ResponderTenant(
             name=tenant.name,
@@ -62,7 +62,7 @@ def _responder_settings(policy: Policy, pool: Pool, revision: int) -> ResponderS
 
 
 def _antivirus_settings(policy: Policy, pool: Pool, revision: int) -> AntivirusSettings:
-    """Each client by the addresses that the servers see, and its ring."""
+    """Return each asker with the addresses that the servers see, and its ring."""
     tenants = tuple(
         SignatureClient(
             name=tenant.name,
@@ -95,7 +95,7 @@ def _antivirus_settings(policy: Policy, pool: Pool, revision: int) -> AntivirusS
 
 
 def _decoy_settings(policy: Policy, pool: Pool, revision: int, own: Shared) -> DecoySettings:
-    """The tenants that the decoys stand in for. Personas and the pool's secret say how these look."""
+    """The tenants that decoys stand in for. Personas and the pool's secret decide how decoys look."""
     tenants = tuple(
         DecoyTenant(name=tenant.name, prefixes=tenant.prefixes)
         for tenant in policy.tenants

@@ -1,1 +1,1 @@
-"""OpenFlow 1.4 on the wire. With `apps/`, the only code that knows Ryu (`compat.py`)."""
+"""OpenFlow 1.4 on the wire. Only `apps/` and this package (`compat.py`) know Ryu."""

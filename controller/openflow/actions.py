@@ -1,6 +1,6 @@
-"""Actions and instructions to bytes, in exactly the form in which Open vSwitch reports them back.
+"""Actions and instructions to bytes, in exactly the form in which Open vSwitch reports them.
 
-That form is what makes "installed equals desired" a comparison of bytes; a test
+Because of that form, desired and installed state can be compared as bytes; a test
 installs every action on a real switch and reads it back. Sources: OpenFlow
 1.4.0, 7.2.4 and 7.2.5; ovs-actions(7) for the Nicira extensions.
 """
@@ -34,8 +34,8 @@ _PUSH_VLAN, _POP_VLAN = 17, 18
 _VLAN_TPID = 0x8100
 _NICIRA = 0x0000_2320
 _REG_MOVE, _REG_LOAD, _RESUBMIT_TABLE, _CT, _CLONE, _LEARN = 6, 7, 14, 35, 42, 45
-_DELETE_LEARNED = 2  # when the last flow that learns under this cookie goes
-_IMMEDIATE, _LOAD = 1 << 13, 1 << 11  # of a learn's specification: a value, not a field; set, not match
+_DELETE_LEARNED = 2  # when the last flow that learns under this cookie is removed
+_IMMEDIATE, _LOAD = 1 << 13, 1 << 11  # in a learn specification: a value, not a field; set, not match
 _CT_COMMIT = 1
 _NAT, _NAT_SOURCE = 36, 1
 _NAT_IPV4_MIN, _NAT_IPV6_MIN = 1, 4  # which parts of a range follow
@@ -95,7 +95,7 @@ def _encode_ct(flags: int, zone: int, table: int, nested: bytes) -> bytes:
 
 
 def _encode_nat(source: Address | None) -> bytes:
-    """Translate as the connection says, or, while it is committed, its source to one address."""
+    """Translate as the connection's state says; when committing, translate its source to one address."""
     flags = _NAT_SOURCE if source else 0
     parts = 0 if source is None else _NAT_IPV4_MIN if source.version == 4 else _NAT_IPV6_MIN
     first = source.packed if source else b""
@@ -174,7 +174,7 @@ def _(action: Learn) -> bytes:
         0,  # no shorter time-out after a FIN
         0,
         action.limit,
-        0,  # whether it learned is told nobody
+        0,  # no field reports whether it learned
         0,
     )
     padded = _padded(bytes(4) + body + specs)
@@ -190,7 +190,7 @@ def _spec_of_value(field: Field, value: int, kind: int) -> bytes:
 
 
 def learned_instructions(action: Learn) -> bytes:
-    """Return what the flows do that a switch learns by this action, as it reports them."""
+    """Return the instructions of the flows that a switch learns by this action, as it reports them."""
     loaded = action.sets
     load = struct.pack(
         "!HHIHHIQ",
@@ -198,7 +198,7 @@ def learned_instructions(action: Learn) -> bytes:
         24,
         _NICIRA,
         _REG_LOAD,
-        loaded.field.bits - 1,  # nxm_ofs_nbits: offset 0, number of bits less one
+        loaded.field.bits - 1,  # nxm_ofs_nbits: offset 0, number of bits minus one
         move_header(loaded.field),
         loaded.value,
     )
@@ -210,7 +210,7 @@ def encode_actions(actions: tuple[Action, ...]) -> bytes:
 
 
 def encode_instructions(actions: tuple[Action, ...], goto: Table | None, meter: int = 0) -> bytes:
-    """Return meter, apply-actions, then goto-table; nothing at all means drop."""
+    """Return meter, apply-actions, then goto-table; no instruction means drop."""
     encoded = struct.pack("!HHI", _METER, 8, meter) if meter else b""
     if actions:
         body = encode_actions(actions)

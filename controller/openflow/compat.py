@@ -1,14 +1,14 @@
-"""Makes Ryu 4.34 and today's eventlet agree, in whatever program imports Ryu first.
+"""Makes Ryu 4.34 work with current eventlet, in any program that imports Ryu.
 
-Owns the one name that Ryu misses, and the environment's start-up hook, which puts it in place and
-keeps Ctrl-C quiet: a wheel brings the hook (`setup.py`), and `deploy/setup/environment` writes it for a
+Owns the one name that Ryu misses, and the environment's start-up hook, which adds it and
+keeps Ctrl-C quiet: a wheel contains the hook (`setup.py`), and `deploy/setup/environment` writes it for a
 checkout.
-Knows nothing of OpenFlow. Imported at the start of every program of the virtual
-environment, so it imports nothing that is not already there.
+Knows nothing about OpenFlow. Every program of the virtual environment imports it at
+start, so it imports only what is already loaded.
 
-`ryu.app.wsgi`, which `ryu-manager` always imports, wants `eventlet.wsgi.ALREADY_HANDLED`;
-eventlet took it away in 0.31. The value only mattered to applications that answer over
-Ryu's own WSGI server, and we build on none: that the name exists is enough.
+`ryu.app.wsgi`, which `ryu-manager` always imports, needs `eventlet.wsgi.ALREADY_HANDLED`;
+eventlet removed it in 0.31. The value only mattered to applications on Ryu's own WSGI
+server, and we have none, so it is enough that the name exists.
 """
 
 import os
@@ -19,8 +19,8 @@ from types import ModuleType
 _NAME = "ALREADY_HANDLED"
 _HOOK_FILE = "postern-ryu.pth"
 
-# One line, as site(7) demands. Silent where Postern cannot be imported: an interpreter
-# must not complain at every start because a directory was moved.
+# One line, as site(7) requires. It is silent if Postern cannot be imported: an interpreter
+# must not report an error at every start because a directory was moved.
 _HOOK = (
     "import sys; exec('try:\\n"
     " from controller.openflow.compat import await_ryu\\n await_ryu()\\n"
@@ -30,7 +30,7 @@ _HOOK = (
 
 
 class _RyuWatch:
-    """Sits first among the finders until Ryu is looked for, and finds nothing itself."""
+    """The first of the finders until Ryu is imported; it finds nothing itself."""
 
     def find_spec(
         self, name: str, path: object = None, target: ModuleType | None = None
@@ -43,13 +43,13 @@ class _RyuWatch:
 
 
 def await_ryu() -> None:
-    """Mend eventlet as soon as anything imports Ryu, and not before. May be called more than once."""
+    """Patch eventlet when Ryu is imported, and not before. May be called more than once."""
     if "ryu" not in sys.modules and not any(isinstance(finder, _RyuWatch) for finder in sys.meta_path):
         sys.meta_path.insert(0, _RyuWatch())
 
 
 def mend_distutils() -> None:
-    """Give Python the package that Ryu imports, and that Python 3.12 took away: setuptools has it."""
+    """Provide the package that Ryu imports and Python 3.12 removed; setuptools has it."""
     from contextlib import suppress
     from importlib.util import find_spec
 
@@ -59,16 +59,16 @@ def mend_distutils() -> None:
 
 
 def mend_eventlet() -> None:
-    """Give eventlet the name that Ryu asks for, if it lacks it."""
+    """Add the name that Ryu needs to eventlet, if it is missing."""
     import warnings
 
     try:
         with warnings.catch_warnings():
-            # Eventlet advises new projects against itself at every start. Ryu has no choice, nor its users.
+            # Eventlet warns new projects against itself at every start. Ryu and its users have no choice.
             warnings.simplefilter("ignore")
             from eventlet import wsgi
     except ImportError:
-        return  # Ryu's own import says what is missing, better than we could here
+        return  # Ryu's own import reports what is missing, better than we could here
     if not hasattr(wsgi, _NAME):
         setattr(wsgi, _NAME, object())
 

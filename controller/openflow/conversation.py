@@ -1,7 +1,7 @@
-"""Requests in flight to one switch, and which reply belongs to which. No socket: bytes out, bytes in.
+"""Pending requests to one switch, and the matching of replies to requests. No socket: bytes in and out.
 
-Turns the commands of `sync.session` into messages and the switch's messages
-into outcomes. Replies to requests that were given up are ignored by their xid.
+Turns the commands of `sync.session` into messages, and the switch's messages
+into outcomes. Replies to abandoned requests are recognised by their xid and ignored.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from controller.sync.plan import Plan
 from controller.sync.state import WireMeter
 
 _OWN_XIDS = 0x8000_0000  # keeps clear of the framework's own transaction ids
-_MOST_COUNTING = 1_000  # requests for counts at once; older ones are given up
+_MOST_COUNTING = 1_000  # pending requests for counts; older ones are abandoned
 _ERROR_NAMES = {
     1: "bad request",
     2: "bad action",
@@ -59,15 +59,15 @@ class _Sending:
     xid: int
     bundle_id: int
     plan: Plan
-    is_filled: bool = False  # the switch took every message of the bundle
+    is_filled: bool = False  # the switch has accepted every message of the bundle
     was_committed: bool = False
 
 
 class Conversation:
-    """What was asked of one switch and not yet answered.
+    """Requests to one switch that have no reply yet.
 
-    After `receive`, send what `take_outgoing` returns: a bundle is committed, or
-    thrown away, only once the switch has looked at all of it.
+    After `receive`, send what `take_outgoing` returns: a bundle is committed or
+    discarded only when the switch has checked all of it.
     """
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Conversation:
         return due
 
     def receive(self, buffer: bytes) -> Outcome | None:
-        """Take one message of the switch. Raise `BadMessage` if it is none."""
+        """Process one message of the switch. Raise `BadMessage` if it is not valid."""
         kind, xid = replies.header_of(buffer)
         if kind == Type.PORT_STATUS:
             reason, port = replies.parse_port_status(buffer)

@@ -41,7 +41,7 @@ def _group_to_wire(group: Group) -> WireGroup:
 def installed_state(
     flows: list[InstalledFlow], groups: list[InstalledGroup], meters: list[WireMeter]
 ) -> WireState:
-    """Return what a switch reported, in the form of `to_wire`."""
+    """Return what a switch has reported, in the form of `to_wire`."""
     flow_by_key = {}
     for flow in flows:
         key = WireKey(flow.table, flow.priority, flow.fields)
@@ -54,11 +54,11 @@ def installed_state(
 
 
 def encode_bundle(plan: Plan, xid: int, bundle_id: int) -> list[bytes]:
-    """Return the messages that fill an atomic, ordered bundle, and a barrier; nothing is carried out yet.
+    """Return the messages that fill an atomic, ordered bundle, and a barrier; nothing takes effect yet.
 
-    All carry `xid`, so any error points here. The switch looks at each message
-    when it is added: one that it cannot read is left out and the rest could
-    still be committed. So commit only after the barrier came back without an error.
+    All have `xid`, so that any error can be matched to them. The switch checks each message
+    when it is added: one that it cannot read is left out, and the rest could still be
+    committed. So commit only after the barrier reply has come without an error.
     """
     inner = [messages.put_group(xid, GroupCommand.ADD, group) for group in plan.new_groups]
     inner += [messages.put_group(xid, GroupCommand.MODIFY, group) for group in plan.changed_groups]
@@ -76,7 +76,7 @@ def encode_bundle(plan: Plan, xid: int, bundle_id: int) -> list[bytes]:
 
 
 def encode_commit(xid: int, bundle_id: int, plan: Plan) -> list[bytes]:
-    """Return what carries a filled bundle out, and a barrier."""
+    """Return the messages that commit a filled bundle, and a barrier."""
     return [
         messages.bundle_control(xid, bundle_id, BundleControl.COMMIT_REQUEST),
         *(messages.delete_meter(xid, meter.meter_id) for meter in plan.deleted_meters),
@@ -85,5 +85,5 @@ def encode_commit(xid: int, bundle_id: int, plan: Plan) -> list[bytes]:
 
 
 def encode_discard(xid: int, bundle_id: int) -> list[bytes]:
-    """Return what throws a bundle away."""
+    """Return the message that discards a bundle."""
     return [messages.bundle_control(xid, bundle_id, BundleControl.DISCARD_REQUEST)]

@@ -1,7 +1,7 @@
 """Probes between switches: LLDP frames (IEEE 802.1AB-2016, clause 8) that say which port sent them.
 
-Each carries a code made with the controller's own key, so a frame that somebody
-else made, or another controller, is nobody's.
+Each has an authentication code made with the controller's own key, so frames from
+other hosts or other controllers are ignored.
 """
 
 import hmac
@@ -10,7 +10,7 @@ import struct
 from controller.policy.model import PortRef
 
 ETHER_TYPE = 0x88CC
-_GROUP = bytes.fromhex("0180c200000e")  # nearest bridge: no bridge passes it on
+_GROUP = bytes.fromhex("0180c200000e")  # nearest bridge: no bridge forwards it
 _SOURCE = bytes.fromhex("02504c4c4450")
 _CHASSIS, _PORT, _TTL, _ORGANIZATION, _END = 1, 2, 3, 127, 0
 _LOCALLY_ASSIGNED = b"\x07"
@@ -35,7 +35,7 @@ def encode_probe(origin: PortRef, key: bytes) -> bytes:
 
 
 def decode_probe(frame: bytes, key: bytes) -> PortRef | None:
-    """Return who sent a frame, or None if it is no probe of ours."""
+    """Return the port that sent a frame, or None if it is not one of our probes."""
     if frame[12:14] != struct.pack("!H", ETHER_TYPE):
         return None
     found: dict[int, bytes] = {}
@@ -51,7 +51,7 @@ def decode_probe(frame: bytes, key: bytes) -> PortRef | None:
     name = found.get(_PORT, b"")[1:]
     if not hmac.compare_digest(found.get(_ORGANIZATION, b""), _OURS + _code(name, key)):
         return None
-    switch, _, port = name.decode().rpartition(":")  # our own text: the code says so
+    switch, _, port = name.decode().rpartition(":")  # our own text: the code is valid
     return PortRef(switch, int(port))
 
 

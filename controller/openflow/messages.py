@@ -134,7 +134,7 @@ def delete_group(xid: int, group_id: int) -> bytes:
 
 
 def meter_to_wire(meter: Meter) -> WireMeter:
-    """Return a meter in packets a second that drops the rest, with a burst of one second (7.3.4.5)."""
+    """Return a meter in packets per second that drops the rest, with a burst of one second (7.3.4.5)."""
     band = struct.pack("!HHII4x", _DROP_BAND, 16, meter.packets_per_s, meter.packets_per_s)
     return WireMeter(meter.meter_id, struct.pack("!H", _PACKETS_BURST_STATS) + band)
 
@@ -165,7 +165,7 @@ def bundle_control(xid: int, bundle_id: int, control: BundleControl) -> bytes:
 
 
 def packet_out(xid: int, port: int, frame: bytes) -> bytes:
-    """Have the switch send a frame out of a port (7.3.7)."""
+    """Make the switch send a frame out of a port (7.3.7)."""
     actions = encode_actions((Output(port),))
     head = struct.pack("!IIH6x", _NO_BUFFER, CONTROLLER_NUMBER, len(actions))
     return message(Type.PACKET_OUT, xid, head + actions + frame)

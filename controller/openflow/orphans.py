@@ -1,6 +1,6 @@
-"""Messages that cut a session: the switch forgets it, and its initiator is made to speak.
+"""Messages that end a session: the switch forgets it, and its initiator is made to send a packet.
 
-Source: Open vSwitch 3.1, NXT_CT_FLUSH (ovs-ofctl(8), ct-flush), numbers read off
+Source: Open vSwitch 3.1, NXT_CT_FLUSH (ovs-ofctl(8), ct-flush), with numbers from
 what that program sends; RFC 9293, 3.1 for the segment.
 """
 
@@ -22,7 +22,7 @@ _HOPS = 64
 
 
 def forget(xid: int, connection: Connection) -> bytes:
-    """Have a switch forget a connection."""
+    """Make a switch forget a connection."""
     ends = (
         _long(_SOURCE, _as_ipv6(connection.source))
         + _long(_DESTINATION, _as_ipv6(connection.destination))
@@ -48,7 +48,7 @@ def _short(kind: int, value: int) -> bytes:
 
 
 def wake_up_frame(connection: Connection, own_mac: int) -> bytes:
-    """Return a frame to the initiator: an acknowledgement of nothing, which it must answer."""
+    """Return a frame to the initiator: an unacceptable acknowledgement, which it must answer."""
     segment = tcp.tcp(
         src_port=connection.destination_port, dst_port=connection.source_port, bits=tcp.TCP_ACK, seq=1, ack=1
     )

@@ -1,7 +1,7 @@
 """Match fields as OXM: the header of each field, and matches to bytes.
 
 Source: OpenFlow Switch Specification 1.4.0, 7.2.3; ovs-fields(7) for the
-Nicira registers and the conntrack fields; numbers read back from Open vSwitch 3.1.
+Nicira registers and the conntrack fields; with numbers as reported by Open vSwitch 3.1.
 """
 
 from controller.pipeline import fields as f
@@ -13,7 +13,7 @@ _NICIRA = 0x0001
 _NICIRA_0 = 0x0000
 _ERICSSON = 0x1000
 
-# field -> (class, number) of the form that a switch reports back over OpenFlow 1.4
+# field -> (class, number), in the form that a switch reports over OpenFlow 1.4
 _OXM: dict[Field, tuple[int, int]] = {
     f.IN_PORT: (_BASIC, 0),
     f.CAME_BY: (_NICIRA_0, 0),
@@ -90,7 +90,7 @@ def _encode_criterion(criterion: Criterion) -> bytes:
     return encoded if exact else encoded + criterion.mask.to_bytes(size)
 
 
-# A packet has to be known as IP before its ports may be named (OpenFlow 1.4, 7.2.3.6).
+# A match on ports requires a match on the IP protocol before it (OpenFlow 1.4, 7.2.3.6).
 _PREREQUISITES_FIRST = {f.ETH_TYPE: 0, f.IP_PROTO: 1, f.ICMPV6_TYPE: 2}
 
 

@@ -1,6 +1,6 @@
-"""Messages from a switch, bytes to values. Whatever a switch sends is bounded and checked.
+"""Messages from a switch, bytes to values. Everything that a switch sends is bounded and checked.
 
-Raises `BadMessage` when lengths do not add up; never reads past the message.
+Raises `BadMessage` if lengths do not match; never reads past the message.
 """
 
 import struct
@@ -17,12 +17,12 @@ _MORE = 1
 
 
 class BadMessage(Exception):
-    """The switch sent bytes that are no valid OpenFlow 1.4."""
+    """The switch sent bytes that are not valid OpenFlow 1.4."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstalledFlow:
-    """A flow as the switch reports it. `fields` and `instructions` are canonical bytes."""
+    """A flow as the switch reports it; `fields` and `instructions` are canonical bytes."""
 
     table: int
     priority: int
@@ -59,7 +59,7 @@ class SwitchError:
 def header_of(buffer: bytes) -> tuple[int, int]:
     """Return (type, xid) of a message."""
     if len(buffer) < 8:
-        raise BadMessage("header cut short")
+        raise BadMessage("truncated header")
     _, kind, length, xid = struct.unpack_from("!BBHI", buffer)
     if length != len(buffer):
         raise BadMessage(f"header says {length} bytes, message has {len(buffer)}")
@@ -77,7 +77,7 @@ def _entries(body: bytes, head_size: int) -> Iterator[bytes]:
     at = 0
     while at < len(body):
         if at + head_size > len(body):
-            raise BadMessage("entry cut short")
+            raise BadMessage("truncated entry")
         (length,) = struct.unpack_from("!H", body, at)
         if length < head_size or at + length > len(body):
             raise BadMessage(f"entry says {length} bytes, {len(body) - at} are left")
@@ -104,7 +104,7 @@ def _check_fields(fields: bytes) -> None:
     at = 0
     while at < len(fields):
         if at + 4 > len(fields):
-            raise BadMessage("match field cut short")
+            raise BadMessage("truncated match field")
         at += 4 + fields[at + 3]
     if at > len(fields):
         raise BadMessage("match field longer than its match")
@@ -139,7 +139,7 @@ def parse_ports(body: bytes) -> Iterator[Port]:
     at = 0
     while at < len(body):
         if at + _PORT_HEAD_BYTES > len(body):
-            raise BadMessage("port cut short")
+            raise BadMessage("truncated port")
         (length,) = struct.unpack_from("!H", body, at + 4)
         if length < _PORT_HEAD_BYTES or at + length > len(body):
             raise BadMessage("port longer than its message")
@@ -150,13 +150,13 @@ def parse_ports(body: bytes) -> Iterator[Port]:
 def parse_port_status(buffer: bytes) -> tuple[int, Port]:
     """Return (reason, port) of a port-status message (7.4.3)."""
     if len(buffer) < 16 + _PORT_HEAD_BYTES:
-        raise BadMessage("port status cut short")
+        raise BadMessage("truncated port status")
     return buffer[8], _parse_port(buffer[16:])
 
 
 def parse_error(buffer: bytes) -> SwitchError:
     if len(buffer) < 12:
-        raise BadMessage("error cut short")
+        raise BadMessage("truncated error")
     kind, code = struct.unpack_from("!HH", buffer, 8)
     return SwitchError(kind, code, buffer[12:])
 
@@ -164,6 +164,6 @@ def parse_error(buffer: bytes) -> SwitchError:
 def parse_bundle_control(buffer: bytes) -> tuple[int, int]:
     """Return (bundle id, control type)."""
     if len(buffer) < 16:
-        raise BadMessage("bundle control cut short")
+        raise BadMessage("truncated bundle control")
     bundle_id, control = struct.unpack_from("!IH", buffer, 8)
     return bundle_id, control

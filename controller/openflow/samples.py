@@ -1,4 +1,4 @@
-"""A sampled packet as evidence: who knocked where nothing is published. Anything odd is nothing."""
+"""A sampled packet as evidence: a source that tried an unpublished port. Malformed packets are ignored."""
 
 import struct
 from ipaddress import ip_address
@@ -17,7 +17,7 @@ _PROTOCOLS = {
 
 
 def read_sample(frame: bytes) -> Evidence | None:
-    """Return what an Ethernet frame says of its sender (RFC 791, 3.1; RFC 8200, 3); None: nothing."""
+    """Return the evidence in an Ethernet frame about its sender (RFC 791, 3.1; RFC 8200, 3), or None."""
     try:
         (eth_type,) = struct.unpack_from("!H", frame, 12)
         at = 14

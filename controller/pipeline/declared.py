@@ -1,4 +1,4 @@
-"""Which fields each table may match. A flow that matches another one is a mistake in its stage."""
+"""The fields that each table may match. A flow that matches another field is a mistake in its stage."""
 
 from controller.pipeline import fields as f
 from controller.pipeline.fields import Field

@@ -1,4 +1,4 @@
-"""The fields that flows may match or write, by the names operators know from ovs-fields(7)."""
+"""The fields that flows may match or write, by their names in ovs-fields(7)."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -22,7 +22,7 @@ class Field:
 
 
 IN_PORT = Field("in_port", 32)
-CAME_BY = Field("in_port", 16)  # the same, in the only form that may be written (ovs-fields(7))
+CAME_BY = Field("in_port", 16)  # the same, in the only form that a flow may write (ovs-fields(7))
 ETH_DST = Field("eth_dst", 48, "mac")
 ETH_SRC = Field("eth_src", 48, "mac")
 VLAN = Field("vlan_vid", 16, "hex")
@@ -89,30 +89,30 @@ class CtState(IntEnum):
 
 
 class Role(IntEnum):
-    """Who sent the packet, written by `admission`."""
+    """The role of the packet's sender, written by `admission`."""
 
     BACKBONE = 1
     TENANT = 2
     GATEWAY = 3  # a mail proxy, or a scanner host (which also runs the gateway in mode direct)
-    RESPONDER = 4  # answers clients of tenants whose pool is empty; never begins anything
-    DECOY = 5  # answers in place of a tenant's hosts; never begins anything
-    ANTIVIRUS = 6  # gives signatures to intranets and scanners; never begins anything
+    RESPONDER = 4  # answers clients of tenants whose pool is empty; never opens a connection
+    DECOY = 5  # answers in place of a tenant's hosts; never opens a connection
+    ANTIVIRUS = 6  # gives signatures to intranets and scanners; never opens a connection
 
 
 class Treatment(IntEnum):
-    """What a decision wants done with a new connection, written by `suspicion`."""
+    """What a decision does with a new connection, written by `suspicion`."""
 
     DECOY = 1
 
 
 class Zone(IntEnum):
-    """The legs of a conversation: a conntrack zone for each, so the same 4-tuple may live in several at once.
+    """The legs of a connection: a conntrack zone for each, so the same 4-tuple may exist in several at once.
 
-    Never one zone for each pool: a connection must be found again after its service
+    There is not one zone per pool: a connection must still be found after its service
     has moved to another pool. Only clients of anti-virus servers have zones by tenant.
     """
 
-    OUTSIDE = 1  # backbone (or another tenant) <-> whoever answers for the tenant
+    OUTSIDE = 1  # backbone (or another tenant) <-> the host that answers for the tenant
     RELAY = 2  # gateway, under the client's address <-> the tenant's mail server
     SCAN = 3  # mail proxy <-> scanner
     UPDATE = 4  # scanner <-> anti-virus server
@@ -137,7 +137,7 @@ ZONE_MEANINGS = {
     Zone.CLIENT: "a client in an intranet, translated to an address of its tenant, and an anti-virus server; "
     "a zone for each tenant",
 }
-# The label of a connection holds the MACs of its two ends (bit offsets).
+# The label of a connection holds the MACs of its two ends, at these bit offsets.
 LABEL_RESPONDER = 0
 LABEL_INITIATOR = 48
 MAC_BITS = 48

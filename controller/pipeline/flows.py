@@ -1,7 +1,7 @@
-"""Flows, groups and actions as plain values, in OpenFlow's words. No bytes here, no library.
+"""Flows, groups and actions as plain values, in OpenFlow's terms. No bytes and no library.
 
-A `Flow` knows the policy rule that asked for it (`because`), from which its cookie
-is made. The identity of a flow in a switch is `key`: table, priority and match.
+A `Flow` names the policy rule that it comes from (`because`), from which its cookie
+is computed. The identity of a flow in a switch is `key`: table, priority and match.
 """
 
 from collections.abc import Mapping
@@ -61,9 +61,9 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class LookUpConnection:
-    """`ct(zone=..., table=...)`: find the connection, go on in `then` with its state known.
+    """`ct(zone=..., table=...)`: look the connection up, and continue in `then` with its state known.
 
-    `translates`: with the addresses that the connection has on this side (`nat`).
+    `translates`: apply the connection's address translation (`nat`).
     """
 
     zone: int
@@ -107,18 +107,18 @@ class PopTag:
 
 @dataclass(frozen=True, slots=True)
 class Resubmit:
-    """Look the packet up in `table`: in a group's bucket, where goto is not possible, or before it."""
+    """Look the packet up in `table`: in a group's bucket, where goto is not possible, or before a goto."""
 
     table: Table
 
 
 @dataclass(frozen=True, slots=True)
 class Learn:
-    """Have the switch add a flow of its own (ovs-actions(7), learn), for packets like this one.
+    """Make the switch itself add a flow for packets like this one (ovs-actions(7), learn).
 
-    It matches `fixed` values, and this packet's own value of `copied`; all that it does is to set a
-    field. It goes away when nothing has hit it for a while, or with the last flow that learns under
-    its cookie. When so many of one cookie are there, no more are learned.
+    The flow matches `fixed` values and this packet's value of `copied`, and only sets a field.
+    It expires when no packet has matched it for a while, or with the last flow that learns under
+    its cookie. The number of learned flows per cookie is limited; beyond it, no more are learned.
     """
 
     table: Table
@@ -133,7 +133,7 @@ class Learn:
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """Do something to a copy of the packet: what happens to the copy does not happen to the packet."""
+    """Apply actions to a copy of the packet; the packet itself does not change."""
 
     actions: "tuple[Action, ...]"
 
@@ -169,7 +169,7 @@ class Flow:
     actions: tuple[Action, ...]
     goto: Table | None
     because: str  # path of the policy rule, e.g. `tenants.acme.mail`
-    meter: int = 0  # packets beyond its rate end here; 0: none
+    meter: int = 0  # packets above its rate are dropped; 0: none
 
     @property
     def key(self) -> FlowKey:
@@ -182,8 +182,8 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The switch leaves a bucket out while the port that it watches is down, or the group that it watches
-    has no bucket that is up; 0: it watches none.
+    """The switch skips a bucket while the port that it watches is down, or while no bucket of the group that
+    it watches is up; 0: it watches none.
 
     Only `select` groups have weights; in others they must be 0 (OpenFlow 1.4, 7.3.4.4).
     """
@@ -211,7 +211,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Lets so many packets a second pass, and drops the rest (OpenFlow 1.4, 5.7)."""
+    """Passes up to a number of packets per second, and drops the rest (OpenFlow 1.4, 5.7)."""
 
     meter_id: int
     packets_per_s: int

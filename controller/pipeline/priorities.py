@@ -6,9 +6,9 @@ Prefix matches add their length, so that the longest prefix wins inside a band.
 MISS = 0  # the catch-all of a table
 LOW = 1_000
 NORMAL = 10_000
-RAISED = 15_000  # an exception among what is normal
+RAISED = 15_000  # an exception to a normal flow
 HIGH = 20_000
-SUSPECT = 25_000  # what a decision wants goes before what is published
+SUSPECT = 25_000  # decisions take precedence over published services
 DENY = 30_000
 
 

@@ -1,4 +1,4 @@
-"""Flows in words: names instead of numbers, one line each, stable enough to compare and to review."""
+"""Flows in words: names instead of numbers, one line each, stable enough to compare and review."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -60,13 +60,13 @@ def mac_text(number: int) -> str:
 
 
 def ipv6_text(number: int) -> str:
-    """Return an address as RFC 5952, 5 wants it; Python does so for IPv4-mapped ones from 3.13 on only."""
+    """Return an address as RFC 5952, 5 requires; for IPv4-mapped ones, Python does so only since 3.13."""
     address = IPv6Address(number)
     return f"::ffff:{address.ipv4_mapped}" if address.ipv4_mapped else str(address)
 
 
 class Shower:
-    """Writes flows and groups with the names of one policy."""
+    """Formats flows and groups with the names of one policy."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
@@ -96,7 +96,7 @@ class Shower:
         flows = sorted(state.flows.values(), key=lambda x: (x.table, -x.priority, self.flow(x)))
         groups = sorted(map(self.group, state.groups.values()))
         meters = [
-            f"meter {each.meter_id}: {each.packets_per_s} packets a second  # {each.because}"
+            f"meter {each.meter_id}: {each.packets_per_s} packets per second  # {each.because}"
             for each in state.meters.values()
         ]
         return [*map(self.flow, flows), *groups, *meters]

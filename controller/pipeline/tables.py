@@ -1,7 +1,7 @@
 """The tables of the pipeline, in the order in which a packet passes them.
 
-Names are the contract; numbers may change with this file. A packet only ever
-goes forward, and what matches nothing is dropped, in every table.
+Names are stable; numbers may change with this file. A packet only ever goes
+forward, and every table drops packets that match no flow.
 """
 
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ DOCS: dict[Table, TableDoc] = {
     ),
     Table.SERVICE: TableDoc(
         "zone, party, destination, L4 port",
-        "sends the connection to a pool or straight to the server; drops it if there is no such service",
+        "sends the connection to a pool or straight to the server; drops it if no such service exists",
     ),
     Table.RECALL: TableDoc(
         "pool, source address",

@@ -1,4 +1,4 @@
-"""Which conntrack zone a leg of a conversation has, on each switch.
+"""Which conntrack zone a leg of a connection has, on each switch.
 
 Switches of one machine share their conntrack table, so each has zones of its own:
 21 is leg 1 on switch 2. Clients of the anti-virus servers may have the same private
@@ -22,12 +22,12 @@ def zone_number(dpid: int, leg: Zone) -> int:
 
 
 def switch_part(dpid: int) -> int:
-    """Return what stands for a switch in the numbers of its zones."""
+    """Return a switch's part of the numbers of its zones."""
     return dpid % _SWITCHES
 
 
 def client_zones(tenants: Iterable[str]) -> Mapping[str, int]:
-    """Return the zone of each tenant's clients. A name keeps its number, but for rare clashes."""
+    """Return the zone of each tenant's clients. A name keeps its number, except after a rare clash."""
     zones: dict[str, int] = {}
     used: set[int] = set()
     for tenant in sorted(tenants):
@@ -40,15 +40,15 @@ def client_zones(tenants: Iterable[str]) -> Mapping[str, int]:
 
 
 def leg_number(zone: int) -> int:
-    """Return the leg that a zone stands for: a `Zone`, or a number that is none of ours."""
+    """Return the leg of a zone: a `Zone`, or the number itself if the zone is not ours."""
     return Zone.CLIENT if zone >= _FIRST_OF_TENANTS else zone % _PER_SWITCH
 
 
 def leg_of(zone: int) -> Zone:
-    """Return the leg that a zone stands for. Raise `ValueError` if it is none of ours."""
+    """Return the leg of a zone. Raise `ValueError` if the zone is not ours."""
     return Zone(leg_number(zone))
 
 
 def may_be_of(zone: int, dpid: int) -> bool:
-    """Say whether a switch may know connections of a zone: a tenant's clients may be any switch's."""
+    """Return whether a switch may know connections of a zone; every switch may know a tenant's clients."""
     return zone >= _FIRST_OF_TENANTS or zone // _PER_SWITCH == switch_part(dpid)

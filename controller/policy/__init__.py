@@ -1,1 +1,1 @@
-"""What the operator wrote: parsed once at the border into a frozen model."""
+"""What the operator wrote, parsed once into a frozen model."""

@@ -1,6 +1,6 @@
-"""From fields to the model. Only records that are whole become objects; the rest has errors already.
+"""From fields to the model. Only complete records become objects; the others already have errors.
 
-Most types are made as the grammar says; here are those that need more.
+Most types are built as the grammar says; here are those that need more.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ _PORTS = {PoolKind.SCANNER: 3310, PoolKind.ANTIVIRUS: 80}  # clamd's own default
 
 
 def build_policy(top: Fields) -> Policy:
-    """Return the policy of all records that are whole."""
+    """Return the policy of all complete records."""
     tenants: dict[str, Fields] = top.get("tenants", {})
     suspicion = top.get("suspicion")
     return Policy(

@@ -1,6 +1,6 @@
-"""The grammar of a policy as data: from here come the checks of keys, the JSON Schema and the reference.
+"""The grammar of a policy as data, used for the checks of keys, the JSON Schema and the reference.
 
-To add a key, add it here and in `model`: a record names the type that is made of its values.
+To add a key, add it here and in `model`: a record names the type that its values make up.
 """
 
 from functools import partial
@@ -105,7 +105,7 @@ ON_VERDICT = Record(
         "encrypted": Key(choice(Disposition), "the content cannot be scanned", default="pass-tagged"),
         "unavailable": Key(
             choice((Disposition.TEMPFAIL, Disposition.PASS_TAGGED)),
-            "no scanner answered; good mail is never lost for that",
+            "no scanner answered; good mail is never lost because of that",
             default="tempfail",
         ),
     },

@@ -8,7 +8,7 @@ from controller.policy.model import PortRef
 
 _NAME = "[a-z0-9][a-z0-9-]{0,30}"
 _PORT_REF = re.compile(f"(?P<switch>{_NAME}):(?P<port>[0-9]{{1,10}})")
-_LARGEST_PORT = 0xFEFF  # what every switch of today numbers itself; OFPP_MAX is larger
+_LARGEST_PORT = 0xFEFF  # the largest number that present switches assign; OFPP_MAX is larger
 
 
 def _read_prefix(text: str) -> Network:
@@ -36,4 +36,4 @@ PREFIX = Kind("IP prefix", _read_prefix, NETWORK.schema)
 PORT_REF = Kind("SWITCH:PORT", _read_port_ref, {"type": "string", "pattern": f"^{_NAME}:[0-9]+$"})
 PATTERN = _lower(matching("address pattern", "[!-~]{1,320}", "write user@domain.example, or * for any part"))
 URL_PATH = matching("path of a web page", "/[!-~]{0,500}", "begin with /, without spaces: /daily.cvd")
-BANNER = matching("banner", "[ -~]{1,100}", "write its first letters in plain ASCII: SSH-2.0-")
+BANNER = matching("banner", "[ -~]{1,100}", "write its first characters in plain ASCII: SSH-2.0-")

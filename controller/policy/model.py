@@ -1,9 +1,9 @@
 """The frozen model of a policy: what the operator wrote, after parsing and checking.
 
-Owns the words of the policy. Knows nothing of YAML, files, switches or flows.
+Owns the words of the policy. Knows nothing about YAML, files, switches or flows.
 Every object is immutable and compares by value, so two policies with the same
-meaning are equal whatever the order or layout of their files. Where a rule
-stands in the file is kept apart, in `Policy.places`, keyed by rule path
+meaning are equal regardless of the order and layout of their files. The place of a
+rule in the file is kept separately, in `Policy.places`, by rule path
 (`tenants.acme.mail`), so that moving a line does not change the model.
 """
 
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from common.config.errors import Place
 
-# What hosts must know, too, is declared once, in `common.wire`; here it has the policy's names.
+# What hosts must know as well is declared once, in `common.wire`; here it has the policy's names.
 from common.wire.antivirus import Immunity as Immunity
 from common.wire.antivirus import Ring as Ring
 from common.wire.health import CheckTimes, ScannerRules
@@ -38,21 +38,21 @@ class PoolKind(StrEnum):
     SCANNER = "scanner"
     DECOY = "decoy"
     ANTIVIRUS = "antivirus"
-    RESPONDER = "responder"  # answers mail that no pool can take; opens nothing itself
+    RESPONDER = "responder"  # answers mail that no pool can take; opens no connections
 
 
 class HealthSource(StrEnum):
-    NONE = "none"  # a member is well while its switch port is up
-    AGENT = "agent"  # an agent beside each member reports; no traffic before its first good report
+    NONE = "none"  # a member is healthy while its switch port is up
+    AGENT = "agent"  # each member's health agent reports; no traffic before its first good report
 
 
 @dataclass(frozen=True)
 class PoolHealth(CheckTimes, ScannerRules):
-    """Who says that a member is healthy, by which checks, and how soon that counts. Times in seconds."""
+    """How a member's health is determined, and how soon a change counts. Times in seconds."""
 
     by: HealthSource = HealthSource.NONE
-    falls: int = 2  # bad reports in a row take a member out
-    rises: int = 2  # good ones bring it back
+    falls: int = 2  # consecutive bad reports that take a member out
+    rises: int = 2  # consecutive good reports that bring it back
     silence_s: float = 3.0
     slow_start_s: float = 10.0  # 0: off
     hold_down_s: float = 10.0  # 0: off
@@ -68,13 +68,13 @@ class MailMode(StrEnum):
 class OnEmpty(StrEnum):
     """What happens to new mail while the tenant's first stop takes no new sessions."""
 
-    TEMPFAIL = "tempfail"  # a responder says 4xx, the sender keeps it and tries again
+    TEMPFAIL = "tempfail"  # a responder replies 4xx, the sender keeps it and tries again
     BYPASS = "bypass"  # straight to the tenant's own server, unscanned
-    REJECT = "reject"  # a responder says 5xx, the sender gives it up
+    REJECT = "reject"  # a responder replies 5xx, the sender gives up
 
 
 class Dark(StrEnum):
-    """What becomes of packets for addresses and ports of a tenant where nothing is published."""
+    """What happens to packets for a tenant's addresses and ports where nothing is published."""
 
     DECOY = "decoy"  # a decoy answers, as the tenant's own host would
     DROP = "drop"
@@ -124,7 +124,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail(MailRules):
-    """A tenant's mail: how the edge leads it, and the rules that its gateways carry out."""
+    """A tenant's mail: its path through the edge, and the rules that gateways apply."""
 
     mode: MailMode
     servers: tuple[Address, ...]  # the tenant's own mail servers, port 25
@@ -135,7 +135,7 @@ class Mail(MailRules):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Something a tenant publishes besides mail; passes straight to its servers."""
+    """A service that a tenant publishes besides mail; traffic goes straight to its servers."""
 
     name: str
     protocol: Protocol
@@ -148,8 +148,8 @@ class Antivirus:
     """How the clients of an intranet reach the anti-virus servers."""
 
     pool: str  # pool name; empty: the first pool of anti-virus servers by name
-    addresses: tuple[Address, ...]  # what the servers see in place of the clients' own; one a family
-    clients: tuple[Network, ...] = ()  # besides the tenant's prefixes; other intranets may have the same
+    addresses: tuple[Address, ...]  # what the servers see in place of the clients' own; one per family
+    clients: tuple[Network, ...] = ()  # besides the tenant's prefixes; other intranets may use the same ones
     ring: Ring = Ring.ALL
 
 
@@ -158,13 +158,13 @@ class Tenant:
     name: str
     prefixes: tuple[Network, ...]
     gateways: tuple[Attachment, ...]
-    home: str = ""  # the switch that remembers this tenant's connections
+    home: str = ""  # the switch that tracks this tenant's connections
     mail: Mail | None = None
     services: tuple[Service, ...] = ()
     decoys: str = ""  # pool name; empty: the first pool of decoys by name, if there is one
     dark: Dark = Dark.DECOY
     limit_per_s: int = 0  # new connections from the backbone; 0: no limit
-    may_be_learned: bool = False  # a persona may be made of what the tenant's servers show
+    may_be_learned: bool = False  # a persona may be learned from the tenant's servers
     antivirus: Antivirus | None = None
 
 
@@ -192,24 +192,24 @@ class Pool:
 
 
 class Action(StrEnum):
-    """What a decision does, from the mildest to the strongest: of two that are equally close, that holds."""
+    """What a decision does, mildest first. Of two equally close decisions, the stronger one applies."""
 
     WATCH = "watch"  # only counted
-    LIMIT = "limit"  # so many new connections a second, the rest is dropped
-    DECOY = "decoy"  # new connections meet decoys, at the tenants' own addresses
+    LIMIT = "limit"  # a limited number of new connections per second, the rest is dropped
+    DECOY = "decoy"  # new connections reach decoys, at the tenants' own addresses
     DROP = "drop"
 
 
 class OpenSessions(StrEnum):
-    """What becomes of sessions that a source has open already when a decision about it is made."""
+    """What happens to a source's open sessions when a decision about it is made."""
 
     KEEP = "keep"
-    CUT = "cut"  # forgotten by the switches; what the source says next meets the decision
+    CUT = "cut"  # forgotten by the switches; the decision applies to the source's next packet
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What follows when the score of a source reaches a number. Times in seconds."""
+    """What happens when a source's score reaches a number. Times in seconds."""
 
     score: int
     action: Action
@@ -223,15 +223,15 @@ HOSTILE = Level(100, Action.DECOY, 86_400.0, OpenSessions.CUT)
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """How evidence becomes decisions. `weights`: of kinds of evidence that do not have the usual one."""
+    """How evidence leads to decisions. `weights`: of kinds of evidence, where not the default."""
 
     half_life_s: float = 3_600.0
     suspect: Level = SUSPECT
     hostile: Level = HOSTILE
-    repeat: int = 2  # each time again, a decision lasts so many times longer
+    repeat: int = 2  # each further decision lasts this many times longer
     longest_s: float = 30 * 86_400.0
     is_simulated: bool = False
-    crowd: int = 5  # so many suspicious neighbours make their network suspicious; 0: never
+    crowd: int = 5  # this many suspicious sources make their network suspicious; 0: never
     limit_per_s: int = 10  # new connections of a source under a decision `limit`
     cap: int = 150_000
     cap_of_origin: int = 120_000

@@ -1,4 +1,4 @@
-"""The border: text in, a frozen `Policy` out, or every mistake at once."""
+"""Text in, a frozen `Policy` out, or all mistakes at once."""
 
 from dataclasses import replace
 from pathlib import Path

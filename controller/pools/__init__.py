@@ -1,1 +1,1 @@
-"""Members of pools: who takes new sessions, who only finishes old ones. Pure; counts and ports are given."""
+"""Pool members: which take new sessions, which only finish old ones. Pure; counts and ports are passed in."""

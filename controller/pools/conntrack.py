@@ -1,10 +1,10 @@
 """Connections that switches know, from what `ovs-appctl dpctl/dump-conntrack -m` prints. Pure.
 
-The label of a connection names both ends (`pipeline.fields`). Connections whose end
-has come, and which conntrack only remembers for a while, are not open.
+The label of a connection names both ends (`pipeline.fields`). Connections that have
+ended, and that conntrack only remembers for a while, are not open.
 
-With `-m`, Open vSwitch prints the state of each end. Without, it prints the greater one, coarsened: it calls
-a connection ESTABLISHED whose initiator never confirmed it, and anybody can begin those in another's name.
+With `-m`, Open vSwitch prints the state of each end. Without it, Open vSwitch prints only a summary, which
+calls a connection ESTABLISHED even if its initiator never confirmed it; any host can forge such connections.
 """
 
 import re
@@ -24,14 +24,14 @@ from controller.policy.model import Address
 
 # On the relay leg the responder is the tenant's server.
 _COUNTED = {Zone.OUTSIDE, Zone.SCAN, Zone.UPDATE, Zone.CLIENT}
-# States of an end (Open vSwitch's ct_dpif_tcp_state). Its own conntrack calls an end CLOSED until heard;
-# both are FIN_WAIT_2 after a normal end, and TIME_WAIT after a reset. The kernel's keeps one for both.
+# States of an end (Open vSwitch's ct_dpif_tcp_state). In its own conntrack, an end is CLOSED until it sends;
+# both are FIN_WAIT_2 after a normal close, and TIME_WAIT after a reset. The kernel has one state for both.
 _ENDED = frozenset({"CLOSING", "LAST_ACK", "FIN_WAIT_2", "TIME_WAIT"})
 _OPENING = frozenset({"CLOSED", "LISTEN", "SYN_SENT", "SYN_RECV"})
 _UNANSWERED = (("SYN_SENT", "CLOSED"), ("SYN_SENT", "SYN_SENT"))
 _REMEMBERED = ("state_reply=TIME_WAIT", "state_reply=FIN_WAIT_2")  # of most connections that have ended
 LOOK_S = 1.0
-# Twenty times what they take: the switch waits while it lists a line, and we read what is still open.
+# Twenty times the cost: the switch is blocked while it lists a line, and we parse the open connections.
 _LOOK_S_A_LINE, _LOOK_S_A_SESSION = 0.0001, 0.0003
 _BEGIN = "tcp,orig=(src="
 _ORIGINAL = re.compile(r"^tcp,orig=\(src=([^,]+),dst=([^,]+),sport=(\d+),dport=(\d+)\)")
@@ -52,25 +52,25 @@ class Connection:
     initiator: int
     responder: int
     is_open: bool = True
-    is_answered: bool = True  # the responder has been heard
+    is_answered: bool = True  # the responder has sent a packet
     is_established: bool = True  # each end has confirmed the other's SYN (RFC 9293, 3.5)
 
     @property
     def leg(self) -> int:
-        """A `Zone`, or a number that is none of ours."""
+        """A `Zone`, or the number of a zone that is not ours."""
         return leg_number(self.zone)
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Open sessions, and handshakes that wait for their initiator's last word, by the MAC of a member."""
+    """Open sessions, and handshakes whose initiator has not confirmed yet, by the MAC of a member."""
 
     sessions: Mapping[str, int]
     handshakes: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
-    """Yield the TCP connections that carry a label; other lines are nobody's."""
+    """Yield the TCP connections that have a label; other lines are ignored."""
     for line in lines:
         ends, zone, label, states = (pattern.search(line) for pattern in (_ORIGINAL, _ZONE, _LABEL, _STATES))
         if ends and zone and label and states:
@@ -91,19 +91,19 @@ def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
 
 
 def without_ended(lines: Iterable[str]) -> list[str]:
-    """Return the lines without those of connections that conntrack only remembers, which may be very many."""
+    """Return the lines without ended connections that conntrack still remembers, which may be very many."""
     return [line for line in lines if not any(state in line for state in _REMEMBERED)]
 
 
 def pause_after(listed: int, still_open: int) -> float:
-    """Return in how many seconds to look again after so many lines, of which so many were read."""
+    """Return the seconds until the next look, given how many lines were listed and how many are open."""
     return max(LOOK_S, _LOOK_S_A_LINE * listed + _LOOK_S_A_SESSION * still_open)
 
 
 def open_by_source(lines: Sequence[str], least: int) -> dict[Address, int]:
-    """Return how many open TCP connections from outside each source has, of those with so many or more.
+    """Return how many open TCP connections from outside each source has, if at least `least`.
 
-    The switch's list is long, so only the lines of sources that stand in it often are read.
+    The switch's list is long, so only the lines of sources that occur often enough are parsed.
     """
     often = {source for source, count in Counter(map(_source_text, lines)).items() if count >= least}
     often.discard("")
@@ -121,9 +121,9 @@ def _mac(label: int, offset: int) -> int:
 
 
 def count_sessions(lines: Iterable[str]) -> Counts:
-    """Return what members have, by their MACs: they are the responders.
+    """Return the counts of members, by their MACs: members are the responders.
 
-    A half-open connection is no session, so that nobody fills a member in other people's names.
+    A half-open connection does not count as a session, so that forged packets cannot fill a member.
     """
     sessions, handshakes = Counter[str](), Counter[str]()
     for connection in read_connections(lines):

@@ -1,4 +1,4 @@
-"""Is a member well, from reports that may be wrong, late or missing. Pure; time is a parameter."""
+"""A member's health, from reports that may be wrong, late or missing. Pure; time is a parameter."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -8,7 +8,7 @@ from controller.policy.model import PoolHealth
 
 
 class Opinion(StrEnum):
-    UNKNOWN = "unknown"  # nobody has reported yet
+    UNKNOWN = "unknown"  # there is no report yet
     GOOD = "good"
     BAD = "bad"
 
@@ -16,13 +16,13 @@ class Opinion(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Health:
     opinion: Opinion = Opinion.UNKNOWN
-    detail: str = ""  # of the last report that was bad
-    contrary: int = 0  # reports in a row that speak against the opinion
+    detail: str = ""  # of the last bad report
+    contrary: int = 0  # consecutive reports that contradict the opinion
     heard_at: float = 0.0
-    stale: str = ""  # why it is stale, as the last report has it
+    stale: str = ""  # why it is stale, from the last report
 
     def on_report(self, now: float, report: HealthReport, rules: PoolHealth) -> "Health":
-        """Take one report in. A member nobody knows joins with its first good report."""
+        """Record a report. A member without reports joins with its first good one."""
         detail = "" if report.good else report.detail
         heard = replace(self, heard_at=now, detail=detail, stale=report.stale)
         said = Opinion.GOOD if report.good else Opinion.BAD
@@ -45,5 +45,5 @@ class Health:
 
 
 def trusted(now: float) -> Health:
-    """A member that the controller starts with: well until a report, or silence, says otherwise."""
+    """A member at the controller's start: healthy until a report, or silence, says that it is not."""
     return Health(Opinion.GOOD, heard_at=now)

@@ -1,4 +1,4 @@
-"""The state of one member, from the facts that are known of it. Pure."""
+"""The state of one member, from the known facts about it. Pure."""
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -8,14 +8,14 @@ from controller.pools.flap_damping import Damping
 from controller.pools.health import Health, Opinion
 
 _ROOM_AGAIN = 0.9  # of the limit
-_BESIDE_SESSIONS = ("clamd", "http")  # what an agent may miss while the gateway itself answers
+_BESIDE_SESSIONS = ("clamd", "http")  # checks that may fail while the gateway itself answers
 
 
 class MemberState(StrEnum):
-    JOINING = "joining"  # not yet proved well; no traffic until it is
+    JOINING = "joining"  # not yet proved healthy; no traffic until it is
     UP = "up"
-    STALE = "stale"  # well, but its signatures are too old: takes new sessions only when no fresh one does
-    HELD = "held"  # well again, but it went down too often: only when nobody better is there
+    STALE = "stale"  # healthy, but its signatures are too old: new sessions only if no fresh member is up
+    HELD = "held"  # healthy again, but it went down too often: new sessions only if no better member is up
     FULL = "full"  # at its limit; gets new sessions again below nine tenths of it
     DRAINING = "draining"  # keeps its sessions, gets no new ones
     EMPTY = "empty"  # draining, and its last session has ended: safe to stop
@@ -25,24 +25,24 @@ class MemberState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PoolMember:
-    """`sessions` is None while nobody has counted."""
+    """`sessions` is None until they are counted."""
 
     pool: str
     name: str
     mac: str
     weight: int
     limit: int = 0  # open sessions; 0: no limit
-    is_drained: bool = False  # an operator said so
-    is_leaving: bool = False  # the policy no longer names it
+    is_drained: bool = False  # by an operator
+    is_leaving: bool = False  # it is no longer in the policy
     has_port: bool = True
     sessions: int | None = None
-    handshakes: int = 0  # begun, and not completed: sessions soon, or nothing
+    handshakes: int = 0  # begun, but not completed: they become sessions, or end
     is_full: bool = False
     is_probed: bool = False  # an agent reports on it
     health: Health = field(default_factory=Health)
     rules: PoolHealth = field(default_factory=PoolHealth)
     damping: Damping = field(default_factory=Damping)
-    is_held: bool = False  # by its damping, at the last look
+    is_held: bool = False  # by its damping, at the last check
 
     @property
     def path(self) -> str:
@@ -66,7 +66,7 @@ class PoolMember:
 
     @property
     def detail(self) -> str:
-        """Say why it is as it is, if there is more to say than the state does."""
+        """Return the reason of its state, if there is more to say."""
         if not self.has_port:
             return "its switch port is down or missing"
         if self.state is MemberState.HELD:
@@ -75,7 +75,7 @@ class PoolMember:
 
     @property
     def is_gone(self) -> bool:
-        """Say whether its sessions are half-dead. A scanner's gateway outlives its clamd, or a page of it."""
+        """Return whether its sessions are half-dead. A scanner's gateway may outlive its clamd."""
         return self.state is MemberState.DOWN and not (
             self.has_port and self.health.detail.startswith(_BESIDE_SESSIONS)
         )
@@ -90,7 +90,7 @@ class PoolMember:
         return self.sessions != 0 or self.handshakes > 0
 
     def on_count(self, sessions: int, handshakes: int = 0) -> "PoolMember":
-        """Take a count in. Who is full stays so until there is room worth talking about."""
+        """Record a count. A full member stays full until it has enough room again."""
         enough = self.limit * _ROOM_AGAIN if self.is_full else self.limit
         is_full = self.limit > 0 and sessions >= enough
         return replace(self, sessions=sessions, handshakes=handshakes, is_full=is_full)
@@ -103,5 +103,5 @@ class StateChanged:
     hold_s: float = 0.0  # it went down too often: how long it is held down
 
 
-# Who takes new sessions: of each pool those with the first of these states that somebody has.
+# The members of a pool that take new sessions: those with the first of these states that any member has.
 BY_RANK = (MemberState.UP, MemberState.STALE, MemberState.HELD, MemberState.FULL)

@@ -1,20 +1,20 @@
-"""Sessions of a member that is gone: which must be forgotten, and whose other end must be told. Pure.
+"""Sessions of a member that is gone: which must be forgotten, and which initiators must be woken up. Pure.
 
-A switch that forgets a session hands its next packet to a living member, whose
-kernel knows nothing of it and answers with a reset, so the sender tries again at
-once. A sender that only waits sends nothing; he is told something that he must
-answer (RFC 9293, 3.10.7.4: a segment out of the window is answered with the true
-numbers), and that answer meets the living member.
+When a switch has forgotten a session, the session's next packet goes to a live member.
+Its kernel does not know the session and answers with a reset, so the sender tries again
+at once. A sender that only waits sends nothing. It is woken up with a segment that it
+must answer (RFC 9293, 3.10.7.4: a segment outside the window is answered with the right
+numbers), and that answer goes to the live member.
 
-A scanner that is down for its mail may have an anti-virus agent that lives on and waits for signatures. It is
-told, too, or it would wait in vain for an answer that the switch does not let through any more.
+A scanner that is down for mail may have an anti-virus agent that still runs and waits for signatures. The
+agent is woken up as well. Otherwise it would wait for an answer that the switch no longer lets through.
 
-The tenant's own server is never told: its answer would have to pass to the client
-past the gateways. Its half of the session ends by its own time-out.
+The tenant's own server is never woken up: its answer would have to bypass the gateways
+on the way to the client. Its half of the session ends by its own time-out.
 
-A switch whose process was started anew has forgotten everything. Whoever began a
-session is told then, too: mostly his answer leads to the member that has the session,
-because the same addresses and ports choose the same bucket, and it goes on.
+A switch whose process was restarted has forgotten everything. Initiators are woken up
+then as well: the answer usually goes to the member that has the session, because the
+same addresses and ports select the same bucket, and the session continues.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ _BY_MEMBERS = frozenset({Zone.RELAY, Zone.SCAN, Zone.UPDATE})
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What to forget, and, among these, whose initiator to tell."""
+    """What to forget, and of these, the ones whose initiator to wake up."""
 
     forgotten: tuple[Connection, ...]
     told: tuple[Connection, ...]
@@ -55,7 +55,7 @@ def cut(connections: Iterable[Connection], macs: frozenset[int]) -> Cut:
 
 
 def lost(dpid: int, before: Iterable[Connection], now: Iterable[Connection]) -> tuple[Connection, ...]:
-    """Return the open connections of our legs that a switch knew and does not know any more."""
+    """Return the open connections of our legs that a switch knew and no longer knows."""
     known = {_ends(connection) for connection in now}
     return tuple(
         connection

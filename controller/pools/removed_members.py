@@ -1,7 +1,7 @@
-"""Members that the policy no longer names, and that still have sessions. Pure.
+"""Members that are no longer in the policy, but still have sessions. Pure.
 
-They stay in what is compiled, without new sessions, until their last one has
-ended. Whoever takes their port, MAC or address in the new policy ends them.
+They stay in the compiled policy, without new sessions, until their last session has
+ended. If the new policy uses their port, MAC or address, they are removed at once.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from controller.policy.model import Member, Policy, Pool
 
 
 def with_leaving(policy: Policy, before: Policy, stays: Callable[[str], bool]) -> Policy:
-    """Return the policy with those members of `before` that must stay a while. `stays` takes a path."""
+    """Return the policy with those members of `before` that must stay for now. `stays` takes a path."""
     taken = set(_belongings_of_others(policy))
     pools, places = [], dict(policy.places)
     for pool in policy.pools:

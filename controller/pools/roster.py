@@ -1,4 +1,4 @@
-"""All members of all pools, and what changed with each fact. The single place that knows their states."""
+"""All members of all pools, and the changes from each fact. The single place that knows their states."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from controller.pools.slow_start import LONG_AGO, STEPS, Start, starts_after
 
 
 class UnknownMember(LookupError):
-    """No member has this name; the text names those there are."""
+    """No member has this name; the text lists the members."""
 
 
 class Roster:
@@ -23,9 +23,9 @@ class Roster:
     def __init__(self) -> None:
         self._members: dict[str, PoolMember] = {}  # by path
         self._ports: dict[str, PortRef] = {}
-        self._starts: dict[str, Start] = {}  # of those who take new sessions
-        self._full_starts: dict[str, Start] = {}  # of those who are full: they are warm when there is room
-        self._steps: dict[str, int] = {}  # how far they had come at the last look
+        self._starts: dict[str, Start] = {}  # of members that take new sessions
+        self._full_starts: dict[str, Start] = {}  # of full members: they are warm when they have room again
+        self._steps: dict[str, int] = {}  # their steps of the slow start at the last check
 
     @property
     def members(self) -> tuple[PoolMember, ...]:
@@ -33,12 +33,12 @@ class Roster:
 
     @property
     def resting(self) -> frozenset[str]:
-        """Paths of the members that get no new sessions. Where all are full, each sheds what it must."""
+        """Paths of the members that get no new sessions. If all are full, each rejects what is too much."""
         return frozenset(self._members.keys() - self._starts.keys())
 
     @property
     def unready(self) -> frozenset[str]:
-        """Pools that take nobody for a reason that passes by itself: who could is full, or none is proved."""
+        """Pools without room for a temporary reason: members are full, or none is proved healthy yet."""
         states_by_pool: dict[str, set[MemberState]] = defaultdict(set)
         for member in self.members:
             states_by_pool[member.pool].add(member.state)
@@ -46,9 +46,9 @@ class Roster:
 
     @property
     def shares(self) -> dict[str, int]:
-        """Weight of members, by path, that have another one than the policy says; 0: no new sessions.
+        """Weights of members, by path, that differ from the policy's; 0: no new sessions.
 
-        While somebody of a pool starts slowly, all weights of the pool are so many times larger.
+        During the slow start of a member, all weights of its pool are multiplied by the number of steps.
         """
         slow_pools = {self._members[path].pool for path, step in self._steps.items() if step < STEPS}
         growing = {
@@ -66,9 +66,9 @@ class Roster:
         newcomer: Health | None = None,
         now: float = 0.0,
     ) -> None:
-        """Take up a policy. Members that stay keep what is known of them; others begin as `newcomer`.
+        """Apply a policy. Members that stay keep their known state; others start with the health `newcomer`.
 
-        A newcomer's health is given when the controller starts: who takes sessions then has always done so.
+        `newcomer` is given at the controller's start: members that take sessions then need no slow start.
         """
         known, drained, leaving = self._members, set(drained), set(leaving)
         self._members, self._ports = {}, {}
@@ -104,9 +104,9 @@ class Roster:
         raise UnknownMember(f"{reason}; remedy: use one of {names}")
 
     def on_drained(self, now: float, path: str, is_drained: bool) -> tuple[StateChanged, ...]:
-        """An operator said so. The last count may be old, so nobody is empty before the next one.
+        """An operator drains or resumes a member, which cannot be empty before the next count.
 
-        Who is resumed has been mended, so what he did before is forgotten.
+        A resumed member is assumed to be repaired, so its earlier failures are forgotten.
         """
 
         def look(member: PoolMember) -> PoolMember:
@@ -118,7 +118,7 @@ class Roster:
         return self._change(now, look)
 
     def on_ports(self, now: float, switch: str, up: set[int]) -> tuple[StateChanged, ...]:
-        """A switch told which of its ports are up."""
+        """A switch has reported which of its ports are up."""
 
         def look(member: PoolMember) -> PoolMember:
             at = self._ports[member.path]
@@ -135,8 +135,8 @@ class Roster:
         return self._change(now, hear)
 
     def on_tick(self, now: float) -> tuple[StateChanged, ...]:
-        """A member whose agent falls silent is down; unless nobody of its pool is heard of, which says
-        more about agents, or the way to us, than about members.
+        """A member whose agent stops reporting is down, unless no agent of its pool reports. In that case the
+        fault is more likely in the agents, or on the path to the controller, than in the members.
         """
         probed = [member for member in self.members if member.is_probed]
         talking = {member.pool for member in probed if member.health.is_heard(now, member.rules)}
@@ -182,7 +182,7 @@ class Roster:
 
 
 def _damped(now: float, before: PoolMember, after: PoolMember) -> tuple[PoolMember, float]:
-    """Return a member as its damping has it, and how long it is held down if it has just gone down."""
+    """Return a member with its damping, and how long it is held down if it has just gone down."""
     hold_s = 0.0
     if before.state in BY_RANK and after.state is MemberState.DOWN:
         after = replace(after, damping=after.damping.on_fall(now, after.rules.hold_down_s))

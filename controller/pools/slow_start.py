@@ -1,8 +1,8 @@
 """A member that comes up gets a growing share of new sessions, in a few steps. Pure; time is a parameter.
 
-A program that has just been started is slow: caches are cold, connections are not
-there yet. Shares grow in steps because each one is a plan for the switches. Nobody
-starts slowly while there is nobody warm to carry the rest.
+A program that has just started is slow: caches are cold, and it has no connections
+yet. Shares grow in steps because each step is a plan for the switches. A member
+starts slowly only if a warm member can carry the rest.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ class Start:
         return now - self.at >= slow_start_s
 
     def step(self, now: float, slow_start_s: float) -> int:
-        """Return how many parts of its whole share a member gets: 1 to STEPS."""
+        """Return how many of the STEPS parts of its full share a member gets, at least 1."""
         if not self.is_slow or self.is_warm(now, slow_start_s):
             return STEPS
         return 1 + int((now - self.at) / slow_start_s * STEPS)
@@ -35,7 +35,7 @@ LONG_AGO = Start(_EVER, is_slow=False)
 
 
 def starts_after(now: float, before: Mapping[str, Start], takers: Iterable[PoolMember]) -> dict[str, Start]:
-    """Return when each of those who take new sessions began to."""
+    """Return since when each of these members has taken new sessions."""
     takers = list(takers)
     warm = {
         member.pool

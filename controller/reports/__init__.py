@@ -1,1 +1,1 @@
-"""What operators ask of a running controller, answered as plain JSON values. Pure reading."""
+"""Answers to operators' questions about a running controller, as plain JSON values. Pure."""

@@ -7,7 +7,7 @@ from controller.runtime.commands.antivirus import ClientStatus, FleetStatus, Ser
 
 
 def fleet(known: FleetStatus) -> dict[str, Any]:
-    """Return rings, servers and clients, the worst first."""
+    """Return rings, servers and clients, those with problems first."""
     clients = [_row(each) for each in known.clients]
     clients.sort(key=lambda row: (not row["stale"], not row["error"], row["asker"], row["host"]))
     rings = {name: asdict(ring) for name, ring in known.rings.items()}

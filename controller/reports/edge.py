@@ -1,4 +1,4 @@
-"""What operators ask of a running controller, as plain JSON values. Pure."""
+"""State, pools, flows and explanations of a running controller, as plain JSON values. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ def status(edge: EdgeStatus | None, packet_ins: Mapping[int, int]) -> Json:
         "pools": list(known.empty_pools),
         "cabling": list(known.cabling),
         "floods": [
-            f"{name} is flooded: {rate:.0f} first packets a second come, its limit lets fewer in"
+            f"{name} is flooded: {rate:.0f} first packets per second, which is above its limit"
             for name, rate in known.floods.items()
         ],
     }
@@ -90,7 +90,7 @@ def consent(found: TenantConsent) -> Json:
 
 
 def explain(explanation: Explanation | NotExplained) -> Json:
-    """Return rules with their places, and the flows that they asked for."""
+    """Return rules with their places, and their flows."""
     if isinstance(explanation, NotExplained):
         return {"found": False, "reason": explanation.reason}
     return {
@@ -105,7 +105,7 @@ def explain(explanation: Explanation | NotExplained) -> Json:
 
 
 def plan(planned: PolicyPlan) -> Json:
-    """Return what would come and go on each switch, in words."""
+    """Return the flows that would be added and removed on each switch, in words."""
     after, accepted = show_flows(planned.policy, planned.states), planned.accepted
     before = show_flows(accepted.policy, accepted.states) if accepted else {}
     return {
@@ -122,7 +122,7 @@ def show_flows(policy: Policy, states: Mapping[str, SwitchState]) -> dict[str, l
 
 
 def compare_flows(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> dict[str, Json]:
-    """Return, for each switch, the lines that would come and go."""
+    """Return, for each switch, the lines that would be added and removed."""
     changes = {}
     for name in sorted(set(before) | set(after)):
         old, new = set(before.get(name, ())), set(after.get(name, ()))

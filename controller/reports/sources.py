@@ -1,4 +1,4 @@
-"""Decisions and sources, as operators ask for them. Pure."""
+"""Decisions and sources, as operators see them. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -28,7 +28,7 @@ def decisions(found: DecisionList) -> Json:
 
 
 def receipt(found: Receipt | NotInForce, hits: Mapping[str, int] | None) -> Json:
-    """Say where a decision is carried out, under which cookie, and how many packets met it."""
+    """Return where a decision is in force, under which cookie, and how many packets matched it."""
     if isinstance(found, NotInForce):
         return {"in_force": False, "reason": found.reason, "switches": []}
     rows = [
@@ -44,7 +44,7 @@ def receipt(found: Receipt | NotInForce, hits: Mapping[str, int] | None) -> Json
 
 
 def explain(known: SourceExplanation) -> Json:
-    """Return all that is known of a source, and what follows from it."""
+    """Return all that is known about a source, and the effect."""
     return {
         "source": str(known.source),
         "party": str(known.party),
@@ -63,22 +63,22 @@ def explain(known: SourceExplanation) -> Json:
 
 
 def _consequence(about: Iterable[Decision], is_allowed: bool) -> str:
-    """Say in one sentence what happens to the source's next connection."""
+    """Return in one sentence what happens to the source's next connection."""
     if is_allowed:
-        return "passes: it is on the allow-list, which always wins"
+        return "passes: the source is on the allow-list, which always applies"
     for decision in about:
         request = decision.request
         words = {
             "watch": "passes, and is counted",
             "limit": "passes, at a limited rate",
-            "decoy": "meets a decoy",
+            "decoy": "reaches a decoy",
             "drop": "is dropped",
         }[request.action.value]
         if request.is_simulated:
-            words = f"passes; but for simulation it would be: {words}"
+            words = f"passes; without simulation: {words}"
         only = str(request.scope).partition(" ")[2]
         return words + (f" ({only}; others may differ)" if only else "") + f", by decision {decision.number}"
-    return "passes: nothing is decided about it"
+    return "passes: there is no decision about the source"
 
 
 def _show(line: EvidenceLine) -> Json:

@@ -1,4 +1,4 @@
-"""The policy that is carried out, with what each switch has to hold for it."""
+"""The policy in force, with what each switch must hold for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from controller.sync.state import WireState
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A policy that passed, compiled, and the state that each switch must have."""
+    """A policy that passed all checks, and the compiled state of each switch."""
 
     revision: int
     file: str

@@ -1,4 +1,4 @@
-"""The fleet in the running controller: kept over restarts, its changes reported."""
+"""The fleet in the running controller: kept across restarts, with its changes reported."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,7 +24,7 @@ class AntivirusFleet:
         self._looked_at = 0.0
 
     def load(self, now: float) -> None:
-        """Take up the clients that were known; each has the usual time to report again."""
+        """Restore the clients that were known; each has the usual time to report again."""
         for key, facts, server, utc in self._store.antivirus_clients():
             with suppress(RecordError):  # another release stored it: the client will report again
                 report = from_media(ClientReport, facts)
@@ -38,11 +38,11 @@ class AntivirusFleet:
         self.fleet.expect_servers({member.name for pool in pools for member in pool.members})
 
     def on_server(self, now: float, server: str, rings: Mapping[str, ServedRing], error: str) -> None:
-        """A server says what it serves, and what is wrong with it."""
+        """Record what a server serves, and what is wrong with it."""
         self.fleet.on_server(now, server, rings, error)
 
     def on_reports(self, now: float, utc: float, server: str, reports: Sequence[ClientReport]) -> int:
-        """Take what clients reported to a server; return how many were taken."""
+        """Record what clients reported to a server; return how many reports were accepted."""
         time = datetime.fromtimestamp(utc, UTC)
         text = time.isoformat(timespec="seconds").replace("+00:00", "Z")
         heard = [self.fleet.on_report(now, text, server, report) for report in reports]
@@ -65,7 +65,7 @@ class AntivirusFleet:
         self._looked_at = now
         for client in self.fleet.look(now):
             event = Event.CLIENT_STALE if client.is_stale else Event.CLIENT_CURRENT
-            silent = f"last heard of at {client.heard_utc}" if client.is_stale else ""
+            silent = f"last report at {client.heard_utc}" if client.is_stale else ""
             self._journal.write(event, **_who(client), reason=self.fleet.behind(client) or silent)
 
     def _report_engine(self, client: Client, today: date) -> None:

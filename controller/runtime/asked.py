@@ -1,4 +1,4 @@
-"""The envelope of a command: on whose behalf, why and when. Whole, so that it can be logged or forwarded."""
+"""The envelope of a command: by which principal, why and when, so that it can be logged or forwarded."""
 
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Asked(Generic[R_co]):
-    """`reason`: what led to the command, for people. `at_utc`: seconds since 1970, UTC."""
+    """`reason`: what led to the command, for operators. `at_utc`: seconds since 1970, UTC."""
 
     command: Command[R_co]
     by: Principal
@@ -21,6 +21,6 @@ class Asked(Generic[R_co]):
 
 
 class Asker(Protocol):
-    """Has the runtime carry out a command, waits, and returns the result or raises the error."""
+    """Makes the runtime execute a command, waits, and returns the result or raises the error."""
 
     def __call__(self, asked: Asked[R], /) -> R: ...

@@ -1,4 +1,4 @@
-"""What handlers know of a command beside the command itself."""
+"""What handlers know about a command besides the command itself."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from controller.runtime.principals import Principal
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`monotonic`: seconds, for deadlines. `utc`: seconds since 1970, for people and for what is stored."""
+    """`monotonic`: seconds, for deadlines. `utc`: seconds since 1970, for display and for the store."""
 
     monotonic: Callable[[], float]
     utc: Callable[[], float]
@@ -16,7 +16,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`now`: monotonic, when the command is carried out. `utc`: when it was asked for."""
+    """`now`: monotonic, when the command is executed. `utc`: when it was requested."""
 
     now: float
     utc: float

@@ -1,7 +1,7 @@
-"""Owns the accepted policy, and hands each fact to the part that it concerns.
+"""Owns the accepted policy, and passes each fact to the part that it concerns.
 
 Knows neither OpenFlow's bytes nor HTTP nor a framework: channels, encoder, store,
-journal and clock are given to it, and time is a parameter. Handlers of commands work on it.
+journal and clock are passed in, and time is a parameter. Handlers of commands work on it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -45,7 +45,7 @@ from controller.topology.homes import moved_homes
 
 @dataclass(frozen=True, slots=True)
 class RuntimeDependencies:
-    """Everything outside: given once, at start."""
+    """Everything outside the runtime, passed in once, at start."""
 
     encoder: Encoder
     publish: Callable[[Mapping[str, Settings]], None]  # may raise OSError
@@ -55,7 +55,7 @@ class RuntimeDependencies:
 
 
 class RuntimeCore:
-    """Raise `ConfigErrors`, `CompileError` or `StoreError` from `submit`; nothing has changed then."""
+    """Raise `ConfigErrors`, `CompileError` or `StoreError` from `submit`; nothing changes then."""
 
     def __init__(self, dependencies: RuntimeDependencies) -> None:
         self._outside = dependencies
@@ -75,7 +75,7 @@ class RuntimeCore:
         self._compiled_for = ALL_IS_WELL
 
     def start(self, now: float, utc: float, file: str, text: str) -> None:
-        """Take up the policy of the operator's file, or, if that is not valid, the last good one."""
+        """Load the policy from the operator's file, or the last good one if the file is not valid."""
         self._outside.journal.write(Event.CONTROLLER_STARTED, policy=file)
         last = self._outside.store.last_policy()
         self.suspicion.load(now, utc)
@@ -92,7 +92,7 @@ class RuntimeCore:
             self._take_up(now, kept, *self._prepare(last.file, last.text), CONTROLLER)
 
     def submit(self, now: float, file: str, text: str, by: Principal) -> Accepted:
-        """Check, compile, keep and carry out a policy; return it with its revision."""
+        """Check, compile, store and apply a policy; return it with its revision."""
         try:
             policy, states = self._prepare(file, text)
             new = PolicyRevision(self._outside.store.accept_policy(file, text).revision, file)
@@ -102,9 +102,9 @@ class RuntimeCore:
         return self._take_up(now, new, policy, states, by)
 
     def drain(self, now: float, name: str, is_drained: bool, by: Principal) -> PoolMember:
-        """Give a member no new sessions from now on, or give it some again; it keeps those it has.
+        """Stop or resume new sessions for a member; it keeps those it has.
 
-        Raise `UnknownMember` or `StoreError`; nothing has changed then.
+        Raise `UnknownMember` or `StoreError`; nothing has changed in that case.
         """
         member = self.roster.find(name)
         self._outside.store.set_drained(member.path, is_drained)
@@ -112,20 +112,20 @@ class RuntimeCore:
         return self.roster.find(member.path)
 
     def on_report(self, now: float, name: str, report: HealthReport) -> PoolMember:
-        """An agent says how a member is. Raise `UnknownMember`."""
+        """Record an agent's report on a member. Raise `UnknownMember`."""
         member = self.roster.find(name)
         self._on_members(now, self.roster.on_report(now, member.path, report))
         return self.roster.find(member.path)
 
     def on_counts(self, now: float, counts: Counts) -> None:
-        """Open sessions by the MAC of a pool's member, as the switches' conntrack has them."""
+        """Record how many sessions members have open, from the switches' conntrack."""
         self._on_members(now, self.roster.on_counts(now, counts))
         gone = {each.path for each in self.roster.members if each.is_leaving and not each.may_have_sessions}
         if gone and self.accepted is not None:
             self._let_go(now, self.accepted, gone)
 
     def _let_go(self, now: float, accepted: Accepted, gone: set[str]) -> None:
-        """Members that were leaving have finished: nothing is left of them on the switches."""
+        """Remove members that have finished their sessions from the switches."""
         for path in sorted(gone):
             self._outside.journal.write(Event.MEMBER_LEFT, member=path)
         carried = without_members(accepted.policy, gone)
@@ -154,7 +154,7 @@ class RuntimeCore:
                     seconds=change.hold_s,
                     reason=str(change.member.damping),
                 )
-        # Not only with a change: shares also grow, with time.
+        # Even without a change: shares also grow with time.
         self._rebalance_if_changed(now)
 
     def wake_up(self, connections: Iterable[Connection]) -> None:
@@ -167,12 +167,12 @@ class RuntimeCore:
             self._rebalance(now, self.accepted)
 
     def _rebalance(self, now: float, accepted: Accepted) -> None:
-        """The same policy, with its new sessions spread over the members that take some."""
+        """Recompile the same policy, so that new sessions go to the members that take them now."""
         states = self._compile(accepted.policy)
         self._set_desired(now, replace(accepted, states=states, wires=self._encode(states)))
 
     def preview(self, file: str, text: str) -> tuple[Policy, Mapping[str, SwitchState]]:
-        """Check and compile a policy without carrying it out."""
+        """Check and compile a policy without applying it."""
         return self._prepare(file, text)
 
     def plan_for(self, name: str, desired: SwitchState) -> Plan:
@@ -191,7 +191,7 @@ class RuntimeCore:
         self._on_members(now, self.roster.on_ports(now, record.name, record.ports_up))
 
     def on_probe(self, now: float, dpid: int, channel: Channel, port: int, origin: PortRef) -> None:
-        """A switch has heard what another one sent out of `origin`."""
+        """A switch has received the probe that another one sent out of `origin`."""
         if record := self.switches.find(dpid, channel):
             self.trunks.on_heard(now, PortRef(record.name, port), origin)
 
@@ -239,7 +239,7 @@ class RuntimeCore:
         return Conditions(self.roster.shares, broken, self.roster.unready)
 
     def _with_leaving(self, now: float, policy: Policy) -> Policy:
-        """Return what is carried out: the policy, and members that still have sessions to finish."""
+        """Return what is in force: the policy, and removed members that still have sessions to finish."""
         # The last count may be old, so every reachable member stays until the next one.
         reachable = {each.path for each in self.roster.members if each.has_port}
         carried = policy
@@ -261,7 +261,7 @@ class RuntimeCore:
         return accepted
 
     def _publish(self, policy: Policy, revision: int) -> None:
-        """Tell the gateways before the switches, so that nothing is steered to one that does not know."""
+        """Publish before switches change, so that no gateway gets traffic that it has no rules for."""
         try:
             secret_of = self._outside.store.pool_secret
             settings = render_gateways(policy, revision, secret_of)

@@ -1,4 +1,4 @@
-"""Reports when a pool has no member for new sessions, what follows for which tenants, and when it is over."""
+"""Reports when a pool has no member for new sessions, the effect on tenants, and when it ends."""
 
 from common.journal.journal import Journal
 from controller.compiler.impact import Trouble, troubles_of
@@ -6,7 +6,7 @@ from controller.compiler.network_state import Conditions
 from controller.policy.model import Policy
 from controller.telemetry.events import ControllerEvent as Event
 
-_MOST_TENANTS = 100  # that one event names
+_MOST_TENANTS = 100  # named in one event
 
 
 class EmptyPools:

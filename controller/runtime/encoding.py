@@ -1,4 +1,4 @@
-"""How flows become what a switch is sent: given to the runtime by who knows OpenFlow's bytes."""
+"""The interface that turns flows into what is sent to a switch; `controller.openflow` implements it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What happens outside, in the past tense: from switches, and from the clock."""
+"""What has happened outside: events from switches and from the clock."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class SwitchDisconnected:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeReceived:
-    """A switch has answered, or reported a port."""
+    """A switch has replied, or reported a port."""
 
     dpid: int
     channel: Channel
@@ -31,7 +31,7 @@ class OutcomeReceived:
 
 @dataclass(frozen=True, slots=True)
 class ProbeHeard:
-    """A switch has received, at a port, what another one sent out of `origin`."""
+    """A switch has received a probe at a port, which another one sent out of `origin`."""
 
     dpid: int
     channel: Channel
@@ -41,14 +41,14 @@ class ProbeHeard:
 
 @dataclass(frozen=True, slots=True)
 class PacketsSampled:
-    """First packets to addresses and ports that no tenant publishes."""
+    """The switch has sampled first packets to addresses and ports that no tenant publishes."""
 
     facts: tuple[Evidence, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TimePassed:
-    """Look at what is due: deadlines, probes, limits."""
+    """Time has passed: deadlines, probes and limits may be due."""
 
 
 RuntimeEvent = (

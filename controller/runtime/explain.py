@@ -1,4 +1,4 @@
-"""Leads from a flow back to the line of the policy that asked for it. Pure."""
+"""Finds the line of the policy that a flow comes from. Pure."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,7 +17,7 @@ from controller.runtime.commands.policy import (
 
 
 def explain_cookie(accepted: Accepted, cookie: int) -> Explanation | NotExplained:
-    """Return the rule behind a cookie, where it stands, and every flow that it asked for."""
+    """Return the rule behind a cookie, its place in the file, and all its flows."""
     if not is_ours(cookie):
         owner = cookie >> COOKIE_OWNER_SHIFT
         return NotExplained(f"not a cookie of this edge (its owner mark is {owner:#x}, not 0x9057)")
@@ -25,7 +25,7 @@ def explain_cookie(accepted: Accepted, cookie: int) -> Explanation | NotExplaine
 
 
 def explain_rule(accepted: Accepted, path: str) -> Explanation | NotExplained:
-    """Return the flows that a rule, or any rule below it, asked for."""
+    """Return the flows of a rule and of all rules below it."""
     return _explain(
         accepted,
         lambda flow: flow.because == path or flow.because.startswith(f"{path}."),

@@ -1,4 +1,4 @@
-"""Floods in the running controller: the switches are asked how often each tenant's limit was met."""
+"""Floods in the running controller: asks the switches how many packets exceeded each tenant's limit."""
 
 from collections.abc import Mapping
 
@@ -31,7 +31,7 @@ class FloodWatch:
                 self._look(now, tenant)
 
     def _look(self, now: float, tenant: Tenant) -> None:
-        """Take the answer to the last question, and ask again."""
+        """Process the replies to the last request, and ask again."""
         rule = f"tenants.{tenant.name}.limit_per_second"
         told = self._switches.packets(rule)
         self._switches.ask_packets(rule)

@@ -1,4 +1,4 @@
-"""Ends orphaned sessions: has switches forget them, and wakes up the end that waits."""
+"""Ends orphaned sessions: makes switches forget them, and wakes up the end that waits."""
 
 from collections.abc import Iterable
 
@@ -30,7 +30,7 @@ class OrphanedSessions:
             self._path_by_mac[mac] = member.path
 
     def cut(self, connections: Iterable[Connection]) -> tuple[Connection, ...]:
-        """Have the switches forget the sessions of members that are gone; return whom to wake up then."""
+        """Make the switches forget the sessions of members that are gone; return those to wake up then."""
         found = cut(connections, frozenset(self._path_by_mac))
         self._switches.forget(found.forgotten)
         for mac, path in self._path_by_mac.items():
@@ -41,7 +41,7 @@ class OrphanedSessions:
         return found.told
 
     def note_forgotten(self, dpid: int, connections: tuple[Connection, ...]) -> None:
-        """A switch was restarted and does not know these connections any more."""
+        """A switch was restarted and no longer knows these connections."""
         if connections and (record := self._switches.records.get(dpid)):
             count = len(connections)
             self._journal.write(Event.SESSIONS_FORGOTTEN, switch=record.name, connections=count)
@@ -49,9 +49,9 @@ class OrphanedSessions:
     def wake_up(self, policy: Policy, connections: Iterable[Connection]) -> None:
         """Make initiators of forgotten connections send a packet, which is answered or reset.
 
-        An initiator that has no answer to its first packet repeats it by itself. Woken up, it would send a
-        reset before that (RFC 9293, 3.10.7.3). The switch would begin a connection with the reset, take the
-        repeated packet for an invalid one of this, and count the session as open for a day after its end.
+        An initiator whose first packet got no answer retransmits it anyway. Woken up, it would send a reset
+        first (RFC 9293, 3.10.7.3). The switch would start a connection with the reset, treat the
+        retransmission as an invalid packet of it, and count the session as open for a day after its end.
         """
         place_by_mac = {mac_number(use.mac): use.at for use in ports_of(policy) if use.mac}
         own_mac = {switch.name: mac_number(switch.mac) for switch in policy.switches}

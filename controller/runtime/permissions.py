@@ -1,4 +1,4 @@
-"""Which role may ask for what, and about whom. Pure; the API turns a refusal into 403."""
+"""Which commands a role may use, and about what. Pure; the API turns a refusal into 403."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ Kinds = frozenset[type[Command[object]]]
 
 
 class Forbidden(Exception):
-    """The role does not permit the command, or not about this subject; the text says which it permits."""
+    """The role does not permit the command, or not for this subject; the text says what it permits."""
 
 
 _OF_SENSORS: Kinds = frozenset(
@@ -79,9 +79,9 @@ COMMANDS_BY_ROLE: Mapping[AccessRole, Kinds] = {
 
 
 def check(by: Principal, command: Command[object]) -> None:
-    """Raise `Forbidden` if the principal may not ask for this."""
+    """Raise `Forbidden` if the principal may not use this command."""
     if type(command) not in COMMANDS_BY_ROLE[by.role]:
-        raise Forbidden(f"{type(command).__name__} is not permitted to the role {by.role.value}")
+        raise Forbidden(f"{type(command).__name__} is not permitted for the role {by.role.value}")
     if isinstance(command, tokens.AddToken) and command.role not in BEARER_ROLES:
         raise Forbidden(f"no token can have the role {command.role.value}")
     if by.role is AccessRole.MEMBER:
@@ -92,7 +92,7 @@ def check(by: Principal, command: Command[object]) -> None:
 
 
 def _check_member(path: str, command: Command[object]) -> None:
-    """A member, known by its path POOL.NAME, asks about itself and its own pool only."""
+    """A member, known by its path POOL.NAME, may ask only about itself and its own pool."""
     pool, _, name = path.partition(".")
     match command:
         case members.ReportMember(about) | members.ReadAgentSettings(about):
@@ -104,13 +104,13 @@ def _check_member(path: str, command: Command[object]) -> None:
         case _:
             return
     if about != own:
-        raise Forbidden(f"{path} has to do with {own} only")
+        raise Forbidden(f"{path} may ask about {own} only")
 
 
 def _check_origin(name: str, origin: str) -> None:
-    """A sensor decides under its own name, or `NAME:WHAT`."""
+    """A sensor makes decisions under its own name, or `NAME:WHAT`."""
     if origin.partition(":")[0] != name:
-        raise Forbidden(f"{name} decides as {name} only, not as {origin}")
+        raise Forbidden(f"{name} may make decisions as {name} only, not as {origin}")
 
 
 def _origins(command: Command[object]) -> set[str]:

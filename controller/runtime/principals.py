@@ -1,15 +1,15 @@
-"""On whose behalf a command is carried out: a name, and a role that says what is permitted."""
+"""The principal that a command is executed for: a name, and a role that defines what is permitted."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class AccessRole(StrEnum):
-    OPERATOR = "operator"  # everything that people do
+    OPERATOR = "operator"  # everything
     SENSOR = "sensor"  # evidence, and decisions under its own name as origin
-    MEMBER = "member"  # what a pool's member, whose path (POOL.NAME) is the name, needs on a host of its own
-    BOUNCER = "bouncer"  # reads decisions as from a CrowdSec local API
-    CONTROLLER = "controller"  # the program itself: what it counts, cuts and reloads; no token has this role
+    MEMBER = "member"  # what a pool member on its own host needs; the name is its path (POOL.NAME)
+    BOUNCER = "bouncer"  # reads decisions, as from a CrowdSec local API
+    CONTROLLER = "controller"  # the program itself: what it counts, ends and reloads; no token has this role
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Principal:
     role: AccessRole
 
     def __str__(self) -> str:
-        """As journals name it: the role is added where the name does not say it."""
+        """As journals show it: with the role, if the name does not already say it."""
         return self.name if self.name == self.role.value else f"{self.name} ({self.role.value})"
 
 

@@ -1,4 +1,4 @@
-"""The single writer's two entries: commands, each with its answer, and events, which have none."""
+"""The single writer's two entry points: commands, which return a result, and events, which do not."""
 
 from typing import TypeVar
 
@@ -21,28 +21,28 @@ R = TypeVar("R")
 
 
 class Runtime:
-    """Not for several threads: one loop calls it, for one command or event after the other."""
+    """Not thread-safe: one loop calls it, for one command or event at a time."""
 
     def __init__(self, dependencies: RuntimeDependencies) -> None:
         self._clock = dependencies.clock
         self.core = RuntimeCore(dependencies)
 
     def start(self, file: str, text: str) -> None:
-        """Take up the policy of the operator's file, or, if that is not valid, the last good one.
+        """Load the policy from the operator's file, or the last good one if the file is not valid.
 
-        Raise `ConfigErrors`, `CompileError` or `StoreError` when there is neither.
+        Raise `ConfigErrors`, `CompileError` or `StoreError` if there is neither.
         """
         self.core.start(self._clock.monotonic(), self._clock.utc(), file, text)
 
     def handle(self, asked: Asked[R]) -> R:
-        """Carry out a command; return its result. Raise `Forbidden`, or what the command says."""
+        """Carry out a command; return its result. Raise `Forbidden`, or what the command documents."""
         check(asked.by, asked.command)
         context = Context(self._clock.monotonic(), asked.at_utc, asked.by)
         result: R = HANDLERS[type(asked.command)](self.core, asked.command, context)
         return result
 
     def on(self, event: RuntimeEvent) -> None:
-        """Take an event up."""
+        """Process an event."""
         now = self._clock.monotonic()
         match event:
             case SwitchConnected(dpid, channel):

@@ -1,7 +1,7 @@
 """Decides which open sessions to count, to end and to wake up. Pure, over two ports: commands and a list.
 
-A switch that was restarted has forgotten its sessions, so what was seen of them last is kept in mind. Nothing
-here waits: `look` and `care` return in how many seconds to call them again.
+A restarted switch has forgotten its sessions, so the last list of them is remembered. Nothing here waits:
+`look` and `care` return the seconds until they must be called again.
 """
 
 from collections import deque
@@ -35,19 +35,19 @@ from controller.suspicion.floods import AT_ONCE
 
 R = TypeVar("R")
 CARE_S = 0.05
-_PATIENCE = 20  # calls of `care` that orphans wait for switches that are not in step
+_PATIENCE = 20  # how many calls of `care` orphans wait for switches that are not in step
 _WAKE_UP_AT_ONCE = 200
 Connections = tuple[Connection, ...]
 
 
 class CommandPort(Protocol):
-    """Has the runtime carry out a command on the controller's behalf."""
+    """Makes the runtime execute a command on the controller's behalf."""
 
     def __call__(self, command: Command[R], /) -> R: ...
 
 
 class SessionWatch:
-    """`list_sessions`: a line for each connection that switches know, or None if they cannot be listed."""
+    """`list_sessions` returns a line for each connection that switches know; None: they cannot be listed."""
 
     def __init__(self, ask: CommandPort, list_sessions: Callable[[], Sequence[str] | None]) -> None:
         self._ask = ask
@@ -58,16 +58,16 @@ class SessionWatch:
         self._to_wake: deque[Connections] = deque()  # one batch for each call of `care`
 
     def count(self) -> Counts | None:
-        """Return what members of pools have; None if sessions cannot be listed."""
+        """Count the open sessions of pool members; None if sessions cannot be listed."""
         lines = self._list()
         return None if lines is None else count_sessions(lines)
 
     def on_disconnected(self, dpid: int) -> None:
-        """A switch has gone, and the runtime's queue has been told; it may come back without its sessions."""
+        """A switch has disconnected, and the runtime knows; it may come back without its sessions."""
         self._before.setdefault(dpid, self._last_seen)
 
     def look(self) -> float:
-        """Remember what is open, and count it where a member may be empty or full."""
+        """Remember the open sessions, and count them if a member may be empty or full."""
         listed = self._list()
         if listed is None:
             return LOOK_S
@@ -103,7 +103,7 @@ class SessionWatch:
         return CARE_S
 
     def _is_patience_over(self, work: SessionWork) -> bool:
-        """Say whether to cut orphans: best when the switches choose other members, but not much later."""
+        """Return whether to end orphans: when the switches choose other members, or after a short wait."""
         self._patience = self._patience - 1 if work.has_orphans else _PATIENCE
         return work.has_orphans and (work.is_in_step or self._patience < 0)
 

@@ -1,6 +1,6 @@
-"""Decisions and allowances: kept, stored, and carried out on the switches, each change for itself.
+"""Decisions and allowances: kept, stored, and applied to the switches, each change separately.
 
-A disk that refuses is reported and blocks nothing: what is decided holds until the next start.
+A disk error is reported and blocks nothing: the decisions hold until the next start.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ _MOST_TOLD = 20  # decisions with a line of their own in the journal; more are c
 
 @dataclass(frozen=True, slots=True)
 class Enforced:
-    """What stands on which switch for one decision or allowance."""
+    """The flows and meters of one decision or allowance, by switch."""
 
     keys: Mapping[str, tuple[WireKey, ...]] = field(default_factory=dict)
     meters: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class DecisionKeeper:
         self.ledger = Ledger()
         self.allowed = AllowList()
         self.scores = Scores()
-        self.to_cut: dict[Scope, None] = {}  # whose open sessions are yet to be cut
+        self.to_cut: dict[Scope, None] = {}  # their open sessions must still be ended
         self.evicted = 0
         self.refused = 0
         self._scans = Scans()
@@ -65,7 +65,7 @@ class DecisionKeeper:
         self._enforced: dict[Scope | Network, Enforced] = {}
 
     def load(self, now: float, utc: float) -> None:
-        """Take up what survived a restart; what ended meanwhile is gone."""
+        """Load what was stored before a restart; drop what has ended since."""
         due = []
         for decision in self._store.decisions():
             if decision.until > utc:
@@ -78,7 +78,7 @@ class DecisionKeeper:
             self.allowed.restore(allowance, now + allowance.until - utc)
 
     def _load_offenders(self, now: float, utc: float) -> None:
-        """Take up who has offended before; who has behaved for long enough since is forgotten."""
+        """Load the earlier offenders; forget those that have caused nothing for long enough."""
         forgotten = []
         for offender in self._store.offenders():
             if offender.until + _REMEMBERED_S < utc:
@@ -106,11 +106,11 @@ class DecisionKeeper:
     def add(
         self, now: float, utc: float, requests: Sequence[Request], by: Principal = CONTROLLER
     ) -> LedgerOutcome:
-        assert self._guard is not None  # there is no API before there is a policy
+        assert self._guard is not None  # the API starts after the first policy
         return self._take_up(now, self.ledger.add(now, utc, requests, self._guard), by=by)
 
     def on_evidence(self, now: float, utc: float, evidence: Sequence[Evidence]) -> None:
-        """Take facts about sources; decide what the policy wants done about them."""
+        """Record evidence about sources; make the decisions that the policy asks for."""
         assert self._guard is not None
         requests, offenders = [], []
         evidence = [
@@ -136,7 +136,7 @@ class DecisionKeeper:
             self.add(now, utc, requests)
 
     def _crowd(self, now: float, request: Request) -> Iterator[Request]:
-        """Decide about a whole network, too, once enough of it is suspicious."""
+        """Make a decision about the whole network as well, once enough of it is suspicious."""
         source, enough = request.scope.source, self.scores.policy.crowd
         network = self._subnets.on_decided(now, source, now + request.duration_s, enough)
         if network:
@@ -145,19 +145,19 @@ class DecisionKeeper:
             yield replace(request, scope=scope, scenario="crowd", reason=reason, sessions=OpenSessions.KEEP)
 
     def _is_expected(self, fact: Evidence) -> bool:
-        """At a published door only a decision leads to a decoy: to be there is no guilt.
+        """At a published address and port, only a decision leads to a decoy, so a visit there proves nothing.
 
-        Otherwise a wrong decision would make the evidence that proves it right.
+        Otherwise a wrong decision would produce its own evidence.
         """
         door = (fact.destination, fact.port)
         return fact.kind.startswith("decoy-") and door in self._published
 
     def on_samples(self, now: float, utc: float, samples: Sequence[Evidence]) -> None:
-        """Take sampled first packets to addresses and ports that no tenant publishes."""
+        """Record sampled first packets to addresses and ports that no tenant publishes."""
         self.on_evidence(now, utc, [*samples, *self._scans.on_samples(now, samples)])
 
     def on_connections(self, now: float, utc: float, open_by_source: Mapping[Address, int]) -> None:
-        """Take how many connections those sources have that have many."""
+        """Record the connection counts of sources with many connections."""
         self.on_evidence(now, utc, self._floods.on_connections(now, open_by_source))
 
     def owner(self, source: Network) -> str:
@@ -165,7 +165,7 @@ class DecisionKeeper:
         return self._guard.owner(source) if self._guard else ""
 
     def delete(self, now: float, numbers: Iterable[int], by: Principal = CONTROLLER) -> LedgerOutcome:
-        """End decisions. A source that the edge itself had decided about begins again without a score."""
+        """End decisions. If a decision was the edge's own, the source starts again with score 0."""
         outcome = self._take_up(now, self.ledger.delete(numbers), "deleted", by)
         pardoned = [each.request.scope.source for each in outcome.ended if each.request.origin == ORIGIN]
         for source in pardoned:
@@ -180,7 +180,7 @@ class DecisionKeeper:
             self._disallow(now, allowance, "expired", CONTROLLER)
 
     def allow(self, context: Context, source: Network, comment: str, duration_s: float = 0.0) -> Allowance:
-        """Let a source pass, whatever is decided about it. No duration: for good."""
+        """Let a source pass regardless of any decision. No duration: without end."""
         assert self._enforcement is not None
         now, by = context.now, str(context.by)
         allowance = self.allowed.add(now, context.utc, source, comment, duration_s)
@@ -197,7 +197,7 @@ class DecisionKeeper:
         return allowance
 
     def cut(self, connections: Iterable[Connection]) -> tuple[Connection, ...]:
-        """Have the switches forget the open sessions of sources whose decision says so; return them."""
+        """Make the switches forget the open sessions that a decision ends; return them."""
         scopes, self.to_cut = list(self.to_cut), {}
         found = tuple(each for each in connections if any(self._concerns(scope, each) for scope in scopes))
         self._switches.forget(found)
@@ -207,7 +207,7 @@ class DecisionKeeper:
         return found
 
     def _concerns(self, scope: Scope, connection: Connection) -> bool:
-        """Say whether a connection is one that a scope means; all that is listed is TCP."""
+        """Return whether a scope covers a connection; all listed connections are TCP."""
         assert self._enforcement is not None
         if connection.leg != Zone.OUTSIDE or not connection.is_open:
             return False
@@ -240,7 +240,7 @@ class DecisionKeeper:
     def _take_up(
         self, now: float, outcome: LedgerOutcome, reason: str = "", by: Principal = CONTROLLER
     ) -> LedgerOutcome:
-        """Store what has changed, report it, and have it carried out."""
+        """Store the changes, report them, and apply them to the switches."""
         if outcome.accepted or outcome.ended:
             self._keep(lambda: self._store.change_decisions(outcome.accepted, outcome.ended))
         self._tell(outcome, reason, str(by))

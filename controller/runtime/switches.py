@@ -1,4 +1,4 @@
-"""The switches of the policy, what each was last heard to be, and strangers."""
+"""The switches of the policy with their last known state, and unknown switches."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,32 +26,32 @@ from controller.sync.state import WireState
 from controller.telemetry.events import ControllerEvent as Event
 from controller.topology.ports import ports_of
 
-_MOST_HITS = 1_000  # rules whose packets are being asked for at once
+_MOST_HITS = 1_000  # rules whose packets are being counted at the same time
 
 
 class Channel(Protocol):
-    """The way to one connected switch. Calls return at once; answers come back as outcomes."""
+    """The channel to one connected switch. Calls return at once; replies come back as outcomes."""
 
     def read(self, attempt: int) -> None: ...
 
     def send(self, attempt: int, plan: Plan) -> None: ...
 
     def probe(self, origin: PortRef) -> None:
-        """Have the switch send a probe out of one of its ports."""
+        """Make the switch send a probe out of one of its ports."""
 
     def forget(self, connections: tuple[Connection, ...]) -> None:
-        """Have the switch forget connections."""
+        """Make the switch forget connections."""
 
     def ask_hits(self, table: int, cookie: int) -> None:
-        """Ask how many packets the flows with a cookie have seen."""
+        """Ask how many packets have matched the flows with a cookie."""
 
     def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
-        """Have the switch send the initiator of a connection, behind a port, what it must answer."""
+        """Make the switch send a segment that the initiator of a connection, behind a port, must answer."""
 
 
 @dataclass(slots=True)
 class SwitchRecord:
-    """A switch of the policy: its session, its channel if connected, what is wrong with it."""
+    """A switch of the policy: its session, its channel if it is connected, and what is wrong with it."""
 
     session: SwitchSession
     channel: Channel | None = None
@@ -78,10 +78,10 @@ class Switches:
         self._journal = journal
         self.records: dict[int, SwitchRecord] = {}
         self.strangers: dict[int, Channel] = {}
-        self._hits: dict[int, dict[str, int | None]] = {}  # packets, by cookie and switch; None: not told yet
+        self._hits: dict[int, dict[str, int | None]] = {}  # packets, by cookie and switch; None: no reply yet
 
     def find(self, dpid: int, channel: Channel) -> SwitchRecord | None:
-        """Return the record that a channel speaks for; None: a stranger, or a connection since replaced."""
+        """Return the record of a channel's switch; None: an unknown switch, or a replaced connection."""
         record = self.records.get(dpid)
         return record if record is not None and record.channel is channel else None
 
@@ -90,11 +90,11 @@ class Switches:
 
     @property
     def is_in_step(self) -> bool:
-        """Say whether every switch that answers carries out what is wanted."""
+        """Return whether every connected switch holds the desired state."""
         return all(record.is_in_step for record in self.records.values() if record.channel is not None)
 
     def is_back(self, dpid: int) -> bool:
-        """Say whether a switch answers and carries out what is wanted."""
+        """Return whether a switch is connected and holds the desired state."""
         record = self.records.get(dpid)
         return record is not None and record.is_in_step
 
@@ -117,7 +117,7 @@ class Switches:
             record.session.on_disconnected()
 
     def on_outcome(self, now: float, record: SwitchRecord, outcome: Outcome) -> bool:
-        """Take an answer of a switch; say whether it tells of ports."""
+        """Process a switch's reply; return whether it concerns ports."""
         session = record.session
         before = session.confirmed_revision
         commands: tuple[Command, ...] = ()
@@ -163,12 +163,12 @@ class Switches:
                 record.session.name = name
 
     def want(self, now: float, revision: int, wires: Mapping[str, WireState]) -> None:
-        """Have every switch carry out a state, by the switch's name."""
+        """Set the desired state of every switch, by the switch's name."""
         for record in self.records.values():
             self._execute(record, record.session.on_desired(now, revision, wires[record.name]))
 
     def patch(self, switch: str, patch: Patch) -> None:
-        """Change some flows of a switch that are not the policy's; `settle` has it carried out."""
+        """Change some flows of a switch that are not the policy's; `settle` sends the change."""
         if record := self.by_name().get(switch):
             record.session.overlay.remove(patch.gone, patch.gone_meters)
             record.session.overlay.put(patch.flows, patch.meters)
@@ -179,7 +179,7 @@ class Switches:
                 self._execute(record, record.session.on_overlay(now))
 
     def forget(self, connections: Iterable[Connection]) -> None:
-        """Have each switch forget those connections that are its own."""
+        """Make each switch forget its own ones of these connections."""
         known = tuple(connections)
         for dpid, record in self.records.items():
             mine = tuple(connection for connection in known if may_be_of(connection.zone, dpid))
@@ -188,12 +188,12 @@ class Switches:
 
     @property
     def is_settled(self) -> bool:
-        """Say whether every switch that answers carries out all that was patched."""
+        """Return whether every connected switch has confirmed all patches."""
         connected = [record for record in self.records.values() if record.channel is not None]
         return all(record.is_in_step and record.session.overlay.is_settled for record in connected)
 
     def ask_packets(self, rule: str) -> None:
-        """Ask the switches how often a rule of table `suspicion` was met; `packets` has their answers."""
+        """Ask the switches how many packets matched a rule of table `suspicion`; `packets` has the answer."""
         cookie = cookie_of(rule)
         if len(self._hits) >= _MOST_HITS:
             del self._hits[next(iter(self._hits))]
@@ -204,7 +204,7 @@ class Switches:
                 record.channel.ask_hits(Table.SUSPICION, cookie)
 
     def packets(self, rule: str) -> dict[str, int] | None:
-        """Return packets by switch once all that were asked have answered, once."""
+        """Return packets by switch, once, when all switches that were asked have replied."""
         cookie = cookie_of(rule)
         told = {name: packets for name, packets in self._hits.get(cookie, {}).items() if packets is not None}
         if len(told) < len(self._hits.get(cookie, {})):
@@ -213,7 +213,7 @@ class Switches:
         return told
 
     def ports_down(self, policy: Policy) -> Iterator[PortRef]:
-        """Ports of the policy that were down or missing when their switch was last heard of."""
+        """Yield the ports of the policy that were down or missing at their switch's last report."""
         by_name = self.by_name()
         for use in ports_of(policy):
             record = by_name.get(use.at.switch)
@@ -223,7 +223,7 @@ class Switches:
                     yield use.at
 
     def check_ports(self, policy: Policy) -> None:
-        """Name the ports that the policy uses and a switch does not have."""
+        """Report the ports that the policy uses and a switch does not have."""
         used: dict[str, set[int]] = {}
         for use in ports_of(policy):
             used.setdefault(use.at.switch, set()).add(use.at.port)

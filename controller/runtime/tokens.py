@@ -1,4 +1,4 @@
-"""Tokens for the API over TCP, of which only the hash is kept."""
+"""Tokens for the API over TCP; only their hashes are kept."""
 
 import hashlib
 import secrets
@@ -11,11 +11,11 @@ _TOKEN_BYTES = 32
 
 
 class TokenExists(LookupError):
-    """The name has a token already; the text is the name."""
+    """There is already a token with this name; the text is the name."""
 
 
 class Tokens:
-    """Raise `StoreError` when a change cannot be kept; nothing has changed then."""
+    """Raise `StoreError` if a change cannot be stored; nothing has changed in that case."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -29,7 +29,7 @@ class Tokens:
         return {bearer.name: bearer for bearer in self._bearer_by_hash.values()}
 
     def make(self, name: str, role: AccessRole) -> str:
-        """Return a new token, which is shown this once. Raise `TokenExists`."""
+        """Return a new token, which cannot be shown again. Raise `TokenExists`."""
         if name in self.bearers:
             raise TokenExists(name)
         token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -38,7 +38,7 @@ class Tokens:
         return token
 
     def end(self, name: str) -> bool:
-        """Revoke a token; say whether there was one."""
+        """Revoke a token; return whether there was one."""
         self._store.delete_token(name)
         before = len(self._bearer_by_hash)
         self._bearer_by_hash = {key: each for key, each in self._bearer_by_hash.items() if each.name != name}
@@ -49,5 +49,5 @@ class Tokens:
 
 
 def _digest(token: str) -> str:
-    """A token is 256 random bits, so a plain hash gives nothing away."""
+    """A token is 256 random bits, so a plain hash reveals nothing."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,4 +1,4 @@
-"""Has trunks probed, and says which lead elsewhere than the policy says."""
+"""Probes trunks, and reports those that do not lead where the policy says."""
 
 from common.journal.journal import Journal
 from controller.policy.model import Policy, PortRef
@@ -18,14 +18,14 @@ class TrunkWatch:
 
     @property
     def broken(self) -> set[PortRef]:
-        """Both ends of every trunk in trouble."""
+        """Both ends of every trunk that is wrong."""
         return {end for each in self.troubles for end in (each.trunk.near, each.trunk.far)}
 
     def on_heard(self, now: float, at: PortRef, origin: PortRef) -> None:
         self._cabling.on_heard(now, at, origin)
 
     def on_tick(self, now: float, policy: Policy) -> None:
-        """Send the next probes if it is time, and judge by those that were heard."""
+        """Send the next probes if they are due, and judge the trunks by those that arrived."""
         if now - self._probed_at < PROBE_INTERVAL_S:
             return
         self._probed_at = now

@@ -12,7 +12,7 @@ from controller.suspicion.scores import Offender
 
 @dataclass(frozen=True, slots=True)
 class AcceptedPolicy:
-    """A policy that once passed every check, with the text it was read from."""
+    """A policy that passed all checks when it was accepted, with its text."""
 
     revision: int  # counts from 1, never reused
     file: str
@@ -27,7 +27,7 @@ class TokenRecord:
 
 
 class PoolSecret(NamedTuple):
-    """What all members of a pool share, and nobody else knows."""
+    """A secret that only the members of a pool share."""
 
     secret: str  # 32 bytes in hex
     since: int  # Unix seconds
@@ -35,28 +35,28 @@ class PoolSecret(NamedTuple):
 
 class Store(Protocol):
     def last_policy(self) -> AcceptedPolicy | None:
-        """Return the policy accepted last, or None on a fresh disk."""
+        """Return the policy that was accepted last, or None if there is none."""
 
     def accept_policy(self, file: str, text: str) -> AcceptedPolicy:
-        """Keep a policy; the same text again keeps its revision. Raise `StoreError`."""
+        """Store a policy; the same text keeps its revision. Raise `StoreError`."""
 
     def drained(self) -> frozenset[str]:
         """Return the paths of the members that an operator has drained."""
 
     def set_drained(self, path: str, is_drained: bool) -> None:
-        """Keep that a member is drained, or is not any more. Raise `StoreError`."""
+        """Store that a member is drained, or no longer drained. Raise `StoreError`."""
 
     def decisions(self) -> Iterable[Decision]:
-        """Return every decision that was kept, also those that have ended since."""
+        """Return all stored decisions, including those that have ended since."""
 
     def change_decisions(self, put: Sequence[Decision], ended: Sequence[Decision]) -> None:
-        """Keep some decisions and forget others, all or nothing. Raise `StoreError`."""
+        """Store some decisions and delete others, all or nothing. Raise `StoreError`."""
 
     def offenders(self) -> Iterable[Offender]:
-        """Return whom the edge itself has ever decided about."""
+        """Return the sources that the edge itself has made decisions about."""
 
     def change_offenders(self, put: Sequence[Offender], gone: Sequence[Network]) -> None:
-        """Keep some and forget others, all or nothing. Raise `StoreError`."""
+        """Store some offenders and delete others, all or nothing. Raise `StoreError`."""
 
     def allowances(self) -> Iterable[Allowance]:
         """Return the allow-list."""
@@ -71,13 +71,13 @@ class Store(Protocol):
         """Return (key, facts, server, UTC) of every client of the anti-virus servers."""
 
     def put_antivirus_clients(self, rows: Sequence[tuple[str, Mapping[str, Any], str, str]]) -> None:
-        """Keep what clients reported last, all or nothing. Raise `StoreError`."""
+        """Store the last reports of clients, all or nothing. Raise `StoreError`."""
 
     def pool_secret(self, pool: str) -> PoolSecret:
-        """Return a pool's secret, drawn when it is first asked for. Raise `StoreError`."""
+        """Return a pool's secret, which is generated at the first call. Raise `StoreError`."""
 
     def tokens(self) -> Iterable[TokenRecord]:
-        """Return who may use the API over TCP."""
+        """Return the tokens for the API over TCP."""
 
     def put_token(self, token: TokenRecord) -> None:
         """Raise `StoreError`."""
@@ -87,4 +87,4 @@ class Store(Protocol):
 
 
 class StoreError(Exception):
-    """The disk or database refused; the text says what and what to do."""
+    """The database cannot be read or written; the text says why, and what to do."""

@@ -1,4 +1,4 @@
-"""The store in one SQLite file. Every call is one transaction; a full disk loses nothing accepted."""
+"""The store in one SQLite file. Every call is one transaction; a full disk loses no accepted data."""
 
 import json
 import secrets
@@ -70,7 +70,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
-        # A crash of the machine may cost the last changes, never the file (SQLite's manual, WAL).
+        # A crash of the machine may lose the last changes, but never the file (SQLite's manual, WAL).
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(_SCHEMA)
     except sqlite3.Error:
@@ -206,7 +206,7 @@ class SqliteStore:
 
 
 def _remedy(error: sqlite3.Error) -> str:
-    # Full, locked and read-only are operational; a damaged file is a plain `DatabaseError`.
+    # Full, locked and read-only are operational errors; a damaged file is a plain `DatabaseError`.
     if isinstance(error, sqlite3.OperationalError):
-        return "make room on the disk and end whoever else holds the file, then try again"
-    return "move the file away and start the controller again; who was drained is forgotten"
+        return "make room on the disk, end any other program that uses the file, and try again"
+    return "move the file away and start the controller again; it no longer knows which members were drained"

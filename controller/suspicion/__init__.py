@@ -1,1 +1,1 @@
-"""Who is suspicious, why and until when: evidence, scores, decisions. Pure; time is a parameter."""
+"""Suspicious sources, the reasons, and until when: evidence, scores, decisions. Pure; time is a parameter."""

@@ -1,4 +1,4 @@
-"""Sources that no decision touches: allowances always win, on the switch and in every explanation."""
+"""Sources that no decision applies to: allowances always win, on the switch and in explanations."""
 
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -8,7 +8,7 @@ from controller.policy.model import Address, Network
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """`until`: seconds since 1970, UTC; 0: for good."""
+    """`until`: seconds since 1970, UTC; 0: without end."""
 
     number: int
     source: Network
@@ -26,7 +26,7 @@ class AllowList:
     def add(
         self, now: float, utc: float, source: Network, comment: str, duration_s: float = 0.0
     ) -> Allowance:
-        """Allow a source; the same one again replaces comment and expiry. No duration: for good."""
+        """Allow a source. If it is already allowed, replace comment and expiry. No duration: without end."""
         known = (number for number, each in self.by_number.items() if each.source == source)
         number = next(known, self._next)
         allowance = Allowance(number, source, comment, utc, utc + duration_s if duration_s else 0.0)

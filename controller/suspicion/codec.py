@@ -1,4 +1,4 @@
-"""The border: decisions and allowances from JSON values, and back. Everything from outside is bounded."""
+"""Decisions and allowances from JSON values, and back. All input from outside is bounded."""
 
 from ipaddress import ip_network
 from typing import Any
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 class BadInput(ValueError):
-    """What was sent is no decision; the text says what is wrong, `remedy` what to send."""
+    """The input is not valid; the text says what is wrong, `remedy` what to send instead."""
 
     def __init__(self, error: str, remedy: str) -> None:
         super().__init__(error)
@@ -33,14 +33,14 @@ def read_source(value: object) -> Network:
     except ValueError:
         shown = str(value)[:60]
         raise BadInput(
-            f"{shown!r} is no address or prefix", "write 198.51.100.66 or 198.51.100.0/24"
+            f"{shown!r} is not a valid address or prefix", "write 198.51.100.66 or 198.51.100.0/24"
         ) from None
 
 
 def read_request(media: object, origin: str = "") -> Request:
-    """Return the decision that is asked for; `origin`, if given, is the asker's. Raise `BadInput`."""
+    """Return the requested decision; `origin`, if given, is that of the client. Raise `BadInput`."""
     if not isinstance(media, dict):
-        raise BadInput("a decision is an object", 'send {"value": "198.51.100.66", "action": "decoy"}')
+        raise BadInput("a decision must be an object", 'send {"value": "198.51.100.66", "action": "decoy"}')
     protocol = _text(media, "protocol") or _text(media, "transport")
     return Request(
         scope=Scope(
@@ -79,15 +79,17 @@ def show_request(request: Request) -> Json:
 
 
 def read_evidence(media: object) -> Evidence:
-    """Return one fact about a source. Raise `BadInput`."""
+    """Return one piece of evidence about a source. Raise `BadInput`."""
     if not isinstance(media, dict):
-        raise BadInput("evidence is an object", 'send {"kind": "auth-failure", "source": "198.51.100.66"}')
+        raise BadInput(
+            "evidence must be an object", 'send {"kind": "auth-failure", "source": "198.51.100.66"}'
+        )
     said = _read_reported({key: value for key, value in media.items() if value is not None})
     if said.kind not in EVIDENCE:
         raise BadInput(f"kind {said.kind!r} is unknown", f"write one of {', '.join(EVIDENCE)}")
     source = read_source(said.source)
     if source.prefixlen != source.max_prefixlen:
-        raise BadInput(f"source {source} is no single address", "write 198.51.100.66")
+        raise BadInput(f"source {source} is not a single address", "write 198.51.100.66")
     return Evidence(
         said.kind,
         source.network_address,
@@ -102,7 +104,7 @@ def read_evidence(media: object) -> Evidence:
 
 
 def _read_reported(media: Json) -> ReportedEvidence:
-    """Other programs than ours may call the transport `protocol`."""
+    """Programs other than ours may call the transport `protocol`."""
     try:
         return from_media(ReportedEvidence, {"transport": media.get("protocol", ""), **media})
     except RecordError as error:
@@ -110,7 +112,7 @@ def _read_reported(media: Json) -> ReportedEvidence:
 
 
 def _printable(text: str) -> str:
-    """Return an attacker's text so that it can be shown: escaped, and cut."""
+    """Return an attacker's text in a form that is safe to show: escaped and cut."""
     return text[:_LONGEST_TEXT].encode("unicode_escape").decode("ascii")[:_LONGEST_TEXT]
 
 
@@ -138,20 +140,20 @@ def _text(media: Json, key: str, longest: int = _LONGEST_NAME) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise BadInput(f"{key} is no text", f'write "{key}": "..."')
+        raise BadInput(f"{key} is not a text", f'write "{key}": "..."')
     if len(value) > longest:
         if longest == _LONGEST_TEXT:
             return value[:longest]
-        raise BadInput(f"{key} is longer than {longest} letters", "shorten it")
+        raise BadInput(f"{key} is longer than {longest} characters", "shorten it")
     if not value.isprintable():
-        raise BadInput(f"{key} holds characters that cannot be printed", "remove them")
+        raise BadInput(f"{key} has characters that cannot be printed", "remove them")
     return value
 
 
 def _number(media: Json, key: str, default: float, low: float, high: float) -> float:
     value = media.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise BadInput(f"{key} is no number in {low:g}..{high:g}", f"write {key} as a number")
+        raise BadInput(f"{key} is not a number in {low:g}..{high:g}", f"write {key} as a number")
     return value
 
 

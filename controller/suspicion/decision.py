@@ -1,8 +1,8 @@
-"""What the network shall do about a source: decisions as plain values.
+"""What the network does about a source: decisions as plain values.
 
 The fields are those of CrowdSec's decisions (origin, scope, value, type, duration,
-scenario), and what these lack: tenant, protocol and port, confidence, and what
-becomes of sessions that are open already.
+scenario), and others that these lack: tenant, protocol and port, confidence, and what
+happens to open sessions.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from controller.policy.model import Action, Network, OpenSessions, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose new connections, and which of them. Empty tenant: every tenant's; no protocol: all."""
+    """Which new connections of a source. Empty tenant: those to all tenants; no protocol: all."""
 
     source: Network
     tenant: str = ""
@@ -32,7 +32,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A decision as somebody asks for it."""
+    """A requested decision."""
 
     scope: Scope
     action: Action
@@ -47,16 +47,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An accepted request. Times are seconds since 1970, UTC, for people; expiry has its own clock."""
+    """An accepted request. Times are seconds since 1970, UTC, for display; expiry has its own clock."""
 
-    number: int  # counts from 1, never reused; its cookie is made of it
+    number: int  # counts from 1, never reused; part of its cookie
     request: Request
     since: float
     until: float
 
     @property
     def rank(self) -> tuple[bool, int, float]:
-        """Orders decisions of one scope: the greatest one holds."""
+        """Orders decisions of one scope: the greatest one is in force."""
         return not self.request.is_simulated, _STRENGTH[self.request.action], self.until
 
 

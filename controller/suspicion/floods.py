@@ -1,6 +1,7 @@
-"""Who floods: sources with far too many connections, and tenants whose limit is at work. Pure.
+"""Floods: sources with far too many connections, and tenants that exceed their limit. Pure.
 
-A first packet proves no source, so a flood of them is told to people, and decides nothing by itself.
+A first packet does not prove its source, so a flood of them is reported to operators, but leads to no
+decision by itself.
 """
 
 from collections.abc import Mapping
@@ -9,13 +10,13 @@ from dataclasses import dataclass
 from controller.policy.model import Address, Policy
 from controller.suspicion.scores import Evidence
 
-AT_ONCE = 200  # connections of one source
+AT_ONCE = 200  # concurrent connections of one source
 TOLD_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A tenant's limit began to let fewer in than come, or has ended to."""
+    """A tenant's limit has begun to drop first packets, or no longer does."""
 
     tenant: str
     is_flooded: bool
@@ -33,16 +34,16 @@ class _Count:
 
 class Floods:
     def __init__(self) -> None:
-        self._told: dict[Address, float] = {}  # when a source was told of
+        self._told: dict[Address, float] = {}  # when a source was last reported
         self._by_tenant: dict[str, _Count] = {}
 
     @property
     def flooded(self) -> Mapping[str, float]:
-        """Return first packets a second by tenant, of those that more come to than are let in."""
+        """Return first packets per second of each tenant that gets more than its limit allows."""
         return {name: count.rate for name, count in self._by_tenant.items() if count.is_flooded}
 
     def on_connections(self, now: float, open_by_source: Mapping[Address, int]) -> list[Evidence]:
-        """Take how many connections sources have; return a fact for each that has far too many."""
+        """Record connection counts of sources; return evidence about each that has far too many."""
         self._told = {source: at for source, at in self._told.items() if now - at < TOLD_EVERY_S}
         found = []
         for source, count in open_by_source.items():
@@ -52,9 +53,9 @@ class Floods:
         return found
 
     def on_packets(self, now: float, tenant: str, limit_per_s: int, packets: int) -> Change | None:
-        """Take how many first packets have met a tenant's limit so far; return what has changed."""
+        """Record the first packets that a tenant's meter has counted so far; return what has changed."""
         last = self._by_tenant.get(tenant)
-        if last is None or packets < last.packets or now <= last.at:  # the switch counts anew
+        if last is None or packets < last.packets or now <= last.at:  # the switch has reset its counter
             self._by_tenant[tenant] = _Count(now, packets, is_flooded=last.is_flooded if last else False)
             return None
         rate = (packets - last.packets) / (now - last.at)

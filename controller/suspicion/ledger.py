@@ -1,8 +1,8 @@
-"""The ledger: every decision that holds, and for each scope the one that the network carries out.
+"""The ledger: all current decisions, and for each scope the one in force.
 
-Bounded: each origin and each tenant has its cap, and when the whole is full the
-least certain and oldest go first. Two clocks: `now` is monotonic and alone decides
-on expiry; `utc` is shown to people.
+It is bounded: each origin and each tenant has a cap, and when the ledger is full, the
+least certain and oldest decisions are removed. There are two clocks: `now` is monotonic
+and decides on expiry; `utc` is only for display.
 """
 
 from collections import Counter
@@ -28,16 +28,16 @@ class Caps:
 
 @dataclass(slots=True)
 class LedgerOutcome:
-    """`changed`: scopes whose decision in force may be another one now."""
+    """`changed`: scopes whose decision in force may have changed."""
 
     accepted: list[Decision] = field(default_factory=list)
-    refused: list[tuple[int, Refusal]] = field(default_factory=list)  # index of the request, why
+    refused: list[tuple[int, Refusal]] = field(default_factory=list)  # index of the request, reason
     ended: list[Decision] = field(default_factory=list)
     evicted: int = 0
     changed: dict[Scope, None] = field(default_factory=dict)
 
     def merge(self, later: "LedgerOutcome", first: int) -> None:
-        """Add what came of further requests, of which the first one has this index."""
+        """Add the outcome of further requests, the first of which has this index."""
         self.accepted += later.accepted
         self.refused += [(first + index, refusal) for index, refusal in later.refused]
         self.ended += later.ended
@@ -64,7 +64,7 @@ class Ledger:
         return len(self.by_number)
 
     def in_force(self, scope: Scope) -> Decision | None:
-        """Return the decision that the network carries out for a scope."""
+        """Return the decision in force for a scope."""
         numbers = self._by_scope.get(scope, ())
         return max((self.by_number[number] for number in numbers), key=lambda each: each.rank, default=None)
 
@@ -88,7 +88,7 @@ class Ledger:
         return [each for each in self.by_number.values() if each.request.origin == origin]
 
     def add(self, now: float, utc: float, requests: Iterable[Request], guard: Guard) -> LedgerOutcome:
-        """Take decisions up. One of the same origin about the same scope is renewed, and keeps its number."""
+        """Add decisions. One with the same origin and scope is renewed, and keeps its number."""
         outcome = LedgerOutcome()
         for index, request in enumerate(requests):
             refusal = guard.refusal(request) or self._cap(request, outcome)
@@ -103,7 +103,7 @@ class Ledger:
         return outcome
 
     def restore(self, decision: Decision, deadline: float) -> None:
-        """Enter a decision with the number that it has; it ends at `deadline` of the monotonic clock."""
+        """Add a stored decision under its number; it ends at `deadline` of the monotonic clock."""
         number, request = decision.number, decision.request
         if number not in self.by_number:
             self._index(number, request)
@@ -123,12 +123,12 @@ class Ledger:
         outcome = LedgerOutcome()
         while self._expiry and self._expiry[0][0] <= now:
             deadline, number = heappop(self._expiry)
-            if self._deadline.get(number) == deadline:  # else it was renewed, or is gone
+            if self._deadline.get(number) == deadline:  # otherwise it was renewed, or is gone
                 self._remove(number, outcome)
         return outcome
 
     def withdraw(self, guard: Guard) -> LedgerOutcome:
-        """End what a new policy does not allow any more."""
+        """End the decisions that a new policy no longer allows."""
         return self.delete([each.number for each in self.by_number.values() if guard.refusal(each.request)])
 
     def _number(self) -> int:
@@ -140,24 +140,24 @@ class Ledger:
             return None
         if self._count_by_origin[request.origin] >= self.caps.per_origin:
             return Refusal(
-                f"origin {request.origin} has {self.caps.per_origin} decisions, its most",
+                f"origin {request.origin} has {self.caps.per_origin} decisions, its maximum",
                 "delete some, or raise `suspicion.caps.origin`",
             )
         tenant = request.scope.tenant
         if tenant and self._count_by_tenant[tenant] >= self.caps.per_tenant:
             return Refusal(
-                f"tenant {tenant} has {self.caps.per_tenant} decisions of its own, its most",
+                f"tenant {tenant} has {self.caps.per_tenant} decisions of its own, its maximum",
                 "delete some, or raise `suspicion.caps.tenant`",
             )
         if len(self.by_number) >= self.caps.whole and not self._make_room(request, outcome):
             return Refusal(
-                f"the ledger is full ({self.caps.whole}) of decisions that are as certain",
+                f"the ledger is full: {self.caps.whole} decisions that are at least as certain",
                 "delete some, or raise `suspicion.caps.whole`",
             )
         return None
 
     def _make_room(self, request: Request, outcome: LedgerOutcome) -> bool:
-        """End the least certain and oldest decision, unless all are more certain than the new one."""
+        """End the oldest of the least certain decisions, unless all are more certain than the new one."""
         while self._weakest:
             confidence, number = self._weakest[0]
             decision = self.by_number.get(number)

@@ -1,4 +1,4 @@
-"""Which decisions are refused whoever asks: those that would hurt the edge, its tenants, or everybody."""
+"""Decisions that are always refused: those that would hurt the edge, its tenants, or all sources."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Refusal:
 
 
 class Guard:
-    """Knows who is behind the edge; made anew for every policy."""
+    """Knows what is behind the edge; built again for every policy."""
 
     def __init__(self, policy: Policy) -> None:
         self._tenants = {tenant.name for tenant in policy.tenants}
@@ -31,25 +31,25 @@ class Guard:
         self._starts = [entry[:2] for entry in self._owned]
 
     def refusal(self, request: Request) -> Refusal | None:
-        """Return why a decision must not be carried out; None: it may."""
+        """Return why a decision is refused; None: it is allowed."""
         scope, source = request.scope, request.scope.source
         if source.prefixlen < WIDEST[source.version]:
             widest = WIDEST[source.version]
             return Refusal(
-                f"{source} is an absurd range", f"decide about a /{widest} at most, or about each part"
+                f"{source} is too large a range", f"use a /{widest} at most, or one decision for each part"
             )
         if whose := self.owner(source):
-            return Refusal(f"{source} covers {whose} addresses", "name the outside source alone")
+            return Refusal(f"{source} covers {whose} addresses", "name only the outside source")
         if scope.tenant and scope.tenant not in self._tenants:
             return Refusal(f"no tenant is named {scope.tenant}", f"use one of {sorted(self._tenants)[:12]}")
         if scope.port and scope.protocol not in (Protocol.TCP, Protocol.UDP):
             return Refusal("a port needs a protocol that has ports", "add protocol tcp or udp")
         if not 1.0 <= request.duration_s <= LONGEST_S:
-            return Refusal(f"{request.duration_s:g} s is no sensible duration", "use 1 second to 400 days")
+            return Refusal(f"{request.duration_s:g} s is not a valid duration", "use 1 second to 400 days")
         return None
 
     def owner(self, source: Network) -> str:
-        """Return whose addresses a range touches, of those behind the edge; empty: nobody's."""
+        """Return the owner behind the edge whose addresses a range overlaps; empty: none."""
         version, first, last = _span(source)
         at = bisect_right(self._starts, (version, last)) - 1
         if at >= 0:

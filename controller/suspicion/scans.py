@@ -1,7 +1,7 @@
-"""Who tries many doors: scans, from samples of packets for what nobody publishes. Pure.
+"""Scans: sources that try many addresses and ports, from samples of packets to unpublished ones. Pure.
 
-Bounded in sources and in doors of each. A sample shows a fraction of the packets, so
-the doors that are counted are the least that were tried.
+A door is an address with a port. Sources, and doors per source, are bounded. A sample
+shows a fraction of the packets, so the count of doors is a lower bound.
 """
 
 from collections import OrderedDict
@@ -27,7 +27,7 @@ class Scans:
         self._by_source: OrderedDict[Address, _Tries] = OrderedDict()
 
     def on_samples(self, now: float, samples: Iterable[Evidence]) -> list[Evidence]:
-        """Return one fact for each source that has tried enough doors within the window."""
+        """Return one piece of evidence for each source that has tried enough doors within the window."""
         found = []
         for sample in samples:
             tries = self._by_source.pop(sample.source, None)

@@ -1,8 +1,8 @@
-"""From evidence to decisions: a score for each source, which decays, and what follows from it.
+"""From evidence to decisions: a score for each source, which decays, and the decisions that it leads to.
 
-Whoever owns one address of an IPv6 network mostly owns all of its /64, so that is
-the source there. Only evidence that proves its source counts towards a decision:
-unproven points are kept apart, for people to see, since anybody can forge them.
+The owner of an IPv6 address usually owns its whole /64, so the /64 is the source.
+Only evidence that proves its source counts towards a decision: unproven points are
+kept separately, for display only, because any host can forge them.
 """
 
 from collections import OrderedDict
@@ -35,17 +35,17 @@ class Evidence:
     detail: str = ""
     trace: str = ""
     count: int = 1
-    is_expected: bool = False  # anybody in the source's place would have done it: noted, but weighs nothing
+    is_expected: bool = False  # any source would have done this: noted, but weighs nothing
 
     @property
     def is_proven(self) -> bool:
-        """Only a TCP handshake proves an address: a datagram may come from anybody (BCP 38)."""
+        """Only a TCP handshake proves an address: any host may have sent a datagram (BCP 38)."""
         return self.kind not in UNPROVEN and self.protocol in (None, Protocol.TCP)
 
 
 @dataclass(slots=True)
 class SourceRecord:
-    """What is known of a source. `level`: 0, or which of the policy's levels was reached last."""
+    """What is known about a source. `level`: 0, or the level of the policy that it reached last."""
 
     points: float = 0.0
     unproven: float = 0.0
@@ -54,13 +54,13 @@ class SourceRecord:
     decided_until: float = 0.0
     offences: int = 0
     count: int = 0
-    lines: list[tuple[float, Evidence]] = field(default_factory=list)  # the latest, with when
-    doors: set[tuple[str, int]] = field(default_factory=set)  # that have counted since the last decision
+    lines: list[tuple[float, Evidence]] = field(default_factory=list)  # the latest, each with its time
+    doors: set[tuple[str, int]] = field(default_factory=set)  # those counted since the last decision
 
 
 @dataclass(frozen=True, slots=True)
 class Offender:
-    """How often the edge has decided about a source, and until when (UTC) it has the last time."""
+    """How many decisions the edge has made about a source, and until when (UTC) the last one holds."""
 
     source: Network
     offences: int
@@ -69,17 +69,17 @@ class Offender:
 
 @dataclass(frozen=True, slots=True)
 class Suspected:
-    """A source has reached a level; `request`: what the edge decides."""
+    """A source has reached a level; `request`: the edge's decision."""
 
     source: Network
     score: float
     level: str
     request: Request
-    offences: int  # this one included
+    offences: int  # including this one
 
 
 def source_of(address: Address) -> Network:
-    """Return what one party is taken to own: an IPv4 address, an IPv6 /64."""
+    """Return the network that counts as one source: an IPv4 address, an IPv6 /64."""
     if address.version == 4:
         return ip_network(address)
     return ip_network((int(address) >> _IPV6_SITE << _IPV6_SITE, _IPV6_SITE))
@@ -88,10 +88,10 @@ def source_of(address: Address) -> Network:
 class Scores:
     def __init__(self, policy: Suspicion | None = None) -> None:
         self.policy = policy or Suspicion()
-        self.by_source: OrderedDict[Network, SourceRecord] = OrderedDict()  # who was seen last stands last
+        self.by_source: OrderedDict[Network, SourceRecord] = OrderedDict()  # the one seen last is at the end
 
     def on_evidence(self, now: float, evidence: Iterable[Evidence]) -> list[Suspected]:
-        """Count facts; return whom they make suspicious, with what is to be decided."""
+        """Count evidence; return the sources that it makes suspicious, with the decisions about them."""
         found = []
         for fact in evidence:
             source = source_of(fact.source)
@@ -102,14 +102,14 @@ class Scores:
         return found
 
     def restore(self, offender: Offender, decided_until: float) -> None:
-        """Take up what was known before a restart; what evidence there was is forgotten."""
+        """Restore what was stored before a restart; the evidence is not stored."""
         level = 1 if decided_until else 0
         self.by_source[offender.source] = SourceRecord(
             offences=offender.offences, decided_until=decided_until, level=level
         )
 
     def pardon(self, source: Network) -> None:
-        """Forget a source: somebody has taken back what was decided because of its score."""
+        """Forget a source, because the decision that its score led to was deleted."""
         self.by_source.pop(source, None)
 
     def score_at(self, now: float, source: Network) -> tuple[float, float]:
@@ -154,7 +154,7 @@ class Scores:
         if level is None:
             return None
         if now < record.decided_until and number <= record.level:
-            return None  # decided already; it is decided anew when that has ended
+            return None  # there is a decision; the next one is made when it has ended
         if now >= record.decided_until:
             record.offences += 1
         factor = self.policy.repeat ** min(record.offences - 1, _MOST_REPEATS)

@@ -1,14 +1,14 @@
-"""Neighbours that are all suspicious at once: then their network is. Pure.
+"""If enough sources of one network are suspicious at once, the whole network is. Pure.
 
-Whoever has many addresses of one network attacks from all of them; to decide about
-each alone is always one too late.
+An attacker with many addresses in one network uses all of them; decisions about
+single addresses always come one too late.
 """
 
 from collections import OrderedDict
 
 from controller.policy.model import Network
 
-WIDER = {4: 24, 6: 48}  # the network that is decided about, by family
+WIDER = {4: 24, 6: 48}  # prefix length of the network, by family
 _MOST_NETWORKS = 20_000
 
 
@@ -16,10 +16,10 @@ class Subnets:
     def __init__(self) -> None:
         self._members: OrderedDict[Network, dict[Network, float]] = (
             OrderedDict()
-        )  # until when each is decided
+        )  # until when a decision about each one holds
 
     def on_decided(self, now: float, source: Network, until: float, enough: int) -> Network | None:
-        """A source is decided about; return its network once `enough` of it are. Zero: never."""
+        """Note a decision about a source; return its network once there are `enough`. Zero: never."""
         width = WIDER[source.version]
         if not enough or source.prefixlen <= width:
             return None

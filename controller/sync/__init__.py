@@ -1,1 +1,1 @@
-"""Desired against installed: what differs, one plan, and whether the switch confirmed it."""
+"""Desired and installed state: their difference, one plan, and whether the switch confirmed it."""

@@ -1,4 +1,4 @@
-"""What came back from a switch: past tense, as plain values, without bytes of a protocol."""
+"""What came back from a switch: past tense, plain values, no bytes of a protocol."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ class PortChanged:
 
 @dataclass(frozen=True, slots=True)
 class FlowsCounted:
-    """How many packets the flows with a cookie have seen."""
+    """How many packets have matched the flows with a cookie."""
 
     cookie: int
     packets: int

@@ -1,7 +1,7 @@
-"""Flows that come and go by themselves, beside those of the policy: of decisions. Pure.
+"""Flows that are added and removed one by one, besides those of the policy: flows of decisions. Pure.
 
-What a change costs does not depend on how many there are: it is known which keys
-have changed, and only these are compared and sent.
+The cost of a change does not depend on their number: only the keys that have changed
+are compared and sent.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ MOST_PER_PLAN = 5_000
 
 @dataclass(slots=True)
 class Patch:
-    """What comes and what goes on one switch. What goes and comes again is replaced."""
+    """What is added to and removed from one switch. What is removed and added again is replaced."""
 
     flows: list[WireFlow] = field(default_factory=list)
     meters: list[WireMeter] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Overlay:
                 self._changed_meters[number] = None
 
     def on_read(self, flows: dict[WireKey, WireFlow], meters: dict[int, WireMeter]) -> None:
-        """The switch has said what it holds: only what differs remains to be sent."""
+        """The switch was read: only the differences remain to be sent."""
         self.installed, self.installed_meters = flows, meters
         keys = self.flows.keys() | flows.keys()
         self._changed = dict.fromkeys(key for key in keys if not _same(flows.get(key), self.flows.get(key)))
@@ -57,7 +57,7 @@ class Overlay:
         self._changed_meters = dict.fromkeys(n for n in numbers if meters.get(n) != self.meters.get(n))
 
     def next_plan(self) -> Plan:
-        """Return what to send next; empty: nothing. What is returned counts as sent."""
+        """Return what to send next, which then counts as sent; empty: nothing."""
         put: list[WireFlow] = []
         gone: list[WireFlow] = []
         while self._changed and len(put) + len(gone) < MOST_PER_PLAN:

@@ -1,9 +1,9 @@
-"""The difference between desired and installed, as one ordered plan. Pure.
+"""The difference between desired and installed state, as one ordered plan. Pure.
 
-Sent as one atomic bundle, so a packet meets the old tables or the new ones and
-nothing in between. Inside the bundle: groups before the flows that use them,
-and groups that nobody uses any more at the end. Meters cannot be part of a bundle:
-new ones are there before it, old ones go after it.
+It is sent as one atomic bundle, so a packet meets the old tables or the new ones and
+nothing in between. Inside the bundle, groups come before the flows that use them, and
+the deletion of unused groups comes last. Meters cannot be part of a bundle: new ones
+are added before it, old ones are deleted after it.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ T = TypeVar("T", WireGroup, WireMeter)
 class Plan:
     new_groups: tuple[WireGroup, ...] = ()
     changed_groups: tuple[WireGroup, ...] = ()
-    put_flows: tuple[WireFlow, ...] = ()  # new, or in place of one with the same key
+    put_flows: tuple[WireFlow, ...] = ()  # new, or replacing one with the same key
     deleted_flows: tuple[WireFlow, ...] = ()
     deleted_groups: tuple[WireGroup, ...] = ()
     new_meters: tuple[WireMeter, ...] = ()
@@ -51,9 +51,9 @@ class Plan:
 
 
 def difference(desired: WireState, installed: WireState) -> Plan:
-    """Return what to send so that `installed` becomes `desired`; empty exactly when they are equal.
+    """Return what to send so that `installed` becomes `desired`; empty if and only if they are equal.
 
-    What the switch has learned by a flow that stays is its own.
+    Flows that the switch has learned by a remaining flow are left alone.
     """
     put = [flow for key, flow in desired.flows.items() if not _same(installed.flows.get(key), flow)]
     gone = [
@@ -83,7 +83,7 @@ class _Numbered(Generic[T]):
 
 
 def _compare(desired: Mapping[int, T], installed: Mapping[int, T]) -> _Numbered[T]:
-    """Compare groups, or meters, by their numbers."""
+    """Compare groups or meters by their numbers."""
     both = desired.keys() & installed.keys()
     return _Numbered(
         tuple(desired[number] for number in sorted(desired.keys() - both)),

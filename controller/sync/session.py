@@ -1,8 +1,8 @@
 """One switch session: from connected, through read and sent, to confirmed. Pure.
 
-Takes what happened, returns what to do. A switch that reconnects is read and
-compared, never wiped. Whatever goes wrong (an error, a lost reply) ends in
-reading the switch again, since that always tells the truth.
+It takes what happened and returns what to do. A switch that reconnects is read and
+compared, never wiped. After any failure (an error, a lost reply) the switch is read
+again, since that always shows its real state.
 """
 
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ Command = ReadSwitch | SendPlan
 
 @dataclass(slots=True)
 class SwitchSession:
-    """State of the control channel to one switch. `attempt` tells late replies from current ones."""
+    """State of the control channel to one switch. `attempt` distinguishes late replies from current ones."""
 
     name: str
     phase: Phase = Phase.OFFLINE
@@ -62,12 +62,12 @@ class SwitchSession:
     _sent_overlay: Plan = field(default_factory=Plan)
 
     def on_desired(self, now: float, revision: int, desired: WireState) -> tuple[Command, ...]:
-        """A policy was accepted: this is what the switch shall hold from now on."""
+        """A policy was accepted: set what the switch must hold from now on."""
         self.desired, self.desired_revision = desired, revision
         return self._advance(now) if self.phase in (Phase.IN_STEP, Phase.REFUSED) else ()
 
     def on_overlay(self, now: float) -> tuple[Command, ...]:
-        """Something of the overlay has changed."""
+        """The overlay has changed."""
         return self._advance(now) if self.phase in (Phase.IN_STEP, Phase.REFUSED) else ()
 
     def on_connected(self, now: float) -> tuple[Command, ...]:
@@ -75,7 +75,7 @@ class SwitchSession:
 
     def on_disconnected(self) -> tuple[Command, ...]:
         self.phase = Phase.OFFLINE
-        self.confirmed_revision = 0  # who knows what it holds when it comes back
+        self.confirmed_revision = 0  # what it will hold when it reconnects is unknown
         self.attempt += 1
         return ()
 
@@ -95,7 +95,7 @@ class SwitchSession:
         return self._advance(now)
 
     def on_refused(self, now: float, attempt: int, reason: str) -> tuple[Command, ...]:
-        """The switch refused the plan as a whole, so what it held before still stands."""
+        """The switch refused the plan as a whole, so it still holds what it held before."""
         if attempt != self.attempt or self.phase is not Phase.SENDING:
             return ()
         self.phase, self.last_error, self.deadline = Phase.REFUSED, reason, now + RETRY_S
@@ -133,7 +133,7 @@ class SwitchSession:
 
 
 def split(state: WireState) -> tuple[WireState, dict[WireKey, WireFlow], dict[int, WireMeter]]:
-    """Return what a switch holds for the policy, and the flows and meters that it holds for decisions."""
+    """Return what a switch holds for the policy, and the flows and meters it holds for decisions."""
     flows = {key: flow for key, flow in state.flows.items() if is_numbered(flow.cookie)}
     meters = {number: each for number, each in state.meters.items() if is_decision_meter(number)}
     rest = WireState(

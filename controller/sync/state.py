@@ -1,7 +1,7 @@
-"""The tables of a switch as comparable bytes: what we want, or what the switch reports.
+"""The tables of a switch as comparable bytes: the desired state, or what the switch reports.
 
-Bytes, because that is what a switch can be asked for; equal bytes are equal
-flows. Encoding is elsewhere (`openflow.encode`).
+The state is in bytes because a switch reports bytes; equal bytes mean equal flows.
+`openflow.encode` has the encoding.
 """
 
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ class WireFlow:
     key: WireKey
     cookie: int
     instructions: bytes
-    wire_fields: bytes  # the match in the order in which it may be sent
+    wire_fields: bytes  # the match, in an order in which it may be sent
 
 
 @dataclass(frozen=True, slots=True)
 class WireLearned:
-    """A kind of flow that the switch itself may add: where, under which cookie, and what it does."""
+    """A kind of flow that the switch itself may add: its table, its cookie, and what it does."""
 
     table: int
     cookie: int
@@ -57,5 +57,5 @@ class WireState:
     meters: Mapping[int, WireMeter] = field(default_factory=dict)
 
     def may_have_learned(self, flow: WireFlow) -> bool:
-        """Say whether the switch may have added a flow itself, by a flow of ours."""
+        """Return whether the switch may have added a flow itself, because of one of our flows."""
         return WireLearned(flow.key.table, flow.cookie, flow.instructions) in self.learned

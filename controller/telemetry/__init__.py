@@ -1,1 +1,1 @@
-"""What the controller tells the world: the catalogue of its events, and where they are written."""
+"""The controller's journal: the catalogue of its events, and where they are written."""

@@ -20,30 +20,30 @@ _REVISION = integer("revision", "revision of the policy")
 _FILE = text("file", "path of the policy file, or where the policy came from")
 _SWITCH = text("switch", "name of the switch in the policy")
 _DPID = integer("dpid", "OpenFlow number of the switch")
-_LINK = text("link", "the trunk, by its place in the policy")
+_LINK = text("link", "the trunk, by its path in the policy")
 _POOL = text("pool", "name of the pool")
 _MEMBER_PATH = text("member", "pool and name of the member")
 _CONNECTIONS = integer("connections", "how many sessions")
 _PORT = (_SWITCH, integer("port", "number of the port"), text("name", "name of the port"))
 _CLIENT = (
     text("asker", "the tenant, or the pool of the scanner"),
-    text("host", "the host's name, in its own words"),
+    text("host", "the name that the host reports"),
     text("client", "number of the client"),
 )
 _FLOOD = (
-    text("tenant", "whose limit it is"),
+    text("tenant", "the tenant whose limit it is"),
     integer("packets_per_s", "first packets per second"),
     integer("limit_per_s", "the limit in the policy"),
 )
 _DECISION = integer("decision", "number of the decision")
-_SCOPE = text("scope", "source, and what of it is meant")
+_SCOPE = text("scope", "source, and which of its traffic is affected")
 _ALLOWANCE = integer("allowance", "number of the entry in the allow-list")
 _SOURCE = text("source", "address or network of the source")
-_BY = text("by", "who asked for it: a name and its role")
+_BY = text("by", "the name and role that requested it")
 _EMPTY = (
     _POOL,
     texts("tenants", "tenants that are affected"),
-    texts("consequences", "what becomes of their traffic"),
+    texts("consequences", "the effect on their traffic"),
 )
 
 
@@ -51,26 +51,26 @@ class ControllerEvent(Event):
     """Events of the controller."""
 
     CONTROLLER_STARTED = info(
-        "ControllerStarted", "The controller runs.", text("policy", "path of the policy")
+        "ControllerStarted", "The controller has started.", text("policy", "path of the policy")
     )
     POLICY_ACCEPTED = info("PolicyAccepted", "A policy is in force.", _REVISION, _FILE, _BY)
     POLICY_REFUSED = error("PolicyRefused", "A policy has errors; nothing changed.", _FILE, REASON, _BY)
     LAST_GOOD_POLICY_KEPT = error(
         "LastGoodPolicyKept",
-        "At the start the policy file had errors; the last good one is used.",
+        "The policy file had errors at the start; the last good policy is used.",
         _REVISION,
         REASON,
     )
-    HOME_MOVED = notice("HomeMoved", "A tenant has another home; its open sessions end.", REASON)
+    HOME_MOVED = notice("HomeMoved", "A tenant has a new home switch; its open sessions end.", REASON)
     GATEWAYS_NOT_PUBLISHED = error(
-        "GatewaysNotPublished", "The settings of hosts cannot be written; hosts keep the last ones.", REASON
+        "GatewaysNotPublished", "Settings cannot be written; hosts keep the previous ones.", REASON
     )
     SWITCH_CONNECTED = info("SwitchConnected", "A switch connected.", _SWITCH, _DPID)
     SWITCH_DISCONNECTED = warning(
-        "SwitchDisconnected", "A switch is gone; it goes on as it was programmed.", _SWITCH, _DPID
+        "SwitchDisconnected", "A switch has disconnected; it keeps forwarding.", _SWITCH, _DPID
     )
     UNKNOWN_SWITCH_CONNECTED = warning(
-        "UnknownSwitchConnected", "A switch connected that is not in the policy; it is left alone.", _DPID
+        "UnknownSwitchConnected", "A switch that is not in the policy has connected; it is left alone.", _DPID
     )
     SWITCH_READ = info(
         "SwitchRead",
@@ -83,7 +83,7 @@ class ControllerEvent(Event):
     )
     REVISION_CONFIRMED = info("RevisionConfirmed", "A switch has confirmed a policy.", _SWITCH, _REVISION)
     PLAN_REFUSED = error("PlanRefused", "A switch refused a change.", _SWITCH, REASON)
-    BAD_MESSAGE_RECEIVED = warning("BadMessageReceived", "A switch sent what makes no sense.", _DPID, REASON)
+    BAD_MESSAGE_RECEIVED = warning("BadMessageReceived", "A switch sent an invalid message.", _DPID, REASON)
     PORT_MISSING = warning(
         "PortMissing",
         "A switch does not have ports that the policy names.",
@@ -92,11 +92,11 @@ class ControllerEvent(Event):
     )
     PORT_WENT_DOWN = warning("PortWentDown", "A port is down or was deleted.", *_PORT)
     PORT_CAME_UP = notice("PortCameUp", "A port is up.", *_PORT)
-    CABLING_WRONG = error("CablingWrong", "A trunk is not cabled as the policy says.", _LINK, REASON)
-    CABLING_RIGHT = notice("CablingRight", "A trunk is cabled as the policy says again.", _LINK)
+    CABLING_WRONG = error("CablingWrong", "A trunk is not cabled as in the policy.", _LINK, REASON)
+    CABLING_RIGHT = notice("CablingRight", "A trunk is cabled as in the policy again.", _LINK)
     MEMBER_CHANGED = notice(
         "MemberChanged",
-        "A member of a pool has another state.",
+        "The state of a pool member has changed.",
         _POOL,
         text("member", "name of the member"),
         text("state", "its state now"),
@@ -107,26 +107,26 @@ class ControllerEvent(Event):
     )
     MEMBER_HELD_DOWN = warning(
         "MemberHeldDown",
-        "A member fails again and again, and stays out for a time.",
+        "A member has failed repeatedly, and is held down for a time.",
         _POOL,
         text("member", "name of the member"),
-        number("seconds", "how long it stays out"),
+        number("seconds", "how long it is held down"),
         REASON,
     )
-    MEMBER_LEFT = info("MemberLeft", "A member that left the policy has no sessions any more.", _MEMBER_PATH)
+    MEMBER_LEFT = info("MemberLeft", "A removed member has finished its last session.", _MEMBER_PATH)
     SESSIONS_CUT = notice(
         "SessionsCut", "The orphaned sessions of a member were ended.", _MEMBER_PATH, _CONNECTIONS
     )
     SESSIONS_FORGOTTEN = notice(
         "SessionsForgotten",
-        "A switch that was started anew has forgotten open sessions.",
+        "A restarted switch has forgotten open sessions.",
         _SWITCH,
         _CONNECTIONS,
     )
     SESSIONS_NOT_COUNTED = error("SessionsNotCounted", "Open sessions cannot be read from a switch.", REASON)
     POOL_BECAME_EMPTY = error(
         "PoolBecameEmpty",
-        "A pool takes no new sessions: it is empty, full, or its members are joining.",
+        "A pool takes no new sessions: it is empty or full, or its members are still joining.",
         *_EMPTY,
     )
     POOL_CAME_BACK = notice("PoolCameBack", "A pool takes new sessions again.", *_EMPTY)
@@ -147,41 +147,41 @@ class ControllerEvent(Event):
         _SCOPE,
         text("action", "`limit`, `decoy`, `drop` or `watch`"),
         text("origin", "where the decision comes from"),
-        text("scenario", "the origin's name for what happened"),
+        text("scenario", "the origin's name for the incident"),
         REASON,
-        number("seconds", "how long it holds"),
-        flag("simulated", "the decision is recorded and not carried out"),
+        number("seconds", "how long it is in force"),
+        flag("simulated", "the decision is recorded, but has no effect"),
         _BY,
     )
     DECISION_ENDED = notice("DecisionEnded", "A decision has ended.", _DECISION, _SCOPE, REASON, _BY)
     MANY_DECISIONS_CHANGED = notice(
         "ManyDecisionsChanged",
-        "More decisions changed at once than have a line each.",
+        "More decisions changed at once than get a line each.",
         integer("made", "further decisions that were made"),
         integer("ended", "further decisions that ended"),
-        integer("evicted", "decisions that made room for others"),
+        integer("evicted", "decisions that were removed to make room for others"),
     )
     DECISIONS_REFUSED = warning("DecisionsRefused", "Decisions were refused.", COUNT, REASON)
     DECISIONS_NOT_STORED = error(
-        "DecisionsNotStored", "The disk refused decisions; they hold until the next start.", REASON
+        "DecisionsNotStored", "Decisions could not be stored; they hold until the next start.", REASON
     )
     SOURCE_CUT = notice(
-        "SourceCut", "By a decision the open sessions of a source ended.", _SCOPE, _CONNECTIONS
+        "SourceCut", "The open sessions of a source were ended by a decision.", _SCOPE, _CONNECTIONS
     )
-    SOURCE_ALLOWED = notice("SourceAllowed", "A source is in the allow-list.", _ALLOWANCE, _SOURCE, _BY)
+    SOURCE_ALLOWED = notice("SourceAllowed", "A source is on the allow-list.", _ALLOWANCE, _SOURCE, _BY)
     ALLOWANCE_ENDED = notice(
-        "AllowanceEnded", "A source is no longer allowed.", _ALLOWANCE, _SOURCE, REASON, _BY
+        "AllowanceEnded", "A source is no longer on the allow-list.", _ALLOWANCE, _SOURCE, REASON, _BY
     )
     TENANT_FLOODED = warning(
-        "TenantFlooded", "A tenant gets more first packets than its limit lets in.", *_FLOOD
+        "TenantFlooded", "A tenant gets more first packets than its limit allows.", *_FLOOD
     )
     FLOOD_ENDED = notice("FloodEnded", "A tenant's first packets are below its limit again.", *_FLOOD)
     CLIENT_STALE = warning(
-        "ClientStale", "A client's signatures are too old, or it is silent.", *_CLIENT, REASON
+        "ClientStale", "A client's signatures are too old, or it has stopped reporting.", *_CLIENT, REASON
     )
     CLIENT_CURRENT = notice("ClientCurrent", "A client has its ring's signatures again.", *_CLIENT, REASON)
     ENGINE_END_OF_LIFE = warning(
         "EngineEndOfLife", "A client's ClamAV is no longer supported.", *_CLIENT, REASON
     )
-    CLIENTS_NOT_STORED = error("ClientsNotStored", "The disk refused what clients reported.", REASON)
+    CLIENTS_NOT_STORED = error("ClientsNotStored", "Reports of clients could not be stored.", REASON)
     API_NOT_SERVED = error("ApiNotServed", "The API cannot be served over HTTPS.", REASON)

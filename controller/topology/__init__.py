@@ -1,1 +1,1 @@
-"""Switches, trunks and the ways between them. Pure."""
+"""Switches, trunks and the paths between them. Pure."""

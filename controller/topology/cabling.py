@@ -1,9 +1,9 @@
-"""Do the trunks lead where the policy says? From probes that switches hear of each other. Pure.
+"""Checks whether trunks lead where the policy says, with probes that switches send each other. Pure.
 
-Each switch sends a probe out of every trunk port; whoever hears it says where. A
-trunk that is watched and stays silent, or at whose end another port is heard, is in
-trouble. While nobody hears anything at all, the fault is more likely ours than that
-of every cable, and no trunk is blamed.
+Each switch sends a probe out of every trunk port; the switch that receives it reports
+the port. A trunk is wrong if it is watched and no probe arrives, or if a probe from
+another port does. While no switch receives any probe, the controller is more likely
+at fault than every cable, and no trunk is reported.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ SILENCE_S = 5.0
 
 @dataclass(frozen=True, slots=True, order=True)
 class CablingTrouble:
-    """`found` is what was heard at `trunk.far` instead of `trunk.near`; None: nothing."""
+    """`found` is the port whose probe arrived at `trunk.far` instead of `trunk.near`'s; None: no probe."""
 
     trunk: Trunk
     found: PortRef | None
@@ -26,17 +26,18 @@ class CablingTrouble:
     def __str__(self) -> str:
         near, far = self.trunk.near, self.trunk.far
         if self.found is None:
-            return f"{near} should lead to {far}, but nothing arrives there; remedy: see to the cable"
-        return f"{far} is cabled to {self.found}, the policy says {near}; remedy: change the cable or `links`"
+            return f"{near} should lead to {far}, but nothing arrives there; remedy: check the cable"
+        cabled = f"{far} is cabled to {self.found}, but the policy says {near}"
+        return f"{cabled}; remedy: change the cable or `links`"
 
 
 class Cabling:
     def __init__(self) -> None:
         self._watched_since: dict[Trunk, float] = {}
-        self._heard: dict[PortRef, tuple[PortRef, float]] = {}  # by the port where it was heard
+        self._heard: dict[PortRef, tuple[PortRef, float]] = {}  # by the port where it arrived
 
     def watch(self, now: float, trunks: Iterable[Trunk]) -> None:
-        """Say which trunks can be judged: both switches answer, both ports are up."""
+        """Set which trunks can be judged: both switches are connected, both ports are up."""
         before = self._watched_since
         self._watched_since = {trunk: before.get(trunk, now) for trunk in trunks}
         places = {trunk.far for trunk in self._watched_since}

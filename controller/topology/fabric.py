@@ -1,10 +1,9 @@
-"""The trunks between switches: shortest ways, and a bypass around each trunk. Pure.
+"""The trunks between switches: shortest paths, and a bypass around each trunk. Pure.
 
-Every way is a shortest one, counted in trunks, so a packet comes nearer with every
-hop and never goes round in circles. A bypass is a fixed way around one trunk, for
-the moment between a trunk's death and the controller's next word: packets on it
-carry the trunk's own tag, so nobody on the way sends them back to where they came
-from.
+All paths are shortest ones, counted in trunks, so a packet comes nearer with every
+hop and never loops. A bypass is a fixed path around one trunk, used from the moment
+when the trunk fails until the controller has sent new flows: packets on it carry the
+trunk's own tag, so no switch on the path sends them back.
 """
 
 from collections import deque
@@ -36,7 +35,7 @@ class Trunk:
 
 
 class Fabric:
-    """All ways between the switches of a policy, without the trunks that are broken."""
+    """All paths between the switches of a policy, without the broken trunks."""
 
     def __init__(self, policy: Policy, broken: Iterable[PortRef] = ()) -> None:
         self._policy = policy
@@ -46,7 +45,7 @@ class Fabric:
 
     @cached_property
     def _trunks(self) -> dict[str, list[Trunk]]:
-        """Usable trunks by the switch they begin at."""
+        """Usable trunks by the switch where they begin."""
         found: dict[str, list[Trunk]] = {name: [] for name in self._switches}
         for trunk in sorted(trunks_of(self._policy)):
             if not {trunk.near, trunk.far} & self._broken:
@@ -55,15 +54,15 @@ class Fabric:
 
     @cached_property
     def tags(self) -> dict[Trunk, int]:
-        """The VLAN id of each trunk's bypass, 1 .. 4094, also of those that are broken."""
+        """The VLAN id of each trunk's bypass, 1 .. 4094, including broken trunks."""
         return {trunk: number for number, trunk in enumerate(sorted(trunks_of(self._policy)), start=1)}
 
     def trunks_at(self, switch: str) -> list[Trunk]:
-        """Return every trunk that begins here, broken or not: what arrives on one must be understood."""
+        """Return every trunk that begins here, even a broken one: packets may still arrive on it."""
         return [trunk for trunk in self.tags if trunk.near.switch == switch]
 
     def next_hops(self, here: str, target: str) -> list[Trunk]:
-        """Return the trunks on shortest ways to `target`; none: there is no way."""
+        """Return the first trunks of the shortest paths to `target`; none: there is no path."""
         distances = self._distances_to(target)
         if here not in distances:
             return []
@@ -73,7 +72,7 @@ class Fabric:
         return here in self._distances_to(target)
 
     def bypass(self, around: Trunk) -> list[Trunk]:
-        """Return the shortest way from one end of a trunk to the other without it; none: there is none."""
+        """Return the shortest path from one end of a trunk to the other without it; empty: there is none."""
         first_by_switch: dict[str, Trunk] = {}
         waiting = deque([around.near.switch])
         while waiting:

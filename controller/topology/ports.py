@@ -1,4 +1,4 @@
-"""Ports of switches that the policy says something about, and ports of servers that it publishes. Pure."""
+"""Ports of switches that the policy uses, and ports of servers that it publishes. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ SMTP_PORT = 25
 
 @dataclass(frozen=True, slots=True)
 class PortUse:
-    """Who is at a port; on a trunk there is no MAC."""
+    """What is connected to a port; on a trunk there is no MAC."""
 
     at: PortRef
     name: str
@@ -32,7 +32,7 @@ def ports_of(policy: Policy) -> Iterator[PortUse]:
 
 
 def published_doors(policy: Policy) -> Iterator[tuple[str, int]]:
-    """Yield address and port of every service that some tenant publishes, mail included."""
+    """Yield address and port of every service that a tenant publishes, including mail."""
     for tenant in policy.tenants:
         for server in tenant.mail.servers if tenant.mail else ():
             yield str(server), SMTP_PORT

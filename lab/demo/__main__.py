@@ -214,7 +214,7 @@ def _show_attempt(outcome: Outcome) -> None:
 
 
 def run() -> int:
-    """Be the program: `main`, whatever happens."""
+    """Run the program: `main`, and a report after any unexpected error."""
     return entry.run("lab.demo", main)
 
 

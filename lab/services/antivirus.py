@@ -29,7 +29,7 @@ _SERVER = Program(
 _BUILDER = "services.antivirus.builder.main"
 _PUBLISHES_WITHIN_S = 60.0
 _WATCHES = "watching captures of decoys: "  # how the builder begins the line that says so
-_MOST_DEATHS = 2  # of nginx, before the lab waits for it no longer
+_MOST_DEATHS = 2  # of nginx, after which the lab stops waiting for it
 
 
 def build_parts(scene: Scene) -> list[Part]:

@@ -14,7 +14,7 @@ from lab.services.members import Program, deaths_in
 _ALL_PERSONAS = REPOSITORY / "policies" / "personas"
 _MODULES = {"decoy": "services.decoy.main", "cowrie": "services.cowrie.main"}
 _OF_COWRIE = ("ssh", "telnet")
-_MOST_DEATHS = 2  # of Cowries, before the lab waits for them no longer
+_MOST_DEATHS = 2  # of Cowries, after which the lab stops waiting for them
 
 KINDS = tuple(_MODULES)
 

@@ -31,7 +31,7 @@ def build_parts(scene: Scene) -> list[Part]:
 
 
 def _takes_mail(scene: Scene, pool: Pool) -> bool:
-    """Say whether mail goes to a pool: a scanner pool that only proxies use needs no gateway."""
+    """Return whether mail goes to a pool: a scanner pool that only proxies use needs no gateway."""
     mails = [tenant.mail for tenant in scene.policy.tenants if tenant.mail]
     return any(pool.name == (mail.proxies or mail.scanners) for mail in mails)
 

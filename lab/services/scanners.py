@@ -54,7 +54,7 @@ def _first_problem(pin: Path, addresses: list[str], port: int) -> str:
 def _prepare(home: Path, addresses: list[str], port: int) -> None:
     listening = "\n".join(f"TCPAddr {address}" for address in addresses)
     own = home / "signatures"
-    # By content alone: after `umask 077; git clone` only its owner may read ours, and clamd is not root.
+    # Copy only the content: after `umask 077; git clone` only its owner may read ours, and clamd is not root.
     own.mkdir(parents=True, exist_ok=True)
     for file in _SIGNATURES.iterdir():
         shutil.copyfile(file, own / file.name)

@@ -76,7 +76,7 @@ def _prepare_sshd(home: Path, host: Host) -> None:
     listen = "\n".join(f"ListenAddress {_literal(each)}" for each in host.addresses)
     words = {"HOME": str(home), "LISTEN": listen}
     templates.write(home / "sshd_config", templates.fill("servers/sshd_config", words))
-    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where sshd wants to be shut in, sshd(8)
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd's chroot directory, sshd(8)
     for kind in _KEYS:
         key = home / f"key_{kind}"
         if not key.exists():

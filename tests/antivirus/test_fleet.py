@@ -98,9 +98,9 @@ def test_the_worst_stand_first(fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     ("engine", "ended"),
     [
-        ("ClamAV 0.99.4/1/x", "ClamAV 0.99 has ended long ago"),
-        ("ClamAV 0.103.8/26827", "ClamAV 0.103 has ended on 2024-09-14"),
-        ("ClamAV 1.0.7", "ClamAV 1.0 has ended on 2025-11-28"),
+        ("ClamAV 0.99.4/1/x", "ClamAV 0.99 reached its end of life long ago"),
+        ("ClamAV 0.103.8/26827", "ClamAV 0.103 reached its end of life on 2024-09-14"),
+        ("ClamAV 1.0.7", "ClamAV 1.0 reached its end of life on 2025-11-28"),
         ("ClamAV 1.4.6/27000", ""),
         ("ClamAV 9.9.9", ""),
         ("something else", ""),

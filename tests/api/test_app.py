@@ -210,7 +210,7 @@ def test_a_drained_member_gets_no_new_sessions_until_it_is_resumed(api: Northbou
 def test_an_empty_pool_is_shown_with_what_it_means_wherever_an_operator_looks(api: Northbound) -> None:
     for name in ("proxy1", "proxy2"):
         api.http.simulate_post(f"/v1/members/{name}", json={"drained": True})
-    words = "EMPTY: acme's mail is put off by a responder, senders come back (on_empty: tempfail)"
+    words = "EMPTY: acme's mail is deferred by a responder, senders retry (on_empty: tempfail)"
     assert api.http.simulate_get("/v1/status").json["pools"] == [f"proxies {words}"]
     troubles = {pool["name"]: pool["troubles"] for pool in api.http.simulate_get("/v1/pools").json}
     assert troubles == {"antivirus": [], "decoys": [], "proxies": [words], "responders": [], "scanners": []}

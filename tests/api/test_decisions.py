@@ -89,9 +89,9 @@ def test_an_allowed_source_stands_above_every_decision(api: Northbound) -> None:
     allowed = {"value": "198.51.100.0/24", "comment": "our auditors"}
     number = api.http.simulate_post("/v1/allow", json=allowed).json["id"]
     told = api.http.simulate_get("/v1/sources/198.51.100.66").json
-    assert told["consequence"].startswith("passes: it is on the allow-list")
+    assert told["consequence"].startswith("passes: the source is on the allow-list")
     assert api.http.simulate_delete(f"/v1/allow/{number}").status_code == 200
-    assert "meets a decoy" in api.http.simulate_get("/v1/sources/198.51.100.66").json["consequence"]
+    assert "reaches a decoy" in api.http.simulate_get("/v1/sources/198.51.100.66").json["consequence"]
 
 
 def test_an_allowance_wants_a_comment(api: Northbound) -> None:
@@ -102,7 +102,7 @@ def test_evidence_that_proves_its_source_becomes_a_decision(api: Northbound) -> 
     fact = {"kind": "decoy-login", "source": "198.51.100.66", "detail": "root\n\x1b[31m/ 123456", "port": 22}
     assert api.http.simulate_post("/v1/evidence", json={"evidence": [fact]}).json["accepted"] == 1
     told = api.http.simulate_get("/v1/sources/198.51.100.66").json
-    assert "meets a decoy" in told["consequence"]
+    assert "reaches a decoy" in told["consequence"]
     assert told["evidence"][0]["detail"] == "root\\n\\x1b[31m/ 123456"
     assert api.channel is not None
     assert cookies(api.channel.switch) == [1]

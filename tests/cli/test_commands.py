@@ -225,7 +225,7 @@ def test_an_empty_pool_is_shown_loudly(postern: Postern, controller: Northbound,
     controller.world.apply(text)
     for name in ("proxy1", "proxy2"):
         controller.world.handle(DrainMember(name, True))
-    words = "EMPTY: acme's mail is passed on UNSCANNED (on_empty: bypass)"
+    words = "EMPTY: acme's mail is delivered UNSCANNED (on_empty: bypass)"
     for command, line in ((("status",), f"  ! proxies {words}"), (("pool", "list"), f"  ! {words}")):
         answer = postern(*command)
         assert answer.code == 1

@@ -18,9 +18,9 @@ def lines(on_empty: str, *members: str, unready: str = "") -> list[str]:
 @pytest.mark.parametrize(
     ("on_empty", "words"),
     [
-        ("tempfail", "acme's mail is put off by a responder, senders come back (on_empty: tempfail)"),
-        ("bypass", "acme's mail is passed on UNSCANNED (on_empty: bypass)"),
-        ("reject", "acme's mail is REFUSED FOR GOOD by a responder (on_empty: reject)"),
+        ("tempfail", "acme's mail is deferred by a responder, senders retry (on_empty: tempfail)"),
+        ("bypass", "acme's mail is delivered UNSCANNED (on_empty: bypass)"),
+        ("reject", "acme's mail is REJECTED PERMANENTLY by a responder (on_empty: reject)"),
     ],
 )
 def test_an_empty_pool_is_named_with_what_its_tenant_chose(on_empty: str, words: str) -> None:
@@ -40,21 +40,21 @@ def test_without_a_responder_the_silence_is_said() -> None:
 
 def test_scanners_that_proxies_ask_are_the_trouble_of_those_tenants_too() -> None:
     assert lines("bypass", *SCANNERS) == [
-        "scanners EMPTY: acme's mail is put off where it must be scanned (on_verdict.unavailable: tempfail)",
-        "scanners EMPTY: globex's mail is put off by a responder, senders come back (on_empty: tempfail)",
+        "scanners EMPTY: acme's mail is deferred where it must be scanned (on_verdict.unavailable: tempfail)",
+        "scanners EMPTY: globex's mail is deferred by a responder, senders retry (on_empty: tempfail)",
     ]
 
 
 def test_mail_that_is_tagged_instead_of_scanned_is_said_to_be_unscanned() -> None:
     policy = parse_policy(DEMO.replace("unavailable: tempfail", "unavailable: pass-tagged"), "p.yaml")
     (trouble,) = troubles_of(policy, resting(*SCANNERS))
-    assert "acme's mail is passed on UNSCANNED, with a tag" in trouble.lines[0]
+    assert "acme's mail is delivered UNSCANNED, with a tag" in trouble.lines[0]
 
 
 def test_full_and_unproved_pools_are_told_from_empty_ones() -> None:
-    put_off = "acme's mail is put off by a responder, senders come back (on_empty: tempfail)"
-    shed = "acme's mail goes to full members, which put off with 421 what is too much (on_empty: bypass)"
-    waits = "acme's mail waits until a member is proved (on_empty: bypass)"
+    put_off = "acme's mail is deferred by a responder, senders retry (on_empty: tempfail)"
+    shed = "acme's mail goes to full members, which defer the excess with 421 (on_empty: bypass)"
+    waits = "acme's mail waits until a member is proved healthy (on_empty: bypass)"
     assert lines("tempfail", unready="proxies") == [f"proxies FULL: {put_off}"]
     assert lines("bypass", unready="proxies") == [f"proxies FULL: {shed}"]
     assert lines("bypass", *PROXIES, unready="proxies") == [f"proxies JOINING: {waits}"]
@@ -75,5 +75,5 @@ def test_many_tenants_of_one_fate_share_a_line() -> None:
     policy = parse_policy(DEMO.replace("\npools:", f"\n{more}\npools:"), "p.yaml")
     (trouble,) = troubles_of(policy, resting(*PROXIES))
     whose = "acme's, t0's, t1's, t2's, t3's and 3 other tenants' mail"
-    assert trouble.lines[0].startswith(f"EMPTY: {whose} is put off")
+    assert trouble.lines[0].startswith(f"EMPTY: {whose} is deferred")
     assert len(trouble.consequences[0].tenants) == 8

@@ -63,7 +63,7 @@ def test_the_demo_holds_all_invariants(demo: Policy) -> None:
         (state(flow(Table.ROUTE, Table.ROUTE)), "goes backward"),
         (state(flow(Table.ROUTE, None, LookUpConnection(Zone.SCAN, Table.TRACK))), "goes backward"),
         (state(flow(Table.ROUTE, Table.COMMIT, Resubmit(Table.RECALL))), "goes backward"),
-        (state(flow(Table.RECALL, Table.COMMIT)), "where only learned flows do"),
+        (state(flow(Table.RECALL, Table.COMMIT)), "in a table for learned flows only"),
         (state(flow(Table.REMEMBER, Table.COMMIT, _learn(Table.SERVICE, f.ETH_DST))), "learns too much"),
         (state(flow(Table.REMEMBER, Table.COMMIT, _learn(Table.RECALL, f.ROLE))), "learns too much"),
         (state(flow(Table.SERVICE, None, ToGroup(7))), "groups used"),
@@ -154,14 +154,14 @@ def test_a_responder_that_could_begin_a_connection_is_found(
     role: tuple[tuple[f.Field, int], ...], goto: Table
 ) -> None:
     wanted = match(*role, (f.ETH_TYPE, EthType.IPV4))
-    with pytest.raises(AssertionError, match="lets who only answers begin"):
+    with pytest.raises(AssertionError, match="lets an answering host begin"):
         verify(state(Flow(Table.RESUME, priorities.HIGH, wanted, (), goto, "policy")))
 
 
 @pytest.mark.parametrize("leg", [Zone.RELAY, Zone.SCAN])
 def test_a_responder_on_an_inner_leg_is_found(leg: Zone) -> None:
     wanted = match((f.ROLE, Role.RESPONDER), (f.ETH_TYPE, EthType.IPV4))
-    with pytest.raises(AssertionError, match="lets who only answers onto another leg"):
+    with pytest.raises(AssertionError, match="lets an answering host onto another leg"):
         verify(state(Flow(Table.TRACK, 1, wanted, (LookUpConnection(leg, Table.RESUME),), None, "pools")))
 
 

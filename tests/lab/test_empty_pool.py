@@ -143,7 +143,7 @@ def test_without_any_proxy_a_client_soon_hears_a_real_4xx_and_with_them_back_mai
     with without_proxies(lab):
         after_s = await_reply(lab, "451 4.3.2", server)
         assert post(lab, _CLEAN).reply.startswith("451 4.3.2 ")
-        _await_trouble(api, "EMPTY: acme's mail is put off by a responder")
+        _await_trouble(api, "EMPTY: acme's mail is deferred by a responder")
     print(f"\na real 4xx after {after_s:.2f} s")
     assert after_s < 30
     since = reader.bookmark()
@@ -174,7 +174,7 @@ def test_bypass_passes_everything_unscanned_while_no_proxy_is_there_and_says_so(
 ) -> None:
     choose(lab, api, "bypass")
     with without_proxies(lab):
-        _await_trouble(api, "EMPTY: acme's mail is passed on UNSCANNED (on_empty: bypass)")
+        _await_trouble(api, "EMPTY: acme's mail is delivered UNSCANNED (on_empty: bypass)")
         since = reader.bookmark()
         assert post(lab, _EICAR).code == 250
         found = reader.find(since, "acme-mx", lambda found: found.is_delivered)
@@ -188,7 +188,7 @@ def test_reject_makes_a_real_postfix_bounce_with_the_reason(lab: Lab, api: ApiCl
     choose(lab, api, "reject")
     postfix = OutgoingPostfix(lab, _SERVER)
     with without_proxies(lab), postfix.running():
-        _await_trouble(api, "EMPTY: acme's mail is REFUSED FOR GOOD")
+        _await_trouble(api, "EMPTY: acme's mail is REJECTED PERMANENTLY")
         why = postfix.await_status(postfix.submit("alice@acme.example"), "bounced")
     assert "554 5.3.2 mail for this address is refused" in why
     assert "in reply to MAIL FROM command" in why
@@ -250,7 +250,7 @@ def test_a_pool_at_its_limit_sheds_and_loses_no_session_that_it_has(lab: Lab, ap
 def test_a_pool_that_is_full_leaves_the_answer_to_the_responder(lab: Lab, api: ApiClient) -> None:
     choose(lab, api, "tempfail", limit=1)
     with filled(lab, 2) as held:
-        _await_trouble(api, "FULL: acme's mail is put off by a responder")
+        _await_trouble(api, "FULL: acme's mail is deferred by a responder")
         await_reply(lab, "451 4.3.2 ")
         for session in held:
             session.finish()

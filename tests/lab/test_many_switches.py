@@ -188,7 +188,7 @@ def test_wrong_cabling_is_named_by_switch_and_port(ring: Lab, tmp_path: Path) ->
     try:
         api.post("/v1/policy", {"file": "crossed.yaml", "text": crossed})
         said = _await_troubles(api, 4)
-        assert "s1:11 is cabled to s2:12, the policy says s4:11" in said[0]
+        assert "s1:11 is cabled to s2:12, but the policy says s4:11" in said[0]
     finally:
         api.post("/v1/policy", {"file": "ring.yaml", "text": text})
         assert _await_troubles(api, 0) == []

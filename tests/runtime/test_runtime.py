@@ -371,9 +371,9 @@ def flows_of(world: World, rule: str) -> int:
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        ("tempfail", "is put off by a responder, senders come back"),
-        ("bypass", "is passed on UNSCANNED"),
-        ("reject", "is REFUSED FOR GOOD by a responder"),
+        ("tempfail", "is deferred by a responder, senders retry"),
+        ("bypass", "is delivered UNSCANNED"),
+        ("reject", "is REJECTED PERMANENTLY by a responder"),
     ],
 )
 def test_a_pool_that_becomes_empty_is_told_once_with_the_consequence_and_again_when_it_comes_back(

@@ -111,7 +111,9 @@ def test_right_cabling_is_no_event(ring: Ring) -> None:
 def test_swapped_cables_are_named_and_not_used(ring: Ring) -> None:
     pass_time(ring, 3, ("s1:11", "s4:12"), ("s3:11", "s2:12"), *GOOD[1:2], *GOOD[3:])
     reasons = [event["reason"] for event in ring.events("CablingWrong")]
-    assert "s2:12 is cabled to s3:11, the policy says s1:11; remedy: change the cable or `links`" in reasons
+    assert (
+        "s2:12 is cabled to s3:11, but the policy says s1:11; remedy: change the cable or `links`" in reasons
+    )
     assert len(reasons) == 4
     assert ring.broken() == {PortRef("s1", 11), PortRef("s2", 12), PortRef("s3", 11), PortRef("s4", 12)}
 

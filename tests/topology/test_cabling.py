@@ -30,11 +30,13 @@ def test_a_trunk_at_whose_end_the_right_port_is_heard_is_good(cabling: Cabling) 
 
 def test_another_port_at_its_end_is_named(cabling: Cabling) -> None:
     cabling.on_heard(LATER, B1, C1)
-    assert said(cabling) == ["b:1 is cabled to c:1, the policy says a:1; remedy: change the cable or `links`"]
+    assert said(cabling) == [
+        "b:1 is cabled to c:1, but the policy says a:1; remedy: change the cable or `links`"
+    ]
 
 
 def test_a_trunk_that_stays_silent_is_named_after_a_while(cabling: Cabling) -> None:
-    assert said(cabling) == ["a:1 should lead to b:1, but nothing arrives there; remedy: see to the cable"]
+    assert said(cabling) == ["a:1 should lead to b:1, but nothing arrives there; remedy: check the cable"]
 
 
 def test_a_trunk_is_not_blamed_before_it_had_time_to_answer() -> None:

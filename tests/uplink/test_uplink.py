@@ -197,7 +197,7 @@ def test_a_pair_that_cannot_be_used_is_named_and_the_edge_works_on(
     (told,) = [
         line for line in controller.log.read_text(encoding="utf-8").splitlines() if "ApiNotServed" in line
     ]
-    assert f"{place}/certificate.pem and {place}/key.pem: no pair to serve with" in told
+    assert f"{place}/certificate.pem and {place}/key.pem: not a valid certificate and key" in told
     assert controller.api.get("/v1/status")["revision"] == 1
 
 

@@ -41,7 +41,7 @@ def test_an_intruder_meets_the_documented_steps() -> None:
     recorder.note("next connection")
 
     told = api.http.simulate_get(f"/v1/sources/{INTRUDER}").json
-    assert "meets a decoy" in told["consequence"]
+    assert "reaches a decoy" in told["consequence"]
     recorder.note("explain")
 
     assert api.http.simulate_delete(f"/v1/decisions/{decision['id']}").status_code == 200

@@ -25,18 +25,18 @@ def mistakes_in(file: str, **changes: Any) -> str:
 @pytest.mark.parametrize(
     ("changes", "mistake"),
     [
-        ({"pool": 7}, "pool: a text is wanted"),
-        ({"port": "25"}, "port: a whole number is wanted"),
-        ({"port": True}, "port: a whole number is wanted"),
+        ({"pool": 7}, "pool: a text is expected"),
+        ({"port": "25"}, "port: a whole number is expected"),
+        ({"port": True}, "port: a whole number is expected"),
         ({"port": 0}, "port: 0 is outside 1..65535"),
-        ({"transparent": 1}, "transparent: true or false is wanted"),
+        ({"transparent": 1}, "transparent: true or false is expected"),
         ({"role": "king"}, "role: unknown value 'king'; allowed: proxy, scanner"),
-        ({"tenants": {}}, "tenants: a list is wanted"),
-        ({"tenants": [7]}, "tenants[0]: an object is wanted"),
-        ({"limits": ["g1"]}, "limits: an object is wanted"),
+        ({"tenants": {}}, "tenants: a list is expected"),
+        ({"tenants": [7]}, "tenants[0]: an object is expected"),
+        ({"limits": ["g1"]}, "limits: an object is expected"),
         ({"limits": {"g1": 0}}, "limits['g1']: 0 is outside 1..1000000"),
-        ({"trusted_sources_refused": "192.0.2.1"}, "trusted_sources_refused: a list is wanted"),
-        ({"trusted_sources_refused": [7]}, "trusted_sources_refused[0]: a text is wanted"),
+        ({"trusted_sources_refused": "192.0.2.1"}, "trusted_sources_refused: a list is expected"),
+        ({"trusted_sources_refused": [7]}, "trusted_sources_refused[0]: a text is expected"),
     ],
 )
 def test_a_mistake_is_named_by_its_key(changes: dict[str, Any], mistake: str) -> None:
@@ -54,7 +54,7 @@ def test_all_mistakes_are_named_at_once() -> None:
 
 def test_of_very_many_mistakes_the_first_ones_are_shown() -> None:
     found = mistakes_in("decoy", tenants=[7] * 500)
-    assert found.endswith("tenants[9]: an object is wanted; and 490 more")
+    assert found.endswith("tenants[9]: an object is expected; and 490 more")
 
 
 def test_two_tenants_cannot_have_one_server() -> None:
@@ -69,7 +69,7 @@ def test_two_tenants_cannot_have_one_server() -> None:
         ({"since": 0}, "since: 0 is outside 1..1099511627775"),
         ({"tenants": [{"name": "../x"}]}, "tenants[0].name: '../x' is not a name of letters"),
         ({"tenants": [{"name": "..."}]}, "tenants[0].name: '...' is not a name of letters"),
-        ({"tenants": [{"name": "a"}] * 2}, "tenants: one name twice"),
+        ({"tenants": [{"name": "a"}] * 2}, "tenants: a name occurs twice"),
         ({"tenants": [{"name": "a"}] * 10_001}, "tenants: more than 10000 items"),
     ],
 )
@@ -83,7 +83,7 @@ def test_records_of_a_union_are_told_apart_by_their_kind() -> None:
     found = mistakes_in("health_agent_services", checks=[{"kind": "dns"}, {"port": 25}, 7])
     assert found.split("; ")[0] == "checks[0]: unknown value 'dns'"
     assert "checks[1]: unknown value None" in found
-    assert "checks[2]: an object is wanted" in found
+    assert "checks[2]: an object is expected" in found
 
 
 def test_a_time_that_is_not_a_number_is_refused() -> None:
@@ -99,7 +99,7 @@ def test_what_is_not_json_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["[]", "null", "7", '"x"'])
 def test_what_is_not_an_object_is_refused(text: str) -> None:
-    with pytest.raises(RecordError, match="an object is wanted"):
+    with pytest.raises(RecordError, match="an object is expected"):
         load(MailSettings, text)
 
 

@@ -71,7 +71,7 @@ def test_another_format_is_refused_with_both_versions_and_the_program_to_upgrade
 
 @pytest.mark.parametrize("found", [None, "1", True, 1.0, [1]])
 def test_a_format_that_is_not_a_whole_number_is_refused(found: object) -> None:
-    with pytest.raises(RecordError, match="format: a whole number is wanted"):
+    with pytest.raises(RecordError, match="format: a whole number is expected"):
         from_media(KIND_BY_FILE["decoy"], {**golden("decoy"), "format": found})
 
 

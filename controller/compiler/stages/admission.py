@@ -1,10 +1,10 @@
-"""Table `admission`: who is on this port, and is the packet meant for the edge at all.
+"""Table `admission`: identifies the neighbour on a port, and drops packets that are not for the edge.
 
-A flow for each neighbour: port, its MAC and the switch's own MAC as destination.
-Role and party go into registers, and every later table relies on them. On a trunk
-stand other switches, which have admitted the packet before: it is brought here to
-its home, or passes through. Each hop over a trunk costs one of the packet's TTL,
-so that no wrong cabling makes it go round for ever.
+There is a flow for each neighbour: port, its MAC, and the switch's own MAC as
+destination. Role and party go into registers, and every later table relies on them.
+A packet from a trunk was already admitted by another switch: it is at its home here,
+or passes through. Each hop over a trunk decrements the packet's TTL, so that wrong
+cabling cannot make it loop forever.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
         yield from _admit(view, neighbour)
     for trunk in view.whole.fabric.trunks_at(view.switch.name):
         yield from _arrive(view, trunk.near.port, _NO_TAG, (), trunk.rule)
-        # The controller compares the cabling with the policy. Only our own switches stand on a trunk.
+        # The controller compares the cabling with the policy. A trunk connects only our own switches.
         probe = match((f.IN_PORT, trunk.near.port), (f.ETH_TYPE, EthType.LLDP))
         yield Flow(Table.ADMISSION, priorities.HIGH, probe, (Output(CONTROLLER_NUMBER),), None, trunk.rule)
     yield from _bypasses(view)
@@ -66,7 +66,7 @@ def _admit(view: SwitchView, neighbour: Neighbour) -> Iterator[Flow]:
 def _arrive(
     view: SwitchView, port: int, tag: tuple[Field, int], first: tuple[Action, ...], because: str
 ) -> Iterator[Flow]:
-    """A packet from another switch has come home, or passes through."""
+    """A packet from another switch has arrived at its home, or passes through."""
     for eth_type in ETH_TYPES:
         here = ((f.IN_PORT, port), tag, (f.ETH_TYPE, eth_type))
         actions = (*first, DecTtl())
@@ -76,7 +76,7 @@ def _arrive(
 
 
 def _bypasses(view: SwitchView) -> Iterator[Flow]:
-    """What comes on the bypass around a dead trunk follows it to its end, whatever else is known here."""
+    """A packet on the bypass around a dead trunk follows it to its end, regardless of other flows."""
     fabric = view.whole.fabric
     for around, way in fabric.bypasses.items():
         tag = (f.VLAN, VLAN_PRESENT | fabric.tags[around])

@@ -1,13 +1,13 @@
 """Tables `recall`, `affinity` and `remember`: a client's next session goes to the member of its last one.
 
 The switch itself remembers. When a pool has chosen a member, `remember` learns a flow of
-`recall`: for this source address and this pool, the member's MAC. The next session
-of the client finds it there, and `affinity` follows it, but only while that member takes new
-sessions: its flows are not there otherwise, and the pool chooses anew. A member whose port
-is down is left for the pool by the switch, at once (a failover group).
+`recall`: for this source address and this pool, the member's MAC. The client's next session
+finds it there, and `affinity` follows it, but only while that member takes new sessions:
+otherwise `affinity` has no flows for it, and the pool chooses again. If the member's port is
+down, the switch uses the pool instead, at once (a failover group).
 
-Learned flows carry the cookie of their member. When its flows in `remember` go, because it
-drains, falls or leaves, the switch forgets with them all that they learned (`delete_learned`).
+Learned flows have the cookie of their member. When the member's flows in `remember` are deleted,
+because it drains, fails or leaves, the switch also deletes all that they learned (`delete_learned`).
 """
 
 from collections.abc import Iterator
@@ -34,10 +34,10 @@ from controller.pipeline.tables import Table
 from controller.policy.model import Member, Pool
 from controller.topology.ports import mac_number
 
-# A learned flow takes about a kilobyte of the switch's memory. Past this, clients are spread, not kept.
+# A learned flow takes about a kilobyte of the switch's memory. Above this, further clients have no affinity.
 MOST_CLIENTS_OF_A_MEMBER = 20_000
-# A new client's next session may come some milliseconds before the cache follows what was learned. What is
-# cached of the first one must not take it to another member: reading a field has the cache match it.
+# A new client's next session may come some milliseconds before the cache knows the learned flow. The cached
+# entry of the first one must not take it to another member: reading a field makes the cache match on it.
 _FOR_THIS_SESSION = Move(f.TCP_SRC, f.TCP_SRC, 16)
 _SOURCES = {EthType.IPV4: f.IPV4_SRC, EthType.IPV6: f.IPV6_SRC}
 
@@ -53,12 +53,12 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
             yield _keep(view, pool, member)
             yield from _remember(pool, member)
     if view.sticky_pools:
-        # A pool may also be asked by those who keep nobody: proxies that have something scanned.
+        # A pool may also have clients without affinity: proxies that have messages scanned.
         yield Flow(Table.REMEMBER, priorities.LOW, match(), (), Table.COMMIT, "policy")
 
 
 def build_groups(view: SwitchView) -> Iterator[Group]:
-    """Yield a group for each member here: the member, or the pool while its port is down."""
+    """Yield a group for each member on this switch: the member, or the pool while its port is down."""
     for pool in view.sticky_pools:
         whole = group_id(pool.name)
         for member in _takers(view, pool):

@@ -1,4 +1,4 @@
-"""Table `commit`: the decision is written into the connection, so that it holds from now on."""
+"""Table `commit`: the decision is stored in the connection, so that it holds from now on."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ _BOTH_ENDS = (
 )
 
 
-# Legs whose addresses stay what they are; the last one is that of scanners and anti-virus servers.
+# Legs without address translation; the last one is between scanners and anti-virus servers.
 _SHARED = (Zone.OUTSIDE, Zone.RELAY, Zone.SCAN, Zone.UPDATE)
 
 

@@ -1,9 +1,9 @@
-"""Table `forward`: a MAC becomes a port. Nothing is ever flooded.
+"""Table `forward`: maps a MAC to a port. Nothing is ever flooded.
 
-Our own neighbours are behind a port; those of other switches, and the other
-switches themselves, behind the trunks that begin a shortest way to them. A dead
-trunk is left at once for another one of the same length, or, if there is none,
-for the bypass around it: the switch sees to that itself (OpenFlow 1.4, 5.6.1).
+The switch's own neighbours are behind a port. Other switches and their neighbours
+are behind the trunks that begin a shortest path to them. If a trunk fails, the switch
+itself at once uses another trunk with a path of the same length or, if there is none,
+the bypass around the failed one (OpenFlow 1.4, 5.6.1).
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
 
 
 def build_groups(view: SwitchView) -> Iterator[Group]:
-    """Yield a group for each other switch that more than one way leads to."""
+    """Yield a group for each other switch to which there is more than one path."""
     for switch in view.whole.mac_by_switch:
         group = _group(view, switch)
         if group and switch != view.switch.name:
@@ -61,7 +61,7 @@ def _forward(mac: int, actions: tuple[Action, ...], because: str) -> Flow:
 
 
 def _way(view: SwitchView, switch: str) -> tuple[Action, ...]:
-    """Return what leads to another switch; nothing if no trunk does."""
+    """Return the actions that lead to another switch; none if no trunk does."""
     if group := _group(view, switch):
         return (ToGroup(group.group_id),)
     return tuple(Output(hop.near.port) for hop in view.whole.fabric.next_hops(view.switch.name, switch))
@@ -87,5 +87,5 @@ def _bypass(view: SwitchView, around: Trunk) -> Bucket:
     fabric = view.whole.fabric
     first = fabric.bypasses[around][0].near.port
     tag = SetField(f.VLAN, VLAN_PRESENT | fabric.tags[around])
-    # The bypass may begin with the very trunk that the packet came by.
+    # The bypass may begin with the trunk that the packet arrived on.
     return Bucket(0, (PushTag(), tag, SetField(f.CAME_BY, 0), Output(first)), first)

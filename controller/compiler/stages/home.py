@@ -1,9 +1,9 @@
-"""Table `home`: every connection of a tenant is remembered by one switch, its home.
+"""Table `home`: one switch, a tenant's home, tracks all its connections.
 
-Wherever a packet enters, and in whichever direction it goes, it passes the home of
-its tenant, so conntrack sees both directions, also when they come over different
-uplinks or gateways. The sender's MAC stays as it is: the home knows by it who sent.
-A scan is remembered where the proxy is that asks for it.
+A packet passes its tenant's home regardless of where it enters and in which direction
+it goes, so conntrack sees both directions even if they use different uplinks or
+gateways. The sender's MAC does not change: it tells the home which neighbour sent the
+packet. The switch of the proxy that asks for a scan tracks the scan.
 """
 
 from collections.abc import Iterator
@@ -84,7 +84,7 @@ def _scan_answers(view: SwitchView) -> Iterator[Flow]:
 
 
 def _update_answers(view: SwitchView) -> Iterator[Flow]:
-    """An answer of an anti-virus server goes to the tenant's home, or to the switch of the scanner."""
+    """A reply of an anti-virus server goes to the tenant's home, or to the scanner's switch."""
     for tenant, home in view.tenants_elsewhere:
         for each in translated(view.policy, tenant):
             wanted = match((f.ROLE, Role.ANTIVIRUS), *destination_is(each.seen_as))

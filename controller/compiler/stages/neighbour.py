@@ -1,10 +1,10 @@
 """Tables `neighbour` and `advertise`: the switch itself answers ARP and neighbour discovery.
 
 It answers for the edge's own addresses on each link, and on the links of
-gateways for the virtual addresses that they may use. Everybody else's
-solicitations end here. So neighbours keep resolving the edge while the
-controller is down. An advertisement takes two tables, because a flow may write
-`nd_tll` only where it has matched an advertisement (ovs-fields(7)).
+gateways for the virtual addresses that they may use. Other solicitations are
+dropped. So neighbours can still resolve the edge while the controller is
+down. An advertisement takes two tables, because a flow may write `nd_tll` only
+if it has matched an advertisement (ovs-fields(7)).
 """
 
 from collections.abc import Iterator

@@ -1,13 +1,13 @@
-"""Table `resume`: a known connection goes where it has always gone.
+"""Table `resume`: a known connection goes to the same ends as before.
 
-This comes before suspicion and before services, so no edit of the policy and no
-new decision moves an open session. The label holds the MACs of both ends; zero
-means that nobody has decided yet.
+This table comes before suspicion and services, so neither an edit of the policy nor
+a new decision moves an open session. The label holds the MACs of both ends; zero
+means that the responder is not decided yet.
 
-Conntrack gives no direction to a packet that it calls invalid, but it does give
-the label. Such packets are not dropped: they are what ends a half-dead session
-when a client uses a port again. They follow the label too, and whoever stands in
-it as the responder sends to the initiator.
+For a packet that conntrack calls invalid, there is no direction, but there is a
+label. Such packets are not dropped, because they end a half-dead session when a
+client reuses a port. They follow the label too: a packet from the responder in the
+label goes to the initiator.
 """
 
 from collections.abc import Iterator
@@ -83,27 +83,27 @@ def _unknown(view: SwitchView, eth_type: EthType) -> Iterator[Flow]:
     if view.has(PoolKind.ANTIVIRUS):
         yield flow(Role.TENANT, Zone.CLIENT, Table.SERVICE)
         yield flow(Role.GATEWAY, Zone.UPDATE, Table.SERVICE)
-    # A gateway never opens a connection outside: a stray reply of its own ends here.
+    # A gateway never opens a connection outside: its stray replies are dropped here.
     stray = match((f.ROLE, Role.GATEWAY), (f.ZONE, Zone.OUTSIDE), (f.ETH_TYPE, eth_type), _NOBODY_YET)
     yield Flow(Table.RESUME, priorities.HIGH, stray, (), None, "policy")
     for kind, role in _ONLY_ANSWER.items():
         if view.has(kind):
             yield from _silenced(role, eth_type)
-    # Not on the relay leg, so perhaps outside: look there, once.
+    # Not found on the relay leg: look the connection up once more, on the outside leg.
     other = match((f.ROLE, Role.TENANT), (f.ZONE, Zone.RELAY), (f.ETH_TYPE, eth_type), _NOBODY_YET)
     actions = (SetField(f.ZONE, Zone.OUTSIDE), LookUpConnection(view.zone(Zone.OUTSIDE), Table.RESUME))
     yield Flow(Table.RESUME, priorities.HIGH, other, actions, None, "policy")
 
 
 def _silenced(role: Role, eth_type: EthType) -> Iterator[Flow]:
-    """Who only answers neither begins a connection nor speaks on another one's first half."""
+    """Hosts that only answer neither open a connection nor send in the initiator's direction."""
     answering = ((f.ROLE, role), (f.ETH_TYPE, eth_type))
     yield Flow(Table.RESUME, priorities.HIGH, match(*answering, _NOBODY_YET), (), None, "policy")
     yield Flow(Table.RESUME, priorities.NORMAL, match(*answering, _IS_NO_REPLY), (), None, "policy")
 
 
 def _to_another_home(view: SwitchView) -> Iterator[Flow]:
-    """What a tenant sends to another tenant, and is no answer, goes on to the other one's home."""
+    """A new connection from one tenant to another goes on to the other tenant's home."""
     for tenant, home in view.tenants_elsewhere if view.tenants else ():
         for prefix in tenant.prefixes:
             wanted = match(

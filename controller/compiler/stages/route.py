@@ -1,7 +1,7 @@
-"""Table `route`: the longest prefix says which gateway comes next.
+"""Table `route`: the longest prefix selects the next gateway.
 
-Where several lead to the same place, new connections are spread over those whose
-port is up; a connection keeps the one it began with.
+If several gateways lead to the same place, new connections are spread over those
+whose port is up; a connection keeps the gateway that it began with.
 """
 
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def _ways_out(view: SwitchView) -> Iterator[tuple[int, list[Attachment]]]:
 
 
 def _route(band: int, wanted: Match, able: list[Attachment], name: str, because: str) -> Flow:
-    """The policy's checks see to it that somebody is able."""
+    """The policy's checks ensure that at least one gateway has an address of this family."""
     if len(able) > 1:
         return Flow(Table.ROUTE, band, wanted, (ToGroup(group_id(name)),), None, because)
     hop = SetField(f.ETH_DST, mac_number(able[0].mac))

@@ -1,7 +1,7 @@
-"""Table `sample`: copies of packets for what nobody publishes, to the controller, as evidence.
+"""Table `sample`: copies of packets to unpublished addresses and ports, sent to the controller as evidence.
 
-Only copies come here, so whatever the meter drops has gone its way to a decoy all
-the same. The meter keeps a flood from being one on the controller, too.
+Only copies arrive here, so a packet whose copy the meter drops still reaches its
+decoy. The meter protects the controller from a flood.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from controller.pipeline.flows import CONTROLLER_NUMBER, Flow, Meter, Output, ma
 from controller.pipeline.tables import Table
 
 SAMPLES_PER_S = 100
-_METER = 1  # those of decisions have higher numbers
+_METER = 1  # meters of decisions have higher numbers
 
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:

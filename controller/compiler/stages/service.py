@@ -1,8 +1,8 @@
-"""Table `service`: a new connection meets the pool or server that answers for its destination.
+"""Table `service`: a new connection goes to the pool or server that answers for its destination.
 
-Nothing here leads to a tenant's port 25 but from a gateway that serves this
-tenant: not because a flow forbids it, but because no flow exists. The one exception
-is a tenant who wants his mail unscanned rather than late, while his pool is empty.
+Only a gateway that serves a tenant can reach the tenant's port 25: not because a flow
+forbids other traffic, but because no flow exists for it. The one exception is a tenant
+that prefers unscanned mail to late mail while its pool is empty.
 """
 
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
 
 
 def build_groups(view: SwitchView) -> Iterator[Group]:
-    """Yield a select group for each pool that some flow of this table leads to."""
+    """Yield a select group for each pool that a flow of this table leads to."""
     ways = [view.way_of(mail) for _, mail in view.mail_tenants]
     wanted = {way.pool.name for way in ways if isinstance(way, ToPool | ToResponder)}
     wanted |= {pool.name for asking in view.gateway_pools for pool in view.scanners_asked_by(asking)}
@@ -66,7 +66,7 @@ def build_groups(view: SwitchView) -> Iterator[Group]:
 
 
 def _group(view: SwitchView, pool: Pool) -> Group:
-    """A bucket for each member that takes new sessions; sessions of the others follow their labels."""
+    """Return a bucket for each member that takes new sessions; sessions of others follow their labels."""
     then = Table.REMEMBER if pool in view.sticky_pools else Table.COMMIT
     members = [member for member in pool.members if view.share(pool, member)]
     weights = bucket_weights([view.share(pool, member) for member in members])
@@ -93,7 +93,7 @@ def _mail(view: SwitchView, tenant: Tenant, mail: Mail) -> Iterator[Flow]:
 
 
 def _new_mail(way: Way, tenant: Tenant, wanted: Match, because: str) -> Flow:
-    """Where the first stop takes nobody, the tenant's own choice is the reason, and says so."""
+    """While the first stop takes no sessions, the flow comes from the tenant's own choice, and names it."""
     chosen = f"tenants.{tenant.name}.mail.on_empty"
     match way:
         case ToPool(pool):
@@ -111,7 +111,7 @@ def _to_pool(wanted: Match, pool: Pool, because: str) -> Flow:
 
 
 def _by_affinity(wanted: Match, pool: Pool, because: str) -> Flow:
-    """To the pool, but first look whom this client had last."""
+    """Return the flow to the pool, which first looks up the client's last member."""
     actions = (SetField(f.POOL, party_id(f"pools.{pool.name}")), Resubmit(Table.RECALL))
     return Flow(Table.SERVICE, priorities.HIGH, wanted, actions, Table.AFFINITY, because)
 
@@ -136,7 +136,7 @@ def _layer4(service: Service, server: Address) -> Iterator[tuple[tuple[Field, in
 
 
 def _dark(view: SwitchView, tenant: Tenant) -> Iterator[Flow]:
-    """Where nothing is published, a decoy answers; a copy for the controller becomes evidence (metered)."""
+    """Where nothing is published, a decoy answers; the controller gets a metered copy as evidence."""
     decoys = view.decoys_of(tenant) if tenant.dark is Dark.DECOY else None
     lure = (_COPY, ToGroup(group_id(decoys.name))) if decoys else ()
     for prefix in tenant.prefixes:
@@ -146,7 +146,7 @@ def _dark(view: SwitchView, tenant: Tenant) -> Iterator[Flow]:
 
 
 def _suspicious(view: SwitchView, tenant: Tenant) -> Iterator[Flow]:
-    """Whom a decision sends to the decoys meets them at every address of the tenant, or nobody."""
+    """A source that a decision sends to decoys reaches them at all of the tenant's addresses, or nothing."""
     decoys = view.decoys_of(tenant)
     lure = (ToGroup(group_id(decoys.name)),) if decoys else ()
     for prefix in tenant.prefixes:
@@ -171,7 +171,7 @@ def _scanning(view: SwitchView) -> Iterator[Flow]:
 
 
 def _updating(view: SwitchView) -> Iterator[Flow]:
-    """Intranets and scanners reach the anti-virus servers, at one port of one address."""
+    """Intranets and scanners reach the anti-virus servers at one port of one address."""
     for each in view.translated:
         asking = (
             (f.ROLE, Role.TENANT),
@@ -188,12 +188,12 @@ def _updating(view: SwitchView) -> Iterator[Flow]:
 
 
 def _outbound(view: SwitchView) -> Iterator[Flow]:
-    """Tenants reach the backbone, but neither the edge's own hosts nor its addresses."""
+    """Tenants can reach the backbone, but not the edge's own hosts and addresses."""
     for address, because in view.whole.own_addresses.items():
         wanted = match(_OUTSIDE, *destination_is(address))
         yield Flow(Table.SERVICE, priorities.NORMAL, wanted, (), None, because)
     for eth_type in ETH_TYPES:
-        # What is left of a session that the switch has forgotten must not go past the gateways.
+        # The rest of a session that the switch has forgotten must not bypass the gateways.
         stray = match((f.ROLE, Role.TENANT), _OUTSIDE, (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
         yield Flow(Table.SERVICE, priorities.DENY, stray, (), None, "tenants")
         wanted = match((f.ROLE, Role.TENANT), _OUTSIDE, (f.ETH_TYPE, eth_type))

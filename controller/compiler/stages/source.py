@@ -1,9 +1,9 @@
-"""Table `source`: nobody speaks under an address that cannot be his.
+"""Table `source`: drops packets with forged source addresses.
 
-The backbone never uses a tenant's address, one of the edge's own, or one that
-no router should carry (RFC 6890); a tenant uses his own prefixes only.
-Gateways, responders and decoys speak under other people's addresses by design, and anti-virus servers
-under their pool's: what they may reach is decided in `service`.
+The backbone must not use a tenant's address, one of the edge's own, or one that
+no router should forward (RFC 6890); a tenant may use only its own prefixes.
+Gateways, responders and decoys use other parties' addresses by design, and anti-virus servers
+use their pool's: `service` decides what they may reach.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ BOGONS: tuple[Network, ...] = tuple(
     )
 )
 
-# Whose other sources pass: where they may lead is decided later.
+# Roles whose other sources pass; later tables decide where they may go.
 _UNRESTRICTED = (
     (Role.BACKBONE, "uplinks"),
     (Role.GATEWAY, "pools"),
@@ -71,7 +71,7 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
 
 
 def _private(view: SwitchView, tenant: Tenant) -> Iterator[Flow]:
-    """Addresses that mean something inside the intranet only reach the anti-virus servers, nothing else."""
+    """Addresses that are valid only inside the intranet reach only the anti-virus servers."""
     party = party_id(f"tenants.{tenant.name}")
     for each in translated(view.policy, tenant):
         for prefix in each.clients:
@@ -85,7 +85,7 @@ def _never_from_backbone(view: SwitchView) -> Iterator[tuple[Network, str]]:
     for network in BOGONS:
         yield network, "uplinks"
     for network, because in _ours(view):
-        # What is private already is refused above; a second flow would never be hit.
+        # Private addresses are already refused above; a second flow would never match.
         if not any(_lies_inside(network, bogon) for bogon in BOGONS):
             yield network, because
 

@@ -1,9 +1,9 @@
-"""Table `suspicion`: consequences of decisions about the source of a new connection.
+"""Table `suspicion`: applies decisions about the source of a new connection.
 
-Decisions and allowances are not compiled here: each is a flow that comes and goes by
-itself (`compiler/decisions.py`). What stands here is what holds for everybody else: all
-pass, but to a tenant with a limit only so many a second, so that a flood of forged
-first packets fills nobody's table of connections.
+Decisions and allowances are not compiled here: their flows are added and removed one by
+one (`compiler/decisions.py`). The flows here are for all other sources: all connections
+pass, but a tenant may have a limit per second, so that a flood of forged first packets
+does not fill a table of connections.
 """
 
 from collections.abc import Iterator

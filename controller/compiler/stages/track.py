@@ -1,7 +1,7 @@
-"""Table `track`: which leg is this packet on, and does conntrack know its connection.
+"""Table `track`: determines the leg of a packet, and looks its connection up in conntrack.
 
-The leg is a conntrack zone. It is chosen by role and port, never by whose server an
-address is: a session must be found again after its server has left the policy.
+The leg is a conntrack zone. It is chosen by role and port, never by the server's
+address: a session must still be found after its server was removed from the policy.
 Packets from port 25 of a tenant may belong to the relay leg or to an outside
 connection; the relay leg is looked up first, and `resume` falls back.
 """
@@ -49,7 +49,7 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
             answer = match((f.ROLE, Role.DECOY), (f.ETH_TYPE, eth_type))
             yield look_up(priorities.LOW, answer, Zone.OUTSIDE, "pools")
         if view.has(PoolKind.RESPONDER):
-            # The one thing that a responder may say: an answer, under a tenant's address.
+            # The only packets that a responder may send: replies, under a tenant's address.
             answer = match((f.ROLE, Role.RESPONDER), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
             yield look_up(priorities.NORMAL, answer, Zone.OUTSIDE, "pools")
     yield from _client_legs(view)
@@ -62,7 +62,7 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
 
 
 def _client_legs(view: SwitchView) -> Iterator[Flow]:
-    """Clients of a tenant ask anti-virus servers; there and back they are known by the tenant's own zone."""
+    """A tenant's clients and anti-virus servers: both directions are in the tenant's own zone."""
     for each in view.translated:
         zone = view.whole.client_zones[each.tenant.name]
         actions = (SetField(f.ZONE, Zone.CLIENT), LookUpConnection(zone, Table.RESUME, translates=True))
@@ -76,7 +76,7 @@ def _client_legs(view: SwitchView) -> Iterator[Flow]:
 
 
 def _update_legs(view: SwitchView) -> Iterator[Flow]:
-    """Scanners ask under their own address."""
+    """Scanners use anti-virus servers under their own address."""
     actions = (SetField(f.ZONE, Zone.UPDATE), LookUpConnection(view.zone(Zone.UPDATE), Table.RESUME))
     for pool, vip in dict.fromkeys((each.pool, each.vip) for each in view.asking_scanners):
         there = match((f.ROLE, Role.GATEWAY), *destination_is(vip), *tcp_to(pool.port))
@@ -92,5 +92,5 @@ def _scan_legs(pool: Pool) -> Iterator[tuple[Match, int, str]]:
         there = match((f.ROLE, Role.GATEWAY), *destination_is(vip), *tcp_to(pool.port))
         yield there, priorities.HIGH, because
         back = match((f.ROLE, Role.GATEWAY), *source_is(vip), *tcp_from(pool.port))
-        # Before the gateways' answers from port 25, which a policy may give to scanners, too.
+        # Before the gateways' replies from port 25, which a policy may also use for scanners.
         yield back, priorities.RAISED, because

@@ -1,9 +1,9 @@
-"""Table `visitor`: a packet that another switch brought home is taken up as if its sender were here.
+"""Table `visitor`: treats a packet that another switch brought home as if its sender were connected here.
 
-The MAC of its sender can be relied on: the switch that admitted it has compared
-it with the port. What else it admits was checked there, too. The packet may have to
-go back over the trunk that it came by, which a switch does only once it has
-forgotten by which port that was (ovs-fields(7), in_port).
+The sender's MAC can be trusted: the switch that admitted the packet has compared it
+with the port, and has made all other checks. The packet may have to go back over the
+trunk that it arrived on. A switch does that only if the packet's input port is cleared
+(ovs-fields(7), in_port).
 """
 
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""What must hold of a policy as a whole. Each module reports through `Report`, with places in the text."""
+"""Checks of a policy as a whole. Each module reports through `Report`, with places in the text."""

@@ -1,4 +1,4 @@
-"""What must hold of addresses: one owner for each, servers inside their tenant, every family spoken."""
+"""Checks of addresses: one owner each, servers inside their tenant's prefixes, all families served."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +20,7 @@ def check_addresses(policy: Policy, report: ErrorReport) -> None:
 
 
 def _check_servers(tenant: Tenant, report: ErrorReport) -> None:
-    """Servers, of mail and of other services, lie inside their tenant's prefixes."""
+    """Servers of mail and of other services must be inside their tenant's prefixes."""
     path, is_own = f"tenants.{tenant.name}", _membership(tenant.prefixes)
     for service in tenant.services:
         _check_inside(tenant, service.servers, is_own, f"{path}.services.{service.name}.servers", report)
@@ -29,7 +29,7 @@ def _check_servers(tenant: Tenant, report: ErrorReport) -> None:
 
 
 def _check_prefixes(policy: Policy, report: ErrorReport) -> None:
-    """Neighbours in sorted order clash if any do: a prefix stands before all that it covers."""
+    """If prefixes overlap, two neighbours in sorted order do: a prefix sorts before all that it covers."""
     prefixes = [
         (prefix, f"tenants.{tenant.name}.prefixes.{prefix}")
         for tenant in policy.tenants
@@ -139,7 +139,7 @@ def _check_gateways(tenant: Tenant, report: ErrorReport) -> None:
 
 
 def _membership(prefixes: Iterable[Network]) -> Callable[[Address], bool]:
-    """Return a test whether an address lies in one of them. They may overlap: that is said elsewhere."""
+    """Return a test whether an address is in one of the prefixes. Overlaps are reported elsewhere."""
     widest: list[Network] = []
     for prefix in sorted(prefixes, key=_span):
         if not widest or not _covers(widest[-1], prefix):

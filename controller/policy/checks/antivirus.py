@@ -1,4 +1,4 @@
-"""What must hold of how intranets reach the anti-virus servers."""
+"""Checks of how intranets reach the anti-virus servers."""
 
 from collections.abc import Iterator
 

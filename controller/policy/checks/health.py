@@ -1,9 +1,11 @@
-"""What must hold of how members are looked at: something is, often enough, and only what they have."""
+"""Checks of `health`: agents have something to check, often enough, and nothing that members lack."""
 
 from common.config.report import ErrorReport
 from controller.policy.model import HealthSource, Policy, Pool, PoolKind
 
-_OWN_SERVICES = frozenset({PoolKind.DECOY, PoolKind.ANTIVIRUS})  # theirs are not known by their kind
+_OWN_SERVICES = frozenset(
+    {PoolKind.DECOY, PoolKind.ANTIVIRUS}
+)  # the kind does not say which services they have
 _OF_SCANNERS = ("signatures_max_age", "canary_interval")
 
 

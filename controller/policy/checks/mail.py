@@ -1,4 +1,4 @@
-"""What must hold of mail and other services: pools of the right kinds, no way around the scanners."""
+"""Checks of mail and other services: pools of the right kinds, no way around the scanners."""
 
 from common.config.report import ErrorReport
 from controller.policy.checks.names import KnownNames, check_pool
@@ -31,7 +31,7 @@ def _check_service(path: str, service: Service, report: ErrorReport) -> None:
         report.add(f"{path}.ports", "is missing", "list the ports: ports: [443]")
     if service.protocol is Protocol.TCP and _SMTP_PORT in service.ports:
         report.add(
-            f"{path}.ports.{_SMTP_PORT}", "port 25 would bypass the scanners", "mail belongs under `mail`"
+            f"{path}.ports.{_SMTP_PORT}", "port 25 would bypass the scanners", "configure mail under `mail`"
         )
 
 
@@ -70,7 +70,7 @@ def _check_tls(path: str, mail: Mail, report: ErrorReport) -> None:
 
 
 def _check_on_empty(path: str, mail: Mail, known: KnownNames, report: ErrorReport) -> None:
-    """Silence would not be the refusal that was asked for; for `tempfail` it does almost as well."""
+    """Without a responder, mail gets no answer. That is not a refusal, but almost as good as `tempfail`."""
     may_be_there = {PoolKind.RESPONDER, None} & set(known.pools.values())
     if mail.on_empty is OnEmpty.REJECT and not may_be_there:
         remedy = "add one under `pools`, or write tempfail"

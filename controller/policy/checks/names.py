@@ -1,4 +1,4 @@
-"""Names that rules point at: what a file gives, and whether a name means what it must."""
+"""Names that rules refer to: which ones a file defines, and whether each is of the right kind."""
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from controller.policy.model import PoolKind
 
 @dataclass(frozen=True)
 class KnownNames:
-    """Names that the file gives, also those whose records are broken: they are not `unknown`."""
+    """The names that the file defines. Those of broken records count, so that they are not `unknown`."""
 
     switches: frozenset[str]
     pools: Mapping[str, PoolKind | None]
 
 
 def check_pool(path: str, name: str, kind: PoolKind, known: KnownNames, report: ErrorReport) -> None:
-    """Say what is wrong with the name of a pool of some kind."""
+    """Report what is wrong with a reference to a pool of some kind."""
     if name not in known.pools:
         names = list(known.pools)
         remedy = f"add it under `pools`, or use one of {listed(names) or 'none yet'}{suggestion(name, names)}"
@@ -27,7 +27,7 @@ def check_pool(path: str, name: str, kind: PoolKind, known: KnownNames, report: 
 
 
 def check_distinct(report: ErrorReport, used: Iterable[tuple[str, Hashable]], what: str) -> None:
-    """ErrorReport each second user of a thing, naming the first; in the order of the file."""
+    """Report each further user of a thing, and name the first; in the order of the file."""
     in_file_order = sorted(used, key=lambda user: (report.place(user[0]).line, report.place(user[0]).column))
     first_by_thing: dict[Hashable, str] = {}
     for path, thing in in_file_order:

@@ -1,4 +1,4 @@
-"""What must hold of pools, of references to pools of decoys, and of the levels of suspicion."""
+"""Checks of pools, of references to pools of decoys, and of the levels of suspicion."""
 
 from common.config.report import ErrorReport
 from controller.policy.checks.names import KnownNames, check_pool

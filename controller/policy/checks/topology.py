@@ -1,4 +1,4 @@
-"""What must hold of switches, ports and trunks: used once, joined, and known to those who name them."""
+"""Checks of switches, ports and trunks: each port is used once, switches are joined, names are known."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,7 +19,7 @@ def check_topology(policy: Policy, known: KnownNames, report: ErrorReport) -> No
     _check_links(policy, report)
     ends = {end.switch for link in policy.links for end in (link.a, link.b)}
     is_whole = len(known.switches) == len(policy.switches) and ends <= known.switches
-    if is_whole:  # otherwise a mistake is noted already, and what is connected cannot be known
+    if is_whole:  # otherwise a mistake is already noted, and it is unknown what is connected
         _check_connected(policy, report)
 
 
@@ -36,7 +36,7 @@ def _check_ports(policy: Policy, known: KnownNames, report: ErrorReport) -> None
     used = list(_port_users(policy))
     names = sorted(known.switches)
     for path, at in used:
-        if known.switches and at.switch not in known.switches:  # none at all is a mistake of its own
+        if known.switches and at.switch not in known.switches:  # a missing list is reported elsewhere
             remedy = f"add it under `switches`, or use one of {listed(names)}{suggestion(at.switch, names)}"
             report.add(path, f"no switch is named {at.switch}", remedy)
     check_distinct(report, used, "switch port")

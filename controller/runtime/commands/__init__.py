@@ -1,1 +1,1 @@
-"""Everything that can be asked of the runtime, by subject; changes and reads alike."""
+"""All commands of the runtime, by subject: changes and reads alike."""

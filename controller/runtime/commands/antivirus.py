@@ -36,7 +36,7 @@ class FleetStatus:
 
 @dataclass(frozen=True, slots=True)
 class ReportAntivirus(Command[int]):
-    """Hear what a server serves, and what its clients reported to it; return how many reports were taken."""
+    """Record what a server serves and what its clients reported; return how many reports were accepted."""
 
     server: str
     rings: Mapping[str, ServedRing]

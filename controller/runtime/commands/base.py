@@ -1,4 +1,4 @@
-"""A command: what is to be done or read, as plain values, with the type of its result."""
+"""A command: what to do or read, as plain values, with the type of its result."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -8,4 +8,4 @@ R_co = TypeVar("R_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Command(Generic[R_co]):
-    """Frozen and serialisable; `R_co` is the result. `handlers` has the one handler of each command."""
+    """Frozen and serialisable; `R_co` is the result. Each command has one handler, in `handlers`."""

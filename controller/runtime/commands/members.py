@@ -11,7 +11,7 @@ from controller.runtime.commands.base import Command
 
 @dataclass(frozen=True, slots=True)
 class MemberHeard:
-    """`agent`: what the agent beside the member must check."""
+    """`agent`: what the member's health agent must check."""
 
     member: PoolMember
     agent: AgentSettings
@@ -35,9 +35,9 @@ class PoolStatus:
 
 @dataclass(frozen=True, slots=True)
 class DrainMember(Command[PoolMember]):
-    """Give a member (`NAME` or `POOL.NAME`) no new sessions from now on, or some again.
+    """Stop or resume new sessions for a member (`NAME` or `POOL.NAME`).
 
-    Raises `UnknownMember` or `StoreError`; nothing has changed then.
+    Raises `UnknownMember` or `StoreError`; nothing has changed in that case.
     """
 
     member: str
@@ -46,7 +46,7 @@ class DrainMember(Command[PoolMember]):
 
 @dataclass(frozen=True, slots=True)
 class ReportMember(Command[MemberHeard]):
-    """Hear an agent's report on a member. Raises `UnknownMember`."""
+    """Record an agent's report on a member. Raises `UnknownMember`."""
 
     member: str
     report: HealthReport
@@ -54,14 +54,14 @@ class ReportMember(Command[MemberHeard]):
 
 @dataclass(frozen=True, slots=True)
 class ReadAgentSettings(Command[AgentSettings]):
-    """Say what the agent beside a member shall check. Raises `UnknownMember`."""
+    """Return what a member's health agent must check. Raises `UnknownMember`."""
 
     member: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPoolSettings(Command[Settings | None]):
-    """Read what is published for the hosts of a pool. None: nothing is."""
+    """Return the settings that are published for the hosts of a pool. None: there are none."""
 
     pool: str
 
@@ -73,6 +73,6 @@ class ListPools(Command[tuple[PoolStatus, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class NoteCounts(Command[None]):
-    """Take the open sessions of members, as the switches' conntrack has them."""
+    """Record how many sessions members have open, from the switches' conntrack."""
 
     counts: Counts

@@ -43,7 +43,7 @@ class ExplainedFlow:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Rules, and the flows that they asked for."""
+    """Rules, and their flows."""
 
     revision: int
     rules: tuple[ExplainedRule, ...]
@@ -67,9 +67,9 @@ class TenantConsent:
 
 @dataclass(frozen=True, slots=True)
 class ApplyPolicy(Command[PolicyRevision]):
-    """Check, compile, store and carry out a policy.
+    """Check, compile, store and apply a policy.
 
-    Raises `ConfigErrors`, `CompileError` or `StoreError`; nothing has changed then.
+    Raises `ConfigErrors`, `CompileError` or `StoreError`; nothing has changed in that case.
     """
 
     file: str
@@ -78,7 +78,7 @@ class ApplyPolicy(Command[PolicyRevision]):
 
 @dataclass(frozen=True, slots=True)
 class PlanPolicy(Command[PolicyPlan]):
-    """Say what `ApplyPolicy` would change, and change nothing. Raises `ConfigErrors` or `CompileError`."""
+    """Return what `ApplyPolicy` would change, and change nothing. Raises `ConfigErrors` or `CompileError`."""
 
     file: str
     text: str
@@ -86,30 +86,30 @@ class PlanPolicy(Command[PolicyPlan]):
 
 @dataclass(frozen=True, slots=True)
 class ReadPolicy(Command[PolicyRevision | None]):
-    """None: no policy has been accepted yet. So in the commands below."""
+    """None: no policy has been accepted yet. The same holds for the commands below."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadFlows(Command[Accepted | None]):
-    """Read what each switch must hold."""
+    """Return what each switch must hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainCookie(Command[Explanation | NotExplained | None]):
-    """Say which rule of the policy asked for the flows with a cookie."""
+    """Return the rule of the policy whose flows have a cookie."""
 
     cookie: int
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainRule(Command[Explanation | NotExplained | None]):
-    """Name the flows that a rule (`tenants.acme.mail`), or a rule below it, asked for."""
+    """Return the flows of a rule (`tenants.acme.mail`) and of the rules below it."""
 
     rule: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReadConsent(Command[TenantConsent | None]):
-    """Say whether a tenant agrees that personas are learned from its servers. None: no such tenant."""
+    """Return whether a tenant consents to learning personas from its servers. None: no such tenant."""
 
     tenant: str

@@ -10,9 +10,9 @@ from controller.runtime.commands.base import Command
 
 @dataclass(frozen=True, slots=True)
 class SessionWork:
-    """What is due. `has_orphans`: sessions of members that are gone wait to be cut; switches `in_step` choose
-    other members for new ones. `has_decided`: so do sessions that decisions end, and the switches know
-    the decisions. `back`: those of the dpids asked about whose switch has its flows again.
+    """What is due. `has_orphans`: there are sessions of members that are gone, to be ended; `is_in_step`: the
+    switches choose other members for new ones. `has_decided`: there are sessions that decisions end, and the
+    switches know the decisions. `back`: which of the given dpids have their flows again.
     """
 
     has_orphans: bool
@@ -30,26 +30,26 @@ class ReadSessionWork(Command[SessionWork]):
 
 @dataclass(frozen=True, slots=True)
 class ReadCountsWanted(Command[bool]):
-    """Say whether a member has a limit, or finishes its sessions, so that they must be counted."""
+    """Return whether sessions must be counted, because a member has a limit or is finishing its sessions."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoteConnections(Command[None]):
-    """Take how many connections those sources have that have very many."""
+    """Record the connection counts of sources with very many connections."""
 
     open_by_source: Mapping[Address, int]
 
 
 @dataclass(frozen=True, slots=True)
 class CutOrphans(Command[tuple[Connection, ...]]):
-    """Have the switches forget sessions of members that are gone; return those whose initiator to wake up."""
+    """Make the switches forget sessions of members that are gone; return those whose initiator to wake up."""
 
     connections: tuple[Connection, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CutDecided(Command[tuple[Connection, ...]]):
-    """Have the switches forget the sessions that decisions end; return them."""
+    """Make the switches forget the sessions that decisions end; return them."""
 
     connections: tuple[Connection, ...]
 

@@ -13,7 +13,7 @@ from controller.suspicion.scores import Evidence
 
 @dataclass(frozen=True, slots=True)
 class DecisionChoice:
-    """Which decisions; what is empty or None chooses all."""
+    """Selects decisions; an empty or None field selects all."""
 
     origin: str = ""
     source: Network | None = None
@@ -22,7 +22,7 @@ class DecisionChoice:
 
 @dataclass(frozen=True, slots=True)
 class DecisionList:
-    """`count`: how many were chosen, of which the newest are listed; `whole` and `most`: of all."""
+    """`count`: how many were selected; the newest are listed. `whole`, `most`: current and maximum total."""
 
     decisions: tuple[Decision, ...]
     count: int
@@ -43,7 +43,7 @@ class ReceiptRow:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where a decision is carried out."""
+    """Where a decision is in force."""
 
     cookie: int
     switches: tuple[ReceiptRow, ...]
@@ -62,7 +62,7 @@ class EvidenceLine:
 
 @dataclass(frozen=True, slots=True)
 class SourceExplanation:
-    """All that is known of a source. `party`: whose score it is; `owner`: the tenant that has the address."""
+    """All that is known about a source. `party`: whose score it is; `owner`: the tenant with the address."""
 
     source: Network
     party: Network
@@ -77,14 +77,14 @@ class SourceExplanation:
 
 @dataclass(frozen=True, slots=True)
 class MakeDecisions(Command[LedgerOutcome]):
-    """Each is accepted or refused by itself. A decision with the same scope and origin is renewed."""
+    """Each is accepted or refused separately. A decision with the same scope and origin is renewed."""
 
     requests: tuple[Request, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EndDecisions(Command[int]):
-    """End decisions, of this origin only if one is named; return how many ended."""
+    """End decisions, only of this origin if one is given; return how many ended."""
 
     numbers: tuple[int, ...]
     origin: str = ""
@@ -98,7 +98,7 @@ class ListDecisions(Command[DecisionList]):
 
 @dataclass(frozen=True, slots=True)
 class FindDecisions(Command[tuple[int, ...]]):
-    """Return the numbers of the decisions chosen."""
+    """Return the numbers of the selected decisions."""
 
     choice: DecisionChoice
 
@@ -112,7 +112,7 @@ class ListOrigin(Command[tuple[Decision, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class ListBans(Command[tuple[Decision, ...]]):
-    """List the decisions that a bouncer can carry out; sources on the allow-list are left out."""
+    """List the decisions that a bouncer can apply; sources on the allow-list are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,28 +122,28 @@ class ReadDecision(Command[Decision | None]):
 
 @dataclass(frozen=True, slots=True)
 class ReadReceipt(Command[Receipt | NotInForce]):
-    """Say on which switches a decision is carried out."""
+    """Return on which switches a decision is in force."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class CountPackets(Command[None]):
-    """Have the switches count the packets that met a decision; `ReadPackets` has the answer."""
+    """Ask the switches for the packets that matched a decision; `ReadPackets` returns the answer."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPackets(Command[Mapping[str, int] | None]):
-    """Return packets by switch, once. None: not every switch has answered yet."""
+    """Return packets by switch, once. None: not every switch has replied yet."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReportEvidence(Command[None]):
-    """Take facts about sources, and decide what the policy wants done about them."""
+    """Record evidence about sources, and make the decisions that the policy asks for."""
 
     facts: tuple[Evidence, ...]
 
@@ -155,7 +155,7 @@ class ExplainSource(Command[SourceExplanation]):
 
 @dataclass(frozen=True, slots=True)
 class AllowSource(Command[Allowance]):
-    """Let a source pass, whatever is decided about it. Duration 0: without end."""
+    """Let a source pass regardless of any decision. Duration 0: without end."""
 
     source: Network
     comment: str

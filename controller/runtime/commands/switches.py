@@ -8,7 +8,7 @@ from controller.runtime.commands.base import Command
 
 @dataclass(frozen=True, slots=True)
 class SwitchStatus:
-    """`flows`: how many it must hold. `confirmed_revision`: 0 while it is not connected."""
+    """`flows`: how many it must hold. `confirmed_revision`: 0 while the switch is not connected."""
 
     name: str
     dpid: int
@@ -23,7 +23,7 @@ class SwitchStatus:
 
 @dataclass(frozen=True, slots=True)
 class EdgeStatus:
-    """`unknown_switches`: dpids. `floods`: first packets per second, by tenant whose limit is at work."""
+    """`unknown_switches`: dpids. `floods`: first packets per second of each tenant that exceeds its limit."""
 
     revision: int
     file: str
@@ -41,4 +41,4 @@ class ReadStatus(Command[EdgeStatus | None]):
 
 @dataclass(frozen=True, slots=True)
 class ReadSettled(Command[bool]):
-    """Say whether every connected switch carries out all that is wanted of it."""
+    """Return whether every connected switch has confirmed all that is desired."""

@@ -8,7 +8,7 @@ from controller.runtime.principals import AccessRole, Principal
 
 @dataclass(frozen=True, slots=True)
 class AddToken(Command[str]):
-    """Return a new token, which is shown this once. Raises `TokenExists` or `StoreError`."""
+    """Return a new token, which cannot be shown again. Raises `TokenExists` or `StoreError`."""
 
     name: str
     role: AccessRole
@@ -16,7 +16,7 @@ class AddToken(Command[str]):
 
 @dataclass(frozen=True, slots=True)
 class EndToken(Command[bool]):
-    """Revoke a token; say whether there was one. Raises `StoreError`."""
+    """Revoke a token; return whether there was one. Raises `StoreError`."""
 
     name: str
 

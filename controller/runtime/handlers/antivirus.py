@@ -1,4 +1,4 @@
-"""Carries out the commands about anti-virus servers and their clients."""
+"""Handles the commands about anti-virus servers and their clients."""
 
 from datetime import UTC, datetime
 

@@ -7,7 +7,7 @@ from controller.runtime.commands.base import Command
 from controller.runtime.context import Context
 from controller.runtime.core import RuntimeCore
 
-# What a handler takes and returns is its own command and that command's result, which no type of Python
-# can say of a table; a test says it.
+# A handler takes its own command and returns that command's result. Python's types cannot express this
+# for a table, so a test checks it.
 Handler = Callable[[RuntimeCore, Any, Context], Any]
 Handlers = Mapping[type[Command[object]], Handler]

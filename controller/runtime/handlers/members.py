@@ -1,4 +1,4 @@
-"""Carries out the commands about pools and their members."""
+"""Handles the commands about pools and their members."""
 
 from collections import Counter
 
@@ -62,7 +62,7 @@ def list_pools(core: RuntimeCore, command: ListPools, context: Context) -> tuple
 
 
 def _share_percent(roster: Roster) -> dict[str, int]:
-    """Return what part of its pool's new sessions each member gets, by path."""
+    """Return each member's share of its pool's new sessions, by path."""
     shares = roster.shares
     weights = {member.path: shares.get(member.path, member.weight) for member in roster.members}
     whole = Counter[str]()

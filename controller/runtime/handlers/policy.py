@@ -1,4 +1,4 @@
-"""Carries out the commands about the policy."""
+"""Handles the commands about the policy."""
 
 from controller.policy.model import Protocol
 from controller.runtime import explain

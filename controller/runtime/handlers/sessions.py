@@ -1,4 +1,4 @@
-"""Carries out the commands of the session watch."""
+"""Handles the commands of the session watch."""
 
 from controller.pools.conntrack import Connection
 from controller.pools.members import MemberState

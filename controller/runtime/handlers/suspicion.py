@@ -1,4 +1,4 @@
-"""Carries out the commands about sources: evidence, decisions and the allow-list."""
+"""Handles the commands about sources: evidence, decisions and the allow-list."""
 
 from collections.abc import Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""Carries out the commands about the edge as a whole."""
+"""Handles the commands about the edge as a whole."""
 
 from controller.runtime.accepted import Accepted
 from controller.runtime.commands.switches import EdgeStatus, ReadSettled, ReadStatus, SwitchStatus

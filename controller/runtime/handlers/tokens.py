@@ -1,4 +1,4 @@
-"""Carries out the commands about tokens."""
+"""Handles the commands about tokens."""
 
 from controller.runtime.commands.tokens import AddToken, EndToken, IdentifyBearer, ListTokens
 from controller.runtime.context import Context
