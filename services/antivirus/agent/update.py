@@ -7,7 +7,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from common.apparmor import unconfined
@@ -58,9 +58,13 @@ class UpdateState:
 
 
 def load_state(directory: Path) -> UpdateState:
-    """Return what was remembered; a client that remembers nothing begins anew, with a name of its own."""
+    """Return what was remembered; a client that remembers nothing begins anew, with a name of its own.
+
+    Keys of a newer release are ignored: who goes back to this one still knows the highest serial.
+    """
     try:
-        return UpdateState(**json.loads((directory / "state.json").read_bytes()))
+        found = json.loads((directory / "state.json").read_bytes())
+        return UpdateState(**{key.name: found[key.name] for key in fields(UpdateState) if key.name in found})
     except (OSError, ValueError, TypeError):
         return UpdateState(secrets.token_hex(8))
 
