@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from common.journal.journal import Report
@@ -27,10 +28,18 @@ _MOST_WAITING = 50
 _LONGEST_WAIT_S = 30.0
 _IDLE_S = 600.0
 _STATE_QUOTA_BYTES = 256 * 1024 * 1024
-_IDLE = "it was idle"
-
 
 Carry = Callable[[Iterable[Outcome], Home], None]
+
+
+class Gone(StrEnum):
+    """Why a Cowrie has ended, as the journal says it."""
+
+    BY_ITSELF = "it ended by itself"
+    STOPPED = "it was stopped"
+    IDLE = "it was idle"
+    HUNG = "it hung"
+    FULL = "its directory was full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,33 +120,33 @@ class Instance:
             )
             return False
         watching = asyncio.create_task(self._watch(cowrie))
-        why = "it ended unexpectedly"
+        gone = Gone.BY_ITSELF
         try:
             async for event in cowrie.events():
                 self._heard_at = time.monotonic()
                 self._hear(event, cowrie, began)
         except asyncio.CancelledError:
-            why = ""
+            gone = Gone.STOPPED
             raise
         finally:
             self._cowrie = None
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                why = await watching or why
+                gone = await watching or gone
             self._carry(self._translator.break_off("the decoy ended"), self._home)
             self._waiting.extendleft(reversed(self._handed.values()))
             self._handed.clear()
             await asyncio.shield(cowrie.stop())
-            self._say_gone(cowrie, why)
-        return why == _IDLE
+            self._say_gone(cowrie, gone)
+        return gone is Gone.IDLE
 
-    def _say_gone(self, cowrie: Cowrie, why: str) -> None:
-        if why and why != _IDLE:
-            self._report(
-                CowrieEvent.COWRIE_DIED, persona=self.spec.name, reason=why, last=cowrie.complaints[-3:]
-            )
-        else:
+    def _say_gone(self, cowrie: Cowrie, gone: Gone) -> None:
+        if gone in (Gone.STOPPED, Gone.IDLE):
             self._report(CowrieEvent.COWRIE_STOPPED, persona=self.spec.name)
+        else:
+            self._report(
+                CowrieEvent.COWRIE_DIED, persona=self.spec.name, reason=gone, last=cowrie.complaints[-3:]
+            )
 
     def _hear(self, event: Mapping[str, Any], cowrie: Cowrie, began: float) -> None:
         match event.get("eventid"):
@@ -185,7 +194,7 @@ class Instance:
     def _is_idle(self) -> bool:
         return not self._translator.open and time.monotonic() - self._taken_at > _IDLE_S
 
-    async def _watch(self, cowrie: Cowrie) -> str:
+    async def _watch(self, cowrie: Cowrie) -> Gone:
         """End a Cowrie that is idle, hangs, or has filled its directory; return the reason."""
         self._heard_at = time.monotonic()
         number = 0
@@ -196,13 +205,13 @@ class Instance:
                 await cowrie.ping(number)
             if not self.is_kept_ready and self._is_idle():
                 cowrie.hang_up()
-                return _IDLE
+                return Gone.IDLE
             if time.monotonic() - self._heard_at > _HUNG_AFTER_S:
                 cowrie.kill()
-                return "it did not respond"
+                return Gone.HUNG
             if await asyncio.to_thread(self._home.size_bytes) > _STATE_QUOTA_BYTES:
                 cowrie.kill()
-                return "its directory was full"
+                return Gone.FULL
 
 
 async def _send(cowrie: Cowrie, given: _Given) -> None:

@@ -124,10 +124,11 @@ def test_an_older_ring_is_refused(server: Server, publisher: Publisher, client: 
     client.update()
     state = client.state
     (client.home / "state" / "state.json").write_text(
-        json.dumps({**state, "serial": state["serial"] + 50}), encoding="utf-8"
+        json.dumps({**state, "serial": state["serial"] + 50, "key_of_a_newer_release": 1}), encoding="utf-8"
     )
     done = client.update()
     assert "is older than" in str(said(done)["reason"])
+    assert client.state["client"] == state["client"]
     assert client.finds(sample)
 
 

@@ -288,7 +288,8 @@ def test_the_policy_says_what_becomes_of_what_decoys_catch(
             assert "would publish Postern.Caught." in process.stderr.readline()
             put_settings(settings, immunity="rubbish")
             assert "we go on with simulate" in process.stderr.readline()
-            put_settings(settings, immunity="on")
+            put_settings(settings, immunity="on", mirrors=3)
+            assert "unknown keys of a newer controller: mirrors" in process.stderr.readline()
             assert "no longer simulate" in process.stderr.readline()
             later = sample.read_bytes() + b"and more"
             caught = uploads / hashlib.sha256(later).hexdigest()

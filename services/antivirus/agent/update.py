@@ -7,7 +7,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from common.apparmor import unconfined
@@ -58,9 +58,13 @@ class UpdateState:
 
 
 def load_state(directory: Path) -> UpdateState:
-    """Return the saved state. Without one, the client starts again with a new random name."""
+    """Return the saved state. Without one, the client starts again with a new random name.
+
+    Keys of a newer release are ignored, so that an agent that returns to this one still knows the highest serial.
+    """
     try:
-        return UpdateState(**json.loads((directory / "state.json").read_bytes()))
+        found = json.loads((directory / "state.json").read_bytes())
+        return UpdateState(**{key.name: found[key.name] for key in fields(UpdateState) if key.name in found})
     except (OSError, ValueError, TypeError):
         return UpdateState(secrets.token_hex(8))
 

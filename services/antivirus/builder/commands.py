@@ -202,10 +202,13 @@ def watch(publisher: Publisher, parsed: argparse.Namespace) -> Result:
 def _follow(policy: WatchedFile, watch: Watch) -> None:
     """Apply the policy's mode. A settings file with errors changes nothing."""
     try:
-        mode = read_settings(AntivirusSettings, policy.read()).record.immunity
+        loaded = read_settings(AntivirusSettings, policy.read())
     except (OSError, UnicodeDecodeError, SettingsError) as error:
         watch.tell(f"{policy.path}: {error}; the mode is still {watch.mode}")
         return
+    mode = loaded.record.immunity
+    if loaded.unknown_keys:
+        watch.tell(f"{policy.path}: unknown keys of a newer controller: {', '.join(loaded.unknown_keys)}")
     if mode is not watch.mode:
         watch.tell(f"captures of decoys: {mode}, no longer {watch.mode}")
         watch.mode = mode
