@@ -60,7 +60,8 @@ class UpdateState:
 def load_state(directory: Path) -> UpdateState:
     """Return the saved state. Without one, the client starts again with a new random name.
 
-    Keys of a newer release are ignored, so that an agent that returns to this one still knows the highest serial.
+    Keys of a newer release are ignored, so that an agent that returns to this release still knows the highest
+    serial.
     """
     try:
         found = json.loads((directory / "state.json").read_bytes())

@@ -1,7 +1,7 @@
 """Limits on errors and useless commands of a client, after which its session ends."""
 
 MAX_ERRORS = 20
-MAX_JUNK = 100  # useless commands between two messages: NOOP, RSET, VRFY, HELP
+MAX_JUNK = 100  # commands without a message, between two messages: EHLO, NOOP, RSET, VRFY, HELP
 MAX_RECIPIENTS = 1_000  # in one transaction; RFC 5321, 4.5.3.1.8 requires at least 100
 
 
