@@ -287,7 +287,7 @@ def test_the_policy_says_what_becomes_of_what_decoys_catch(
             assert "watching captures of decoys: simulate" in process.stderr.readline()
             assert "would publish Postern.Caught." in process.stderr.readline()
             put_settings(settings, immunity="rubbish")
-            assert "we go on with simulate" in process.stderr.readline()
+            assert "the mode is still simulate" in process.stderr.readline()
             put_settings(settings, immunity="on", mirrors=3)
             assert "unknown keys of a newer controller: mirrors" in process.stderr.readline()
             assert "no longer simulate" in process.stderr.readline()
@@ -354,7 +354,7 @@ def test_postern_av_hands_everything_over_options_first(
             "is not a valid name",
         ),
         (["remove-signature", "Postern.None"], "there is no signature Postern.None"),
-        (["immunize", "/nowhere"], "No such file or directory; remedy: name a SHA-256"),
+        (["immunize", "/nowhere"], "No such file or directory; remedy: give a SHA-256"),
         (["promote"], "nothing is published yet; remedy: postern av publish"),
         (["--clean", "/nowhere", "publish"], "/nowhere: no such directory"),
     ],

@@ -22,7 +22,7 @@ from services.base import program
 _PROGRAM = "postern-av"
 _DEFAULT_STORE = "/var/lib/postern/antivirus"
 _EPILOG = """\
-a new signature, carefully:
+examples, a new signature:
   postern-av add-signature --hash 275a...fd0f:68 --name Invoice.Trojan --reason "seen at acme"
   postern-av status                  generation 13 is on ring canary only
   postern-av promote                 all rings get it

@@ -90,7 +90,7 @@ class Session:
     def count_junk(self) -> None:
         """Note a command that leads nowhere. Raise `Hangup` after too many."""
         if self.limits.count_junk():
-            raise self.violate(catalogue.TOO_MANY_ERRORS, "too many commands that lead nowhere")
+            raise self.violate(catalogue.TOO_MANY_ERRORS, "too many commands without a message")
 
     def violate(self, reply: str, reason: str) -> Hangup:
         """Report a protocol violation and return the exception that ends the session."""
