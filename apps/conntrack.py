@@ -6,7 +6,7 @@ OpenFlow has no message that lists connections, so a switch on another machine c
 import subprocess
 
 from common.journal.journal import Journal
-from controller.telemetry.events import ControllerEvent as Event
+from controller.telemetry.events import ControllerEvent
 
 _TIMEOUT_S = 10
 
@@ -28,7 +28,7 @@ class SessionList:
         except ConntrackError as error:
             if str(error) != self._last_reason:
                 self._last_reason = str(error)
-                self._journal.write(Event.SESSIONS_NOT_COUNTED, reason=str(error))
+                self._journal.write(ControllerEvent.SESSIONS_NOT_COUNTED, reason=str(error))
             return None
 
 

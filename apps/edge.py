@@ -54,7 +54,7 @@ from controller.runtime.principals import CONTROLLER, AccessRole
 from controller.runtime.session_watch import SessionWatch
 from controller.store import StoreError
 from controller.store.sqlite import SqliteStore
-from controller.telemetry.events import ControllerEvent as Event
+from controller.telemetry.events import ControllerEvent
 
 R = TypeVar("R")
 _PROGRAM = "postern-controller"
@@ -117,7 +117,7 @@ class Edge(app_manager.RyuApp):
         if self._settings.listen != "off":
             role_apps = build_role_apps(self._loop.ask, outside)
             gate = Gate(self._loop.ask, time.time, {AccessRole.OPERATOR: api, **role_apps})
-            tell = partial(self._journal.write, Event.API_NOT_SERVED)
+            tell = partial(self._journal.write, ControllerEvent.API_NOT_SERVED)
             place = self._settings.listen, self._settings.state_dir / "api"
             self.threads.append(hub.spawn(serve_bearers, *place, gate, lambda why: tell(reason=why)))
 
@@ -148,7 +148,9 @@ class Edge(app_manager.RyuApp):
         try:
             self._ask_as_controller(ApplyPolicy(file, self._settings.read_policy()), reason)
         except OSError as error:
-            self._journal.write(Event.POLICY_REFUSED, file=file, reason=str(error), by=str(CONTROLLER))
+            self._journal.write(
+                ControllerEvent.POLICY_REFUSED, file=file, reason=str(error), by=str(CONTROLLER)
+            )
         except (ConfigErrors, CompileError, StoreError):
             return  # the error is in the journal; the last good policy stays
 
@@ -184,7 +186,7 @@ class Edge(app_manager.RyuApp):
         try:
             outcome = channel.receive(buffer)
         except BadMessage as error:
-            self._journal.write(Event.BAD_MESSAGE_RECEIVED, dpid=dpid, reason=str(error))
+            self._journal.write(ControllerEvent.BAD_MESSAGE_RECEIVED, dpid=dpid, reason=str(error))
             return
         if outcome is not None:
             self._loop.put(OutcomeReceived(dpid, channel, outcome))

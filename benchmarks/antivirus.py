@@ -27,7 +27,7 @@ from common import entry
 from lab import namespaces
 from lab.lab import Lab
 from lab.messages import Content, build
-from lab.paths import REPOSITORY, Places
+from lab.paths import REPOSITORY, LabPaths
 from lab.services import antivirus
 
 _POLICY = REPOSITORY / "policies" / "demo.yaml"
@@ -52,7 +52,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=_OUT, help=f"JSON file (default: {_OUT})")
     arguments = parser.parse_args()
     report = Report("anti-virus fleet")
-    lab = Lab(Places(Path("/run/postern/bench-lab")), is_attended=True)
+    lab = Lab(LabPaths(Path("/run/postern/bench-lab")), is_attended=True)
     try:
         lab.up("demo", _POLICY, print)
         _publish_many(lab)

@@ -27,7 +27,7 @@ from controller.api.client import ApiClient
 from lab import namespaces
 from lab.frames import Segment, watching
 from lab.lab import Lab
-from lab.paths import REPOSITORY, Places
+from lab.paths import REPOSITORY, LabPaths
 
 _POLICY = REPOSITORY / "policies" / "demo.yaml"
 _OUT = REPOSITORY / "build" / "benchmarks" / "decoy.json"
@@ -55,7 +55,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=_OUT, help=f"JSON file (default: {_OUT})")
     arguments = parser.parse_args()
     report = Report("decisions and decoys")
-    lab = Lab(Places(Path("/run/postern/bench-lab")), is_attended=True)
+    lab = Lab(LabPaths(Path("/run/postern/bench-lab")), is_attended=True)
     try:
         lab.up("demo", unprobed(_POLICY), print)
         api = ApiClient(f"unix:{lab.places.api}")

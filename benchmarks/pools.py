@@ -26,7 +26,7 @@ from controller.policy.parse import read_policy
 from lab.datagrams import Stream, send_stream
 from lab.frames import Eye, Segment, send
 from lab.lab import Lab
-from lab.paths import REPOSITORY, Places
+from lab.paths import REPOSITORY, LabPaths
 
 _POLICY = REPOSITORY / "policies" / "ring.yaml"
 _OUT = REPOSITORY / "build" / "benchmarks" / "pools.json"
@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=_OUT, help=f"JSON file (default: {_OUT})")
     arguments = parser.parse_args()
     report = Report("pools and trunks on four switches")
-    lab = Lab(Places(Path("/run/postern/bench-lab")), is_attended=True)
+    lab = Lab(LabPaths(Path("/run/postern/bench-lab")), is_attended=True)
     policy = arguments.out.with_name("pools-policy.yaml")
     policy.parent.mkdir(parents=True, exist_ok=True)
     policy.write_text(_weighted(_POLICY.read_text(encoding="utf-8")), encoding="utf-8")

@@ -25,7 +25,7 @@ from common import entry
 from controller.compiler.compile import compile_policy
 from controller.policy.parse import read_policy
 from lab.lab import Lab
-from lab.paths import REPOSITORY, Places
+from lab.paths import REPOSITORY, LabPaths
 
 _LOAD = str(REPOSITORY / "benchmarks" / "tcp_load.py")
 _POLICY = REPOSITORY / "policies" / "demo.yaml"
@@ -47,7 +47,7 @@ def main() -> int:
     arguments = parser.parse_args()
     report = Report("steering path beside plain L2")
     report.facts["compile_and_encode_s"] = _time_of_compiling()
-    lab = Lab(Places(Path("/run/postern/bench-lab")), is_attended=True)
+    lab = Lab(LabPaths(Path("/run/postern/bench-lab")), is_attended=True)
     try:
         lab.up("demo", unprobed(_POLICY), print)
         with ExitStack() as stack:

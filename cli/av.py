@@ -9,7 +9,7 @@ from urllib.parse import quote
 from cli.common import add_api_command
 from common.commands import Result, add_command, explain
 from controller.api.client import ApiClient
-from lab.paths import Places
+from lab.paths import LabPaths
 from lab.services.antivirus import store
 from services.antivirus.builder.main import add_commands, add_store_options
 
@@ -44,7 +44,7 @@ _EXCLUDED = "".join(f"ExcludeDatabase {name}\n" for name in ("main", "daily", "b
 def fill(parser: argparse.ArgumentParser) -> None:
     explain(parser, "Publish anti-virus signatures, roll them back, and see which clients use them.", _EPILOG)
     add_store_options(parser)
-    if "POSTERN_AV_STORE" not in os.environ and (of_lab := store(Places.from_environment())).is_dir():
+    if "POSTERN_AV_STORE" not in os.environ and (of_lab := store(LabPaths.from_environment())).is_dir():
         parser.set_defaults(store=of_lab)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add_commands(commands)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common.commands import CommandError, Result, add_command, explain
-from lab.paths import Places
+from lab.paths import LabPaths
 from lab.services.decoys import homes
 from services.decoy.replay import ReplayError, replay
 
@@ -54,7 +54,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 
 def _homes(arguments: argparse.Namespace) -> list[Path]:
-    return [arguments.home] if arguments.home else [*homes(Places.from_environment()), _SYSTEM]
+    return [arguments.home] if arguments.home else [*homes(LabPaths.from_environment()), _SYSTEM]
 
 
 def _list(arguments: argparse.Namespace) -> Result:

@@ -21,11 +21,11 @@ from controller.api.client import ApiClient
 from lab import network
 from lab.errors import LabError
 from lab.namespaces import entering
-from lab.paths import Places
+from lab.paths import LabPaths
 from lab.services import decoys
 from services.fingerprint import main as program
 from services.fingerprint.actions import compare_files
-from services.fingerprint.snapshot import LookError
+from services.fingerprint.snapshot import SnapshotError
 
 _LOOKS_WITHIN_S = 900.0
 _DECIDED_FOR_S = 1_800
@@ -111,7 +111,7 @@ def _outside(arguments: argparse.Namespace) -> _Outside:
     if arguments.shell:
         prefix = shlex.split(arguments.shell.replace("{host}", arguments.outside))
         return _Outside(arguments.outside, (*prefix, "postern-persona"), tuple(arguments.source))
-    places = Places.from_environment()
+    places = LabPaths.from_environment()
     try:
         host = network.read(places).host(arguments.outside)
     except (LabError, OSError) as error:
@@ -183,7 +183,7 @@ def _compare(arguments: argparse.Namespace, api: ApiClient) -> Result:
 def _compared(real: Path, decoy: Path) -> Result:
     try:
         return compare_files(real, decoy)
-    except (OSError, LookError) as error:
+    except (OSError, SnapshotError) as error:
         raise CommandError([str(error)]) from error
 
 

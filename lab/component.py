@@ -6,7 +6,7 @@ from pathlib import Path
 
 from controller.policy.model import Policy
 from lab.network import Network
-from lab.paths import Places
+from lab.paths import LabPaths
 
 
 def _nothing() -> None:
@@ -22,7 +22,7 @@ def _always() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Component:
     """`check` asks as a client would, and returns the problem; an empty text after a real answer.
 
     `find_crashes` returns why a program's children die repeatedly, so that waiting does not help.
@@ -44,7 +44,7 @@ class Part:
 class Scene:
     """Everything that the parts of a lab are derived from."""
 
-    places: Places
+    places: LabPaths
     network: Network
     policy: Policy
     policy_file: Path

@@ -20,10 +20,10 @@ from controller.pipeline.tables import Table
 from controller.policy.model import Policy
 from controller.policy.parse import parse_policy
 from lab import namespaces, network, processes, state, switches, topology_check
-from lab.component import Part, Scene
+from lab.component import Component, Scene
 from lab.errors import LabError, NotUpError, UnhealthyError
 from lab.network import Network, Wanted
-from lab.paths import REPOSITORY, Places
+from lab.paths import REPOSITORY, LabPaths
 from lab.processes import OWNER_VARIABLE, Process
 from lab.services import (
     agents,
@@ -50,7 +50,7 @@ _OVS_START = REPOSITORY / "deploy" / "setup" / "ovs-start"
 
 @dataclass(frozen=True, slots=True)
 class PartStatus:
-    part: Part
+    part: Component
     process: Process | None
     problem: str  # empty: healthy
 
@@ -61,9 +61,9 @@ Tell = Callable[[str], None]
 class Lab:
     """Everything a person or a test does with a lab. All methods raise `LabError`."""
 
-    def __init__(self, places: Places | None = None, is_attended: bool = False) -> None:
+    def __init__(self, places: LabPaths | None = None, is_attended: bool = False) -> None:
         """An attended lab belongs to this process: if it dies, the next `up` removes the lab."""
-        self.places = places or Places.from_environment()
+        self.places = places or LabPaths.from_environment()
         self._is_attended = is_attended
 
     def up(self, topology: str, policy_file: Path, tell: Tell = lambda _: None) -> None:
@@ -113,7 +113,7 @@ class Lab:
         """Check every part."""
         known = self._record()
         network_problem = "" if known.network and known.network.is_alive else "its owner process has died"
-        seat = Part("network", (), self.places.log("network"), check=lambda: network_problem)
+        seat = Component("network", (), self.places.log("network"), check=lambda: network_problem)
         found = [PartStatus(seat, known.network, network_problem)]
         for part in self.parts():
             process = known.processes.get(part.name)
@@ -134,7 +134,7 @@ class Lab:
         file = Path(known.policy)
         return Scene(self.places, network.read(self.places), _read_policy(file), file, known.controller)
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[Component]:
         return [*_programs(self.scene()), *paths.build_parts(self.scene())]
 
     def command_in(self, host: str, command: list[str]) -> list[str]:
@@ -165,7 +165,7 @@ class Lab:
             raise LabError(f"{name} is already running, as process {process.pid}")
         await_all([part], self._watch(lambda _: None))
 
-    def _program(self, name: str) -> Part:
+    def _program(self, name: str) -> Component:
         programs = {part.name: part for part in _programs(self.scene())}
         if name not in programs:
             raise LabError(f"the lab has no program {name!r}; programs: {' '.join(sorted(programs))}")
@@ -212,10 +212,10 @@ class Lab:
             switches.name_tables(switch.name, {table.value: table.label for table in Table})
         return standing
 
-    def _watch(self, tell: Callable[[Part], None]) -> Watch:
+    def _watch(self, tell: Callable[[Component], None]) -> Watch:
         return Watch(time.monotonic() + _UP_TIMEOUT_S, self._start, tell)
 
-    def _start(self, part: Part) -> Process:
+    def _start(self, part: Component) -> Process:
         try:
             part.prepare()
             environment = {**part.environment, OWNER_VARIABLE: self._record().owner}
@@ -253,7 +253,7 @@ def _undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _take_down(places: Places) -> None:
+def _take_down(places: LabPaths) -> None:
     known = state.load(places.record)
     if known:
         processes.end(known.processes.values())
@@ -267,10 +267,10 @@ def _copy(file: Path, to: Path) -> None:
         shutil.copyfile(file, to)
 
 
-def _clear_orphans(own: Places, tell: Tell) -> None:
+def _clear_orphans(own: LabPaths, tell: Tell) -> None:
     """Take down labs in other directories whose program was killed."""
     for directory in sorted({bridge.directory for bridge in switches.bridges() if bridge.directory}):
-        places = Places(Path(directory))
+        places = LabPaths(Path(directory))
         if places == own or not places.root.exists():
             continue
         with suppress(LabError), _locked(places):
@@ -281,7 +281,7 @@ def _clear_orphans(own: Places, tell: Tell) -> None:
 
 
 @contextmanager
-def _locked(places: Places) -> Iterator[None]:
+def _locked(places: LabPaths) -> Iterator[None]:
     """Allow one command at a time. Raise `LabError` while another one changes this lab."""
     try:
         places.lock.parent.mkdir(parents=True, exist_ok=True)
@@ -311,7 +311,7 @@ def _take(lock: IO[str]) -> None:
             return
 
 
-def _programs(scene: Scene) -> list[Part]:
+def _programs(scene: Scene) -> list[Component]:
     return [
         controllers.build_part(scene.places, scene.policy_file, scene.controller),
         *mailservers.build_parts(scene),
@@ -339,7 +339,7 @@ def _need_root() -> None:
         raise LabError("the lab creates network namespaces, which needs root; remedy: sudo postern lab ...")
 
 
-def _need_usable_place(places: Places) -> None:
+def _need_usable_place(places: LabPaths) -> None:
     """The lab's sockets are there, and servers without root (Postfix, clamd, nginx) use it."""
     if len(os.fsencode(places.root)) > _LONGEST_ROOT_BYTES:
         raise LabError(f"{places.root} is longer than {_LONGEST_ROOT_BYTES} bytes; {_ELSEWHERE}")

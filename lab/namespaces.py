@@ -90,7 +90,7 @@ def processes_inside(files: Iterable[Path]) -> set[int]:
 
 def entering(file: Path, command: Iterable[str]) -> list[str]:
     """Return the command that runs `command` on the host of a pin: it replaces itself, so the pid stays."""
-    named = names.knowing(file.name, file.parents[1] / "names", command)  # as `Places` has them
+    named = names.knowing(file.name, file.parents[1] / "names", command)  # as `LabPaths` has them
     return ["nsenter", f"--net={file}", "--", *named]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from lab import ipv6, names, namespaces, processes, switches
 from lab.errors import LabError
-from lab.paths import REPOSITORY, Places
+from lab.paths import REPOSITORY, LabPaths
 from lab.processes import OWNER_VARIABLE, Process
 
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's, where Mininet lives
@@ -118,7 +118,7 @@ def remove_stale_bridges() -> None:
             switches.remove(bridge.owner)
 
 
-def start_owner(places: Places, wanted: Wanted) -> Process:
+def start_owner(places: LabPaths, wanted: Wanted) -> Process:
     """Start the program that builds and owns the network."""
     command = [
         SYSTEM_PYTHON,
@@ -132,7 +132,7 @@ def start_owner(places: Places, wanted: Wanted) -> Process:
     return processes.start(command, places.log("network"), {OWNER_VARIABLE: wanted.owner}, REPOSITORY)
 
 
-def await_network(places: Places, owner: Process) -> Network:
+def await_network(places: LabPaths, owner: Process) -> Network:
     """Return the network once it is built and its namespaces are pinned. Raise `LabError`."""
     deadline = time.monotonic() + _BUILD_TIMEOUT_S
     while not places.network.exists():
@@ -148,7 +148,7 @@ def await_network(places: Places, owner: Process) -> Network:
     return network
 
 
-def read(places: Places) -> Network:
+def read(places: LabPaths) -> Network:
     """Read the description of the network. Raise `LabError` if none was built."""
     try:
         facts = json.loads(places.network.read_text(encoding="utf-8"))
@@ -169,7 +169,7 @@ def _read_host(facts: dict[str, Any]) -> Host:
     return Host(facts["name"], facts["pid"], facts["role"], facts["domain"], addresses, ports)
 
 
-def take_down(places: Places, owner_mark: str, owner: Process | None) -> None:
+def take_down(places: LabPaths, owner_mark: str, owner: Process | None) -> None:
     """Remove hosts, links and bridges of a network, even if its owner has died."""
     pins = sorted((places.root / "net").glob("*")) if (places.root / "net").exists() else []
     left = namespaces.processes_inside(pins) | processes.carrying(owner_mark)
@@ -185,7 +185,7 @@ def take_down(places: Places, owner_mark: str, owner: Process | None) -> None:
     _await_interfaces_gone(places)
 
 
-def _await_interfaces_gone(places: Places) -> None:
+def _await_interfaces_gone(places: LabPaths) -> None:
     """The kernel removes a namespace's interfaces a moment after its last user has gone."""
     try:
         names = [port for switch in read(places).switches for port in switch.ports.values()]

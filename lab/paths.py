@@ -9,13 +9,13 @@ _DEFAULT_ROOT = "/run/postern/lab"
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class LabPaths:
     """All are below `root`, except the lock and the logs of a failure, which outlive it."""
 
     root: Path
 
     @classmethod
-    def from_environment(cls) -> "Places":
+    def from_environment(cls) -> "LabPaths":
         return cls(Path(os.environ.get("POSTERN_LAB_DIR") or _DEFAULT_ROOT).absolute())
 
     @property

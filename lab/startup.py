@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lab import processes
-from lab.component import Part
+from lab.component import Component
 from lab.errors import UnhealthyError
 from lab.network import tail
 from lab.processes import Process
@@ -21,13 +21,13 @@ class Watch:
     """How long to wait (monotonic clock), how to start a part, and what to call when a part is healthy."""
 
     deadline: float
-    start: Callable[[Part], Process]
-    tell: Callable[[Part], None]
+    start: Callable[[Component], Process]
+    tell: Callable[[Component], None]
 
 
 def await_all(
-    parts: Iterable[Part], watch: Watch, beside: Iterable[tuple[Part, Process]] = ()
-) -> list[tuple[Part, Process]]:
+    parts: Iterable[Component], watch: Watch, beside: Iterable[tuple[Component, Process]] = ()
+) -> list[tuple[Component, Process]]:
     """Start `parts`; return their processes once each part has been healthy and all are alive.
 
     Raise `UnhealthyError` if time runs out, or if one of them, or one `beside` them, dies or keeps crashing.
@@ -62,7 +62,7 @@ def await_all(
     return [(known[name], process) for name, process in running.items()]
 
 
-def _is_started(part: Part, running: dict[str, Process], watch: Watch) -> bool:
+def _is_started(part: Component, running: dict[str, Process], watch: Watch) -> bool:
     if part.command and part.name not in running:
         if not part.is_due():
             return False
@@ -70,7 +70,7 @@ def _is_started(part: Part, running: dict[str, Process], watch: Watch) -> bool:
     return True
 
 
-def _refuse_broken(parts: list[Part], running: dict[str, Process]) -> None:
+def _refuse_broken(parts: list[Component], running: dict[str, Process]) -> None:
     processes.reap()
     deaths = [(part, find_death(part, running.get(part.name))) for part in parts]
     broken = [complaint(part, death) for part, death in deaths if death]
@@ -78,7 +78,7 @@ def _refuse_broken(parts: list[Part], running: dict[str, Process]) -> None:
         raise UnhealthyError("\n".join(broken))
 
 
-def find_death(part: Part, process: Process | None) -> str:
+def find_death(part: Component, process: Process | None) -> str:
     """Return why a part has died, or why its children die repeatedly; waiting does not help then."""
     if part.command and not (process and process.is_alive):
         return "its program has ended"
@@ -86,6 +86,6 @@ def find_death(part: Part, process: Process | None) -> str:
     return f"it keeps crashing: {crashes}" if crashes else ""
 
 
-def complaint(part: Part, problem: str) -> str:
+def complaint(part: Component, problem: str) -> str:
     """Name a part, what is wrong with it, and the end of its log."""
     return f"{part.name} is unhealthy: {problem}\n  its log ends:\n{tail(part.log)}"

@@ -11,7 +11,7 @@ from controller.antivirus.engines import end_of_life
 from controller.antivirus.fleet import Client, Fleet
 from controller.policy.model import Policy, PoolKind
 from controller.store import Store, StoreError
-from controller.telemetry.events import ControllerEvent as Event
+from controller.telemetry.events import ControllerEvent
 
 _LOOK_EVERY_S = 5.0
 
@@ -62,7 +62,7 @@ class AntivirusFleet:
             rows = [(each.key, to_media(each.report), each.server, each.heard_utc) for each in taken]
             self._store.put_antivirus_clients(rows)
         except StoreError as failure:
-            self._journal.write(Event.CLIENTS_NOT_STORED, reason=str(failure))
+            self._journal.write(ControllerEvent.CLIENTS_NOT_STORED, reason=str(failure))
         for client in taken:
             self._report_engine(client, time.date())
         self._look(now)
@@ -75,7 +75,7 @@ class AntivirusFleet:
     def _look(self, now: float) -> None:
         self._looked_at = now
         for client in self.fleet.look(now):
-            event = Event.CLIENT_STALE if client.is_stale else Event.CLIENT_CURRENT
+            event = ControllerEvent.CLIENT_STALE if client.is_stale else ControllerEvent.CLIENT_CURRENT
             silent = f"last report at {client.heard_utc}" if client.is_stale else ""
             self._journal.write(event, **_who(client), reason=self.fleet.behind(client) or silent)
 
@@ -85,7 +85,7 @@ class AntivirusFleet:
             self._ended.discard(client.key)
         elif client.key not in self._ended:
             self._ended.add(client.key)
-            self._journal.write(Event.ENGINE_END_OF_LIFE, **_who(client), reason=ended)
+            self._journal.write(ControllerEvent.ENGINE_END_OF_LIFE, **_who(client), reason=ended)
 
 
 def _who(client: Client) -> dict[str, object]:

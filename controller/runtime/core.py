@@ -39,7 +39,7 @@ from controller.store import Store, StoreError
 from controller.sync.outcomes import Outcome
 from controller.sync.plan import Plan, difference
 from controller.sync.state import WireState
-from controller.telemetry.events import ControllerEvent as Event
+from controller.telemetry.events import ControllerEvent
 from controller.topology.homes import moved_homes
 
 
@@ -76,7 +76,7 @@ class RuntimeCore:
 
     def start(self, now: float, utc: float, file: str, text: str) -> None:
         """Load the policy from the operator's file, or the last good one if the file is not valid."""
-        self._outside.journal.write(Event.CONTROLLER_STARTED, policy=file)
+        self._outside.journal.write(ControllerEvent.CONTROLLER_STARTED, policy=file)
         last = self._outside.store.last_policy()
         self.suspicion.load(now, utc)
         self.antivirus.load(now)
@@ -86,7 +86,7 @@ class RuntimeCore:
             if last is None:
                 raise
             self._outside.journal.write(
-                Event.LAST_GOOD_POLICY_KEPT, revision=last.revision, reason=str(error)
+                ControllerEvent.LAST_GOOD_POLICY_KEPT, revision=last.revision, reason=str(error)
             )
             kept = PolicyRevision(last.revision, last.file)
             self._take_up(now, kept, *self._prepare(last.file, last.text), CONTROLLER)
@@ -97,7 +97,9 @@ class RuntimeCore:
             policy, states = self._prepare(file, text)
             new = PolicyRevision(self._outside.store.accept_policy(file, text).revision, file)
         except (ConfigErrors, CompileError, StoreError) as error:
-            self._outside.journal.write(Event.POLICY_REFUSED, file=file, reason=str(error), by=str(by))
+            self._outside.journal.write(
+                ControllerEvent.POLICY_REFUSED, file=file, reason=str(error), by=str(by)
+            )
             raise
         return self._take_up(now, new, policy, states, by)
 
@@ -127,7 +129,7 @@ class RuntimeCore:
     def _let_go(self, now: float, accepted: Accepted, gone: set[str]) -> None:
         """Remove members that have finished their sessions from the switches."""
         for path in sorted(gone):
-            self._outside.journal.write(Event.MEMBER_LEFT, member=path)
+            self._outside.journal.write(ControllerEvent.MEMBER_LEFT, member=path)
         carried = without_members(accepted.policy, gone)
         leaving = {each.path for each in self.roster.members if each.is_leaving} - gone
         self.roster.on_policy(carried, self._outside.store.drained(), leaving, now=now)
@@ -136,7 +138,7 @@ class RuntimeCore:
     def _on_members(self, now: float, changes: tuple[StateChanged, ...], by: Principal = CONTROLLER) -> None:
         for change in changes:
             self._outside.journal.write(
-                Event.MEMBER_CHANGED,
+                ControllerEvent.MEMBER_CHANGED,
                 pool=change.member.pool,
                 member=change.member.name,
                 state=change.member.state.value,
@@ -148,7 +150,7 @@ class RuntimeCore:
             self.orphans.note(change.member)
             if change.hold_s:
                 self._outside.journal.write(
-                    Event.MEMBER_HELD_DOWN,
+                    ControllerEvent.MEMBER_HELD_DOWN,
                     pool=change.member.pool,
                     member=change.member.name,
                     seconds=change.hold_s,
@@ -222,9 +224,11 @@ class RuntimeCore:
         if self._conditions(carried) != ALL_IS_WELL or carried is not policy:
             states = self._compile(carried)
         self._publish(policy, new.revision)
-        self._outside.journal.write(Event.POLICY_ACCEPTED, revision=new.revision, file=new.file, by=str(by))
+        self._outside.journal.write(
+            ControllerEvent.POLICY_ACCEPTED, revision=new.revision, file=new.file, by=str(by)
+        )
         for text in moved_homes(self.accepted.policy, policy) if self.accepted else ():
-            self._outside.journal.write(Event.HOME_MOVED, reason=text)
+            self._outside.journal.write(ControllerEvent.HOME_MOVED, reason=text)
         self.switches.match(now, policy)
         self.suspicion.on_policy(now, policy)
         self.antivirus.on_policy(policy)
@@ -268,4 +272,4 @@ class RuntimeCore:
             self.settings_by_pool = settings
             self._outside.publish(settings)
         except (OSError, StoreError) as error:
-            self._outside.journal.write(Event.GATEWAYS_NOT_PUBLISHED, reason=str(error))
+            self._outside.journal.write(ControllerEvent.GATEWAYS_NOT_PUBLISHED, reason=str(error))

@@ -6,7 +6,7 @@ from common.journal.journal import Journal
 from controller.policy.model import Policy, Tenant
 from controller.runtime.switches import Switches
 from controller.suspicion.floods import Floods
-from controller.telemetry.events import ControllerEvent as Event
+from controller.telemetry.events import ControllerEvent
 
 _LOOK_EVERY_S = 2.0
 
@@ -39,6 +39,6 @@ class FloodWatch:
             return
         change = self._floods.on_packets(now, tenant.name, tenant.limit_per_s, sum(told.values()))
         if change:
-            event = Event.TENANT_FLOODED if change.is_flooded else Event.FLOOD_ENDED
+            event = ControllerEvent.TENANT_FLOODED if change.is_flooded else ControllerEvent.FLOOD_ENDED
             rate = round(change.packets_per_s)
             self._journal.write(event, tenant=tenant.name, packets_per_s=rate, limit_per_s=tenant.limit_per_s)

@@ -8,7 +8,7 @@ from controller.pools.conntrack import Connection
 from controller.pools.members import PoolMember
 from controller.pools.orphans import MOST_PER_CUT, cut
 from controller.runtime.switches import Switches
-from controller.telemetry.events import ControllerEvent as Event
+from controller.telemetry.events import ControllerEvent
 from controller.topology.ports import mac_number, ports_of
 
 
@@ -35,7 +35,7 @@ class OrphanedSessions:
         self._switches.forget(found.forgotten)
         for mac, path in self._path_by_mac.items():
             own = sum(mac in (each.initiator, each.responder) for each in found.forgotten)
-            self._journal.write(Event.SESSIONS_CUT, member=path, connections=own)
+            self._journal.write(ControllerEvent.SESSIONS_CUT, member=path, connections=own)
         if len(found.forgotten) < MOST_PER_CUT:
             self._path_by_mac.clear()
         return found.told
@@ -44,7 +44,7 @@ class OrphanedSessions:
         """A switch was restarted and no longer knows these connections."""
         if connections and (record := self._switches.records.get(dpid)):
             count = len(connections)
-            self._journal.write(Event.SESSIONS_FORGOTTEN, switch=record.name, connections=count)
+            self._journal.write(ControllerEvent.SESSIONS_FORGOTTEN, switch=record.name, connections=count)
 
     def wake_up(self, policy: Policy, connections: Iterable[Connection]) -> None:
         """Make initiators of forgotten connections send a packet, which is answered or reset.

@@ -27,7 +27,7 @@ from controller.suspicion.scores import ORIGIN, Evidence, Offender, Scores
 from controller.suspicion.subnets import Subnets
 from controller.sync.overlay import Patch
 from controller.sync.state import WireKey
-from controller.telemetry.events import ControllerEvent as Event
+from controller.telemetry.events import ControllerEvent
 from controller.topology.ports import published_doors
 
 _REMEMBERED_S = 90 * 86_400.0  # how long an offender is remembered after its last decision has ended
@@ -121,7 +121,7 @@ class DecisionKeeper:
         for found in self.scores.on_evidence(now, evidence):
             covering = self.allowed.covering(found.source)
             self._journal.write(
-                Event.SOURCE_SUSPECTED,
+                ControllerEvent.SOURCE_SUSPECTED,
                 source=str(found.source),
                 score=round(found.score, 1),
                 level=found.level,
@@ -185,7 +185,9 @@ class DecisionKeeper:
         now, by = context.now, str(context.by)
         allowance = self.allowed.add(now, context.utc, source, comment, duration_s)
         self._keep(lambda: self._store.put_allowance(allowance))
-        self._journal.write(Event.SOURCE_ALLOWED, allowance=allowance.number, source=str(source), by=by)
+        self._journal.write(
+            ControllerEvent.SOURCE_ALLOWED, allowance=allowance.number, source=str(source), by=by
+        )
         self._put(source, self._enforcement.of_allowance(allowance))
         self._switches.settle(now)
         return allowance
@@ -203,7 +205,7 @@ class DecisionKeeper:
         self._switches.forget(found)
         for scope in scopes[:_MOST_TOLD]:
             count = sum(self._concerns(scope, each) for each in found)
-            self._journal.write(Event.SOURCE_CUT, scope=str(scope), connections=count)
+            self._journal.write(ControllerEvent.SOURCE_CUT, scope=str(scope), connections=count)
         return found
 
     def _concerns(self, scope: Scope, connection: Connection) -> bool:
@@ -228,7 +230,7 @@ class DecisionKeeper:
     def _disallow(self, now: float, allowance: Allowance, reason: str, by: Principal) -> None:
         self._keep(lambda: self._store.delete_allowance(allowance.number))
         self._journal.write(
-            Event.ALLOWANCE_ENDED,
+            ControllerEvent.ALLOWANCE_ENDED,
             allowance=allowance.number,
             source=str(allowance.source),
             reason=reason,
@@ -253,7 +255,7 @@ class DecisionKeeper:
         try:
             work()
         except StoreError as error:
-            self._journal.write(Event.DECISIONS_NOT_STORED, reason=str(error))
+            self._journal.write(ControllerEvent.DECISIONS_NOT_STORED, reason=str(error))
 
     def _carry_out(self, scopes: Iterable[Scope]) -> None:
         assert self._enforcement is not None
@@ -293,7 +295,7 @@ class DecisionKeeper:
         for decision in outcome.accepted[:_MOST_TOLD]:
             request = decision.request
             self._journal.write(
-                Event.DECISION_MADE,
+                ControllerEvent.DECISION_MADE,
                 decision=decision.number,
                 scope=str(request.scope),
                 action=request.action.value,
@@ -307,7 +309,7 @@ class DecisionKeeper:
         for decision in outcome.ended[:_MOST_TOLD]:
             scope = str(decision.request.scope)
             self._journal.write(
-                Event.DECISION_ENDED, decision=decision.number, scope=scope, reason=reason, by=by
+                ControllerEvent.DECISION_ENDED, decision=decision.number, scope=scope, reason=reason, by=by
             )
         more = {
             "made": max(0, len(outcome.accepted) - _MOST_TOLD),
@@ -315,10 +317,12 @@ class DecisionKeeper:
             "evicted": outcome.evicted,
         }
         if any(more.values()):
-            self._journal.write(Event.MANY_DECISIONS_CHANGED, **more)
+            self._journal.write(ControllerEvent.MANY_DECISIONS_CHANGED, **more)
         if outcome.refused:
             _, first = outcome.refused[0]
-            self._journal.write(Event.DECISIONS_REFUSED, count=len(outcome.refused), reason=str(first))
+            self._journal.write(
+                ControllerEvent.DECISIONS_REFUSED, count=len(outcome.refused), reason=str(first)
+            )
 
 
 def _is_in(address: Address, network: Network) -> bool:

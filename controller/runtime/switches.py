@@ -23,7 +23,7 @@ from controller.sync.overlay import Patch
 from controller.sync.plan import Plan
 from controller.sync.session import Command, Phase, ReadSwitch, SendPlan, SwitchSession
 from controller.sync.state import WireState
-from controller.telemetry.events import ControllerEvent as Event
+from controller.telemetry.events import ControllerEvent
 from controller.topology.ports import ports_of
 
 _MOST_HITS = 1_000  # rules whose packets are being counted at the same time
@@ -102,10 +102,10 @@ class Switches:
         record = self.records.get(dpid)
         if record is None:
             self.strangers[dpid] = channel
-            self._journal.write(Event.UNKNOWN_SWITCH_CONNECTED, dpid=dpid)
+            self._journal.write(ControllerEvent.UNKNOWN_SWITCH_CONNECTED, dpid=dpid)
             return
         record.channel = channel
-        self._journal.write(Event.SWITCH_CONNECTED, switch=record.name, dpid=dpid)
+        self._journal.write(ControllerEvent.SWITCH_CONNECTED, switch=record.name, dpid=dpid)
         self._execute(record, record.session.on_connected(now))
 
     def on_disconnected(self, dpid: int, channel: Channel) -> None:
@@ -113,7 +113,7 @@ class Switches:
             del self.strangers[dpid]
         if record := self.find(dpid, channel):
             record.channel = None
-            self._journal.write(Event.SWITCH_DISCONNECTED, switch=record.name, dpid=dpid)
+            self._journal.write(ControllerEvent.SWITCH_DISCONNECTED, switch=record.name, dpid=dpid)
             record.session.on_disconnected()
 
     def on_outcome(self, now: float, record: SwitchRecord, outcome: Outcome) -> bool:
@@ -124,13 +124,15 @@ class Switches:
         match outcome:
             case SwitchRead(attempt, installed, ports):
                 commands = session.on_read(now, attempt, installed)
-                self._journal.write(Event.SWITCH_READ, switch=record.name, flows=len(installed.flows))
+                self._journal.write(
+                    ControllerEvent.SWITCH_READ, switch=record.name, flows=len(installed.flows)
+                )
                 record.ports = {port.number: port for port in ports}
             case PlanConfirmed(attempt):
                 commands = session.on_confirmed(now, attempt)
             case PlanRefused(attempt, reason):
                 commands = session.on_refused(now, attempt, reason)
-                self._journal.write(Event.PLAN_REFUSED, switch=record.name, reason=reason)
+                self._journal.write(ControllerEvent.PLAN_REFUSED, switch=record.name, reason=reason)
             case PortChanged(port, was_deleted):
                 self._note_port(record, port, was_deleted)
             case FlowsCounted(cookie, packets):
@@ -139,7 +141,7 @@ class Switches:
         self._execute(record, commands)
         if session.confirmed_revision != before:
             revision = session.confirmed_revision
-            self._journal.write(Event.REVISION_CONFIRMED, switch=record.name, revision=revision)
+            self._journal.write(ControllerEvent.REVISION_CONFIRMED, switch=record.name, revision=revision)
         return isinstance(outcome, SwitchRead | PortChanged)
 
     def on_tick(self, now: float) -> None:
@@ -232,7 +234,7 @@ class Switches:
                 continue
             missing = tuple(sorted(used.get(record.name, set()) - set(record.ports)))
             if missing and missing != record.missing_ports:
-                self._journal.write(Event.PORT_MISSING, switch=record.name, ports=list(missing))
+                self._journal.write(ControllerEvent.PORT_MISSING, switch=record.name, ports=list(missing))
             record.missing_ports = missing
 
     def _note_port(self, record: SwitchRecord, port: Port, was_deleted: bool) -> None:
@@ -241,7 +243,7 @@ class Switches:
             record.ports[port.number] = port
         went_down = port.is_down or was_deleted
         if before is None or before.is_down != went_down:
-            event = Event.PORT_WENT_DOWN if went_down else Event.PORT_CAME_UP
+            event = ControllerEvent.PORT_WENT_DOWN if went_down else ControllerEvent.PORT_CAME_UP
             self._journal.write(event, switch=record.name, port=port.number, name=port.name)
 
     def _execute(self, record: SwitchRecord, commands: tuple[Command, ...]) -> None:
@@ -252,5 +254,5 @@ class Switches:
                 case ReadSwitch(attempt):
                     record.channel.read(attempt)
                 case SendPlan(attempt, plan):
-                    self._journal.write(Event.PLAN_SENT, switch=record.name, plan=str(plan))
+                    self._journal.write(ControllerEvent.PLAN_SENT, switch=record.name, plan=str(plan))
                     record.channel.send(attempt, plan)

@@ -3,7 +3,7 @@
 from common.journal.journal import Journal
 from controller.policy.model import Policy, PortRef
 from controller.runtime.switches import Switches
-from controller.telemetry.events import ControllerEvent as Event
+from controller.telemetry.events import ControllerEvent
 from controller.topology.cabling import PROBE_INTERVAL_S, Cabling, CablingTrouble
 from controller.topology.fabric import trunks_of
 
@@ -48,7 +48,7 @@ class TrunkWatch:
     def _note(self, now: float) -> None:
         before, self.troubles = self.troubles, self._cabling.troubles(now)
         for trouble in sorted(self.troubles - before, key=str):
-            self._journal.write(Event.CABLING_WRONG, link=trouble.trunk.rule, reason=str(trouble))
+            self._journal.write(ControllerEvent.CABLING_WRONG, link=trouble.trunk.rule, reason=str(trouble))
         for trouble in sorted(before - self.troubles, key=str):
             if trouble.trunk not in {each.trunk for each in self.troubles}:
-                self._journal.write(Event.CABLING_RIGHT, link=trouble.trunk.rule)
+                self._journal.write(ControllerEvent.CABLING_RIGHT, link=trouble.trunk.rule)

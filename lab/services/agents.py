@@ -4,13 +4,13 @@ import sys
 
 from controller.api.client import ApiClient, ApiError
 from controller.policy.model import HealthSource, Member, Policy, Pool, PoolKind
-from lab.component import Part, Scene
+from lab.component import Component, Scene
 from lab.namespaces import entering
-from lab.paths import Places
+from lab.paths import LabPaths
 from lab.services.controllers import api_address
 
 
-def build_parts(scene: Scene) -> list[Part]:
+def build_parts(scene: Scene) -> list[Component]:
     return [
         _part(scene.places, pool, member, _looks_at(scene.policy, pool))
         for pool in scene.policy.pools
@@ -26,7 +26,7 @@ def _looks_at(policy: Policy, pool: Pool) -> list[str]:
     return ["--address", str(policy.tenants[0].prefixes[0][-2])]
 
 
-def _part(places: Places, pool: Pool, member: Member, more: list[str]) -> Part:
+def _part(places: LabPaths, pool: Pool, member: Member, more: list[str]) -> Component:
     name = f"{pool.name}.{member.name}"
     command = [
         sys.executable,
@@ -39,7 +39,7 @@ def _part(places: Places, pool: Pool, member: Member, more: list[str]) -> Part:
         name,
     ]
     command += more
-    return Part(
+    return Component(
         name=f"{member.name}.agent",
         host=member.name,
         command=tuple(entering(places.pin(member.name), command)),
@@ -49,7 +49,7 @@ def _part(places: Places, pool: Pool, member: Member, more: list[str]) -> Part:
     )
 
 
-def _problem(places: Places, pool: str, member: str) -> str:
+def _problem(places: LabPaths, pool: str, member: str) -> str:
     try:
         rows = [row for each in ApiClient(api_address(places)).get("/v1/pools") for row in each["members"]]
     except ApiError as error:

@@ -13,10 +13,10 @@ from pathlib import Path
 from controller.api.client import ApiClient, ApiError
 from controller.policy.model import Pool, PoolKind
 from lab import probes
-from lab.component import Part, Scene
+from lab.component import Component, Scene
 from lab.errors import LabError
 from lab.namespaces import entering
-from lab.paths import Places
+from lab.paths import LabPaths
 from lab.services import decoys, scanners
 from lab.services.controllers import api_address
 from lab.services.members import Program, deaths_in
@@ -32,7 +32,7 @@ _WATCHES = "watching captures of decoys: "  # how the builder begins the line th
 _MOST_DEATHS = 2  # of nginx, after which the lab stops waiting for it
 
 
-def build_parts(scene: Scene) -> list[Part]:
+def build_parts(scene: Scene) -> list[Component]:
     pools = [pool for pool in scene.policy.pools if pool.kind is PoolKind.ANTIVIRUS]
     if not pools:
         return []
@@ -40,12 +40,12 @@ def build_parts(scene: Scene) -> list[Part]:
     return [_builder(scene, pools[0]), *servers, *_agents(scene, pools[0])]
 
 
-def store(places: Places) -> Path:
+def store(places: LabPaths) -> Path:
     """Return the builder's store."""
     return places.home("antivirus.store")
 
 
-def database(places: Places, host: str) -> Path:
+def database(places: LabPaths, host: str) -> Path:
     """Return the directory of a client's signatures."""
     return places.home(f"{host}.signatures")
 
@@ -57,12 +57,12 @@ def clients(scene: Scene) -> list[str]:
     return [host for host in hosts if any(host.startswith(f"{name}-") for name in names)]
 
 
-def builder_command(places: Places, *arguments: str) -> list[str]:
+def builder_command(places: LabPaths, *arguments: str) -> list[str]:
     """Return the command line for the builder."""
     return [sys.executable, "-P", "-m", _BUILDER, "--store", str(store(places)), *arguments]
 
 
-def _builder(scene: Scene, own: Pool) -> Part:
+def _builder(scene: Scene, own: Pool) -> Component:
     """Publishes a first generation, and then makes signatures from the decoys' captures."""
     places = scene.places
     uploads = [
@@ -80,7 +80,7 @@ def _builder(scene: Scene, own: Pool) -> Part:
         _publish(places)
 
     captures = [argument for each in uploads for argument in ("--captures", str(each))]
-    return Part(
+    return Component(
         name="antivirus.builder",
         command=tuple(builder_command(places, "watch", "--settings", str(settings), *captures)),
         log=log,
@@ -109,7 +109,7 @@ class Words:
         return ""
 
 
-def _publish(places: Places) -> None:
+def _publish(places: LabPaths) -> None:
     command = builder_command(places, "publish", "--at-once", "--reason", "first generation of the lab")
     done = subprocess.run(
         command,
@@ -123,11 +123,11 @@ def _publish(places: Places) -> None:
         raise LabError(f"signatures cannot be published: {done.stderr.strip()}")
 
 
-def _key(places: Places) -> Path:
+def _key(places: LabPaths) -> Path:
     return store(places) / "keys" / "postern-av.pub"
 
 
-def _server(places: Places, pool: Pool, name: str) -> Part:
+def _server(places: LabPaths, pool: Pool, name: str) -> Component:
     member = next(each for each in pool.members if each.name == name)
     home = _SERVER.home(places, name)
     part = _SERVER.part(
@@ -144,7 +144,7 @@ def _server(places: Places, pool: Pool, name: str) -> Part:
     )
 
 
-def _agents(scene: Scene, pool: Pool) -> Iterator[Part]:
+def _agents(scene: Scene, pool: Pool) -> Iterator[Component]:
     for host in clients(scene):
         yield _agent(scene.places, pool, host, database(scene.places, host), "--kind", "client")
     for other in scene.policy.pools:
@@ -154,14 +154,14 @@ def _agents(scene: Scene, pool: Pool) -> Iterator[Part]:
             yield _agent(scene.places, pool, member.name, directory, "--kind", "scanner", *clamd)
 
 
-def _agent(places: Places, pool: Pool, host: str, directory: Path, *more: str) -> Part:
+def _agent(places: LabPaths, pool: Pool, host: str, directory: Path, *more: str) -> Component:
     name = f"{host}.av-agent"
     state = places.home(name)
     heard = _Heard(places, host, state)
     command = [sys.executable, "-P", "-m", "services.antivirus.agent.main", "--name", host]
     command += ["--server", f"http://{pool.vip[0]}:{pool.port}", "--database", str(directory)]
     command += ["--state", str(state), "--public-key", str(_key(places)), *more]
-    return Part(
+    return Component(
         name=name,
         host=host,
         command=tuple(entering(places.pin(host), command)),
@@ -175,7 +175,7 @@ def _agent(places: Places, pool: Pool, host: str, directory: Path, *more: str) -
 class _Heard:
     """Whether an agent's report has reached the controller through a server."""
 
-    def __init__(self, places: Places, host: str, state: Path) -> None:
+    def __init__(self, places: LabPaths, host: str, state: Path) -> None:
         self._places, self._host, self._state = places, host, state
         self._started_at = -math.inf  # monotonic; by an earlier command
 

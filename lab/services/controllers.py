@@ -4,17 +4,17 @@ import sys
 from pathlib import Path
 
 from controller.api.client import ApiClient, ApiError
-from lab.component import Part
-from lab.paths import REPOSITORY, Places
+from lab.component import Component
+from lab.paths import REPOSITORY, LabPaths
 
 NAME = "controller"
 
 
-def build_part(places: Places, policy_file: Path, listen: str) -> Part:
+def build_part(places: LabPaths, policy_file: Path, listen: str) -> Component:
     host, _, port = listen.rpartition(":")
     manager = str(Path(sys.executable).parent / "ryu-manager")
     application = str(REPOSITORY / "apps" / "edge.py")
-    return Part(
+    return Component(
         name=NAME,
         command=(manager, "--ofp-listen-host", host, "--ofp-tcp-listen-port", port, application),
         log=places.log(NAME),
@@ -29,11 +29,11 @@ def build_part(places: Places, policy_file: Path, listen: str) -> Part:
     )
 
 
-def api_address(places: Places) -> str:
+def api_address(places: LabPaths) -> str:
     return f"unix:{places.api}"
 
 
-def _problem(places: Places) -> str:
+def _problem(places: LabPaths) -> str:
     try:
         status = ApiClient(api_address(places)).get("/v1/status")
     except ApiError as error:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from controller.policy.model import Member, Pool, PoolKind
 from lab import distribution
-from lab.component import Part, Scene
-from lab.paths import REPOSITORY, Places
+from lab.component import Component, Scene
+from lab.paths import REPOSITORY, LabPaths
 from lab.services.controllers import api_address
 from lab.services.listening_ports import doors
 from lab.services.members import Program, deaths_in
@@ -24,7 +24,7 @@ def personas() -> Path:
     return distribution.fitting(_ALL_PERSONAS)
 
 
-def build_parts(scene: Scene) -> list[Part]:
+def build_parts(scene: Scene) -> list[Component]:
     return [
         _part(scene, pool, member, kind)
         for pool in scene.policy.pools
@@ -34,7 +34,7 @@ def build_parts(scene: Scene) -> list[Part]:
     ]
 
 
-def _part(scene: Scene, pool: Pool, member: Member, kind: str) -> Part:
+def _part(scene: Scene, pool: Pool, member: Member, kind: str) -> Component:
     places, looks = scene.places, personas()
     behind = [
         door for door in doors(scene.policy, looks) if (door.protocol in _OF_COWRIE) == (kind == "cowrie")
@@ -53,21 +53,21 @@ def _part(scene: Scene, pool: Pool, member: Member, kind: str) -> Part:
     return replace(part, find_crashes=lambda: deaths_in(file, "CowrieDied", _MOST_DEATHS))
 
 
-def _home(places: Places, member: str, kind: str) -> Path:
+def _home(places: LabPaths, member: str, kind: str) -> Path:
     return places.home(f"{member}.{kind}")
 
 
-def journal(places: Places, member: str, kind: str) -> Path:
+def journal(places: LabPaths, member: str, kind: str) -> Path:
     """Return the file of a decoy's journal: one JSON object on a line."""
     return _home(places, member, kind) / "journal.jsonl"
 
 
-def spool(places: Places, member: str, kind: str) -> Path:
+def spool(places: LabPaths, member: str, kind: str) -> Path:
     """Return the directory where a decoy keeps its captures."""
     return _home(places, member, kind) / "spool"
 
 
-def homes(places: Places) -> list[Path]:
+def homes(places: LabPaths) -> list[Path]:
     """Return the directories of all decoys' programs, each with `journal.jsonl` and `spool`."""
     journals = (places.root.glob(f"home/*.{kind}/journal.jsonl") for kind in KINDS)
     return sorted(file.parent for found in journals for file in found)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from controller.policy.model import Pool, PoolKind
 from lab import probes
-from lab.component import Part, Scene
-from lab.paths import Places
+from lab.component import Component, Scene
+from lab.paths import LabPaths
 from lab.services.controllers import api_address
 from lab.services.members import Program
 
@@ -13,7 +13,7 @@ _GATEWAY = Program("mail", "services.mail.main", probes.smtp_dialogue)
 _KINDS = (PoolKind.MAIL_PROXY, PoolKind.SCANNER)
 
 
-def build_parts(scene: Scene) -> list[Part]:
+def build_parts(scene: Scene) -> list[Component]:
     return [
         _GATEWAY.part(
             scene.places,
@@ -36,6 +36,6 @@ def _takes_mail(scene: Scene, pool: Pool) -> bool:
     return any(pool.name == (mail.proxies or mail.scanners) for mail in mails)
 
 
-def journal(places: Places, member: str) -> Path:
+def journal(places: LabPaths, member: str) -> Path:
     """Return the file of a gateway's journal: one JSON object on a line."""
     return _GATEWAY.journal(places, member)

@@ -6,34 +6,34 @@ import subprocess
 from pathlib import Path
 
 from lab import probes
-from lab.component import Part, Scene
+from lab.component import Component, Scene
 from lab.namespaces import entering
 from lab.network import Host
-from lab.paths import Places
+from lab.paths import LabPaths
 from lab.services import templates
 
 _DAYS_VALID = 30
 
 
-def build_parts(scene: Scene) -> list[Part]:
+def build_parts(scene: Scene) -> list[Component]:
     return [_part(scene.places, host) for host in scene.network.hosts_with("mail-server")]
 
 
-def mail_log(places: Places, host: str) -> Path:
+def mail_log(places: LabPaths, host: str) -> Path:
     """Return the file that a mail server's own log lines go to."""
     return places.home(f"{host}.postfix") / "mail.log"
 
 
-def maildir(places: Places, host: str, user: str) -> Path:
+def maildir(places: LabPaths, host: str, user: str) -> Path:
     """Return where a user's new messages arrive, a file for each."""
     return places.home(f"{host}.postfix") / "mail" / user / "new"
 
 
-def _part(places: Places, host: Host) -> Part:
+def _part(places: LabPaths, host: Host) -> Component:
     name = f"{host.name}.postfix"
     home = places.home(name)
     pin = places.pin(host.name)
-    return Part(
+    return Component(
         name=name,
         host=host.name,
         command=tuple(entering(pin, ["postfix", "-c", str(home / "etc"), "start-fg"])),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.policy.model import Member, Pool
-from lab.component import Part
+from lab.component import Component
 from lab.namespaces import entering
-from lab.paths import Places
+from lab.paths import LabPaths
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +20,19 @@ class Program:
     module: str
     check: Callable[[Path], str]
 
-    def home(self, places: Places, member: str) -> Path:
+    def home(self, places: LabPaths, member: str) -> Path:
         return places.home(f"{member}.{self.kind}")
 
-    def journal(self, places: Places, member: str) -> Path:
+    def journal(self, places: LabPaths, member: str) -> Path:
         """Return the file of its journal: one JSON object on a line."""
         return self.home(places, member) / "journal.jsonl"
 
-    def part(self, places: Places, pool: Pool, member: Member, *more: str) -> Part:
+    def part(self, places: LabPaths, pool: Pool, member: Member, *more: str) -> Component:
         name, home = f"{member.name}.{self.kind}", self.home(places, member.name)
         settings, pin = places.gateway_settings(pool.name), places.pin(member.name)
         command = [sys.executable, "-P", "-m", self.module, "--settings", str(settings)]
         command += ["--log", str(self.journal(places, member.name)), "--name", member.name, *more]
-        return Part(
+        return Component(
             name=name,
             host=member.name,
             command=tuple(entering(pin, command)),

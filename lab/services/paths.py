@@ -3,17 +3,17 @@
 from functools import partial
 
 from lab import ipv6, probes
-from lab.component import Part, Scene
+from lab.component import Component, Scene
 from lab.errors import LabError
 
 
-def build_parts(scene: Scene) -> list[Part]:
+def build_parts(scene: Scene) -> list[Component]:
     outside = scene.network.hosts_with("outside")
     if not outside:
         raise LabError("this topology has no host outside, so mail cannot be sent")
     pin = scene.places.pin(outside[0].name)
     return [
-        Part(
+        Component(
             name=f"mail to {tenant.name} at {server}",
             host=outside[0].name,
             command=(),

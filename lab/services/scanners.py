@@ -5,16 +5,16 @@ from pathlib import Path
 
 from controller.policy.model import Pool, PoolKind
 from lab import ipv6, probes
-from lab.component import Part, Scene
+from lab.component import Component, Scene
 from lab.namespaces import entering
-from lab.paths import REPOSITORY, Places
+from lab.paths import REPOSITORY, LabPaths
 from lab.services import templates
 
 _LOOPBACK = "127.0.0.1"
 _SIGNATURES = REPOSITORY / "deploy" / "clamav" / "signatures"
 
 
-def build_parts(scene: Scene) -> list[Part]:
+def build_parts(scene: Scene) -> list[Component]:
     return [
         _part(scene.places, pool, member.name)
         for pool in scene.policy.pools
@@ -23,21 +23,21 @@ def build_parts(scene: Scene) -> list[Part]:
     ]
 
 
-def scanner_log(places: Places, member: str) -> Path:
+def scanner_log(places: LabPaths, member: str) -> Path:
     return places.home(f"{member}.clamd") / "clamd.log"
 
 
-def signatures(places: Places, member: str) -> Path:
+def signatures(places: LabPaths, member: str) -> Path:
     """Return the directory of a scanner's signatures."""
     return places.home(f"{member}.clamd") / "signatures"
 
 
-def _part(places: Places, pool: Pool, member: str) -> Part:
+def _part(places: LabPaths, pool: Pool, member: str) -> Component:
     name = f"{member}.clamd"
     home = places.home(name)
     pin = places.pin(member)
     addresses = [_LOOPBACK, *map(str, ipv6.usable(pool.vip))]
-    return Part(
+    return Component(
         name=name,
         host=member,
         command=tuple(entering(pin, ["clamd", "--foreground", f"--config-file={home / 'clamd.conf'}"])),

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from controller.policy.model import Protocol
 from lab import probes
-from lab.component import Part, Scene
+from lab.component import Component, Scene
 from lab.namespaces import entering
 from lab.network import Host
-from lab.paths import REPOSITORY, Places
+from lab.paths import REPOSITORY, LabPaths
 from lab.services import templates
 
 _PAGE = REPOSITORY / "deploy" / "servers" / "index.html"
@@ -27,7 +27,7 @@ class _Kind:
     check: Callable[[Path, str, int], str]
 
 
-def build_parts(scene: Scene) -> list[Part]:
+def build_parts(scene: Scene) -> list[Component]:
     return [
         _part(scene.places, host, port) for host, port in sorted(_wanted(scene), key=lambda each: each[1])
     ]
@@ -47,11 +47,11 @@ def _wanted(scene: Scene) -> set[tuple[Host, int]]:
     }
 
 
-def _part(places: Places, host: Host, port: int) -> Part:
+def _part(places: LabPaths, host: Host, port: int) -> Component:
     kind = _BY_PORT[port]
     name = f"{host.name}.{kind.name}"
     home, pin = places.home(name), places.pin(host.name)
-    return Part(
+    return Component(
         name=name,
         host=host.name,
         command=tuple(entering(pin, kind.command(home))),

@@ -18,7 +18,7 @@ _AT_ONCE = 64
 _REST_S = 0.2
 
 
-class Front:
+class Acceptor:
     """Calls `accepted` with each connection, its source, source port, destination and port.
 
     If `accepted` returns False, the connection is reset, which looks almost like a closed port.

@@ -14,7 +14,7 @@ from common.journal.journal import Report
 from services.cowrie.events import CowrieEvent
 from services.cowrie.process import Cowrie, Installed
 from services.cowrie.spec import Spec
-from services.cowrie.state_directory import Home
+from services.cowrie.state_directory import StateDirectory
 from services.cowrie.translate import Outcome, Translator
 from services.decoy.events import Encounter
 
@@ -29,7 +29,7 @@ _LONGEST_WAIT_S = 30.0
 _IDLE_S = 600.0
 _STATE_QUOTA_BYTES = 256 * 1024 * 1024
 
-Carry = Callable[[Iterable[Outcome], Home], None]
+Carry = Callable[[Iterable[Outcome], StateDirectory], None]
 
 
 class Gone(StrEnum):
@@ -58,7 +58,7 @@ class Instance:
     def __init__(  # noqa: PLR0913
         self,
         spec: Spec,
-        home: Home,
+        home: StateDirectory,
         installed: Installed,
         report: Report,
         carry: Carry,

@@ -8,7 +8,7 @@ from services.decoy.tenants import Tenants
 from services.personas.model import Address, Host
 
 
-class Directory:
+class RoutingTable:
     """The routes of all tenants."""
 
     def __init__(self, tenants: Tenants) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from common.journal.journal import Journal
 from services.base import ipv6
 from services.base.sessions import Sessions
-from services.cowrie.acceptor import Front
+from services.cowrie.acceptor import Acceptor
 from services.cowrie.process import Installed
 from services.cowrie.reports import Reporting
-from services.cowrie.routing import Directory
-from services.cowrie.supervisor import Cowries
+from services.cowrie.routing import RoutingTable
+from services.cowrie.supervisor import CowrieSupervisor
 from services.decoy.daemon import DecoyDaemon, DecoyOptions
 from services.decoy.events import Encounter
 from services.decoy.journal import DecoyEvent
@@ -34,15 +34,15 @@ class CowrieService(DecoyDaemon):
         super().__init__(options, journal)
         self._sessions = Sessions[Encounter](_end_with_cowrie)
         self._reporting = Reporting(self.notes, self._sessions.forget)
-        self._cowries = Cowries(
+        self._cowries = CowrieSupervisor(
             options.spool / "cowrie",
             installed,
             journal.write,
             self._reporting.carry,
             kept_ready=options.kept_ready,
         )
-        self._directory: Directory
-        self._front = Front(self._accept)
+        self._directory: RoutingTable
+        self._front = Acceptor(self._accept)
 
     async def start(self) -> None:
         await super().start()
@@ -53,7 +53,7 @@ class CowrieService(DecoyDaemon):
         await self._cowries.stop()
 
     async def take_up(self, settings: Tenants) -> None:
-        self._directory = Directory(settings)
+        self._directory = RoutingTable(settings)
         self._cowries.follow(self._directory, settings.likeness)
         for place, reason in self._front.listen_at(servable(self._directory.places())).items():
             self.journal.write(DecoyEvent.LISTEN_FAILED, place=str(place), reason=reason)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from services.cowrie.spec import KEY_KINDS, Spec, to_configuration, to_identity
-from services.decoy.shared_identity import Likeness
+from services.decoy.shared_identity import SharedIdentity
 
 _DAY_S = 86_400
 _RSA_BITS = 3_072  # as ssh-keygen makes them
@@ -31,8 +31,8 @@ class Account:
     gid: int
 
 
-class Home:
-    def __init__(self, path: Path, account: Account, likeness: Likeness) -> None:
+class StateDirectory:
+    def __init__(self, path: Path, account: Account, likeness: SharedIdentity) -> None:
         self.path = path
         self._account = account
         self._likeness = likeness
@@ -99,7 +99,7 @@ class Home:
 
 
 def _draw_key(
-    likeness: Likeness, kind: str, name: str
+    likeness: SharedIdentity, kind: str, name: str
 ) -> RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey:
     match kind:
         case "rsa":

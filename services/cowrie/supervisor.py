@@ -8,14 +8,14 @@ from pathlib import Path
 from common.journal.journal import Report
 from services.cowrie.instance import Carry, Instance
 from services.cowrie.process import Installed
-from services.cowrie.routing import Directory
+from services.cowrie.routing import RoutingTable
 from services.cowrie.spec import Spec
-from services.cowrie.state_directory import Home
+from services.cowrie.state_directory import StateDirectory
 from services.decoy.events import Encounter
-from services.decoy.shared_identity import Likeness
+from services.decoy.shared_identity import SharedIdentity
 
 
-class Cowries:
+class CowrieSupervisor:
     """`follow` applies a directory of routes, `take` accepts connections, `stop` ends all."""
 
     def __init__(
@@ -27,12 +27,12 @@ class Cowries:
         self._report = report
         self._carry = carry
         self._kept_ready = kept_ready
-        self._likeness: Likeness | None = None
+        self._likeness: SharedIdentity | None = None
         self._instances: dict[str, Instance] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
-    def follow(self, directory: Directory, likeness: Likeness) -> None:
+    def follow(self, directory: RoutingTable, likeness: SharedIdentity) -> None:
         """Start and stop Cowries to match the directory. Those that match already keep running."""
         wanted = {spec.name: spec for spec in directory.specs}
         is_other = likeness != self._likeness
@@ -54,8 +54,8 @@ class Cowries:
         while self._leaving:
             await asyncio.wait(self._leaving)
 
-    def _begin(self, name: str, spec: Spec, likeness: Likeness, is_kept_ready: bool) -> None:
-        home = Home(self._state / spec.tenant / spec.host, self._installed.account, likeness)
+    def _begin(self, name: str, spec: Spec, likeness: SharedIdentity, is_kept_ready: bool) -> None:
+        home = StateDirectory(self._state / spec.tenant / spec.host, self._installed.account, likeness)
         before = next((task for task in self._leaving if task.get_name() == name), None)
         instance = Instance(
             spec, home, self._installed, self._report, self._carry, is_kept_ready=is_kept_ready

@@ -20,7 +20,7 @@ from services.decoy.dialogues.choose import dialogue_for
 from services.decoy.events import Encounter, SessionNotes
 from services.decoy.journal import DecoyEvent
 from services.decoy.listeners import Endpoint, listen, places_of, servable, set_ttl
-from services.decoy.port_filter.kernel import Doorkeeper
+from services.decoy.port_filter.kernel import PortFilter
 from services.decoy.session import DecoySession
 from services.decoy.spool.certificates import Certificates
 from services.decoy.tenants import DecoyTarget, Tenants
@@ -42,14 +42,14 @@ class Decoy(DecoyDaemon):
         super().__init__(options, journal)
         self._listening: dict[Endpoint, asyncio.AbstractServer] = {}
         self._failed: frozenset[Endpoint] = frozenset()
-        self._doorkeeper: Doorkeeper | None = None
+        self._port_filter: PortFilter | None = None
         self._sessions = Sessions[DecoySession](lambda session: session.end("the decoy was stopped"))
         self._ended = 0
         self._budget = Budget(_KEPT_IN_MEMORY_BYTES)
         self._certificates = Certificates(options.spool)
 
     async def start(self) -> None:
-        self._open_doorkeeper()
+        self._open_port_filter()
         await super().start()
         listening, failed = len(self._listening), len(self._failed)
         self.journal.write(DecoyEvent.DECOY_STARTED, listening=listening, failed=failed)
@@ -59,8 +59,8 @@ class Decoy(DecoyDaemon):
         self._ended = await self._sessions.end_all()
 
     async def close(self) -> None:
-        if self._doorkeeper is not None:
-            self._doorkeeper.close()
+        if self._port_filter is not None:
+            self._port_filter.close()
 
     def note_stopped(self) -> None:
         self.journal.write(DecoyEvent.DECOY_STOPPED, sessions_ended=self._ended)
@@ -68,11 +68,11 @@ class Decoy(DecoyDaemon):
     async def take_up(self, settings: Tenants) -> None:
         """Close ports before their listener opens."""
         self.settings = settings
-        if self._doorkeeper is not None:
+        if self._port_filter is not None:
             try:
-                self._doorkeeper.set(settings.doors())
+                self._port_filter.set(settings.port_table())
             except OSError as error:
-                self._tell_doors_are_open(error)
+                self._note_missing_filter(error)
         await self._listen(places_of(settings.personas))
         self.use(settings)
 
@@ -103,13 +103,13 @@ class Decoy(DecoyDaemon):
             self._listening[place] = server
         self._failed = frozenset(failed)
 
-    def _open_doorkeeper(self) -> None:
+    def _open_port_filter(self) -> None:
         try:
-            self._doorkeeper = Doorkeeper()
+            self._port_filter = PortFilter()
         except OSError as error:
-            self._tell_doors_are_open(error)
+            self._note_missing_filter(error)
 
-    def _tell_doors_are_open(self, error: OSError) -> None:
+    def _note_missing_filter(self, error: OSError) -> None:
         reason = f"{error}: a closed port is accepted and reset at once if another host has that port open"
         remedy = "run with CAP_NET_ADMIN and CAP_BPF on Linux 5.9 or later"
         self.journal.write(DecoyEvent.DOORS_OPEN, reason=reason, remedy=remedy)

@@ -15,7 +15,7 @@ _EXPONENT = 65_537
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class SharedIdentity:
     """`secret`: 32 bytes; `since`: start of the pool in Unix seconds. The same words give the same result."""
 
     secret: bytes

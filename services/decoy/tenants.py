@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from common.wire.decoy import DecoySettings
-from services.decoy.port_filter.table import Doors, doors_of
-from services.decoy.shared_identity import Likeness
+from services.decoy.port_filter.table import PortTable, port_table_of
+from services.decoy.shared_identity import SharedIdentity
 from services.personas.model import Address, Host, Persona, Service
 
 
@@ -22,7 +22,7 @@ class DecoyTarget:
 class Tenants:
     def __init__(self, settings: DecoySettings, personas: Mapping[str, Persona]) -> None:
         self.settings, self.personas = settings, personas
-        self.likeness = Likeness(bytes.fromhex(settings.secret), settings.since)
+        self.likeness = SharedIdentity(bytes.fromhex(settings.secret), settings.since)
         self._tenant_by_net: dict[tuple[int, int, int], str] = {}
         self._lengths: dict[int, list[int]] = {4: [], 6: []}
         for tenant in settings.tenants:
@@ -42,8 +42,10 @@ class Tenants:
         service = host.services.get(port) if host else None
         return DecoyTarget(tenant, host, service) if host and service else None
 
-    def doors(self) -> Doors:
-        return doors_of({tenant.name: tenant.prefixes for tenant in self.settings.tenants}, self.personas)
+    def port_table(self) -> PortTable:
+        return port_table_of(
+            {tenant.name: tenant.prefixes for tenant in self.settings.tenants}, self.personas
+        )
 
     def _tenant_of(self, address: Address) -> str:
         number, bits = int(address), address.max_prefixlen

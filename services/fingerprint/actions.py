@@ -23,7 +23,7 @@ from services.fingerprint.protocols.detection import USUAL
 from services.fingerprint.render import file_text
 from services.fingerprint.scan import Sighting, Target, look_at
 from services.fingerprint.scanner import scan
-from services.fingerprint.snapshot import MOST_BYTES, Look, LookError, parse_look
+from services.fingerprint.snapshot import MOST_BYTES, Snapshot, SnapshotError, parse_snapshot
 from services.personas.grammar import PERSONA_FILE
 from services.personas.model import Address, Persona, Protocol
 from services.personas.parse import parse_persona
@@ -145,7 +145,7 @@ async def look(
     for port, finding in findings.items():
         if port in seen:
             seen[port].nmap.update(state=finding.state, service=finding.service)
-    text = Look(str(target.address), target.circumstances.client, _now(), seen).to_json()
+    text = Snapshot(str(target.address), target.circumstances.client, _now(), seen).to_json()
     if out == Path("-"):
         return Result(json.loads(text), text.splitlines())
     _write(out, text)
@@ -157,8 +157,8 @@ async def look(
 
 
 def compare_files(real: Path, decoy: Path) -> Result:
-    """Return the differences, one per line. Raise `OSError` or `LookError`."""
-    looks = [parse_look(_read(file, MOST_BYTES), str(file)) for file in (real, decoy)]
+    """Return the differences, one per line. Raise `OSError` or `SnapshotError`."""
+    looks = [parse_snapshot(_read(file, MOST_BYTES), str(file)) for file in (real, decoy)]
     found = compare(*looks)
     lines = [
         *map(str, found.tells),
@@ -177,7 +177,7 @@ def _read(file: Path, most: int) -> str:
     with file.open("rb") as opened:
         data = opened.read(most + 1)
     if len(data) > most:
-        raise LookError(f"{file}: is longer than {most} bytes; remedy: check the file name")
+        raise SnapshotError(f"{file}: is longer than {most} bytes; remedy: check the file name")
     return data.decode("utf-8")
 
 

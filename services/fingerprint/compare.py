@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.fingerprint.snapshot import Look, PortSeen
+from services.fingerprint.snapshot import PortSeen, Snapshot
 
 _SLOWER_S = 0.5
 _LONGEST_QUOTE = 160
@@ -43,7 +43,7 @@ class Comparison:
     compared: int  # number of facts that were compared
 
 
-def compare(real: Look, decoy: Look) -> Comparison:
+def compare(real: Snapshot, decoy: Snapshot) -> Comparison:
     tells: list[Tell] = []
     known: list[Tell] = []
     compared = 0

@@ -20,12 +20,12 @@ from services.fingerprint.consent import NoConsent
 from services.fingerprint.merge import CannotMerge
 from services.fingerprint.scan import Target
 from services.fingerprint.scanner import NmapFailed
-from services.fingerprint.snapshot import LookError
+from services.fingerprint.snapshot import SnapshotError
 from services.personas.model import Address, Protocol
 
 _PROGRAM = "postern-persona"
 _MOST_PORTS = 100
-_FAILURES = (NoConsent, ConfigErrors, LookError, CannotMerge, NmapFailed, OSError, UnicodeDecodeError)
+_FAILURES = (NoConsent, ConfigErrors, SnapshotError, CannotMerge, NmapFailed, OSError, UnicodeDecodeError)
 _EPILOG = """\
 learn reads a tenant's own server once, with a few polite connections for each port. It never logs in,
 sends no mail and changes nothing there. The policy must have `consent_to_learning: true` for the tenant.

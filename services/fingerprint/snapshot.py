@@ -8,7 +8,7 @@ MOST_BYTES = 64 * 1024 * 1024
 _FORMAT = 1
 
 
-class LookError(Exception):
+class SnapshotError(Exception):
     """The file is not a valid look; the text says where, with a remedy."""
 
 
@@ -26,7 +26,7 @@ class PortSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Snapshot:
     address: str
     client: str  # the observer's address; servers repeat it
     at: str
@@ -36,17 +36,19 @@ class Look:
         return json.dumps({"postern-look": _FORMAT, **asdict(self)}, indent=1) + "\n"
 
 
-def parse_look(text: str, file: str) -> Look:
-    """Raise `LookError`."""
+def parse_snapshot(text: str, file: str) -> Snapshot:
+    """Raise `SnapshotError`."""
     try:
         top = json.loads(text)
         if not isinstance(top, dict) or top.get("postern-look") != _FORMAT:
-            raise LookError(f"{file}: is not a look; remedy: make it with `postern-persona look`")
+            raise SnapshotError(f"{file}: is not a look; remedy: make it with `postern-persona look`")
         ports = {int(port): _port(seen, f"{file}: ports.{port}") for port, seen in top["ports"].items()}
         address, client, at = (_text(top[name], f"{file}: {name}") for name in ("address", "client", "at"))
-        return Look(address, client, at, ports)
+        return Snapshot(address, client, at, ports)
     except (ValueError, KeyError, AttributeError, RecursionError) as error:
-        raise LookError(f"{file}: {error!r}; remedy: make it again with `postern-persona look`") from error
+        raise SnapshotError(
+            f"{file}: {error!r}; remedy: make it again with `postern-persona look`"
+        ) from error
 
 
 def _port(seen: Any, where: str) -> PortSeen:
@@ -62,5 +64,5 @@ def _port(seen: Any, where: str) -> PortSeen:
 
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise LookError(f"{where}: must be a text; remedy: make it again with `postern-persona look`")
+        raise SnapshotError(f"{where}: must be a text; remedy: make it again with `postern-persona look`")
     return value

@@ -3,7 +3,7 @@
 from ipaddress import ip_address, ip_network
 
 from common.wire.decoy import DecoySettings, DecoyTenant
-from services.cowrie.routing import Directory
+from services.cowrie.routing import RoutingTable
 from services.cowrie.spec import to_answering, to_configuration, to_identity
 from services.decoy.tenants import Tenants
 from services.personas.parse import parse_persona
@@ -33,7 +33,7 @@ acme = parse_persona(PERSONA, "acme.yaml")
 settings = DecoySettings(
     secret=bytes(32).hex(), since=1_700_000_000, tenants=(DecoyTenant(name="acme", prefixes=NETS),)
 )
-directory = Directory(Tenants(settings, {"acme": acme}))
+directory = RoutingTable(Tenants(settings, {"acme": acme}))
 
 
 def answering(address: str, port: int) -> str:

@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from services.decoy.port_filter.table import doors_of
+from services.decoy.port_filter.table import port_table_of
 from services.personas.model import Closed
 from services.personas.parse import parse_persona
 from tests.decoy.conftest import Begin
@@ -41,7 +41,7 @@ def knock(address: str, port: int, patience_s: float = 0.3) -> str:
 
 def test_every_address_of_a_tenant_is_some_hosts() -> None:
     persona = parse_persona(WITH_FIREWALL, "acme.yaml")
-    doors = doors_of({"acme": [ip_network("127.31.0.0/24")]}, {"acme": persona})
+    doors = port_table_of({"acme": [ip_network("127.31.0.0/24")]}, {"acme": persona})
     prefix, host = bytes(10) + b"\xff\xff" + ip_address("127.31.0.0").packed, 96 + 24
     dark = doors.hosts[prefix, host][0]
     mx = doors.hosts[bytes(10) + b"\xff\xff" + ip_address(MX).packed, 128][0]
@@ -52,7 +52,7 @@ def test_every_address_of_a_tenant_is_some_hosts() -> None:
 
 def test_a_tenant_without_a_dark_host_has_only_what_is_named() -> None:
     persona = parse_persona(PERSONA[: PERSONA.index("  dark:")], "acme.yaml")
-    doors = doors_of({"acme": [ip_network("2001:db8::/32")]}, {"acme": persona})
+    doors = port_table_of({"acme": [ip_network("2001:db8::/32")]}, {"acme": persona})
     rest, _ = doors.hosts[ip_address("2001:db8::").packed, 32]
     assert not [port for host, port in doors.open if host == rest]
 

@@ -9,16 +9,16 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.decoy.shared_identity import Likeness
+from services.decoy.shared_identity import SharedIdentity
 from services.decoy.spool.certificates import make
 from services.personas.model import Tls
 
 SINCE = 1_700_000_000
-ONE, OTHER = Likeness(b"\x01" * 32, SINCE), Likeness(b"\x02" * 32, SINCE)
+ONE, OTHER = SharedIdentity(b"\x01" * 32, SINCE), SharedIdentity(b"\x02" * 32, SINCE)
 
 
 def test_the_same_secret_and_words_make_the_same_keys() -> None:
-    again = Likeness(b"\x01" * 32, SINCE)
+    again = SharedIdentity(b"\x01" * 32, SINCE)
     assert ONE.ed25519("acme/mx").private_bytes_raw() == again.ed25519("acme/mx").private_bytes_raw()
     assert ONE.ecdsa("acme/mx").private_numbers() == again.ecdsa("acme/mx").private_numbers()
     assert ONE.rsa(1024, "acme/mx").private_numbers() == again.rsa(1024, "acme/mx").private_numbers()

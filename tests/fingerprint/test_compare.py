@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from services.fingerprint.compare import compare
 from services.fingerprint.scanner import NmapFailed, parse_findings
-from services.fingerprint.snapshot import Look, LookError, PortSeen, parse_look
+from services.fingerprint.snapshot import PortSeen, Snapshot, SnapshotError, parse_snapshot
 
 MAIL = PortSeen("open", "smtp", {"greeting": "220 mx ESMTP Postfix", "EHLO": "250-mx\n250 SIZE 10"})
 
 
-def look(seen: PortSeen, client: str = "198.51.100.10") -> Look:
-    return Look("203.0.113.10", client, "2026-01-01T00:00:00Z", {25: seen})
+def look(seen: PortSeen, client: str = "198.51.100.10") -> Snapshot:
+    return Snapshot("203.0.113.10", client, "2026-01-01T00:00:00Z", {25: seen})
 
 
 def tells(real: PortSeen, decoy: PortSeen) -> list[str]:
@@ -51,7 +51,7 @@ def test_what_nmap_says_of_them_is_compared_too() -> None:
 
 
 def test_a_port_that_nobody_looked_at_is_a_tell() -> None:
-    found = compare(look(MAIL), Look("203.0.113.10", "", "", {}))
+    found = compare(look(MAIL), Snapshot("203.0.113.10", "", "", {}))
     assert list(map(str, found.tells)) == ["25 was not looked at: real open, decoy (nothing)"]
 
 
@@ -99,7 +99,7 @@ def test_two_texts_are_the_same_both_ways_round(real: str, decoy: str) -> None:
 
 def test_a_look_survives_its_file() -> None:
     whole = look(replace(MAIL, nmap={"service": "x"}, kernel="k", took_s={"EHLO": 0.25}))
-    assert parse_look(whole.to_json(), "x") == whole
+    assert parse_snapshot(whole.to_json(), "x") == whole
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_a_look_survives_its_file() -> None:
     ],
 )
 def test_a_file_that_is_no_look_is_refused_with_its_name(text: str) -> None:
-    with pytest.raises(LookError, match=r"real\.json: "):
-        parse_look(text, "real.json")
+    with pytest.raises(SnapshotError, match=r"real\.json: "):
+        parse_snapshot(text, "real.json")
 
 
 @given(
@@ -129,8 +129,8 @@ def test_a_file_that_is_no_look_is_refused_with_its_name(text: str) -> None:
 )
 def test_no_file_makes_reading_a_look_fall_over(value: object) -> None:
     top = {"postern-look": 1, "address": "", "client": "", "at": "", "ports": value}
-    with suppress(LookError):
-        parse_look(json.dumps(top), "x")
+    with suppress(SnapshotError):
+        parse_snapshot(json.dumps(top), "x")
 
 
 def test_what_nmap_writes_is_read_and_rubbish_is_refused() -> None:

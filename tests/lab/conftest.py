@@ -11,7 +11,7 @@ import pytest
 
 from controller.api.client import ApiClient
 from lab.lab import Lab
-from lab.paths import REPOSITORY, Places
+from lab.paths import REPOSITORY, LabPaths
 from lab.processes import Process
 from lab.trace_logs import Reader
 from services.base.files import remove_tree
@@ -52,7 +52,7 @@ class House:
     """Keeps a lab up between tests, in a place of its own, so that nobody's own lab is touched."""
 
     def __init__(self) -> None:
-        self.lab = Lab(Places(Path("/run/postern/test-lab")), is_attended=True)
+        self.lab = Lab(LabPaths(Path("/run/postern/test-lab")), is_attended=True)
         self._network: Process | None = None
         self._topology = ""
 

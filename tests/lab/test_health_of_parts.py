@@ -9,7 +9,7 @@ import pytest
 
 from controller.policy.parse import parse_policy
 from lab import distribution, names, processes
-from lab.component import Part
+from lab.component import Component
 from lab.errors import LabError
 from lab.paths import REPOSITORY
 from lab.processes import Process
@@ -23,8 +23,8 @@ from services.personas.default import default_persona
 _HERE = processes.identify(os.getpid())
 
 
-def _part(name: str = "decoy1.cowrie", crashes: str = "", problem: str = "no answer") -> Part:
-    return Part(name, ("true",), Path("/nonexistent"), lambda: problem, find_crashes=lambda: crashes)
+def _part(name: str = "decoy1.cowrie", crashes: str = "", problem: str = "no answer") -> Component:
+    return Component(name, ("true",), Path("/nonexistent"), lambda: problem, find_crashes=lambda: crashes)
 
 
 def _watch(process: Process) -> Watch:
@@ -51,7 +51,7 @@ def test_a_program_that_ends_after_it_was_healthy_is_named_while_others_are_wait
     with subprocess.Popen(["sleep", "60"]) as short:
         process, told = processes.identify(short.pid), list[str]()
 
-        def tell(part: Part) -> None:
+        def tell(part: Component) -> None:
             told.append(part.name)
             short.kill()
 
@@ -65,13 +65,13 @@ def test_a_program_that_ends_after_it_was_healthy_is_named_while_others_are_wait
 def test_a_program_that_ended_is_named_while_paths_through_the_edge_are_tried() -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
-    path = Part("mail to acme", (), Path("/nonexistent"), lambda: "no answer")
+    path = Component("mail to acme", (), Path("/nonexistent"), lambda: "no answer")
     with pytest.raises(LabError, match=r"^builder is unhealthy: its program has ended"):
         await_all([path], _watch(_HERE), beside=[(_part("builder"), Process(gone.pid, 1))])
 
 
 def test_a_path_without_a_program_cannot_die() -> None:
-    assert find_death(Part("mail to acme", (), Path("/nonexistent"), lambda: "no answer"), None) == ""
+    assert find_death(Component("mail to acme", (), Path("/nonexistent"), lambda: "no answer"), None) == ""
 
 
 _DEATH = '{"event": "CowrieDied", "reason": "it ended unexpectedly", "last": ["No module"]}\n'

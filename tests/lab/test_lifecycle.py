@@ -17,7 +17,7 @@ import pytest
 from lab import namespaces, processes
 from lab.errors import LabError
 from lab.lab import Lab
-from lab.paths import REPOSITORY, Places
+from lab.paths import REPOSITORY, LabPaths
 from lab.services import mailservers
 from tests.antivirus.conftest import open_to_others
 from tests.lab.conftest import POLICY
@@ -136,11 +136,11 @@ def test_the_next_up_cleans_what_a_killed_one_left(bare: Lab, delay_s: float) ->
 def test_the_next_up_clears_away_an_attended_lab_whose_attendant_was_killed(
     bare: Lab, neighbour: str
 ) -> None:
-    left = Lab(Places(bare.places.root.with_name(neighbour)))
+    left = Lab(LabPaths(bare.places.root.with_name(neighbour)))
     code = (
         "import os, signal; from pathlib import Path\n"
-        "from lab.lab import Lab; from lab.paths import Places\n"
-        f"lab = Lab(Places(Path({str(left.places.root)!r})), is_attended=True)\n"
+        "from lab.lab import Lab; from lab.paths import LabPaths\n"
+        f"lab = Lab(LabPaths(Path({str(left.places.root)!r})), is_attended=True)\n"
         f"lab.up('demo', Path({str(POLICY)!r}))\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -158,7 +158,7 @@ def test_the_next_up_clears_away_an_attended_lab_whose_attendant_was_killed(
 
 
 def test_up_leaves_alone_a_lab_elsewhere_that_is_kept(bare: Lab) -> None:
-    kept = Lab(Places(bare.places.root.with_name("other-lab")))
+    kept = Lab(LabPaths(bare.places.root.with_name("other-lab")))
     kept.up("demo", POLICY)
     try:
         with pytest.raises(LabError, match="belongs to the lab in"):

@@ -18,7 +18,7 @@ from lab.lab import Lab, _last_words
 from lab.mail import Told, final_reply
 from lab.messages import EICAR, Content, build
 from lab.network import SYSTEM_PYTHON, Host, Network, Port, Switch, topology_file
-from lab.paths import REPOSITORY, Places
+from lab.paths import REPOSITORY, LabPaths
 from lab.processes import Process
 from lab.state import Record, Stage
 from lab.trace_logs import Found, client_in
@@ -273,14 +273,14 @@ def test_a_lab_that_cannot_stand_where_it_is_told_to_is_one_sentence(
     monkeypatch.setattr("lab.lab._LONGEST_ROOT_BYTES", 60 if "xxx" in root else 1_000)
     tmp_path.chmod(0o700)
     with pytest.raises(LabError, match=why) as caught:
-        Lab(Places(Path(root.replace("PRIVATE", str(tmp_path))))).up("demo", _DEMO)
+        Lab(LabPaths(Path(root.replace("PRIVATE", str(tmp_path))))).up("demo", _DEMO)
     assert "; remedy: set POSTERN_LAB_DIR" in str(caught.value)
 
 
 def test_the_lab_stands_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTERN_LAB_DIR", "/somewhere/lab")
-    assert Places.from_environment().record == Path("/somewhere/lab/lab.json")
-    assert Places.from_environment().lock == Path("/somewhere/lab.lock")
+    assert LabPaths.from_environment().record == Path("/somewhere/lab/lab.json")
+    assert LabPaths.from_environment().lock == Path("/somewhere/lab.lock")
 
 
 def test_each_message_has_an_id_of_its_own_and_carries_what_it_says() -> None:

@@ -12,7 +12,7 @@ import struct
 
 from services.base import ipv6
 from services.decoy.port_filter import assembly
-from services.decoy.port_filter.table import Doors
+from services.decoy.port_filter.table import PortTable
 from services.personas.model import Closed
 
 _SYSCALL = {"x86_64": 321, "aarch64": 280}
@@ -25,14 +25,14 @@ _SO_ATTACH_FILTER = 26
 _CLOSED = {Closed.RESET: assembly.RESET, Closed.SILENT: assembly.SILENT}
 
 
-class Doorkeeper:
+class PortFilter:
     """Raise `OSError` if the kernel does not allow it; no port is closed then."""
 
     def __init__(self) -> None:
         self._silence = _deaf_socket()
         self._link = -1
 
-    def set(self, doors: Doors) -> None:
+    def set(self, doors: PortTable) -> None:
         """Put this port table into force for new connections. Raise `OSError`."""
         made: list[int] = []
         try:
@@ -51,7 +51,7 @@ class Doorkeeper:
         self._link = -1
         self._silence.close()
 
-    def _load(self, doors: Doors, made: list[int]) -> int:
+    def _load(self, doors: PortTable, made: list[int]) -> int:
         hosts = _new_map(_LPM_TRIE, 20, 8, len(doors.hosts), _NO_PREALLOC, made)
         for (address, length), (host, closed) in doors.hosts.items():
             _update(hosts, struct.pack("=I16s", length, address), struct.pack("=II", host, _CLOSED[closed]))

@@ -11,14 +11,16 @@ _NOBODY = Host("nobody", (), Closed.RESET, 64, 0, {})
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class PortTable:
     """`hosts` by address (as in an IPv6 socket) and prefix length; `open` is pairs of host and port."""
 
     hosts: Mapping[tuple[bytes, int], tuple[int, Closed]]
     open: frozenset[tuple[int, int]]
 
 
-def doors_of(prefixes_by_tenant: Mapping[str, Iterable[Network]], personas: Mapping[str, Persona]) -> Doors:
+def port_table_of(
+    prefixes_by_tenant: Mapping[str, Iterable[Network]], personas: Mapping[str, Persona]
+) -> PortTable:
     """Return the table. Without a dark host, all ports of a tenant's other addresses are closed."""
     hosts: dict[tuple[bytes, int], tuple[int, Closed]] = {}
     ports: set[tuple[int, int]] = set()
@@ -33,7 +35,7 @@ def doors_of(prefixes_by_tenant: Mapping[str, Iterable[Network]], personas: Mapp
             for prefix in prefixes if host.is_dark else ():
                 offset = 96 if prefix.version == 4 else 0
                 hosts[_mapped(prefix.network_address), offset + prefix.prefixlen] = number, host.closed
-    return Doors(hosts, frozenset(ports))
+    return PortTable(hosts, frozenset(ports))
 
 
 def _mapped(address: Address) -> bytes:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.decoy.shared_identity import Likeness
+from services.decoy.shared_identity import SharedIdentity
 from services.personas.model import Tls
 
 _DAY_S = 86_400
@@ -32,16 +32,16 @@ _VERSIONS = {
 class Certificates:
     def __init__(self, spool: Path) -> None:
         self._directory = spool / "certificates"
-        self._contexts: dict[tuple[Likeness, str, Tls], ssl.SSLContext] = {}
+        self._contexts: dict[tuple[SharedIdentity, str, Tls], ssl.SSLContext] = {}
 
-    def context(self, likeness: Likeness, tenant: str, tls: Tls) -> ssl.SSLContext:
+    def context(self, likeness: SharedIdentity, tenant: str, tls: Tls) -> ssl.SSLContext:
         """Return the tenant's context for these names, always the same. Raise `OSError` or `ValueError`."""
         key = likeness, tenant, tls
         if key not in self._contexts:
             self._contexts[key] = self._load(*key)
         return self._contexts[key]
 
-    def _load(self, likeness: Likeness, tenant: str, tls: Tls) -> ssl.SSLContext:
+    def _load(self, likeness: SharedIdentity, tenant: str, tls: Tls) -> ssl.SSLContext:
         words = tenant, repr(tls)
         mark = hashlib.sha256(repr((likeness.mark, *words)).encode()).hexdigest()[:16]
         path = self._directory / f"{tenant}.{mark}.pem"
@@ -75,7 +75,7 @@ def _is_expired(path: Path) -> bool:
     return certificate.not_valid_after_utc <= datetime.now(UTC)
 
 
-def make(likeness: Likeness, words: tuple[str, ...], tls: Tls, now: datetime) -> bytes:
+def make(likeness: SharedIdentity, words: tuple[str, ...], tls: Tls, now: datetime) -> bytes:
     """Return key and certificate in PEM. It is always self-signed, with any issuer's name."""
     secret = likeness.rsa(2_048, *words) if tls.key == "rsa" else likeness.ecdsa(*words)
     begin = _begin(likeness, words, tls.days, now)
@@ -97,7 +97,7 @@ def make(likeness: Likeness, words: tuple[str, ...], tls: Tls, now: datetime) ->
     return key + signed.public_bytes(serialization.Encoding.PEM)
 
 
-def _begin(likeness: Likeness, words: tuple[str, ...], days: int, now: datetime) -> datetime:
+def _begin(likeness: SharedIdentity, words: tuple[str, ...], days: int, now: datetime) -> datetime:
     """Return the start of the current validity period: renewed in time, and not together with all others."""
     first = datetime.fromtimestamp(likeness.since, UTC) - timedelta(
         seconds=int(likeness.fraction("age", *words) * days * _DAY_S)
