@@ -1,4 +1,4 @@
-"""Floods in the running controller: asks the switches how many packets exceeded each tenant's limit."""
+"""Floods in the running controller: asks switches how many packets matched each tenant's limit flow."""
 
 from collections.abc import Mapping
 

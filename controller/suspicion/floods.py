@@ -53,7 +53,7 @@ class Floods:
         return found
 
     def on_packets(self, now: float, tenant: str, limit_per_s: int, packets: int) -> Change | None:
-        """Record the first packets that a tenant's meter has counted so far; return what has changed."""
+        """Record how many first packets have matched a tenant's limit flow; return what has changed."""
         last = self._by_tenant.get(tenant)
         if last is None or packets < last.packets or now <= last.at:  # the switch has reset its counter
             self._by_tenant[tenant] = _Count(now, packets, is_flooded=last.is_flooded if last else False)

@@ -151,7 +151,7 @@ class Ledger:
             )
         if len(self.by_number) >= self.caps.whole and not self._make_room(request, outcome):
             return Refusal(
-                f"the ledger is full: {self.caps.whole} decisions that are at least as certain",
+                f"the ledger is full: {self.caps.whole} decisions, all of them more certain",
                 "delete some, or raise `suspicion.caps.whole`",
             )
         return None

@@ -70,7 +70,7 @@ def _check_tls(path: str, mail: Mail, report: ErrorReport) -> None:
 
 
 def _check_on_empty(path: str, mail: Mail, known: KnownNames, report: ErrorReport) -> None:
-    """Without a responder, mail gets no answer. That is not a refusal, but almost as good as `tempfail`."""
+    """`reject` needs a responder. Without one mail gets no answer, which is nearly as good for `tempfail`."""
     may_be_there = {PoolKind.RESPONDER, None} & set(known.pools.values())
     if mail.on_empty is OnEmpty.REJECT and not may_be_there:
         remedy = "add one under `pools`, or write tempfail"
