@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from cli.common import add_api_command
-from cli.decisions import seconds, when
+from cli.decisions import DURATION, when
 from common.commands import Result, explain
 from common.options import number_option
 from controller.api.client import ApiClient
@@ -26,7 +26,14 @@ def fill(parser: argparse.ArgumentParser) -> None:
     )
     add.add_argument("value", metavar="ADDRESS", help="address or prefix")
     add.add_argument("--comment", required=True, help="the reason, for colleagues who ask later")
-    add.add_argument("--for", dest="duration", default="", help="30m, 4h, 7d (default: no end)")
+    add.add_argument(
+        "--for",
+        dest="duration_s",
+        type=DURATION,
+        metavar="DURATION",
+        default=0,
+        help="30m, 4h, 7d (default: no end)",
+    )
     add_api_command(commands, "list", "list the allow-list", _list, "example:\n  postern allow list --json")
     delete = add_api_command(
         commands,
@@ -41,8 +48,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 
 def _allow(arguments: argparse.Namespace, api: ApiClient) -> Result:
-    duration_s = seconds(arguments.duration) if arguments.duration else 0
-    request = {"value": arguments.value, "comment": arguments.comment, "duration_s": duration_s}
+    request = {"value": arguments.value, "comment": arguments.comment, "duration_s": arguments.duration_s}
     allowance = api.post("/v1/allow", request)
     return Result(allowance, [_line(allowance)])
 

@@ -10,13 +10,12 @@ from urllib.parse import urlencode
 
 from cli.common import add_api_command, read_text
 from common.commands import CommandError, Result, Subparsers, explain
-from common.config.kinds import Wrong, duration
 from common.exit_codes import ExitCode
-from common.options import number_option
+from common.options import duration_option, number_option
 from common.terminal import Progress
 from controller.api.client import ApiClient
 
-_DURATION = duration("1s", "400d")
+DURATION = duration_option("1s", "400d")
 _CHUNK = 10_000
 _LARGEST_FILE_BYTES = 512 << 20
 _EPILOG = """\
@@ -90,7 +89,14 @@ def _add_import(commands: Subparsers) -> None:
         "file", type=Path, metavar="FILE", help="one decision, or one address or prefix, on a line"
     )
     take.add_argument("--action", default="decoy", help="for plain lines (default: decoy)")
-    take.add_argument("--for", dest="duration", default="1d", help="for plain lines (default: 1d)")
+    take.add_argument(
+        "--for",
+        dest="duration_s",
+        type=DURATION,
+        metavar="DURATION",
+        default="1d",
+        help="for plain lines (default: 1d)",
+    )
     take.add_argument("--origin", default="import", help="for plain lines (default: import)")
 
 
@@ -112,7 +118,14 @@ def _add_add(commands: Subparsers) -> None:
     add("value", metavar="ADDRESS", help="address or prefix: 198.51.100.66, 2001:db8:bad::/64")
     add("--action", required=True, choices=["decoy", "drop", "limit", "watch"],
         help="what is done with new connections: `postern decisions --help`")  # fmt: skip
-    add("--for", dest="duration", default="4h", help="30s, 10m, 4h, 7d (default: 4h)")
+    add(
+        "--for",
+        dest="duration_s",
+        type=DURATION,
+        metavar="DURATION",
+        default="4h",
+        help="30s, 10m, 4h, 7d (default: 4h)",
+    )
     add("--tenant", default="", help="for this tenant alone (default: for all)")
     add("--protocol", default="", choices=["tcp", "udp", "icmp"], help="for this protocol alone")
     add(
@@ -131,7 +144,7 @@ def _make(arguments: argparse.Namespace, api: ApiClient) -> Result:
     request = {
         "value": arguments.value,
         "action": arguments.action,
-        "duration_s": seconds(arguments.duration),
+        "duration_s": arguments.duration_s,
         "origin": "operator",
         "scenario": "manual",
         "reason": arguments.reason,
@@ -146,15 +159,6 @@ def _make(arguments: argparse.Namespace, api: ApiClient) -> Result:
         raise CommandError([f"{refused['error']}; remedy: {refused['remedy']}"])
     (decision,) = answer["accepted"]
     return _receipt(api.get(f"/v1/decisions/{decision['id']}"))
-
-
-def seconds(text: str) -> float:
-    """Return a duration such as 4h in seconds. Raise `CommandError`."""
-    try:
-        read: float = _DURATION.read(text)
-    except Wrong as error:
-        raise CommandError([f"{error.message}; remedy: {error.remedy}"]) from error
-    return read
 
 
 def _list(arguments: argparse.Namespace, api: ApiClient) -> Result:
@@ -248,7 +252,7 @@ def _import(arguments: argparse.Namespace, api: ApiClient) -> Result:
     lines = read_text(arguments.file, _LARGEST_FILE_BYTES).splitlines()
     plain = {
         "action": arguments.action,
-        "duration_s": seconds(arguments.duration),
+        "duration_s": arguments.duration_s,
         "origin": arguments.origin,
     }
     numbered = [(number, text.strip()) for number, text in enumerate(lines, 1)]

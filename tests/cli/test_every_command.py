@@ -175,10 +175,10 @@ def test_the_place_of_the_api_is_said_in_one_way(name: str) -> None:
 
 @each_parser
 def test_no_option_takes_a_number_without_limits_or_a_unit_in_its_name(name: str) -> None:
-    unbounded = [each.dest for each in EVERYTHING[name]._actions if each.type in (int, float)]
-    with_unit = [
-        each.dest for each in EVERYTHING[name]._actions if re.search(r"(^|_)(seconds|s|mb|bytes)$", each.dest)
-    ]
+    actions = EVERYTHING[name]._actions
+    unbounded = [each.dest for each in actions if each.type in (int, float)]
+    options = [option for each in actions for option in each.option_strings]
+    with_unit = [option for option in options if re.search(r"-(seconds|mb|bytes)$", option)]
     assert (unbounded, with_unit) == ([], [])
 
 
