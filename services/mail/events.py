@@ -105,7 +105,7 @@ class MailEvent(Event):
         text("verdict", "`clean`, `infected`, `limits`, `encrypted` or `unavailable`"),
         text("detail", "name of the malware, or what went wrong"),
         text("scanner", "address of the scanner"),
-        flag("was_cached", "the verdict was remembered from the same message"),
+        flag("was_cached", "the verdict was remembered from the same message, a moment ago"),
         number("scan_s", "seconds that the scan took"),
     )
     MESSAGE_DELIVERED = info("MessageDelivered", "The server accepted the message.", *_END)

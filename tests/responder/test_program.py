@@ -263,7 +263,7 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
     for done, why in (
         (begun("--settings", str(bad)), f"postern-responder: {bad}: not JSON"),
         (without_a_port, "remedy: stop the program that uses this port"),
-        (begun("--settings", str(tmp_path / "none")), "remedy: name a file or directory that is there"),
+        (begun("--settings", str(tmp_path / "none")), "remedy: name an existing file or directory"),
         (
             begun("--settings", str(good), "--log", "/proc/none/log"),
             "remedy: choose a log file that can be written",

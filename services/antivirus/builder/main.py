@@ -27,7 +27,7 @@ examples, a new signature:
   postern-av status                  generation 13 is on ring canary only
   postern-av promote                 all rings get it
 
-in an emergency, and back again:
+in a hurry, and back again:
   postern-av immunize invoice.exe    by its hash, on all rings, if the canary accepts it
   postern-av rollback                every client returns to the previous generation
 

@@ -1,4 +1,4 @@
-"""Which protocol a port speaks: by its number, or by what it says to a stranger."""
+"""Detects the protocol of a port: by its number, or by its answer to a client."""
 
 import re
 
@@ -58,5 +58,5 @@ _SIGNS: tuple[tuple[re.Pattern[bytes], Protocol], ...] = (
 
 
 def recognise(data: bytes) -> Protocol | None:
-    """Return the protocol that an answer looks like; None: it looks like none that a persona has."""
+    """Return the protocol that an answer looks like, or None if personas do not support it."""
     return next((protocol for sign, protocol in _SIGNS if sign.match(data)), None)

@@ -1,4 +1,4 @@
-"""FTP: what is asked on the control channel before a log-in; no user is named, no data is wanted."""
+"""FTP: the requests on the control channel before login. It sends no user and requests no data."""
 
 from services.fingerprint.protocols.interface import Lesson, Speaking, plain_facts, text_of
 from services.fingerprint.script import Answers, Circumstances, Conversation, ScriptStep, is_numbered_reply
@@ -53,7 +53,7 @@ def _learn(answers: Answers, _: Circumstances) -> Lesson:
 
 
 def _learn_features(lesson: Lesson, answers: Answers) -> dict[str, str]:
-    """Return replies that FEAT needs; RFC 2389, 3.2: each feature has a line, with a space before it."""
+    """Return the replies for FEAT; RFC 2389, 3.2: each feature has a line that begins with a space."""
     text = text_of(answers, _FEATURES)
     if text is None:
         return {}

@@ -52,7 +52,7 @@ def _pair(line: str) -> tuple[str, str]:
 
 
 def _without_chunks(body: bytes) -> tuple[bytes, bool]:
-    """Return the body, and whether its last chunk was there."""
+    """Return the body, and whether it had its last chunk."""
     plain = bytearray()
     while found := re.match(rb"([0-9a-fA-F]{1,8})[^\r\n]*\r\n", body):
         size, rest = int(found[1], 16), body[found.end() :]

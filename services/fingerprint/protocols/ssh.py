@@ -1,4 +1,4 @@
-"""SSH up to the lists of algorithms (RFC 4253, 4.2 and 7.1). There is no key exchange and no login."""
+"""SSH up to the lists of algorithms (RFC 4253, 4.2 and 7.1), without key exchange and login."""
 
 import re
 import struct

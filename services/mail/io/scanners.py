@@ -1,6 +1,6 @@
 """Sends one message to clamd over one connection: at the pool's virtual address the switch balances.
 
-Only complete messages are sent, so a slow sender never occupies a scanner. A failed
+Only bytes already held are sent, so a slow sender never occupies a scanner. A failed
 request is repeated once, at another scanner if there is one. After that the verdict
 is `unavailable`, and never clean.
 """
