@@ -66,6 +66,7 @@ class Daemon:
             self._stop_serving()
             await self.end_tasks(self._tasks)
             await self.close()
+            self.journal.flush()  # also what was noted before an error
         self.note_stopped()
         self.journal.flush()
 
@@ -117,7 +118,8 @@ class SettingsDaemon(Daemon, Generic[S]):
     """A program with a settings file. A changed file is loaded; a file with errors changes nothing."""
 
     poll_s = 0.5
-    refusals: tuple[type[Exception], ...] = (OSError, SettingsError, UnicodeDecodeError)
+    # ValueError: text that is no UTF-8, a NUL in a path, a name that no certificate can have
+    refusals: tuple[type[Exception], ...] = (OSError, SettingsError, ValueError)
 
     def __init__(self, file: Path, journal: Journal) -> None:
         super().__init__(journal)

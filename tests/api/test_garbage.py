@@ -95,3 +95,55 @@ def test_a_source_that_is_none_is_refused_with_a_remedy(api: Northbound, path: s
 @pytest.mark.parametrize("query", ["value=x", "value=1.2.3.4/99", "limit=x", "limit=-1"])
 def test_a_choice_that_is_none_is_refused(api: Northbound, query: str) -> None:
     assert 400 <= api.http.simulate_get(f"/v1/decisions?{query}").status_code < 500
+
+
+@pytest.mark.parametrize("ring", ["\ud800", "\0", "x" * 81, "\x1b[2J"])
+def test_a_ring_whose_name_cannot_be_shown_is_refused_and_the_fleet_can_be_read(
+    api: Northbound, ring: str
+) -> None:
+    body = json.dumps({"server": "av1", "rings": {ring: {"serial": 1}}})
+    response = api.http.simulate_post(
+        "/v1/antivirus/reports", body=body, headers={"Content-Type": "application/json"}
+    )
+    assert response.status_code == 400
+    assert api.http.simulate_get("/v1/antivirus/fleet").status_code == 200
+
+
+def test_rings_that_nobody_knows_are_not_gathered_without_end(api: Northbound) -> None:
+    for number in range(10):
+        report = {"server": "av1", "rings": {f"ring{number}": {"serial": 1}, "all": {"serial": 1}}}
+        assert api.http.simulate_post("/v1/antivirus/reports", json=report).status_code == 200
+    fleet = api.http.simulate_get("/v1/antivirus/fleet").json
+    assert list(fleet["rings"]) == ["all"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/evidence",
+        "/v1/members/proxies.proxy1/health",
+        "/v1/antivirus/reports",
+        "/v1/decisions",
+        "/v1/policy",
+        "/v1/tokens",
+        "/v1/allow",
+    ],
+)
+def test_json_without_end_to_its_depth_is_the_askers_mistake(api: Northbound, path: str) -> None:
+    for body in ("[" * 50_000, '{"good": true, "more": ' + "[" * 20_000 + "}"):
+        response = api.http.simulate_post(path, body=body, headers={"Content-Type": "application/json"})
+        assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "most_bytes"),
+    [("/v1/members/proxies.proxy1/health", 2**16), ("/v1/antivirus/reports", 2**20), ("/v1/evidence", 2**23)],
+)
+def test_a_body_that_no_program_of_ours_sends_is_not_read(
+    api: Northbound, path: str, most_bytes: int
+) -> None:
+    """A member could hold up the whole controller for seconds with one request."""
+    body = '{"good": true, "server": "av1", "evidence": [], "more": "' + "x" * most_bytes + '"}'
+    response = api.http.simulate_post(path, body=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 413
+    assert f"{most_bytes} bytes at most" in response.text

@@ -1,6 +1,7 @@
 """The life of a daemon: settings taken up or refused, tasks that start again, signals, an orderly end."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from common.journal.journal import Journal
 from services.base.daemon import Job, SettingsDaemon
+from services.base.journal import BatchedJournal
 from services.base.settings import SettingsError
 from tests.journals import Pages
 
@@ -27,8 +29,11 @@ class Sample(SettingsDaemon[int]):
         self.faults = self.looks = 0
 
     def read(self) -> int:
+        text = self.file.read()
+        if "\0" in text:
+            os.stat(text)
         try:
-            return int(self.file.read())
+            return int(text)
         except ValueError as error:
             raise SettingsError("not a number; remedy: write one") from error
 
@@ -125,6 +130,20 @@ def test_a_daemon_that_cannot_start_releases_what_it_took(tmp_path: Path, pages:
     assert daemon.steps == ["start", "close"]
 
 
+def test_what_was_noted_before_an_error_is_in_the_journal(tmp_path: Path, pages: Pages) -> None:
+    class Failing(Sample):
+        async def start(self) -> None:
+            await super().start()
+            raise OSError(errno.EADDRINUSE, "the port is taken")
+
+    (tmp_path / "settings").write_text("1", encoding="utf-8")
+    daemon = Failing(tmp_path / "settings", pages)
+    daemon.journal = BatchedJournal(pages, "postern-sample", "s1")
+    with pytest.raises(OSError, match="taken"):
+        asyncio.run(daemon.live())
+    assert len(events(pages, "SettingsLoaded")) == 1
+
+
 def test_settings_that_change_are_taken_up(play: Callable[..., Sample], pages: Pages) -> None:
     async def story(daemon: Sample, file: Path) -> None:
         await until(lambda: daemon.steps[-1:] == ["work"])
@@ -135,20 +154,23 @@ def test_settings_that_change_are_taken_up(play: Callable[..., Sample], pages: P
     assert [line["revision"] for line in events(pages, "SettingsLoaded")] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"), [("x", "not a number; remedy: write one"), ("\0", "embedded null byte")]
+)
 def test_settings_that_cannot_be_used_change_nothing_and_are_named_once(
-    play: Callable[..., Sample], pages: Pages
+    play: Callable[..., Sample], pages: Pages, text: str, reason: str
 ) -> None:
     async def story(daemon: Sample, file: Path) -> None:
         await until(lambda: daemon.steps[-1:] == ["work"])
-        replace(file, "x")
-        await until(lambda: events(pages, "SettingsRefused"))
+        replace(file, text)
+        await until(lambda: events(pages, "SettingsRefused") or events(pages, "TaskFailed"))
         replace(file, "3")
         await until(lambda: daemon.settings == 3)
 
     play(story)
     (refused,) = events(pages, "SettingsRefused")
     assert refused["file"].endswith("/settings")
-    assert refused["reason"] == "not a number; remedy: write one"
+    assert refused["reason"] == reason
 
 
 def test_a_file_that_is_gone_for_a_moment_changes_nothing(play: Callable[..., Sample], pages: Pages) -> None:
