@@ -32,6 +32,7 @@ async def mail(session: Session, line: bytes) -> None:
         return session.fail(catalogue.TOO_BIG)
     session.messages += 1
     if session.is_deferred:
+        session.count_junk()
         return session.say(catalogue.SERVER_UNREACHABLE)
     reply = await session.upstream.ask(line)
     session.pass_on(reply)
@@ -86,7 +87,7 @@ async def data(session: Session, line: bytes) -> None:
 
 
 async def rset(session: Session, line: bytes) -> None:
-    _count_junk(session)
+    session.count_junk()
     session.envelope = None
     if session.is_deferred or not session.upstream.is_open:
         return session.client.write(_OK)
@@ -94,17 +95,17 @@ async def rset(session: Session, line: bytes) -> None:
 
 
 async def noop(session: Session, _line: bytes) -> None:
-    _count_junk(session)
+    session.count_junk()
     session.client.write(_OK)
 
 
 async def vrfy(session: Session, _line: bytes) -> None:
-    _count_junk(session)
+    session.count_junk()
     session.say(catalogue.CANNOT_VERIFY)
 
 
 async def help_(session: Session, _line: bytes) -> None:
-    _count_junk(session)
+    session.count_junk()
     session.say(catalogue.HELP)
 
 
@@ -120,8 +121,3 @@ async def quit_(session: Session, line: bytes) -> None:
 async def bdat(session: Session, _line: bytes) -> None:
     """Never offered (RFC 3030). Its bytes must not be taken for commands, so the session ends."""
     raise session.violate(catalogue.NOT_IMPLEMENTED, "BDAT was not offered")
-
-
-def _count_junk(session: Session) -> None:
-    if session.limits.count_junk():
-        raise session.violate(catalogue.TOO_MANY_ERRORS, "too many commands that lead nowhere")

@@ -1,7 +1,7 @@
 """How much a client may do wrong, or to no purpose, before its session ends."""
 
 MAX_ERRORS = 20
-MAX_JUNK = 100  # commands that lead nowhere, between two messages: NOOP, RSET, VRFY, HELP
+MAX_JUNK = 100  # commands that lead nowhere, between two messages: EHLO, NOOP, RSET, VRFY, HELP
 MAX_RECIPIENTS = 1_000  # in one transaction; RFC 5321, 4.5.3.1.8 asks for 100 at least
 
 

@@ -87,6 +87,11 @@ class Session:
         if is_last:
             raise self.violate(catalogue.TOO_MANY_ERRORS, "too many errors")
 
+    def count_junk(self) -> None:
+        """Note a command that leads nowhere. Raise `Hangup` after too many."""
+        if self.limits.count_junk():
+            raise self.violate(catalogue.TOO_MANY_ERRORS, "too many commands that lead nowhere")
+
     def violate(self, reply: str, reason: str) -> Hangup:
         """Note a breach of the protocol and return the end of the session."""
         self.note(MailEvent.PROTOCOL_VIOLATED, {"reason": reason})

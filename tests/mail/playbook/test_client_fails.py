@@ -3,7 +3,7 @@
 import pytest
 
 from services.mail.events import MailEvent
-from services.mail.relay.ports import HandshakeFailed
+from services.mail.relay.ports import HandshakeFailed, ServerUnreachable
 from tests.mail.playbook.memory import Promise
 from tests.mail.playbook.sender import (
     DIALOGUE,
@@ -278,13 +278,31 @@ def test_a_tenant_that_requires_encryption_takes_no_mail_in_clear() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "count"), [(b"WHAT\r\n", 20), (b"NOOP\n", 20), (b"NOOP\r\n", 101), (b"RSET\r\n", 101)]
+    ("line", "count"),
+    [
+        (b"WHAT\r\n", 20),
+        (b"NOOP\n", 20),
+        (b"NOOP\r\n", 101),
+        (b"RSET\r\n", 101),
+        (b"EHLO x\r\n", 102),
+        (b"HELO x\r\n", 102),
+    ],
 )
 def test_a_client_that_leads_nowhere_is_hung_up_on(line: bytes, count: int) -> None:
     stage = Stage().begin()
     for _ in range(count):
         assert not stage.has_ended
         stage.send(line)
+    assert replies_in(stage.heard)[-1].startswith(b"421 4.7.0 ")
+    check_promises(stage)
+
+
+def test_a_client_that_does_not_take_no_for_an_answer_is_hung_up_on() -> None:
+    stage = Stage(ServerScript({"CONNECT": ServerUnreachable("nobody is there")})).begin()
+    stage.ask(b"EHLO client.example")
+    for _ in range(101):
+        assert not stage.has_ended
+        stage.send(b"MAIL FROM:<a@b.example>\r\n")
     assert replies_in(stage.heard)[-1].startswith(b"421 4.7.0 ")
     check_promises(stage)
 
