@@ -72,6 +72,14 @@ def test_an_antivirus_server_reports_for_itself_only(api: Northbound) -> None:
     assert host.post("/v1/antivirus/reports", {"server": "av2", "reports": []}).status_code == 403
 
 
+@pytest.mark.parametrize("member", ["decoys.decoy1", "scanners.av1", "nowhere.av1"])
+def test_who_is_no_antivirus_server_reports_as_none(api: Northbound, member: str) -> None:
+    """It could make every client seem stale, by a generation far ahead, or hide those that are."""
+    report = {"server": member.partition(".")[2], "rings": {"all": {"serial": 2**40, "generation": 2**40}}}
+    assert Host(api, member).post("/v1/antivirus/reports", report).status_code == 403
+    assert api.http.simulate_get("/v1/antivirus/fleet").json["rings"] == {}
+
+
 @pytest.mark.parametrize(
     "path", ["/v1/status", "/v1/policy", "/v1/tokens", "/v1/decisions", "/v1/pools", "/v1/allow", "/v1/flows"]
 )
