@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from common.wire.codec import Versioned
-from common.wire.values import AtMost, Count, Detail, Matching, Printable
+from common.wire.values import AtMost, Count, Detail, Matching, Name, Printable
 
 _MOST_REPORTS = 1_000
 _MOST_RINGS = 10
@@ -50,6 +50,6 @@ class ServerReport(Versioned):
     """What a server serves, what is wrong with it, and what agents reported to it."""
 
     server: _Identity
-    rings: Annotated[Mapping[str, ServedRing], AtMost(_MOST_RINGS)] = field(default_factory=dict)
+    rings: Annotated[Mapping[Name, ServedRing], AtMost(_MOST_RINGS)] = field(default_factory=dict)
     error: Detail = ""
     reports: Annotated[tuple[ClientReport, ...], AtMost(_MOST_REPORTS)] = ()

@@ -6,6 +6,7 @@ Time is monotonic and a parameter; clients' own clocks are shown, and never beli
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from common.wire.antivirus import Ring
 from common.wire.signatures import ClientReport, ServedRing
 
 MOST_CLIENTS = 100_000
@@ -66,10 +67,10 @@ class Fleet:
         self._clients[client.key] = client
 
     def on_server(self, now: float, name: str, rings: Mapping[str, ServedRing], error: str) -> None:
-        """A server says what it serves."""
+        """A server says what it serves. Rings that this version does not know are no more than shown."""
         self.servers[name] = Server(dict(rings), error, now)
-        for ring, served in rings.items():
-            known = self._published.get(ring)
+        for ring in [each.value for each in Ring if each.value in rings]:
+            served, known = rings[ring], self._published.get(ring)
             if known is None or served.serial > known.serial:
                 self._published[ring] = served
 

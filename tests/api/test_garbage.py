@@ -95,3 +95,23 @@ def test_a_source_that_is_none_is_refused_with_a_remedy(api: Northbound, path: s
 @pytest.mark.parametrize("query", ["value=x", "value=1.2.3.4/99", "limit=x", "limit=-1"])
 def test_a_choice_that_is_none_is_refused(api: Northbound, query: str) -> None:
     assert 400 <= api.http.simulate_get(f"/v1/decisions?{query}").status_code < 500
+
+
+@pytest.mark.parametrize("ring", ["\ud800", "\0", "x" * 81, "\x1b[2J"])
+def test_a_ring_whose_name_cannot_be_shown_is_refused_and_the_fleet_can_be_read(
+    api: Northbound, ring: str
+) -> None:
+    body = json.dumps({"server": "av1", "rings": {ring: {"serial": 1}}})
+    response = api.http.simulate_post(
+        "/v1/antivirus/reports", body=body, headers={"Content-Type": "application/json"}
+    )
+    assert response.status_code == 400
+    assert api.http.simulate_get("/v1/antivirus/fleet").status_code == 200
+
+
+def test_rings_that_nobody_knows_are_not_gathered_without_end(api: Northbound) -> None:
+    for number in range(10):
+        report = {"server": "av1", "rings": {f"ring{number}": {"serial": 1}, "all": {"serial": 1}}}
+        assert api.http.simulate_post("/v1/antivirus/reports", json=report).status_code == 200
+    fleet = api.http.simulate_get("/v1/antivirus/fleet").json
+    assert list(fleet["rings"]) == ["all"]
