@@ -6,7 +6,7 @@ import falcon
 
 from common.wire.signatures import ServerReport
 from controller.api.context import Outside, Resource
-from controller.api.records import read_record
+from controller.api.records import posted, read_record
 from controller.reports import antivirus as reports
 from controller.runtime import Asker
 from controller.runtime.commands.antivirus import ReadFleet, ReportAntivirus
@@ -27,9 +27,8 @@ def add_reports_route(app: falcon.App[Any, Any], ask: Asker, outside: Outside) -
 class _Reports(Resource):
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         """Take what an anti-virus server says about its own state, and what agents reported to it."""
-        if (request.content_length or 0) > _LARGEST_BODY_BYTES:
-            raise falcon.HTTPContentTooLarge(description=f"at most {_LARGEST_BODY_BYTES} bytes")
-        said = read_record(ServerReport, request.get_media(), 'send {"server": "av1", "reports": [...]}')
+        media = posted(request, _LARGEST_BODY_BYTES)
+        said = read_record(ServerReport, media, 'send {"server": "av1", "reports": [...]}')
         accepted = self._caller(request)(ReportAntivirus(said.server, said.rings, said.error, said.reports))
         response.media = {"accepted": accepted}
 

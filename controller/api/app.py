@@ -12,6 +12,7 @@ from common.config.errors import ConfigErrors
 from controller.api import antivirus, bouncers, decisions, members, tokens
 from controller.api.auth import forbid
 from controller.api.context import Outside, Resource
+from controller.api.records import posted
 from controller.api.unexpected import tell_unexpected
 from controller.compiler.errors import CompileError
 from controller.reports import edge as reports
@@ -77,9 +78,7 @@ def _cannot_store(
 
 def _posted_policy(request: falcon.Request) -> tuple[str, str]:
     """Return (file name, text). Raise `falcon.HTTPBadRequest` on anything else."""
-    if (request.content_length or 0) > _LARGEST_BODY_BYTES:
-        raise falcon.HTTPContentTooLarge(description=f"a policy holds {_LARGEST_BODY_BYTES} bytes at most")
-    media = request.get_media()
+    media = posted(request, _LARGEST_BODY_BYTES, "a policy")
     if not isinstance(media, dict) or not all(isinstance(media.get(key), str) for key in ("file", "text")):
         raise falcon.HTTPBadRequest(description='send {"file": "name", "text": "the policy"}')
     return media["file"], media["text"]

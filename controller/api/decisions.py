@@ -13,6 +13,7 @@ import falcon
 from controller.api.auth import forbid
 from controller.api.confirm import PATIENCE_S, STEP_S, await_switches
 from controller.api.context import Caller, Outside, Resource
+from controller.api.records import posted
 from controller.api.unexpected import tell_unexpected
 from controller.reports import sources
 from controller.runtime import Asker
@@ -47,7 +48,8 @@ from controller.suspicion.ledger import LedgerOutcome
 T = TypeVar("T")
 _MOST_DECISIONS = 100_000
 _MOST_EVIDENCE = 1_000
-_LARGEST_BODY_BYTES = 64 * 1024 * 1024
+_MOST_DECISIONS_BYTES = 64 * 1024 * 1024
+_MOST_EVIDENCE_BYTES = 8 * 1024 * 1024
 _MOST_SHOWN = 100
 _LONGEST_COMMENT = 200
 _AT_ONCE = 500  # decisions in one step of the runtime: about 30 ms
@@ -84,11 +86,9 @@ def _refuse(_request: falcon.Request, response: falcon.Response, error: Exceptio
     response.media = {"errors": [f"{error}; remedy: {error.remedy}"]}
 
 
-def _listed(request: falcon.Request, key: str, most: int) -> list[Any]:
+def _listed(request: falcon.Request, key: str, most: int, most_bytes: int) -> list[Any]:
     """Return the list that was posted. Raise `falcon.HTTPError` if it is none, or too long."""
-    if (request.content_length or 0) > _LARGEST_BODY_BYTES:
-        raise falcon.HTTPContentTooLarge(description=f"a request holds {_LARGEST_BODY_BYTES} bytes at most")
-    media = request.get_media()
+    media = posted(request, most_bytes)
     parts = media.get(key) if isinstance(media, dict) else None
     if not isinstance(parts, list) or len(parts) > most:
         raise falcon.HTTPBadRequest(description=f'send {{"{key}": [...]}} with {most} of them at most')
@@ -156,7 +156,9 @@ class _Decisions(Resource):
         response.media = sources.decisions(found)
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        requests, indexes, bad = _read_all(_listed(request, "decisions", _MOST_DECISIONS), read_request)
+        requests, indexes, bad = _read_all(
+            _listed(request, "decisions", _MOST_DECISIONS, _MOST_DECISIONS_BYTES), read_request
+        )
         ask = self._caller(request)
         outcome = _add(ask, requests)
         response.media = {
@@ -195,7 +197,9 @@ class _Origin(Resource):
         ask = self._caller(request)
         held = ask(ListOrigin(origin))
         read = partial(read_request, origin=origin)
-        requests, indexes, bad = _read_all(_listed(request, "decisions", _MOST_DECISIONS), read)
+        requests, indexes, bad = _read_all(
+            _listed(request, "decisions", _MOST_DECISIONS, _MOST_DECISIONS_BYTES), read
+        )
         wanted = {each.scope for each in requests}
         gone = [each.number for each in held if each.request.scope not in wanted]
         _end(ask, gone, origin)
@@ -216,7 +220,7 @@ class _AllowList(Resource):
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         """Let a source pass: `{"value": "198.51.100.0/24", "comment": "why", "duration_s": 0}`."""
-        media = request.get_media()
+        media = posted(request)
         if not isinstance(media, dict) or not isinstance(media.get("comment"), str) or not media["comment"]:
             raise falcon.HTTPBadRequest(description='send {"value": "198.51.100.0/24", "comment": "why"}')
         source, duration = read_source(media.get("value")), media.get("duration_s", 0)
@@ -236,7 +240,9 @@ class _Allowance(Resource):
 
 class _Evidence(Resource):
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        facts, _, bad = _read_all(_listed(request, "evidence", _MOST_EVIDENCE), read_evidence)
+        facts, _, bad = _read_all(
+            _listed(request, "evidence", _MOST_EVIDENCE, _MOST_EVIDENCE_BYTES), read_evidence
+        )
         self._caller(request)(ReportEvidence(tuple(facts)))
         response.media = {"accepted": len(facts), "refused": bad[:_MOST_SHOWN]}
 

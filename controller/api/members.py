@@ -11,7 +11,7 @@ from controller.api import antivirus, decisions
 from controller.api.auth import forbid
 from controller.api.confirm import await_switches
 from controller.api.context import Outside, Resource
-from controller.api.records import read_record
+from controller.api.records import posted, read_record
 from controller.api.unexpected import tell_unexpected
 from controller.hosts.publish import text_of
 from controller.hosts.render import Settings
@@ -57,7 +57,7 @@ class _Member(Resource):
 
         `is_confirmed`: the switches do so now. No session may be counted on before.
         """
-        media = request.get_media()
+        media = posted(request)
         if not isinstance(media, dict) or not isinstance(media.get("drained"), bool):
             raise falcon.HTTPBadRequest(description='send {"drained": true} or {"drained": false}')
         ask = self._caller(request)
@@ -68,7 +68,7 @@ class _Member(Resource):
 class _Health(Resource):
     def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
         """Hear an agent's report: `{"good": false, "detail": "why", "stale": "why, if it is"}`."""
-        report = read_record(HealthReport, request.get_media(), 'send {"good": false, "detail": "why"}')
+        report = read_record(HealthReport, posted(request), 'send {"good": false, "detail": "why"}')
         heard = self._caller(request)(ReportMember(name, report))
         response.media = {**reports.member_row(heard.member), "agent": to_media(heard.agent)}
 

@@ -6,6 +6,7 @@ from typing import Any
 import falcon
 
 from controller.api.context import Outside, Resource
+from controller.api.records import posted
 from controller.runtime import Asker
 from controller.runtime.commands.tokens import AddToken, EndToken, ListTokens
 from controller.runtime.principals import BEARER_ROLES, AccessRole
@@ -26,7 +27,7 @@ class _Tokens(Resource):
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         """Make a token: `{"name": "firewall1", "role": "bouncer"}`. It is shown this once."""
-        media = request.get_media()
+        media = posted(request)
         name, role = (media.get(key) for key in ("name", "role")) if isinstance(media, dict) else (None, None)
         roles = [each.value for each in BEARER_ROLES]
         if not isinstance(name, str) or not _NAME.fullmatch(name) or role not in roles:

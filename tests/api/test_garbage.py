@@ -115,3 +115,35 @@ def test_rings_that_nobody_knows_are_not_gathered_without_end(api: Northbound) -
         assert api.http.simulate_post("/v1/antivirus/reports", json=report).status_code == 200
     fleet = api.http.simulate_get("/v1/antivirus/fleet").json
     assert list(fleet["rings"]) == ["all"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/evidence",
+        "/v1/members/proxies.proxy1/health",
+        "/v1/antivirus/reports",
+        "/v1/decisions",
+        "/v1/policy",
+        "/v1/tokens",
+        "/v1/allow",
+    ],
+)
+def test_json_without_end_to_its_depth_is_the_askers_mistake(api: Northbound, path: str) -> None:
+    for body in ("[" * 50_000, '{"good": true, "more": ' + "[" * 20_000 + "}"):
+        response = api.http.simulate_post(path, body=body, headers={"Content-Type": "application/json"})
+        assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "most_bytes"),
+    [("/v1/members/proxies.proxy1/health", 2**16), ("/v1/antivirus/reports", 2**20), ("/v1/evidence", 2**23)],
+)
+def test_a_body_that_no_program_of_ours_sends_is_not_read(
+    api: Northbound, path: str, most_bytes: int
+) -> None:
+    """A member could hold up the whole controller for seconds with one request."""
+    body = '{"good": true, "server": "av1", "evidence": [], "more": "' + "x" * most_bytes + '"}'
+    response = api.http.simulate_post(path, body=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 413
+    assert f"{most_bytes} bytes at most" in response.text
