@@ -24,7 +24,7 @@ class MailCaps:
         network = client.packed[: 3 if client.version == 4 else 8]
         return {
             ALL: min(self.total, of_policy or self.total),
-            tenant.name: self.per_tenant,
+            ("tenant", tenant.name): self.per_tenant,  # one may be named `all`
             client: self.per_client,
             network: self.per_network,
         }
