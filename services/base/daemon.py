@@ -66,6 +66,7 @@ class Daemon:
             self._stop_serving()
             await self.end_tasks(self._tasks)
             await self.close()
+            self.journal.flush()  # also what was noted before an error
         self.note_stopped()
         self.journal.flush()
 

@@ -1,6 +1,7 @@
 """The life of a daemon: settings taken up or refused, tasks that start again, signals, an orderly end."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from common.journal.journal import Journal
 from services.base.daemon import Job, SettingsDaemon
+from services.base.journal import BatchedJournal
 from services.base.settings import SettingsError
 from tests.journals import Pages
 
@@ -123,6 +125,20 @@ def test_a_daemon_that_cannot_start_releases_what_it_took(tmp_path: Path, pages:
     with pytest.raises(FileNotFoundError):
         asyncio.run(daemon.live())
     assert daemon.steps == ["start", "close"]
+
+
+def test_what_was_noted_before_an_error_is_in_the_journal(tmp_path: Path, pages: Pages) -> None:
+    class Failing(Sample):
+        async def start(self) -> None:
+            await super().start()
+            raise OSError(errno.EADDRINUSE, "the port is taken")
+
+    (tmp_path / "settings").write_text("1", encoding="utf-8")
+    daemon = Failing(tmp_path / "settings", pages)
+    daemon.journal = BatchedJournal(pages, "postern-sample", "s1")
+    with pytest.raises(OSError, match="taken"):
+        asyncio.run(daemon.live())
+    assert len(events(pages, "SettingsLoaded")) == 1
 
 
 def test_settings_that_change_are_taken_up(play: Callable[..., Sample], pages: Pages) -> None:
