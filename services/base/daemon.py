@@ -118,7 +118,8 @@ class SettingsDaemon(Daemon, Generic[S]):
     """A program with a settings file: taken up when it changes; one that cannot be used changes nothing."""
 
     poll_s = 0.5
-    refusals: tuple[type[Exception], ...] = (OSError, SettingsError, UnicodeDecodeError)
+    # ValueError: text that is no UTF-8, a NUL in a path, a name that no certificate can have
+    refusals: tuple[type[Exception], ...] = (OSError, SettingsError, ValueError)
 
     def __init__(self, file: Path, journal: Journal) -> None:
         super().__init__(journal)

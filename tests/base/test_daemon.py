@@ -29,8 +29,11 @@ class Sample(SettingsDaemon[int]):
         self.faults = self.looks = 0
 
     def read(self) -> int:
+        text = self.file.read()
+        if "\0" in text:
+            os.stat(text)
         try:
-            return int(self.file.read())
+            return int(text)
         except ValueError as error:
             raise SettingsError("not a number; remedy: write one") from error
 
@@ -151,20 +154,23 @@ def test_settings_that_change_are_taken_up(play: Callable[..., Sample], pages: P
     assert [line["revision"] for line in events(pages, "SettingsLoaded")] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"), [("x", "not a number; remedy: write one"), ("\0", "embedded null byte")]
+)
 def test_settings_that_cannot_be_used_change_nothing_and_are_named_once(
-    play: Callable[..., Sample], pages: Pages
+    play: Callable[..., Sample], pages: Pages, text: str, reason: str
 ) -> None:
     async def story(daemon: Sample, file: Path) -> None:
         await until(lambda: daemon.steps[-1:] == ["work"])
-        replace(file, "x")
-        await until(lambda: events(pages, "SettingsRefused"))
+        replace(file, text)
+        await until(lambda: events(pages, "SettingsRefused") or events(pages, "TaskFailed"))
         replace(file, "3")
         await until(lambda: daemon.settings == 3)
 
     play(story)
     (refused,) = events(pages, "SettingsRefused")
     assert refused["file"].endswith("/settings")
-    assert refused["reason"] == "not a number; remedy: write one"
+    assert refused["reason"] == reason
 
 
 def test_a_file_that_is_gone_for_a_moment_changes_nothing(play: Callable[..., Sample], pages: Pages) -> None:
