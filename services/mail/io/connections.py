@@ -13,6 +13,7 @@ from services.mail.relay.ports import HandshakeFailed, ServerUnreachable, WireCl
 
 CONNECT_S = 10.0
 SAME_PORT_S = 3.0
+GREETING_S = 60.0  # postscreen, for one, lets clients wait; RFC 5321, 4.5.3.2.1 allows minutes
 
 
 class SocketWire(BaseWire):
@@ -120,13 +121,11 @@ class TenantServer:
         wire = self._new_wire()
         await asyncio.get_running_loop().create_connection(lambda: wire, sock=sock)
         try:
-            if not wire.buffer:  # it may have come already
-                await wire.more(within_s if is_own_port else CONNECT_S)
-        except WireTimeout as error:
-            was_connected = is_connected(wire.transport.get_extra_info("socket"))
-            wire.abort()
-            if not was_connected:
+            if not wire.buffer and not await _is_greeted(wire, within_s if is_own_port else CONNECT_S):
+                wire.abort()
                 return None
+        except WireTimeout as error:
+            wire.abort()
             raise ServerUnreachable("the server did not answer in time") from error
         except WireClosed as error:
             if isinstance(wire.error, OSError):
@@ -136,3 +135,14 @@ class TenantServer:
             wire.abort()
             raise
         return wire
+
+
+async def _is_greeted(wire: TenantWire, within_s: float) -> bool:
+    """Wait until the server speaks; say whether a connection came about in time. Raise as `more` does."""
+    try:
+        await wire.more(within_s)
+    except WireTimeout:
+        if not is_connected(wire.transport.get_extra_info("socket")):
+            return False
+        await wire.more(GREETING_S - within_s)
+    return True
