@@ -57,7 +57,7 @@ class Session:
     def __init__(self, shared: Dependencies, context: SessionContext, peers: Peers) -> None:
         self.shared, self.context, self.tenant = shared, context, context.tenant
         self.client, self.note = peers.client, peers.journal.note
-        self.upstream = Upstream(peers.server, self.tenant.tls.server)
+        self.upstream = Upstream(peers.server, self.tenant.tls.server, shared.clock)
         self.limits, self.lines = Limits(), LineReader()
         self.envelope: Envelope | None = None
         self.messages = 0

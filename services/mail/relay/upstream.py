@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 
 from services.mail.relay import capabilities
 from services.mail.relay.ports import (
+    Clock,
     HandshakeFailed,
     Server,
     ServerUnreachable,
@@ -56,10 +57,19 @@ class Upstream:
     `encryption` is the tenant's wish: none, may, require or verify.
     """
 
-    __slots__ = ("_encryption", "_is_plain_only", "_server", "_wire", "announced", "hello", "is_encrypted")
+    __slots__ = (
+        "_clock",
+        "_encryption",
+        "_is_plain_only",
+        "_server",
+        "_wire",
+        "announced",
+        "hello",
+        "is_encrypted",
+    )
 
-    def __init__(self, server: Server, encryption: str) -> None:
-        self._server, self._encryption = server, encryption
+    def __init__(self, server: Server, encryption: str, clock: Clock) -> None:
+        self._server, self._encryption, self._clock = server, encryption, clock
         self._wire: ServerWire | None = None
         self._is_plain_only = False
         self.is_encrypted = False
@@ -141,9 +151,10 @@ class Upstream:
         wire = self._wire
         if wire is None:
             raise UpstreamLost("the server has closed the connection")
+        due = self._clock.now + within_s  # for the whole reply
         try:
             while (reply := take_reply(wire.buffer)) is None:
-                await wire.more(within_s)
+                await wire.more(due - self._clock.now)
         except (WireClosed, WireTimeout) as error:
             raise self._lost(error) from error
         except ReplyError as error:

@@ -5,7 +5,7 @@ import pytest
 from services.mail.events import MailEvent
 from services.mail.relay.ports import HandshakeFailed, ServerUnreachable
 from tests.mail.playbook.memory import Promise
-from tests.mail.playbook.sender import DIALOGUE, MESSAGE, Sender, check_promises
+from tests.mail.playbook.sender import DIALOGUE, MESSAGE, Sender, check_promises, reach
 from tests.mail.playbook.stage import EHLO_WITH_TLS, LOST, SILENT, Say, ServerScript, Stage, Step
 
 VERBS = ("GREETING", "EHLO", "STARTTLS", "MAIL", "RCPT", "DATA", "BODY", "DOT", "RSET", "QUIT")
@@ -275,6 +275,18 @@ def test_a_server_that_takes_its_time_everywhere_still_gets_the_message() -> Non
     }
     script = ServerScript({verb: Say(reply, after_s=55) for verb, reply in verbs.items()})
     assert Sender(Stage(script)).run().replies["MESSAGE"] == b"250 2.0.0 queued\r\n"
+
+
+@pytest.mark.parametrize(("verb", "step"), [("RCPT", 2), ("DOT", 5)])
+def test_a_server_whose_reply_comes_byte_by_byte_must_end_it_in_time(verb: str, step: int) -> None:
+    stage = reach(step, Stage(ServerScript({verb: SILENT})))
+    before = len(stage.heard)
+    stage.ask(DIALOGUE[step][1])
+    for byte in b"250-still":
+        stage.server.connections[0].end.receive(bytes([byte]))
+        stage.advance(50)
+    assert stage.heard[before:].startswith(b"451 4.4.2 ")
+    check_promises(stage)
 
 
 def test_a_server_that_stops_reading_is_given_up_before_the_dot() -> None:
