@@ -34,7 +34,8 @@ def _check_silence(session: Session) -> None:
 async def hello(session: Session, line: bytes) -> None:
     if not line[5:].strip() or not line.isascii():
         return session.fail(catalogue.BAD_ARGUMENT)
-    session.count_junk()
+    if session.has_greeted or session.upstream.hello:  # not the first
+        session.count_junk()
     session.envelope = None
     if session.is_deferred:
         session.has_greeted = True
