@@ -1,10 +1,10 @@
 """Finds the line of the policy that a flow comes from. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
 from controller.compiler.names import names_of
 from controller.ids import COOKIE_OWNER_SHIFT, is_ours
-from controller.pipeline.flows import Flow, SwitchState
+from controller.pipeline.flows import Flow
 from controller.pipeline.show import Shower
 from controller.policy.model import Policy
 from controller.runtime.accepted import Accepted
@@ -39,8 +39,7 @@ def _explain(
     found = [
         (name, flow)
         for name, state in sorted(accepted.states.items())
-        for flow in _in_order(state)
-        if is_wanted(flow)
+        for flow in _in_order(filter(is_wanted, state.flows.values()))
     ]
     if not found:
         return NotExplained(otherwise)
@@ -53,8 +52,8 @@ def _explain(
     )
 
 
-def _in_order(state: SwitchState) -> Iterator[Flow]:
-    return iter(sorted(state.flows.values(), key=lambda flow: (flow.table, -flow.priority, flow.cookie)))
+def _in_order(flows: Iterable[Flow]) -> list[Flow]:
+    return sorted(flows, key=lambda flow: (flow.table, -flow.priority, flow.cookie))
 
 
 def place_of(policy: Policy, rule: str) -> str:

@@ -28,8 +28,8 @@ def accepted(policy: Policy) -> Accepted:
     return Accepted(1, "demo.yaml", policy, compile_policy(policy), {})
 
 
-def explained(policy: Policy, cookie: int) -> Explanation:
-    found = explain_cookie(accepted(policy), cookie)
+def explained(edge: Accepted, cookie: int) -> Explanation:
+    found = explain_cookie(edge, cookie)
     assert isinstance(found, Explanation)
     return found
 
@@ -48,9 +48,9 @@ def keys_around(lines: list[str], number: int) -> str:
 
 def test_every_cookie_leads_to_a_line_of_the_policy_inside_its_rule() -> None:
     lines = DEMO.read_text(encoding="utf-8").splitlines()
-    policy = parse_policy("\n".join(lines), "demo.yaml")
-    for flow in compile_policy(policy)["s1"].flows.values():
-        ((rule, place),) = [(each.rule, each.place) for each in explained(policy, flow.cookie).rules]
+    edge = accepted(parse_policy("\n".join(lines), "demo.yaml"))
+    for flow in edge.states["s1"].flows.values():
+        ((rule, place),) = [(each.rule, each.place) for each in explained(edge, flow.cookie).rules]
         assert rule == flow.because
         if rule not in OF_THE_EDGE_ITSELF:
             file, line, _ = place.split(":")
