@@ -6,6 +6,7 @@ names in the order in which the code gets there, and compares.
 
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -57,9 +58,11 @@ class Recorder:
 
         before = sys.getprofile()
         sys.setprofile(see)
+        threading.setprofile(see)
         try:
             yield
         finally:
+            threading.setprofile(None)
             sys.setprofile(before)
 
 

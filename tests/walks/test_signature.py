@@ -30,7 +30,7 @@ _STEP_BY_PLACE = {
     "services.antivirus.agent.update:_ring": "fetch",
     "services.antivirus.agent.verification:prove_files": "prove",
     "services.antivirus.agent.update:_install": "install",
-    "services.antivirus.agent.main:_report": "report",
+    "services.antivirus.agent.daemon:_report": "report",
 }
 
 

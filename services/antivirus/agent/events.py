@@ -22,4 +22,3 @@ class UpdateAgentEvent(Event):
     NOT_REPORTED = warning(
         "NotReported", "No server accepted the report of this host; it is sent again.", REASON
     )
-    LOG_NOT_REOPENED = error("AgentLogNotReopened", "The log could not be reopened after SIGHUP.", REASON)
