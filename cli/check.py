@@ -74,5 +74,5 @@ def _told(path: Path, mistakes: list[Mistake]) -> list[str]:
     noun = "mistake" if len(mistakes) == 1 else "mistakes"
     return [
         *(str(mistake["text"]) for mistake in mistakes),
-        f"{path}: {len(mistakes)} {noun}, nothing was applied",
+        f"{path}: {len(mistakes)} {noun}",
     ]

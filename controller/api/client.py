@@ -18,7 +18,7 @@ from common.exit_codes import ExitCode
 _LARGEST_ANSWER_BYTES = 256 << 20  # all flows of a thousand tenants are a tenth of it
 _LONGEST_REASON = 200
 _TIMEOUT_S = 30
-_START = "remedy: start it (ryu-manager apps/edge.py, or `postern lab up demo`), or set POSTERN_API"
+_START = "remedy: start it (postern-controller, or `postern lab up demo`), or name its API with --api"
 _ANOTHER = "remedy: name the controller's own socket with --api or POSTERN_API"
 
 

@@ -24,7 +24,7 @@ For a good file, on standard output:
 For a bad one, on standard error: one line for each mistake in the order of the file, then their number:
 
     policies/invalid/unknown-key.yaml:9:5: tenants.acme.prefixs: unknown key; remedy: use one of prefixes, gateways, home, mail, services, decoys, dark, limit_per_second, antivirus, consent_to_learning (did you mean prefixes?)
-    policies/invalid/unknown-key.yaml: 1 mistake, nothing was applied
+    policies/invalid/unknown-key.yaml: 1 mistake
 
 Each line has the file, line and column, the key, what is wrong, and what to do. Lines and columns count from 1. The exit
 code is 0 if every file is good, otherwise 1. With `--json`, standard output holds one list of the mistakes in all files,

@@ -52,7 +52,7 @@ def test_without_a_controller_a_command_says_how_to_start_one(
     answer = postern(*command)
     assert (answer.code, answer.out) == (ExitCode.UNREACHABLE, "")
     assert f"no controller answers at unix:{socket_path}" in answer.err
-    assert "remedy: start it (ryu-manager apps/edge.py, or `postern lab up demo`)" in answer.err
+    assert "remedy: start it (postern-controller, or `postern lab up demo`)" in answer.err
 
 
 def test_another_api_can_be_named_on_the_command_line(postern: Postern, controller: Northbound) -> None:
