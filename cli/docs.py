@@ -16,6 +16,7 @@ from controller.compiler import reference as pipeline_page
 from controller.policy.parse import parse_policy
 from controller.telemetry.events import ControllerEvent
 from services.antivirus.agent.events import UpdateAgentEvent
+from services.antivirus.builder.events import BuilderEvent
 from services.antivirus.server.events import AntivirusServerEvent
 from services.base.events import DaemonEvent
 from services.cowrie.events import CowrieEvent
@@ -38,6 +39,7 @@ CATALOGUES: tuple[type[Event], ...] = (
     HealthAgentEvent,
     AntivirusServerEvent,
     UpdateAgentEvent,
+    BuilderEvent,
     SensorsEvent,
     UplinkEvent,
     JournalEvent,

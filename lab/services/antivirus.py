@@ -28,7 +28,7 @@ _SERVER = Program(
 )
 _BUILDER = "services.antivirus.builder.main"
 _PUBLISHES_WITHIN_S = 60.0
-_WATCHES = "watching captures of decoys: "  # how the builder begins the line that says so
+_WATCHES = '"event": "BuilderStarted"'  # in the builder's journal
 _MOST_DEATHS = 2  # of nginx, after which the lab stops waiting for it
 
 
@@ -85,9 +85,7 @@ def _builder(scene: Scene, own: Pool) -> Component:
         command=tuple(builder_command(places, "watch", "--settings", str(settings), *captures)),
         log=log,
         prepare=prepare,
-        check=lambda: (
-            "" if f"\n{_WATCHES}" in f"\n{begun.said()}" else "it is not watching the decoys' captures yet"
-        ),
+        check=lambda: "" if _WATCHES in begun.said() else "it is not watching the decoys' captures yet",
     )
 
 

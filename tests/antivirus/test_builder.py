@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main as postern
+from common.journal.events import Event
 from common.wire.antivirus import Immunity
 from services.antivirus.builder import immunity
 from services.antivirus.builder.automatic_immunity import Watch
@@ -254,6 +255,10 @@ def test_a_simulation_publishes_nothing(publisher: Publisher, sample: Path) -> N
     assert publisher.store.pointers() == {}
 
 
+def _ignore(_event: Event, /, **_facts: object) -> None:
+    """A journal that keeps nothing."""
+
+
 @pytest.mark.parametrize(
     ("mode", "generation"), [(Immunity.OFF, 0), (Immunity.SIMULATE, 0), (Immunity.ON, 1)]
 )
@@ -265,7 +270,7 @@ def test_what_decoys_catch_becomes_signatures_where_that_is_wanted(
     caught = uploads / hashlib.sha256(sample.read_bytes()).hexdigest()
     caught.write_bytes(sample.read_bytes())
     (uploads / "notes.txt").write_text("not an upload", encoding="utf-8")
-    watch = Watch(publisher, (uploads,), mode, lambda _text: None)
+    watch = Watch(publisher, (uploads,), mode, _ignore)
     assert watch.look() == 0, "it may still be growing"
     os.utime(caught, (1.0, 1.0))
     assert (watch.look(), watch.look()) == (generation, 0)
@@ -281,16 +286,17 @@ def test_the_policy_says_what_becomes_of_what_decoys_catch(
     os.utime(caught, (1.0, 1.0))
     command = [sys.executable, "-m", BUILDER, "--store", str(publisher.store.root), "watch"]
     command += ["--captures", str(uploads), "--settings", str(settings)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
         try:
-            assert process.stderr
-            assert "watching captures of decoys: simulate" in process.stderr.readline()
-            assert "would publish Postern.Caught." in process.stderr.readline()
+            assert process.stdout
+            lines = map(json.loads, process.stdout)
+            assert (next(lines)["mode"], next(lines)["event"]) == ("simulate", "CapturesSimulated")
             put_settings(settings, immunity="rubbish")
-            assert "the mode is still simulate" in process.stderr.readline()
+            assert next(lines)["event"] == "SettingsRefused"
             put_settings(settings, immunity="on", mirrors=3)
-            assert "unknown keys of a newer controller: mirrors" in process.stderr.readline()
-            assert "no longer simulate" in process.stderr.readline()
+            assert next(lines)["unknown_keys"] == ["mirrors"]
+            changed = next(lines)
+            assert (changed["event"], changed["mode"], changed["before"]) == ("ModeChanged", "on", "simulate")
             later = sample.read_bytes() + b"and more"
             caught = uploads / hashlib.sha256(later).hexdigest()
             caught.write_bytes(later)

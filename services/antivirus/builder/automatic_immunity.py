@@ -3,13 +3,14 @@
 import os
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.journal.journal import Report
 from common.wire.antivirus import Immunity
 from services.antivirus.builder import immunity
 from services.antivirus.builder.corpus import CorpusError
+from services.antivirus.builder.events import BuilderEvent
 from services.antivirus.builder.immunity import LARGEST_BYTES, NotImmunized
 from services.antivirus.builder.publisher import NotPublished, Publisher
 from services.antivirus.builder.store import StoreError
@@ -32,7 +33,7 @@ class Watch:
     publisher: Publisher
     captures: tuple[Path, ...]
     mode: Immunity
-    tell: Callable[[str], None]
+    report: Report
     _seen: dict[str, None] = field(default_factory=dict)
 
     def look(self) -> int:
@@ -44,25 +45,28 @@ class Watch:
             caught = tuple(each for digest in fresh for each in immunity.caught_in(digest, self.captures))
             caught = immunity.guard(caught, self.publisher.corpus, store.entries())
         except (NotImmunized, StoreError, CorpusError, OSError) as error:
-            self._say("not immunized", f"{len(fresh)} captured: {error}")
+            self._refuse(len(fresh), str(error), f"{len(fresh)} captured")
             return 0
         if not caught:
             return 0
-        names = ", ".join(each.name for each in caught)
+        names = [each.name for each in caught]
+        listed = ", ".join(names)
         if self.mode is Immunity.SIMULATE:
-            self._say("simulated", f"would publish {names}")
+            store.note("simulated", f"would publish {listed}")
+            self.report(BuilderEvent.CAPTURES_SIMULATED, signatures=names)
             return 0
         try:
             number = immunity.immunize(self.publisher, caught, _REASON)
         except StoreError as error:  # another process is publishing: try again
-            self.tell(f"waiting: {error}")
+            self.report(BuilderEvent.BUILD_DELAYED, reason=str(error))
             for digest in fresh:
                 self._seen.pop(digest, None)
             return 0
         except (NotImmunized, NotPublished) as error:
-            self._say("not immunized", f"{names}: {error}")
+            self._refuse(len(names), str(error), listed)
             return 0
-        self._say("immunized", f"{names}: generation {number} on all rings")
+        store.note("immunized", f"{listed}: generation {number} on all rings")
+        self.report(BuilderEvent.CAPTURES_IMMUNIZED, signatures=names, generation=number)
         return number
 
     def _fresh(self) -> list[str]:
@@ -81,6 +85,6 @@ class Watch:
             del self._seen[next(iter(self._seen))]
         return found
 
-    def _say(self, what: str, text: str) -> None:
-        self.publisher.store.note(what, text)
-        self.tell(f"{what}: {text}")
+    def _refuse(self, count: int, reason: str, what: str) -> None:
+        self.publisher.store.note("not immunized", f"{what}: {reason}")
+        self.report(BuilderEvent.CAPTURES_NOT_IMMUNIZED, count=count, reason=reason)

@@ -1,29 +1,24 @@
 """The commands of `postern-av`: from parsed arguments to a result."""
 
 import argparse
-import signal
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from common.commands import Result
-from common.wire.antivirus import AntivirusSettings
+from common.exit_codes import ExitCode
 from services.antivirus import signatures
-from services.antivirus.builder import immunity, mirror
-from services.antivirus.builder.automatic_immunity import Watch
+from services.antivirus.builder import immunity
 from services.antivirus.builder.corpus import CorpusError
+from services.antivirus.builder.daemon import BuilderDaemon, WatchOptions
 from services.antivirus.builder.immunity import NotImmunized
-from services.antivirus.builder.mirror import NotMirrored
+from services.antivirus.builder.mirror import NotMirrored, publish_official
 from services.antivirus.builder.publisher import NotPublished, Publisher
 from services.antivirus.builder.store import StoreError, utc_now, who
 from services.antivirus.formats import RINGS
 from services.antivirus.signatures import BadEntry, Entry, Kind
 from services.antivirus.signing import SigningFailed
-from services.base.settings import SettingsError, read_settings
-from services.base.watched import WatchedFile
+from services.base.daemon import run_daemon
 
-_LOOK_EVERY_S = 1.0
-_MIRROR_EVERY_S = 3_600.0
 REFUSALS = (
     NotPublished,
     StoreError,
@@ -166,49 +161,10 @@ def immunize(publisher: Publisher, parsed: argparse.Namespace) -> Result:
 
 
 def mirror_official(publisher: Publisher, parsed: argparse.Namespace) -> Result:
-    with publisher.store.locked():
-        source = parsed.source or publisher.store.root / "cvdupdate"
-        if parsed.source is None:
-            mirror.fetch(source)
-        versions = mirror.take(publisher.store, source)
-    why = "ClamAV's " + ", ".join(f"{name} {version}" for name, version in versions.items())
-    return _published(publisher.publish(why), False)
+    return _published(publish_official(publisher, parsed.source), False)
 
 
 def watch(publisher: Publisher, parsed: argparse.Namespace) -> Result:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    publisher.store.prepare()
-    watch = Watch(publisher, tuple(parsed.captures), parsed.mode, publisher.tell)
-    mirrored = 0.0
-    policy = WatchedFile(parsed.settings) if parsed.settings else None
-    publisher.tell(f"watching captures of decoys: {watch.mode}")
-    while not stop.wait(_LOOK_EVERY_S):
-        if policy and policy.has_changed():
-            _follow(policy, watch)
-        watch.look()
-        mirrored -= _LOOK_EVERY_S
-        if parsed.mirror and mirrored <= 0:
-            mirrored = _MIRROR_EVERY_S
-            try:
-                for line in mirror_official(publisher, argparse.Namespace(source=None)).lines:
-                    publisher.tell(line)
-            except REFUSALS as error:
-                publisher.tell(f"mirroring failed: {error}")
-    return Result({})
-
-
-def _follow(policy: WatchedFile, watch: Watch) -> None:
-    """Apply the policy's mode. A settings file with errors changes nothing."""
-    try:
-        loaded = read_settings(AntivirusSettings, policy.read())
-    except (OSError, UnicodeDecodeError, SettingsError) as error:
-        watch.tell(f"{policy.path}: {error}; the mode is still {watch.mode}")
-        return
-    mode = loaded.record.immunity
-    if loaded.unknown_keys:
-        watch.tell(f"{policy.path}: unknown keys of a newer controller: {', '.join(loaded.unknown_keys)}")
-    if mode is not watch.mode:
-        watch.tell(f"captures of decoys: {mode}, no longer {watch.mode}")
-        watch.mode = mode
+    options = WatchOptions(tuple(parsed.captures), parsed.mode, parsed.settings, parsed.mirror)
+    code = run_daemon("postern-av", parsed, lambda journal: BuilderDaemon(publisher, options, journal))
+    return Result({}, code=ExitCode(code))

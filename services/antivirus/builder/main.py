@@ -206,7 +206,7 @@ def _add_catching(subparsers: Subparsers) -> None:
     be_command(
         watch,
         _until_stopped(commands.watch),
-        "Make signatures of what decoys capture, until stopped. Progress is printed as it happens.",
+        "Make signatures of what decoys capture, until stopped. The journal says what is done.",
         "example:\n  postern av watch --mirror --captures /var/lib/postern/decoy/uploads",
         has_json=False,
     )
@@ -225,6 +225,7 @@ def _add_catching(subparsers: Subparsers) -> None:
         help="take the mode from the policy: STATE_DIR/gateways/POOL.json",
     )
     watch.add_argument("--mirror", action="store_true", help="also keep ClamAV's own databases up to date")
+    program.add_journal_arguments(watch, "builder")
     for each in (immunize, watch):
         each.add_argument(
             "--captures", type=Path, action="append", default=[], metavar="DIR", help="uploads by SHA-256"

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from services.antivirus.builder.publisher import Publisher
 from services.antivirus.builder.store import Store
 from services.antivirus.formats import is_plain_name
 from services.base.files import point, remove_tree, sync_tree
@@ -26,6 +27,20 @@ _CDIFF = re.compile(r"[a-z]+-\d+\.cdiff")
 
 class NotMirrored(Exception):
     """The mirror is unchanged; the text says why, and gives a remedy."""
+
+
+def publish_official(publisher: Publisher, source: Path | None) -> int:
+    """Fetch ClamAV's own databases, or take a directory that holds them, and publish; return the generation.
+
+    Raise `NotMirrored`, `NotPublished` or `StoreError`; the last good databases then stay.
+    """
+    with publisher.store.locked():
+        directory = source or publisher.store.root / "cvdupdate"
+        if source is None:
+            fetch(directory)
+        versions = take(publisher.store, directory)
+    why = "ClamAV's " + ", ".join(f"{name} {version}" for name, version in versions.items())
+    return publisher.publish(why)
 
 
 def fetch(directory: Path) -> None:
