@@ -35,10 +35,10 @@ Carry = Callable[[Iterable[Outcome], StateDirectory], None]
 class Gone(StrEnum):
     """Why a Cowrie has ended, as the journal says it."""
 
-    BY_ITSELF = "it ended by itself"
+    BY_ITSELF = "it ended unexpectedly"
     STOPPED = "it was stopped"
     IDLE = "it was idle"
-    HUNG = "it hung"
+    HUNG = "it did not respond"
     FULL = "its directory was full"
 
 
