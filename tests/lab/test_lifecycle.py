@@ -280,7 +280,7 @@ def test_services_of_somebody_else_at_the_same_ports_stay_up_and_disturb_nothing
 def test_a_taken_openflow_port_is_named(bare: Lab) -> None:
     with (
         socket.create_server(("127.0.0.1", 6653)),
-        pytest.raises(LabError, match=r"127\.0\.0\.1:6653 is taken"),
+        pytest.raises(LabError, match=r"127\.0\.0\.1:6653 is in use"),
     ):
         bare.up("demo", POLICY)
 
