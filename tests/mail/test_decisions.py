@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from services.base.clamd import Verdict, VerdictKind
-from services.base.settings import SettingsError
+from services.base.settings import SettingsError, read_settings
 from services.mail.relay.capabilities import offer_of
 from services.mail.relay.scanning import MailFacts, disposition_of, must_scan
-from services.mail.settings import Disposition, Role, Settings, Tenant, parse_settings
+from services.mail.settings import Disposition, Role, Settings, Tenant
 
 
 def settings_with(**of_tenant: Any) -> Settings:
@@ -22,7 +22,7 @@ def settings_with(**of_tenant: Any) -> Settings:
         **of_tenant,
     }
     media = {"format": 1, "role": "proxy", "pool": "p", "tenants": [tenant]}
-    return parse_settings(json.dumps(media)).record
+    return read_settings(Settings, json.dumps(media)).record
 
 
 def tenant_with(**keys: Any) -> Tenant:
@@ -157,16 +157,16 @@ def test_a_bad_setting_is_named_by_its_key(change: dict[str, Any], key: str) -> 
 )
 def test_a_file_that_is_no_settings_is_refused(text: str) -> None:
     with pytest.raises(SettingsError):
-        parse_settings(text)
+        read_settings(Settings, text)
 
 
 @pytest.mark.parametrize("limits", [{"g1": 0}, {"g1": -1}, {"g1": True}, {"g1": "many"}, 5, ["g1"]])
 def test_a_limit_that_is_none_is_refused(limits: Any) -> None:
     with pytest.raises(SettingsError, match="limits"):
-        parse_settings(json.dumps({"format": 1, "role": "proxy", "pool": "p", "limits": limits}))
+        read_settings(Settings, json.dumps({"format": 1, "role": "proxy", "pool": "p", "limits": limits}))
 
 
 def test_two_tenants_cannot_have_one_server() -> None:
     tenants = [{"name": name, "servers": ["203.0.113.10"]} for name in ("a", "b")]
     with pytest.raises(SettingsError, match=r"203\.0\.113\.10"):
-        parse_settings(json.dumps({"format": 1, "role": "proxy", "pool": "p", "tenants": tenants}))
+        read_settings(Settings, json.dumps({"format": 1, "role": "proxy", "pool": "p", "tenants": tenants}))

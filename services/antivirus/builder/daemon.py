@@ -24,7 +24,7 @@ _MIRROR_EVERY_S = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """`mode`: until the settings say another one; `settings` None: for ever."""
+    """`mode` holds until the settings name another one; without `settings` it never changes."""
 
     captures: tuple[Path, ...]
     mode: Immunity

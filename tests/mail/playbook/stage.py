@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from services.base.clamd import Verdict, VerdictKind
+from services.base.settings import read_settings
 from services.mail.io.driver import Driver
 from services.mail.io.wire import BaseWire, Outbox, Sweeper
 from services.mail.relay import dialogue
@@ -21,7 +22,7 @@ from services.mail.relay.ports import (
     Spool,
 )
 from services.mail.relay.session import Session, SessionContext
-from services.mail.settings import ScannerAddress, Settings, parse_settings
+from services.mail.settings import ScannerAddress, Settings
 from tests.mail.playbook.memory import MemoryJournal, MemorySpool, MemoryTransport, Promise, Turns
 
 EHLO = b"250-mx.acme.example\r\n250-PIPELINING\r\n250-SIZE 50000\r\n250 8BITMIME\r\n"
@@ -199,7 +200,7 @@ def settings_of(**of_tenant: object) -> Settings:
         **of_tenant,
     }
     top = {"format": 1, "revision": 7, "role": "proxy", "pool": "p", "hostname": "edge.example"}
-    return parse_settings(json.dumps({**top, "tenants": [tenant]})).record
+    return read_settings(Settings, json.dumps({**top, "tenants": [tenant]})).record
 
 
 class Stage:
