@@ -56,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         manager.main([*of_ryu, _EDGE], _PROGRAM)
+    except cfg.ConfigFileParseError as error:  # its text names the file twice
+        return _refuse(str(error.msg).removeprefix("at "))
     except cfg.Error as error:
         return _refuse(str(error))
     except OSError as error:

@@ -14,6 +14,7 @@ from services.base import program
 from services.base.events import DaemonEvent
 from services.base.settings import SettingsError, facts_of, read_settings
 from services.base.sockets import BACKLOG
+from services.base.turned_away import TurnedAway
 from services.base.watched import WatchedFile
 
 S = TypeVar("S")
@@ -28,6 +29,7 @@ class Daemon:
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
+        self.turned_away = TurnedAway(journal.write)
         self._servers: set[asyncio.AbstractServer] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -66,6 +68,7 @@ class Daemon:
             self._stop_serving()
             await self.end_tasks(self._tasks)
             await self.close()
+            self.turned_away.report()
             self.journal.flush()  # also what was noted before an error
         self.note_stopped()
         self.journal.flush()
@@ -198,6 +201,7 @@ class SettingsDaemon(Daemon, Generic[S]):
             if self._is_due.is_set() or self.has_changed():
                 self._is_due.clear()
                 await self._reload()
+            self.turned_away.report_due()
             await self.look_around()
 
 

@@ -55,14 +55,14 @@ class DaemonEvent(Event):
     )
     SESSION_REFUSED = info(
         "SessionRefused",
-        "A client was turned away before the greeting.",
+        "A client was turned away before the greeting. Of a flood, only the first few have a line each.",
         text("client", "the client's address"),
         integer("port", "the client's port").optional,
         text("server", "the address that the client connected to"),
-        text("reply", "the reply to the client"),
+        text("reply", "the reply to the client; empty: none"),
     )
     SESSIONS_SHED = warning(
-        "SessionsShed", "Clients were turned away since the last such event: a limit is reached.", COUNT
+        "SessionsShed", "More clients were turned away than have a line each; these are counted.", COUNT
     )
     EVIDENCE_REFUSED = warning(
         "EvidenceRefused",

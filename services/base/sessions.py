@@ -6,8 +6,6 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from ipaddress import IPv6Address
 from typing import Generic, TypeVar
 
-from common.journal.journal import Report
-from services.base.events import DaemonEvent
 from services.base.settings import Address
 
 Limits = Mapping[Hashable, int]  # maximum concurrent sessions, by the key that they count towards
@@ -26,7 +24,6 @@ class Sessions(Generic[T]):
         self._end = end
         self._keys: dict[T, tuple[Hashable, ...]] = {}
         self._open: Counter[Hashable] = Counter()
-        self._shed = 0
         self._all_gone = asyncio.Event()
 
     def __len__(self) -> int:
@@ -40,9 +37,8 @@ class Sessions(Generic[T]):
         return session in self._keys
 
     def admit(self, session: T, limits: Limits) -> bool:
-        """Count a session towards each key. A session over a limit is shed instead."""
+        """Count a session towards each key; return False, and do not count it, over a limit."""
         if any(self._open[key] >= limit for key, limit in limits.items()):
-            self._shed += 1
             return False
         self._keys[session] = tuple(limits)
         self._open.update(limits.keys())
@@ -59,12 +55,6 @@ class Sessions(Generic[T]):
         if not self._keys:
             self._all_gone.set()
         return bool(keys)
-
-    def report_shed(self, report: Report) -> None:
-        """Write to the journal how many sessions were shed since the last time, if any."""
-        if self._shed:
-            report(DaemonEvent.SESSIONS_SHED, count=self._shed)
-            self._shed = 0
 
     async def end_all(self, grace_s: float = 0.0) -> int:
         """Let sessions finish for `grace_s` seconds, then end the rest. Return how many were ended."""

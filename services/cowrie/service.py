@@ -64,7 +64,6 @@ class CowrieService(DecoyDaemon):
 
     async def look_around(self) -> None:
         self._reporting.flush()
-        self._sessions.report_shed(self.journal.write)
         await super().look_around()
 
     def _accept(
@@ -80,6 +79,7 @@ class CowrieService(DecoyDaemon):
         session, trace = secrets.token_hex(8), secrets.token_hex(8)
         encounter = Encounter(spec.tenant, source, source_port, here, port, protocol, session, trace)
         if not self._sessions.admit(encounter, self.options.caps.limits(source)):
+            self.turned_away.add(client=str(source), port=source_port, server=str(here))
             return False
         if not self._cowries.take(encounter, spec, accepted):
             self._sessions.forget(encounter)

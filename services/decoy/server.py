@@ -82,7 +82,6 @@ class Decoy(DecoyDaemon):
         now = time.monotonic()
         for session in self._sessions:
             session.look_at(now)
-        self._sessions.report_shed(self.journal.write)
         await super().look_around()
 
     # listeners and closed ports
@@ -137,6 +136,7 @@ class Decoy(DecoyDaemon):
             )
             return None
         if not self._sessions.admit(session, self.options.caps.limits(source)):
+            self.turned_away.add(client=str(source), port=source_port, server=str(destination))
             return None
         if standing.host.is_dark:
             sock = transport.get_extra_info("socket")

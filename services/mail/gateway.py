@@ -235,7 +235,6 @@ class Gateway(SettingsDaemon[Settings]):
             self._agents.forget(wire)
 
     def _send_away(self, wire: BaseWire, client: tuple[Address, int], server: Address, refusal: str) -> None:
-        ends = {"client": str(client[0]), "server": str(server)}
-        self.journal.write(DaemonEvent.SESSION_REFUSED, **ends, reply=refusal)
+        self.turned_away.add(client=str(client[0]), port=client[1], server=str(server), reply=refusal)
         wire.write(with_trace(refusal, _NO_TRACE))
         wire.close()

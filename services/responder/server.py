@@ -12,7 +12,6 @@ from common.journal.line import About
 from common.wire.responder import Answer, ResponderSettings, ResponderTenant
 from services.base import ipv6
 from services.base.daemon import SettingsDaemon
-from services.base.events import DaemonEvent
 from services.base.sessions import AGENT_LIMITS, AGENT_S, ALL, Sessions
 from services.base.settings import Address
 from services.base.sockets import OWN_ADDRESSES, end_of, listen
@@ -55,9 +54,6 @@ class Responder(SettingsDaemon[ResponderSettings]):
         self.journal.write(ResponderEvent.RESPONDER_STARTED, pool=pool, port=port)
         ipv6.tell_if_missing(self.journal, "answers to mail for tenants' IPv6 addresses")
 
-    async def look_around(self) -> None:
-        self.sessions.report_shed(self.journal.write)
-
     async def leave(self) -> None:
         """End sessions without a grace period: they are short, and no mail is lost."""
         self._ended = await self.sessions.end_all()
@@ -86,14 +82,16 @@ class _ResponderSession(asyncio.Protocol):
         if name is None:  # the client has disconnected already
             transport.abort()
             return
-        server = end_of(transport.get_extra_info("sockname"))[0]
+        client, server = end_of(name), end_of(transport.get_extra_info("sockname"))[0]
         tenant = self._responder.tenant_of(server)
         if tenant is None and server in OWN_ADDRESSES:
             self._answer_agent()
+        elif tenant is None:
+            self._send_away(client, server, catalogue.NO_SUCH_SERVER)
         elif not self._responder.sessions.admit(self, {ALL: self._responder.caps.sessions}):
-            self._send_away(catalogue.FULL)
+            self._send_away(client, server, catalogue.FULL)
         else:
-            self._begin(end_of(name), server, tenant)
+            self._begin(client, server, tenant)
 
     def _answer_agent(self) -> None:
         if not self._responder.agents.admit(self, AGENT_LIMITS):
@@ -101,17 +99,16 @@ class _ResponderSession(asyncio.Protocol):
             return
         self._converse(RefusalDialogue(PUT_OFF, "agent"), AGENT_S)
 
-    def _begin(self, client: tuple[Address, int], server: Address, tenant: ResponderTenant | None) -> None:
-        ends = {"client": str(client[0]), "port": client[1], "server": str(server)}
-        journal = self._responder.journal
-        if tenant is None:
-            self._responder.sessions.forget(self)
-            journal.write(DaemonEvent.SESSION_REFUSED, **ends, reply=catalogue.NO_SUCH_SERVER)
-            self._send_away(catalogue.NO_SUCH_SERVER)
-            return
+    def _begin(self, client: tuple[Address, int], server: Address, tenant: ResponderTenant) -> None:
         trace = f"{_random.getrandbits(48):012x}"
-        facts = {"tenant": tenant.name, "session": trace, **ends, "answer": tenant.answer.value}
-        self._about = journal.about(**facts)
+        self._about = self._responder.journal.about(
+            tenant=tenant.name,
+            session=trace,
+            client=str(client[0]),
+            port=client[1],
+            server=str(server),
+            answer=tenant.answer.value,
+        )
         self._converse(RefusalDialogue(_REFUSALS[tenant.answer], trace), self._responder.caps.seconds)
 
     def _converse(self, dialogue: RefusalDialogue, within_s: float) -> None:
@@ -119,7 +116,10 @@ class _ResponderSession(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(within_s, self._time_out)
         self._transport.write(dialogue.greet())
 
-    def _send_away(self, reply: str) -> None:
+    def _send_away(self, client: tuple[Address, int], server: Address, reply: str) -> None:
+        self._responder.turned_away.add(
+            client=str(client[0]), port=client[1], server=str(server), reply=reply
+        )
         self._transport.write(with_trace(reply, "no session"))
         self._transport.close()
 

@@ -1,12 +1,10 @@
-"""Open sessions: limits by key, what is shed, and an end with grace."""
+"""Open sessions: limits by key, and an end with grace."""
 
 import asyncio
 from ipaddress import ip_address
 
 import pytest
 
-from common.journal.events import Event
-from services.base.events import DaemonEvent
 from services.base.sessions import ALL, Limits, Sessions, source_key
 
 LIMITS: Limits = {ALL: 3, "acme": 2}
@@ -42,19 +40,6 @@ def test_a_session_ends_once(sessions: Sessions[str]) -> None:
     sessions.admit("a", LIMITS)
     assert [sessions.forget("a"), sessions.forget("a")] == [True, False]
     assert [sessions.admit(name, LIMITS) for name in "bcd"] == [True, True, False]
-
-
-def test_what_was_shed_is_reported_once(sessions: Sessions[str]) -> None:
-    told: list[tuple[Event, dict[str, object]]] = []
-
-    def report(event: Event, /, **facts: object) -> None:
-        told.append((event, facts))
-
-    for name in "abcd":
-        sessions.admit(name, LIMITS)
-    sessions.report_shed(report)
-    sessions.report_shed(report)
-    assert told == [(DaemonEvent.SESSIONS_SHED, {"count": 2})]
 
 
 def test_sessions_that_finish_within_the_grace_are_not_ended(

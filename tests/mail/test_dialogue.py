@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from services.base.turned_away import LINES
 from tests.mail.conftest import RunningGateway, StartGateway
 from tests.mail.scripted import Client, ScriptedServer, hang_up
 
@@ -465,6 +466,20 @@ def test_too_many_sessions_of_one_client_are_shed_with_421(
     second.hello()
     assert gateway.client().reply().startswith("421 4.7.0 ")
     gateway.client("127.0.2.6").hello()
+
+
+def test_a_flood_of_clients_without_a_session_does_not_fill_the_journal(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    gateway = start_gateway(server.port, "--sessions-per-client", "1")
+    gateway.client().hello()
+    for _ in range(LINES + 40):
+        assert gateway.client().reply().startswith("421 4.7.0 ")
+    gateway.process.terminate()
+    gateway.wait_for("GatewayStopped")
+    written, counted = len(gateway.events("SessionRefused")), gateway.events("SessionsShed")
+    assert written < LINES + 40
+    assert written + sum(each["count"] for each in counted) == LINES + 40
 
 
 def limited(gateway: RunningGateway, limits: dict[str, int]) -> None:
