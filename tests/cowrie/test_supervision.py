@@ -154,7 +154,7 @@ def test_one_source_cannot_take_all_sessions(own_decoy: Decoy) -> None:
             assert connection.recv(100).startswith(b"SSH")
         with pytest.raises(ConnectionResetError), own_decoy.connect() as refused:
             refused.recv(100)
-        assert own_decoy.wait_for("SessionsShed")["count"] == 1
+        assert own_decoy.wait_for("SessionRefused")["server"] == MX
         with socket.create_connection((MX, own_decoy.ssh_port), 20, ("127.0.0.2", 0)) as other:
             assert other.recv(100).startswith(b"SSH")
     finally:

@@ -40,7 +40,7 @@ def test_one_source_gets_so_many_sessions_and_no_more(begin: Begin) -> None:
     assert all(client.hear() for client in kept)
     with contextlib.suppress(ConnectionResetError):
         assert decoy.client(DARK, FTP).hear() == b""
-    assert decoy.wait_for("SessionsShed")["count"] == 1
+    assert decoy.wait_for("SessionRefused")["server"] == DARK
     kept[0].close()
     decoy.wait_for("closed")
     assert decoy.client(DARK, FTP).hear()
