@@ -48,10 +48,11 @@ lint: tools ## check format, lint, types and imports
 	$(dir $(PYTHON))lint-imports
 
 fast: tools ## run the tests that need no root, no switch and no program: under a minute
-	$(PYTEST) -n 2 -m $(FAST) --ignore tests/mail
-	$(PYTEST) -m $(FAST) tests/mail $(COVERED)
+	POSTERN_TESTS=quick tests/at-once $(PYTEST) -n 2 -m $(FAST) --ignore tests/mail \
+	--and $(PYTEST) -m $(FAST) tests/mail $(COVERED)
 
-check: lint fast ## lint and fast: under a minute, no root, no network
+check: tools ## lint and fast: under a minute, no root, no network
+	@tests/at-once $(MAKE) --no-print-directory fast --and $(MAKE) --no-print-directory lint
 
 # All runs happen even if one fails, unless a signal ended it; any failure fails the target. The last line printed
 # is pytest's own.

@@ -13,13 +13,17 @@ import pytest
 from common.environment import settle
 from common.journal import check
 from services.base.files import remove_tree
+from tests.examples import examples_of
 
 # Programs that tests start compare each line of their journals with the catalogue of events.
 os.environ[check.VARIABLE] = "1"
 settle()  # as every program of ours begins: tests call parts of them, too
 # No example fails because the machine is busy: pytest's own time limit ends what hangs.
 hypothesis.settings.register_profile(
-    "postern", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "postern",
+    deadline=None,
+    max_examples=examples_of(100),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("postern")
 

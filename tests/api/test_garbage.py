@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from tests.api.conftest import Northbound
+from tests.examples import examples
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -39,9 +40,7 @@ _EVIDENCE = st.dictionaries(
     st.sampled_from(["kind", "source", "tenant", "port", "count", "detail", "protocol", "trace"]),
     _WORDS | st.sampled_from(["decoy-login", "dark-packet"]) | _JSON,
 )
-_CALM = settings(
-    max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+_CALM = examples(80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @given(st.lists(_DECISION | _JSON, max_size=4))

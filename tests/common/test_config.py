@@ -32,6 +32,7 @@ from common.config.nodes import Limits
 from common.config.reading import read_document
 from common.config.schema import build_schema
 from controller.compiler.errors import CompileError
+from tests.examples import examples
 
 YAMLS_OWN = "postern-:1 {}[]&*!|>%@#'\"\n\t?~<=."
 ROOT = Path(__file__).parents[2]
@@ -303,7 +304,7 @@ def is_survived(kind: str, text: str) -> bool:
 @hypothesis.given(
     text=st.text(max_size=300) | st.text(alphabet="postern-:1 {}[]&*!|>%@#'\"\n\t?~<=.", max_size=200)
 )
-@hypothesis.settings(max_examples=150)
+@examples(150)
 def test_any_text_is_values_or_mistakes(kind: str, text: str) -> None:
     assert is_survived(kind, text)
 
@@ -347,7 +348,7 @@ def mutilated(draw: st.DrawFn, kind: str) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 @hypothesis.given(data=st.data())
-@hypothesis.settings(max_examples=100)
+@examples(100)
 def test_a_mutilated_example_is_values_or_mistakes(kind: str, data: st.DataObject) -> None:
     assert is_survived(kind, data.draw(mutilated(kind)))
 

@@ -20,6 +20,7 @@ from controller.policy.model import OnEmpty, Policy
 from controller.policy.parse import parse_policy
 from tests.compiler.conftest import POLICIES
 from tests.compiler.reach import Reach, addresses_of, probes_between
+from tests.examples import examples
 
 DEMO = (POLICIES / "demo.yaml").read_text(encoding="utf-8")
 GOLDEN = Path(__file__).parent / "golden"
@@ -137,7 +138,7 @@ _CHOICE = st.sampled_from(CHOICES)
 
 
 @hypothesis.given(_CHOICE, st.sets(st.sampled_from(_MEMBERS)), st.sampled_from(["", "proxies", "scanners"]))
-@hypothesis.settings(max_examples=60)
+@examples(60)
 def test_whoever_rests_mail_goes_unscanned_exactly_where_a_tenant_wants_it_and_his_pool_is_empty(
     choice: str, members: set[str], unready: str
 ) -> None:

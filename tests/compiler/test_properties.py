@@ -16,6 +16,7 @@ from controller.policy.parse import parse_policy
 from controller.sync.plan import Plan, difference
 from controller.sync.state import WireState
 from tests.compiler.conftest import POLICIES
+from tests.examples import examples
 
 Data = dict[str, Any]  # of a YAML file
 
@@ -101,7 +102,7 @@ def test_there_are_edits_of_every_kind() -> None:
 
 
 @hypothesis.given(st.lists(st.sampled_from(EDITS), max_size=6, unique=True))
-@hypothesis.settings(max_examples=25)
+@examples(25)
 def test_any_sequence_of_edits_applied_as_plans_equals_one_fresh_compile(edits: list[Edit]) -> None:
     data = fresh()
     installed = to_wire(compiled(data))
@@ -114,7 +115,7 @@ def test_any_sequence_of_edits_applied_as_plans_equals_one_fresh_compile(edits: 
 
 
 @hypothesis.given(st.sampled_from(EDITS))
-@hypothesis.settings(max_examples=8)
+@examples(8)
 def test_an_edit_and_its_reversal_equal_nothing(edit: Edit) -> None:
     data = fresh()
     edit.apply(data)
@@ -135,7 +136,7 @@ def _shuffled(thing: object, random: Random) -> object:
 
 
 @hypothesis.given(st.randoms(use_true_random=False))
-@hypothesis.settings(max_examples=15)
+@examples(15)
 def test_the_order_of_keys_does_not_change_a_byte_of_what_is_sent(random: Random) -> None:
     def sent(data: Data) -> list[bytes]:
         text = yaml.safe_dump(data, sort_keys=False)

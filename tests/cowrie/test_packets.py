@@ -3,13 +3,14 @@
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cowrie.plugin.packets import BadLength, Clear, Forged, Way, make_way
 from services.cowrie.plugin.primes import prime
 from services.cowrie.plugin.sntrup import CIPHERTEXT_BYTES, PUBLIC_BYTES, encapsulate
 from services.cowrie.plugin.umac import Umac
+from tests.examples import examples
 
 _CIPHERS = (
     "chacha20-poly1305@openssh.com",
@@ -94,7 +95,7 @@ def test_a_changed_bit_is_found(cipher: str, mac: str) -> None:
 
 
 @given(st.sampled_from(_CIPHERS), st.sampled_from(_MACS), st.binary(max_size=600))
-@settings(max_examples=200)
+@examples(200)
 def test_garbage_is_refused_or_waited_for(cipher: str, mac: str, garbage: bytes) -> None:
     for way in (pair(cipher, mac)[1], Clear()):
         try:

@@ -11,6 +11,7 @@ from common.wire.codec import RecordError, from_media, to_media
 from common.wire.health import AgentSettings, ClamdCheck, HttpCheck, ScannerCheck, SmtpCheck, TcpCheck
 from controller.hosts.health_agents import settings_for
 from controller.policy.parse import parse_policy
+from tests.examples import examples
 from tests.world import DEMO
 
 GOOD = {"interval_s": 0.3, "timeout_s": 0.6, "checks": [{"kind": "smtp", "port": 25}], "scanner": None}
@@ -96,7 +97,7 @@ _JSON = st.recursive(
 
 
 @hypothesis.given(_JSON)
-@hypothesis.settings(max_examples=100)
+@examples(100)
 def test_any_answer_is_settings_or_an_error(answer: Any) -> None:
     try:
         parse_settings(answer)

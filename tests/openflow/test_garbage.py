@@ -19,6 +19,7 @@ from controller.openflow.messages import Type
 from controller.openflow.replies import BadMessage
 from controller.sync.outcomes import PlanConfirmed, PlanRefused, PortChanged, SwitchRead
 from controller.sync.plan import Plan
+from tests.examples import examples
 from tests.fake_switch import FakeSwitch, HeldFlow, encode_flow_stats, encode_port
 from tests.openflow.client import SwitchClient
 
@@ -51,7 +52,7 @@ ALLOWED = (BadMessage, PlanConfirmed, PlanRefused, PortChanged, SwitchRead, None
 
 
 @hypothesis.given(st.binary(max_size=200), st.sampled_from([asked_to_read, asked_to_send, Conversation]))
-@hypothesis.settings(max_examples=300)
+@examples(300)
 def test_any_bytes_are_a_message_or_a_bad_one(buffer: bytes, begun: Callable[[], Conversation]) -> None:
     assert isinstance(taken(begun(), buffer), ALLOWED)
 
@@ -72,7 +73,7 @@ replies_under_a_good_header = st.builds(
 
 
 @hypothesis.given(replies_under_a_good_header, st.sampled_from([asked_to_read, asked_to_send]))
-@hypothesis.settings(max_examples=600)
+@examples(600)
 def test_garbage_under_a_good_header_is_a_message_or_a_bad_one(
     buffer: bytes, begun: Callable[[], Conversation]
 ) -> None:
@@ -80,7 +81,7 @@ def test_garbage_under_a_good_header_is_a_message_or_a_bad_one(
 
 
 @hypothesis.given(st.data())
-@hypothesis.settings(max_examples=300)
+@examples(300)
 def test_a_good_reply_with_bytes_changed_is_a_message_or_a_bad_one(data: st.DataObject) -> None:
     entry = data.draw(st.sampled_from([FLOW, encode_port(4), bytes.fromhex("0008010000000063")]))
     part = {len(FLOW): 1, 40: 13, 8: 7}[len(entry)]

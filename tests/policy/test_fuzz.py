@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from common.config.errors import ConfigErrors
 from controller.policy.parse import parse_policy, read_policy
+from tests.examples import examples
 
 
 @hypothesis.given(st.binary(max_size=400))
-@hypothesis.settings(
-    max_examples=100,
+@examples(
+    100,
     suppress_health_check=[
         hypothesis.HealthCheck.function_scoped_fixture,
         hypothesis.HealthCheck.too_slow,
@@ -27,7 +28,7 @@ def test_any_bytes_in_a_file_are_survived(tmp_path: Path, content: bytes) -> Non
 
 
 @hypothesis.given(st.text(st.characters(categories=["Cs", "Cc", "Zl", "Zp", "Lu"]), max_size=50))
-@hypothesis.settings(max_examples=100)
+@examples(100)
 def test_any_text_of_a_json_body_is_survived_and_shown_in_plain_letters(text: str) -> None:
     with pytest.raises(ConfigErrors) as caught:
         parse_policy(f'"{text}": 1\n"{text}": 2', "body.yaml")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from common.config.errors import ConfigErrors
 from controller.policy.model import ClientTls, Disposition, MailMode, Policy, PortRef, ScanAction, ScanRule
 from controller.policy.parse import parse_policy, read_policy
+from tests.examples import examples
 
 POLICIES = Path(__file__).parents[2] / "policies"
 DEMO = POLICIES / "demo.yaml"
@@ -111,7 +112,7 @@ def _shuffled(data: Any, draw: Any) -> Any:
 
 
 @hypothesis.given(st.data())
-@hypothesis.settings(max_examples=15)
+@examples(15)
 def test_the_order_of_keys_means_nothing(data: st.DataObject) -> None:
     plain = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
     text = yaml.safe_dump(_shuffled(plain, data.draw), sort_keys=False)

@@ -12,6 +12,7 @@ from controller.pools.conntrack import (
     read_connections,
     without_ended,
 )
+from tests.examples import examples
 
 _ENDS = "orig=(src=198.51.100.10,dst=203.0.113.10,sport=40000,dport=25),reply=(...)"
 MEMBER = "02:cc:00:00:00:01"
@@ -87,6 +88,6 @@ def test_sessions_that_have_ended_are_not_read_and_delay_the_next_look_little() 
 
 
 @hypothesis.given(st.lists(st.text(max_size=200)))
-@hypothesis.settings(max_examples=50)
+@examples(50)
 def test_any_text_is_survived(lines: list[str]) -> None:
     count_sessions(lines)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from services.responder.dialogue import MAX_COMMANDS, PUT_OFF, REFUSED, RefusalDialogue
 from services.smtp.lines import MAX_COMMAND_BYTES
+from tests.examples import examples
 
 MAIL, RCPT = "MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>"
 COMMANDS = ["EHLO client.example", "HELO c", MAIL, RCPT, "RSET", "NOOP"]
@@ -85,7 +86,7 @@ def test_an_endless_line_does_not_grow_the_buffer() -> None:
 
 
 @hypothesis.given(st.lists(st.sampled_from([*COMMANDS, *LAST_WORDS, "", "NONSENSE"]), max_size=30), st.data())
-@hypothesis.settings(max_examples=60)
+@examples(60)
 def test_any_split_of_the_same_bytes_gives_the_same_replies(lines: list[str], data: st.DataObject) -> None:
     sent = "".join(f"{line}\r\n" for line in lines).encode()
     cuts = sorted(data.draw(st.sets(st.integers(0, len(sent)), max_size=8)))
@@ -98,7 +99,7 @@ _PIECE = st.one_of(st.binary(max_size=300), st.sampled_from([b"\r\n", b"DATA\r\n
 
 
 @hypothesis.given(st.lists(_PIECE))
-@hypothesis.settings(max_examples=100)
+@examples(100)
 def test_any_garbage_is_answered_with_few_words_and_never_taken(pieces: list[bytes]) -> None:
     client = dialogue()
     heard = b"".join(map(client.feed, pieces))

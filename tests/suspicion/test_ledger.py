@@ -3,13 +3,14 @@
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.policy.model import Action, Policy
 from controller.suspicion.decision import Decision, Scope
 from controller.suspicion.ledger import Caps, Ledger
 from controller.suspicion.refusals import Guard
+from tests.examples import examples
 from tests.suspicion.requests import request
 
 SCOPE = Scope(ip_network("198.51.100.66"))
@@ -141,7 +142,7 @@ _STEPS = st.lists(
 
 
 @given(_STEPS)
-@settings(max_examples=60)
+@examples(60)
 def test_whatever_happens_the_ledger_agrees_with_a_plain_list(
     guard: Guard, steps: list[tuple[object, ...]]
 ) -> None:

@@ -19,6 +19,7 @@ from controller.sync.session import (
     SwitchSession,
 )
 from controller.sync.state import WireFlow, WireKey, WireState
+from tests.examples import examples
 
 EMPTY = WireState()
 
@@ -270,7 +271,7 @@ STEPS = st.one_of(
 
 
 @hypothesis.given(st.lists(STEPS, max_size=25))
-@hypothesis.settings(max_examples=300)
+@examples(300)
 def test_whatever_is_lost_late_or_repeated_the_switch_ends_up_as_desired(steps: list[Step]) -> None:
     world, revision = WorldOfOneSwitch(), 0
     for kind, value in steps:

@@ -13,6 +13,7 @@ from common.wire.evidence import ReportedEvidence
 from common.wire.health import AgentSettings, HealthReport
 from common.wire.mail import MailSettings
 from common.wire.signatures import SignatureReport
+from tests.examples import examples
 from tests.wire.records import KIND_BY_FILE, golden
 
 
@@ -133,7 +134,7 @@ _JSON = st.recursive(
 
 
 @hypothesis.given(st.sampled_from(sorted(KIND_BY_FILE)), _JSON, st.text(max_size=12), _JSON)
-@hypothesis.settings(max_examples=200)
+@examples(200)
 def test_any_json_is_a_record_or_refused(file: str, media: Any, key: str, value: Any) -> None:
     for tried in (media, {**golden(file), key: value}):
         try:
