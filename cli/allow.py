@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from cli.common import add_api_command
+from cli.common import add_api_command, add_change_command
 from cli.decisions import DURATION, when
 from common.commands import Result, explain
 from common.options import number_option
@@ -17,7 +17,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "example:\n  postern allow add 198.51.100.0/24 --comment 'monitoring of acme' --for 7d",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add = add_api_command(
+    add = add_change_command(
         commands,
         "add",
         "add a source to the allow-list",
@@ -25,7 +25,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "example:\n  postern allow add 198.51.100.7 --comment 'penetration test' --for 4h",
     )
     add.add_argument("value", metavar="ADDRESS", help="address or prefix")
-    add.add_argument("--comment", required=True, help="the reason, for colleagues who ask later")
+    add.add_argument("--comment", required=True, help="kept with the entry, for colleagues who ask later")
     add.add_argument(
         "--for",
         dest="duration_s",
@@ -35,7 +35,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         help="30m, 4h, 7d (default: no end)",
     )
     add_api_command(commands, "list", "list the allow-list", _list, "example:\n  postern allow list --json")
-    delete = add_api_command(
+    delete = add_change_command(
         commands,
         "delete",
         "remove an entry from the allow-list",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cli.common import be_api_command, read_policy_text
+from cli.common import add_reason_option, be_api_command, read_policy_text
 from common.commands import Result
 from common.exit_codes import ExitCode
 from common.options import duration_option
@@ -22,7 +22,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         _run,
         "Check a policy, apply it, and wait until every connected switch has confirmed it. "
         "A policy with errors changes nothing.",
-        "example:\n  postern plan new.yaml && postern apply new.yaml --timeout 60s",
+        "example:\n  postern plan new.yaml && postern apply new.yaml --reason 'port 8080 for acme'",
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="policy file (YAML)")
     parser.add_argument(
@@ -32,6 +32,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         help="how long to wait (default: 15s)",
     )
+    add_reason_option(parser)
 
 
 def _run(arguments: argparse.Namespace, api: ApiClient) -> Result:

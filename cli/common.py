@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.api import access_in, add_api_options
 from common.commands import CommandError, Result, Run, Subparsers, add_command, be_command
+from common.reason import ReasonError, check_reason
 from common.reports import one_line
 from controller.api.client import ApiClient
 from controller.policy.grammar import POLICY_FILE
@@ -28,11 +29,38 @@ def add_api_command(
     return parser
 
 
+def add_change_command(
+    commands: Subparsers, name: str, text: str, run: Ask, epilog: str
+) -> argparse.ArgumentParser:
+    """Do the same for a command that changes something through the API: it takes `--reason`."""
+    parser = add_api_command(commands, name, text, run, epilog)
+    add_reason_option(parser)
+    return parser
+
+
+def add_reason_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--reason`, which `with_api` sends with each request."""
+    parser.add_argument(
+        "--reason",
+        type=_reason_of_argument,
+        default="",
+        metavar="TEXT",
+        help="the reason, for the controller's journal and for colleagues who ask later",
+    )
+
+
+def _reason_of_argument(text: str) -> str:
+    try:
+        return check_reason(text)
+    except ReasonError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def with_api(run: Ask) -> Run:
     """Wrap a command so that it gets the API, and an unexpected answer names its origin."""
 
     def wrapped(arguments: argparse.Namespace) -> Result:
-        api = ApiClient(access_in(arguments))
+        api = ApiClient(access_in(arguments), getattr(arguments, "reason", ""))
         try:
             return run(arguments, api)
         except UnicodeEncodeError as error:

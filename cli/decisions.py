@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from cli.common import add_api_command, read_text
+from cli.common import add_api_command, add_change_command, read_text
 from common.commands import CommandError, Result, Subparsers, explain
 from common.exit_codes import ExitCode
 from common.options import duration_option, number_option
@@ -47,7 +47,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     listing.add_argument(
         "--limit", type=number_option(), default=100, metavar="N", help="the latest N (default: 100)"
     )
-    delete = add_api_command(
+    delete = add_change_command(
         commands,
         "delete",
         "end decisions at once, and show what they did",
@@ -78,7 +78,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_import(commands: Subparsers) -> None:
-    take = add_api_command(
+    take = add_change_command(
         commands,
         "import",
         "make decisions from a file of JSON lines, or a plain list",
@@ -107,7 +107,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_add(commands: Subparsers) -> None:
-    parser = add_api_command(
+    parser = add_change_command(
         commands,
         "add",
         "make a decision about a source",
@@ -134,7 +134,6 @@ def _add_add(commands: Subparsers) -> None:
         default=0,
         help="for this destination port alone (default: for all)",
     )
-    add("--reason", default="", help="the reason, for colleagues who ask later")
     add("--sessions", default="keep", choices=["keep", "cut"],
         help="what is done with open sessions (default: keep)")  # fmt: skip
     add("--simulate", action="store_true", help="only count what the decision would apply to")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from cli.common import add_api_command
+from cli.common import add_api_command, add_change_command
 from common.commands import CommandError, Result, explain
 from common.exit_codes import ExitCode
 from common.terminal import Progress
@@ -84,7 +84,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FILE", help="persona to write (default: TENANT.yaml of the lab's decoys)"
     )
     learn.add_argument("--host", default="", help="name of the server in the persona (default: unchanged)")
-    compare = add_api_command(
+    compare = add_change_command(
         commands,
         "compare",
         "look at servers and their decoys, and list the differences",

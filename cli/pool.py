@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from cli.common import add_api_command
+from cli.common import add_api_command, add_change_command
 from common.commands import CommandError, Result, explain
 from common.exit_codes import ExitCode
 from common.options import duration_option
@@ -46,7 +46,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         _list,
         "example:\n  postern pool list --json",
     )
-    drain = add_api_command(
+    drain = add_change_command(
         commands,
         "drain",
         "give a member no new sessions; it keeps those it has",
@@ -56,7 +56,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     _add_member(drain)
     drain.add_argument("--wait", action="store_true", help="return when its last session has ended")
     _add_patience(drain)
-    resume = add_api_command(
+    resume = add_change_command(
         commands,
         "resume",
         "give a member new sessions again, also one that is held down",
@@ -64,7 +64,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "example:\n  postern pool resume proxies.proxy1",
     )
     _add_member(resume)
-    roll = add_api_command(
+    roll = add_change_command(
         commands,
         "roll",
         "drain, restart and resume every member of a pool, one by one",

@@ -3,7 +3,7 @@
 import argparse
 from urllib.parse import quote
 
-from cli.common import add_api_command
+from cli.common import add_api_command, add_change_command
 from common.commands import Result, explain
 from controller.api.client import ApiClient
 
@@ -24,7 +24,7 @@ examples:
 def fill(parser: argparse.ArgumentParser) -> None:
     explain(parser, "Make and delete tokens for the API over TCP. The unix socket needs none.", _EPILOG)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add = add_api_command(
+    add = add_change_command(
         commands,
         "add",
         "make a token; it is shown only once",
@@ -41,7 +41,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     add_api_command(
         commands, "list", "list names and roles of all tokens", _list, "example:\n  postern token list"
     )
-    delete = add_api_command(
+    delete = add_change_command(
         commands,
         "delete",
         "delete a token; it is refused from then on",

@@ -222,6 +222,11 @@ class World:
         self.now += seconds
         self.runtime.on(TimePassed())
 
+    @property
+    def journal_text(self) -> str:
+        """Return the journal as it was written."""
+        return self._journal.text
+
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return the facts of all events of one name, oldest first."""
         lines = map(json.loads, self._journal.text.splitlines())

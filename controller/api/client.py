@@ -14,6 +14,7 @@ from urllib.parse import quote
 from common.api import DEFAULT_API, ApiAccess, ApiAccessError, parse_address
 from common.commands import CommandError
 from common.exit_codes import ExitCode
+from common.reason import HEADER, encode_reason
 
 _LARGEST_ANSWER_BYTES = 256 << 20  # all flows of a thousand tenants are a tenth of it
 _LONGEST_REASON = 200
@@ -44,10 +45,16 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class ApiClient:
-    """Talks to the API that `access` names; a text is an address without a token."""
+    """Talks to the API that `access` names; a text is an address without a token.
 
-    def __init__(self, access: ApiAccess | str = "") -> None:
+    `reason`: sent with each request, for the controller's journal; `check_reason` has accepted it.
+    """
+
+    def __init__(self, access: ApiAccess | str = "", reason: str = "") -> None:
         self._access = _access_of(access) if isinstance(access, str) else access
+        self._headers = {"Content-Type": "application/json"}
+        if reason:
+            self._headers[HEADER] = encode_reason(reason)
 
     @property
     def address(self) -> str:
@@ -74,7 +81,7 @@ class ApiClient:
         except ApiAccessError as error:
             raise ApiError([str(error)]) from error
         try:
-            connection.request(method, path, body, {"Content-Type": "application/json", **headers})
+            connection.request(method, path, body, {**self._headers, **headers})
             response = connection.getresponse()
             media = _parsed(response.read(_LARGEST_ANSWER_BYTES + 1))
         except (OSError, http.client.HTTPException, ValueError) as error:

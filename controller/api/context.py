@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import falcon
 
+from common.reason import HEADER, ReasonError, decode_reason
 from controller.pools.conntrack import Counts
 from controller.runtime import Asked, Asker
 from controller.runtime.commands.base import Command
@@ -26,7 +27,7 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Asks the runtime on behalf of the client of one request."""
+    """Asks the runtime on behalf of the client of one request. `reason`: the client's, possibly empty."""
 
     asker: Asker
     outside: Outside
@@ -38,7 +39,7 @@ class Caller:
 
     def as_controller(self, command: Command[R]) -> R:
         """Ask on the controller's own behalf, about what it has measured itself."""
-        return self.asker(Asked(command, CONTROLLER, self.reason, self.outside.utc()))
+        return self.asker(Asked(command, CONTROLLER, "a request to the API", self.outside.utc()))
 
 
 class Resource:
@@ -48,11 +49,18 @@ class Resource:
         self._asker, self._outside = asker, outside
 
     def _caller(self, request: falcon.Request) -> Caller:
-        reason = f"{request.method} {request.path}"
-        return Caller(self._asker, self._outside, principal_of(request), reason)
+        return Caller(self._asker, self._outside, principal_of(request), _reason_of(request))
 
 
 def principal_of(request: falcon.Request) -> Principal:
     """Return the principal of the token. Without a token it is the operator, on the unix socket."""
     principal: Principal = request.env.get(PRINCIPAL, OPERATOR)
     return principal
+
+
+def _reason_of(request: falcon.Request) -> str:
+    """Return why the client asks, in its own words. Raise `falcon.HTTPBadRequest`."""
+    try:
+        return decode_reason(request.get_header(HEADER, default=""))
+    except ReasonError as error:
+        raise falcon.HTTPBadRequest(description=f"{HEADER}: {error}") from error

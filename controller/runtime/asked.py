@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Asked(Generic[R_co]):
-    """`reason`: what led to the command, for operators. `at_utc`: seconds since 1970, UTC."""
+    """`reason`: why, in the words of the principal; it may be empty. `at_utc`: seconds since 1970, UTC."""
 
     command: Command[R_co]
     by: Principal

@@ -74,6 +74,11 @@ class RuntimeCore:
         self.settings_by_pool: Mapping[str, Settings] = {}
         self._compiled_for = ALL_IS_WELL
 
+    @property
+    def revision(self) -> int:
+        """Return the revision of the policy in force; 0: there is none yet."""
+        return self.accepted.revision if self.accepted else 0
+
     def start(self, now: float, utc: float, file: str, text: str) -> None:
         """Load the policy from the operator's file, or the last good one if the file is not valid."""
         self._outside.journal.write(ControllerEvent.CONTROLLER_STARTED, policy=file)

@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from controller.runtime.asked import Asked
+from controller.runtime.change_log import ChangeLog
 from controller.runtime.context import Context
 from controller.runtime.core import RuntimeCore, RuntimeDependencies
 from controller.runtime.events import (
@@ -25,6 +26,7 @@ class Runtime:
 
     def __init__(self, dependencies: RuntimeDependencies) -> None:
         self._clock = dependencies.clock
+        self._changes = ChangeLog(dependencies.journal)
         self.core = RuntimeCore(dependencies)
 
     def start(self, file: str, text: str) -> None:
@@ -35,10 +37,19 @@ class Runtime:
         self.core.start(self._clock.monotonic(), self._clock.utc(), file, text)
 
     def handle(self, asked: Asked[R]) -> R:
-        """Carry out a command; return its result. Raise `Forbidden`, or what the command documents."""
-        check(asked.by, asked.command)
-        context = Context(self._clock.monotonic(), asked.at_utc, asked.by)
-        result: R = HANDLERS[type(asked.command)](self.core, asked.command, context)
+        """Carry out a command; return its result. Raise `Forbidden`, or what the command documents.
+
+        The journal says who has changed what, and why.
+        """
+        before = self.core.revision
+        try:
+            check(asked.by, asked.command)
+            context = Context(self._clock.monotonic(), asked.at_utc, asked.by)
+            result: R = HANDLERS[type(asked.command)](self.core, asked.command, context)
+        except Exception as error:
+            self._changes.note_refused(asked, error)
+            raise
+        self._changes.note_made(asked, result, before, self.core.revision)
         return result
 
     def on(self, event: RuntimeEvent) -> None:
@@ -57,3 +68,4 @@ class Runtime:
                 self.core.suspicion.on_samples(now, self._clock.utc(), facts)
             case TimePassed():
                 self.core.on_tick(now)
+                self._changes.on_tick(now)

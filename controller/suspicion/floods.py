@@ -15,7 +15,7 @@ TOLD_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FloodChanged:
     """A tenant's limit has begun to drop first packets, or no longer does."""
 
     tenant: str
@@ -52,7 +52,7 @@ class Floods:
                 found.append(Evidence("flood", source, detail=f"{count} connections at once"))
         return found
 
-    def on_packets(self, now: float, tenant: str, limit_per_s: int, packets: int) -> Change | None:
+    def on_packets(self, now: float, tenant: str, limit_per_s: int, packets: int) -> FloodChanged | None:
         """Record how many first packets have matched a tenant's limit flow; return what has changed."""
         last = self._by_tenant.get(tenant)
         if last is None or packets < last.packets or now <= last.at:  # the switch has reset its counter
@@ -62,7 +62,7 @@ class Floods:
         self._by_tenant[tenant] = _Count(now, packets, rate, rate > limit_per_s)
         if (rate > limit_per_s) is last.is_flooded:
             return None
-        return Change(tenant, not last.is_flooded, rate, limit_per_s)
+        return FloodChanged(tenant, not last.is_flooded, rate, limit_per_s)
 
     def on_policy(self, policy: Policy) -> None:
         limited = {tenant.name for tenant in policy.tenants if tenant.limit_per_s}

@@ -40,6 +40,12 @@ _SCOPE = text("scope", "source, and which of its traffic is affected")
 _ALLOWANCE = integer("allowance", "number of the entry in the allow-list")
 _SOURCE = text("source", "address or network of the source")
 _BY = text("by", "the name and role that requested it")
+_CHANGE = (
+    _BY,
+    text("command", "name of the command"),
+    text("subject", "what the change is about, in brief"),
+    REASON,
+)
 _EMPTY = (
     _POOL,
     texts("tenants", "tenants that are affected"),
@@ -64,6 +70,27 @@ class ControllerEvent(Event):
     HOME_MOVED = notice("HomeMoved", "A tenant has a new home switch; its open sessions end.", REASON)
     GATEWAYS_NOT_PUBLISHED = error(
         "GatewaysNotPublished", "Settings cannot be written; hosts keep the previous ones.", REASON
+    )
+    CHANGE_MADE = notice(
+        "ChangeMade",
+        "What the edge does was changed. The reason is that of the principal, and may be empty.",
+        *_CHANGE,
+        integer("revision_before", "revision of the policy before the change"),
+        _REVISION,
+    )
+    CHANGE_REFUSED = warning(
+        "ChangeRefused",
+        "A change was refused, or it failed. The reason is that of the principal, and may be empty.",
+        *_CHANGE,
+        text("refusal", "why it was refused"),
+    )
+    MANY_CHANGES_ASKED = notice(
+        "ManyChangesAsked",
+        "A principal has asked for more changes within a minute than get a line each.",
+        _BY,
+        text("command", "name of the command"),
+        COUNT,
+        flag("refused", "they were refused"),
     )
     SWITCH_CONNECTED = info("SwitchConnected", "A switch connected.", _SWITCH, _DPID)
     SWITCH_DISCONNECTED = warning(

@@ -48,6 +48,7 @@ def script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
         (("po",), ["pool"]),
         (("pool", "dr"), ["drain"]),
         (("pool", "drain", "--w"), ["--wait"]),
+        (("pool", "drain", "--rea"), ["--reason"]),
         (("decisions", "add", "--action", "de"), ["decoy"]),
         (("av", "immu"), ["immunize"]),
     ],

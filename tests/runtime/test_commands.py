@@ -1,4 +1,6 @@
-"""Every command is plain, frozen and serialisable, has one handler, and is permitted to a role."""
+"""Every command is plain, frozen and serialisable, has one handler, is permitted to a role,
+and is a change or not.
+"""
 
 import importlib
 import inspect
@@ -16,7 +18,7 @@ import pytest
 
 from controller.runtime import Asked, commands, handlers
 from controller.runtime.commands.antivirus import ReadFleet
-from controller.runtime.commands.base import Command
+from controller.runtime.commands.base import Change, Command
 from controller.runtime.commands.members import ListPools, ReadAgentSettings, ReadPoolSettings
 from controller.runtime.commands.policy import ExplainRule, PlanPolicy, ReadConsent, ReadFlows
 from controller.runtime.commands.sessions import ReadSessionWork
@@ -29,6 +31,9 @@ from controller.runtime.principals import OPERATOR, AccessRole
 from controller.suspicion.decision import Request
 from tests.world import DEMO, World
 
+# The first words of commands that are no changes: they read, or report and act on what was measured.
+_READS = ("Read", "List", "Find", "Explain", "Plan", "Count", "Identify")
+_ROUTINE = ("Report", "Note", "Cut", "WakeUp")
 _SAMPLES: dict[type, object] = {
     str: "x",
     int: 1,
@@ -48,7 +53,7 @@ def kinds() -> list[type[Command[object]]]:
         member
         for module in modules
         for _, member in inspect.getmembers(module, inspect.isclass)
-        if issubclass(member, Command) and member is not Command
+        if issubclass(member, Command) and member not in (Command, Change)
     }
     return sorted(found, key=lambda kind: kind.__name__)
 
@@ -91,7 +96,7 @@ def test_a_command_in_its_envelope_travels_to_another_process(kind: type[Command
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
 def test_the_handler_of_a_command_takes_it_and_returns_what_it_promises(kind: Any) -> None:
     hints = typing.get_type_hints(HANDLERS[kind])
-    (promise,) = [base for base in kind.__orig_bases__ if typing.get_origin(base) is Command]
+    (promise,) = [base for base in kind.__orig_bases__ if typing.get_origin(base) in (Command, Change)]
     (result,) = typing.get_args(promise)
     assert hints["command"] is kind
     assert hints["return"] == result
@@ -108,6 +113,11 @@ def test_every_command_has_one_handler_and_every_handler_one_command() -> None:
     assert set(HANDLERS) == set(kinds())
     assert len(set(HANDLERS.values())) == len(HANDLERS)
     assert set(HANDLERS.values()) == written
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+def test_a_command_is_a_change_or_its_name_says_that_it_is_none(kind: type[Command[object]]) -> None:
+    assert issubclass(kind, Change) != kind.__name__.startswith((*_READS, *_ROUTINE))
 
 
 def test_every_command_is_permitted_to_the_controller_and_says_who_else_may() -> None:

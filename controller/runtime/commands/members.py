@@ -6,7 +6,7 @@ from common.wire.health import AgentSettings, HealthReport
 from controller.hosts.render import Settings
 from controller.pools.conntrack import Counts
 from controller.pools.members import PoolMember
-from controller.runtime.commands.base import Command
+from controller.runtime.commands.base import Change, Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class PoolStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class DrainMember(Command[PoolMember]):
+class DrainMember(Change[PoolMember]):
     """Stop or resume new sessions for a member (`NAME` or `POOL.NAME`).
 
     Raises `UnknownMember` or `StoreError`; nothing has changed in that case.
@@ -42,6 +42,10 @@ class DrainMember(Command[PoolMember]):
 
     member: str
     is_drained: bool
+
+    @property
+    def subject(self) -> str:
+        return f"{'drain' if self.is_drained else 'resume'} {self.member}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from controller.pipeline.flows import SwitchState
 from controller.policy.model import Policy
 from controller.runtime.accepted import Accepted
-from controller.runtime.commands.base import Command
+from controller.runtime.commands.base import Change, Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class TenantConsent:
 
 
 @dataclass(frozen=True, slots=True)
-class ApplyPolicy(Command[PolicyRevision]):
+class ApplyPolicy(Change[PolicyRevision]):
     """Check, compile, store and apply a policy.
 
     Raises `ConfigErrors`, `CompileError` or `StoreError`; nothing has changed in that case.
@@ -74,6 +74,10 @@ class ApplyPolicy(Command[PolicyRevision]):
 
     file: str
     text: str
+
+    @property
+    def subject(self) -> str:
+        return self.file
 
 
 @dataclass(frozen=True, slots=True)

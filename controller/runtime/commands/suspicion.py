@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.policy.model import Network
-from controller.runtime.commands.base import Command
+from controller.runtime.commands.base import Change, Command
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision, Request
 from controller.suspicion.ledger import LedgerOutcome
@@ -76,18 +76,28 @@ class SourceExplanation:
 
 
 @dataclass(frozen=True, slots=True)
-class MakeDecisions(Command[LedgerOutcome]):
+class MakeDecisions(Change[LedgerOutcome]):
     """Each is accepted or refused separately. A decision with the same scope and origin is renewed."""
 
     requests: tuple[Request, ...]
 
+    @property
+    def subject(self) -> str:
+        if len(self.requests) != 1:
+            return f"{len(self.requests)} decisions"
+        return f"{self.requests[0].action.value} {self.requests[0].scope}"
+
 
 @dataclass(frozen=True, slots=True)
-class EndDecisions(Command[int]):
+class EndDecisions(Change[int]):
     """End decisions, only of this origin if one is given; return how many ended."""
 
     numbers: tuple[int, ...]
     origin: str = ""
+
+    @property
+    def subject(self) -> str:
+        return f"decision {self.numbers[0]}" if len(self.numbers) == 1 else f"{len(self.numbers)} decisions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +164,27 @@ class ExplainSource(Command[SourceExplanation]):
 
 
 @dataclass(frozen=True, slots=True)
-class AllowSource(Command[Allowance]):
+class AllowSource(Change[Allowance]):
     """Let a source pass regardless of any decision. Duration 0: without end."""
 
     source: Network
     comment: str
     duration_s: float = 0.0
 
+    @property
+    def subject(self) -> str:
+        return f"{self.source}: {self.comment}"
+
 
 @dataclass(frozen=True, slots=True)
-class EndAllowance(Command[Allowance | None]):
+class EndAllowance(Change[Allowance | None]):
     """None: no allowance has this number."""
 
     number: int
+
+    @property
+    def subject(self) -> str:
+        return f"entry {self.number}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,31 @@
 
 from dataclasses import dataclass, field
 
-from controller.runtime.commands.base import Command
+from controller.runtime.commands.base import Change, Command
 from controller.runtime.principals import AccessRole, Principal
 
 
 @dataclass(frozen=True, slots=True)
-class AddToken(Command[str]):
+class AddToken(Change[str]):
     """Return a new token, which cannot be shown again. Raises `TokenExists` or `StoreError`."""
 
     name: str
     role: AccessRole
 
+    @property
+    def subject(self) -> str:
+        return f"{self.name}, role {self.role.value}"
+
 
 @dataclass(frozen=True, slots=True)
-class EndToken(Command[bool]):
+class EndToken(Change[bool]):
     """Revoke a token; return whether there was one. Raises `StoreError`."""
 
     name: str
+
+    @property
+    def subject(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
