@@ -8,6 +8,7 @@ from typing import Annotated, Protocol
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+_NUMBER = int | float
 
 
 class Limit(Protocol):
@@ -23,7 +24,7 @@ class Range:
     high: int | float
 
     def apply(self, value: object) -> object:
-        assert isinstance(value, int | float)
+        assert isinstance(value, _NUMBER)
         if not self.low <= value <= self.high:  # this is also true for NaN
             raise ValueError(f"{value!s:.30} is outside {self.low}..{self.high}")
         return value
@@ -92,7 +93,8 @@ class Shortened:
 
     def apply(self, value: object) -> object:
         assert isinstance(value, str)
-        return "".join(each if each.isprintable() else "?" for each in value[: self.longest])
+        cut = value[: self.longest]
+        return cut if cut.isprintable() else "".join(each if each.isprintable() else "?" for each in cut)
 
 
 Port = Annotated[int, Range(1, 65_535)]

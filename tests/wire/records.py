@@ -6,6 +6,7 @@ from typing import Any
 
 from common.wire.antivirus import AntivirusSettings
 from common.wire.codec import Versioned
+from common.wire.decisions import RequestedDecision
 from common.wire.decoy import DecoySettings
 from common.wire.evidence import ReportedEvidence
 from common.wire.health import AgentSettings, HealthReport
@@ -25,6 +26,7 @@ KIND_BY_FILE: dict[str, type[Versioned]] = {
     "health_agent_services": AgentSettings,
     "health_report": HealthReport,
     "evidence": ReportedEvidence,
+    "requested_decision": RequestedDecision,
     "signature_report": SignatureReport,
     "antivirus_server_report": ServerReport,
 }

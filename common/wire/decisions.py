@@ -1,0 +1,42 @@
+"""Decisions that sensors, operators and other programs ask the controller to make."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from common.wire.codec import Versioned
+from common.wire.values import Detail, Name, Range
+
+
+class Action(StrEnum):
+    """What a decision does, mildest first. Of two equally close decisions, the stronger one applies."""
+
+    WATCH = "watch"  # only counted
+    LIMIT = "limit"  # a limited number of new connections per second, the rest is dropped
+    DECOY = "decoy"  # new connections reach decoys, at the tenants' own addresses
+    DROP = "drop"
+
+
+class OpenSessions(StrEnum):
+    """What happens to a source's open sessions when a decision about it is made."""
+
+    KEEP = "keep"
+    CUT = "cut"  # forgotten by the switches; the decision applies to the source's next packet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestedDecision(Versioned):
+    """One requested decision. `value`: an address or prefix. Empty texts and port 0 do not restrict it."""
+
+    value: str
+    action: Action
+    duration_s: Annotated[float, Range(0, 10_000_000_000)] = 14_400.0
+    origin: Name = ""  # empty: the API
+    scenario: Name = ""  # empty: made by hand
+    reason: Detail = ""
+    confidence: Annotated[float, Range(0, 1)] = 1.0
+    tenant: Name = ""
+    protocol: Literal["", "tcp", "udp", "icmp"] = ""
+    port: Annotated[int, Range(0, 65_535)] = 0
+    simulated: bool = False
+    sessions: OpenSessions = OpenSessions.KEEP
