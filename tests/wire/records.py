@@ -9,6 +9,7 @@ from common.wire.codec import Versioned
 from common.wire.decisions import RequestedDecision
 from common.wire.decoy import DecoySettings
 from common.wire.evidence import ReportedEvidence
+from common.wire.generations import Manifest, RingTarget
 from common.wire.health import AgentSettings, HealthReport
 from common.wire.mail import MailSettings
 from common.wire.responder import ResponderSettings
@@ -27,6 +28,8 @@ KIND_BY_FILE: dict[str, type[Versioned]] = {
     "health_report": HealthReport,
     "evidence": ReportedEvidence,
     "requested_decision": RequestedDecision,
+    "generation_manifest": Manifest,
+    "ring_target": RingTarget,
     "signature_report": SignatureReport,
     "antivirus_server_report": ServerReport,
 }
