@@ -155,11 +155,15 @@ def _make(arguments: argparse.Namespace, api: ApiClient) -> Result:
         simulated=arguments.simulate,
         sessions=OpenSessions(arguments.sessions),
     )
+    return _receipt(api.get(f"/v1/decisions/{decide(api, request)}"))
+
+
+def decide(api: ApiClient, request: RequestedDecision) -> int:
+    """Make one decision; return its number. Raise `CommandError` if it is refused."""
     answer = api.post("/v1/decisions", {"decisions": [to_media(request)]})
     for refused in answer["refused"]:
         raise CommandError([f"{refused['error']}; remedy: {refused['remedy']}"])
-    (decision,) = answer["accepted"]
-    return _receipt(api.get(f"/v1/decisions/{decision['id']}"))
+    return int(answer["accepted"][0]["id"])
 
 
 def _list(arguments: argparse.Namespace, api: ApiClient) -> Result:

@@ -1,11 +1,13 @@
-"""Decisions that sensors, operators and other programs ask the controller to make."""
+"""Decisions and allowances that sensors, operators and other programs ask the controller to make."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from common.wire.codec import Versioned
-from common.wire.values import Detail, Name, Range
+from common.wire.values import Detail, Matching, Name, Range
+
+_Duration = Annotated[float, Range(0, 10_000_000_000)]
 
 
 class Action(StrEnum):
@@ -30,7 +32,7 @@ class RequestedDecision(Versioned):
 
     value: str
     action: Action
-    duration_s: Annotated[float, Range(0, 10_000_000_000)] = 14_400.0
+    duration_s: _Duration = 14_400.0
     origin: Name = ""  # empty: the API
     scenario: Name = ""  # empty: made by hand
     reason: Detail = ""
@@ -40,3 +42,12 @@ class RequestedDecision(Versioned):
     port: Annotated[int, Range(0, 65_535)] = 0
     simulated: bool = False
     sessions: OpenSessions = OpenSessions.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedAllowance(Versioned):
+    """An address or prefix that shall always pass, and why. `duration_s` 0: without end."""
+
+    value: str
+    comment: Annotated[Detail, Matching("(?s).+", "a comment")]
+    duration_s: _Duration = 0.0

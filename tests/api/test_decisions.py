@@ -164,7 +164,22 @@ def test_an_allowed_source_stands_above_every_decision(api: Northbound) -> None:
 
 
 def test_an_allowance_wants_a_comment(api: Northbound) -> None:
-    assert api.http.simulate_post("/v1/allow", json={"value": "198.51.100.66"}).status_code == 400
+    for comment in (None, "", 7):
+        response = api.http.simulate_post("/v1/allow", json={"value": "198.51.100.66", "comment": comment})
+        assert response.status_code == 400
+        assert "comment: " in response.json["description"]
+
+
+def test_an_allowance_of_a_length_that_is_none_is_refused(api: Northbound) -> None:
+    for duration in (-1, True, "4h", None):
+        asked = {"value": "198.51.100.66", "comment": "our auditors", "duration_s": duration}
+        assert api.http.simulate_post("/v1/allow", json=asked).status_code == 400
+    assert api.http.simulate_get("/v1/allow").json == []
+
+
+def test_a_comment_is_cut_and_shown_without_control_characters(api: Northbound) -> None:
+    asked = {"value": "198.51.100.66", "comment": "\x1b[2J\n" + "x" * 500}
+    assert api.http.simulate_post("/v1/allow", json=asked).json["comment"] == "?[2J?" + "x" * 195
 
 
 def test_evidence_that_proves_its_source_becomes_a_decision(api: Northbound) -> None:
