@@ -232,17 +232,9 @@ def _suspected(api: ApiClient, source: str) -> Iterator[None]:
     """Steer a source to decoys; afterwards its score and decisions are removed."""
     if before := _decisions(api, source):
         raise CommandError([f"{source} is suspicious already; remedy: postern decisions delete {before[0]}"])
-    reason = "postern persona: looks at a decoy"
-    decide(
-        api,
-        RequestedDecision(
-            value=source,
-            action=Action.DECOY,
-            duration_s=_DECIDED_FOR_S,
-            origin="operator",
-            reason=reason,
-        ),
-    )
+    who, why = "operator", "postern persona: looks at a decoy"
+    wanted = RequestedDecision(source, Action.DECOY, _DECIDED_FOR_S, origin=who, reason=why)
+    decide(api, wanted)
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from types import GenericAlias, UnionType
@@ -133,31 +134,20 @@ def _read_choice(meaning_by_word: Mapping[str, object]) -> StructureHook:
 
     def read(value: object, _wanted: type) -> object:
         if not isinstance(value, str) or value not in meaning_by_word:
-            raise ValueError(_unknown_word(value, meaning_by_word))
+            allowed = ", ".join(filter(None, meaning_by_word))
+            raise ValueError(f"unknown value {value!r:.60}; allowed: {allowed}")
         return meaning_by_word[value]
 
     return read
 
 
-def _unknown_word(value: object, allowed: Iterable[str]) -> str:
-    return f"unknown value {value!r:.60}; allowed: {', '.join(filter(None, allowed))}"
+@cache
+def _enum_reader(wanted: type[StrEnum]) -> StructureHook:
+    return _read_choice({member.value: member for member in wanted})
 
 
-def _read_member(value: object, wanted: Any) -> object:
-    try:
-        return wanted(value)
-    except ValueError:
-        raise ValueError(_unknown_word(value, wanted)) from None
-
-
-def _literal_reader(wanted: Any) -> StructureHook:
-    return _read_choice({word: word for word in get_args(wanted)})
-
-
-def _read_number(value: object, _wanted: type) -> float:
-    if type(value) is float:
-        return value
-    if type(value) is not int:
+def _read_number(value: Any, _wanted: type) -> float:
+    if type(value) not in (int, float):
         raise ValueError("a number is expected")
     return float(value)
 
@@ -260,7 +250,7 @@ def _build_converter() -> Converter:
     built = Converter(detailed_validation=True)
     for kind in (str, int, bool):
         built.register_structure_hook(kind, _read_strictly(kind))
-    built.register_structure_hook(StrEnum, _read_member)
+    built.register_structure_hook(StrEnum, lambda value, wanted: _enum_reader(wanted)(value, wanted))
     built.register_structure_hook(float, _read_number)
     built.register_structure_hook(Address, _read_with(ip_address))
     built.register_structure_hook(Network, _read_with(ip_network))
@@ -271,7 +261,9 @@ def _build_converter() -> Converter:
     built.register_unstructure_hook_factory(_is_record, _record_writer)
     built.register_structure_hook_factory(_is_union_of_records, _union_reader)
     built.register_structure_hook_factory(_is_of(Annotated), _limited_reader)
-    built.register_structure_hook_factory(_is_of(Literal), _literal_reader)
+    built.register_structure_hook_factory(
+        _is_of(Literal), lambda wanted: _read_choice({word: word for word in get_args(wanted)})
+    )
     for collection in (tuple, frozenset):
         built.register_structure_hook_factory(_is_of(collection), _list_reader)
     built.register_unstructure_hook_factory(_is_of(frozenset), lambda _: _write_sorted)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from common.wire.codec import Versioned
-from common.wire.values import Detail, Matching, Name, Range
+from common.wire.values import Detail, Matching, Name, Range, Transport
 
 _Duration = Annotated[float, Range(0, 10_000_000_000)]
 
@@ -26,7 +26,7 @@ class OpenSessions(StrEnum):
     CUT = "cut"  # forgotten by the switches; the decision applies to the source's next packet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RequestedDecision(Versioned):
     """One requested decision. `value`: an address or prefix. Empty texts and port 0 do not restrict it."""
 
@@ -38,7 +38,7 @@ class RequestedDecision(Versioned):
     reason: Detail = ""
     confidence: Annotated[float, Range(0, 1)] = 1.0
     tenant: Name = ""
-    protocol: Literal["", "tcp", "udp", "icmp"] = ""
+    protocol: Transport = ""
     port: Annotated[int, Range(0, 65_535)] = 0
     simulated: bool = False
     sessions: OpenSessions = OpenSessions.KEEP
@@ -46,7 +46,7 @@ class RequestedDecision(Versioned):
 
 @dataclass(frozen=True, slots=True)
 class RequestedAllowance(Versioned):
-    """An address or prefix that shall always pass, and why. `duration_s` 0: without end."""
+    """An address or prefix that always passes, and why. `duration_s` 0: without end."""
 
     value: str
     comment: Annotated[Detail, Matching("(?s).+", "a comment")]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sized
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -101,4 +101,5 @@ Port = Annotated[int, Range(1, 65_535)]
 Count = Annotated[int, Range(0, 2**40)]
 PlainText = Annotated[str, Matching(r"[^\r\n\x80-\U0010ffff]{0,500}", "a line of ASCII text")]
 Name = Annotated[str, Printable(80)]
+Transport = Literal["", "tcp", "udp", "icmp"]
 Detail = Annotated[str, Shortened(200)]

@@ -93,7 +93,7 @@ def read_evidence(media: object) -> Evidence:
         tenant=said.tenant,
         destination=said.destination,
         port=said.port,
-        protocol=_protocol(said.transport) if said.transport else None,
+        protocol=Protocol(said.transport) if said.transport else None,
         detail=_printable(said.detail),
         trace=said.trace,
         count=said.count,
@@ -111,13 +111,6 @@ def _read(kind: type[R], media: object, key: str, other_name: str, example: str)
         return from_media(kind, media)
     except RecordError as error:
         raise BadInput(str(error), error.remedy or example) from error
-
-
-def _protocol(text: str) -> Protocol:
-    try:
-        return Protocol(text)
-    except ValueError:
-        raise BadInput(f"transport {text[:40]!r} is unknown", f"write one of {', '.join(Protocol)}") from None
 
 
 def _printable(text: str) -> str:

@@ -109,10 +109,6 @@ def _on_store(run: Run) -> BoundRun:
     return on_store
 
 
-def _watch(parsed: argparse.Namespace) -> Result:
-    return _run(commands.watch, parsed, _publisher(parsed))
-
-
 def _publisher(parsed: argparse.Namespace) -> Publisher:
     return Publisher(Store(parsed.store), Corpus(clean=(CLEAN, *(parsed.clean or ()))))
 
@@ -209,7 +205,7 @@ def _add_catching(subparsers: Subparsers) -> None:
     watch = subparsers.add_parser("watch", help="make signatures of what decoys capture, until stopped")
     be_command(
         watch,
-        _watch,
+        lambda parsed: _run(commands.watch, parsed, _publisher(parsed)),
         "Make signatures of what decoys capture, until stopped. The journal says what is done.",
         "example:\n  postern av watch --mirror --captures /var/lib/postern/decoy/uploads",
         has_json=False,

@@ -59,28 +59,23 @@ class Keeper:
         if len(text) > _LARGEST_BYTES:
             raise ValueError("too large")
         try:
-            return _from_record(load(_StoredFeed, text).record)
+            kept = load(_StoredFeed, text).record
         except RecordError as error:
             raise ValueError(f"not a copy of a feed: {error!s:.200}") from error
+        return FeedCopy(
+            kept.source, kept.fetched_at, kept.etag, kept.last_modified, dict(_entries(kept.entries))
+        )
 
     def save(self, feed: str, copy: FeedCopy) -> None:
         """Write a copy as a whole or not at all. Raise `OSError`."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path(feed), json.dumps(to_media(_to_record(copy))).encode())
+        entries = tuple((str(network), note) for network, note in copy.note_by_network.items())
+        kept = _StoredFeed(copy.source, copy.fetched_at, copy.etag, copy.last_modified, entries)
+        write_whole(self.path(feed), json.dumps(to_media(kept)).encode())
 
     def forget(self, feed: str) -> None:
         """Remove a copy. Raise `OSError`."""
         self.path(feed).unlink(missing_ok=True)
-
-
-def _to_record(copy: FeedCopy) -> _StoredFeed:
-    entries = tuple((str(network), note) for network, note in copy.note_by_network.items())
-    return _StoredFeed(copy.source, copy.fetched_at, copy.etag, copy.last_modified, entries)
-
-
-def _from_record(stored: _StoredFeed) -> FeedCopy:
-    notes = dict(_entries(stored.entries))
-    return FeedCopy(stored.source, stored.fetched_at, stored.etag, stored.last_modified, notes)
 
 
 def _entries(entries: Iterable[tuple[str, ...]]) -> Iterable[tuple[Network, str]]:
