@@ -7,6 +7,8 @@ from cli.common import add_api_command, add_change_command
 from cli.decisions import DURATION, when
 from common.commands import Result, explain
 from common.options import number_option
+from common.wire.codec import to_media
+from common.wire.decisions import RequestedAllowance
 from controller.api.client import ApiClient
 
 
@@ -48,8 +50,8 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 
 def _allow(arguments: argparse.Namespace, api: ApiClient) -> Result:
-    request = {"value": arguments.value, "comment": arguments.comment, "duration_s": arguments.duration_s}
-    allowance = api.post("/v1/allow", request)
+    request = RequestedAllowance(arguments.value, arguments.comment, arguments.duration_s)
+    allowance = api.post("/v1/allow", to_media(request))
     return Result(allowance, [_line(allowance)])
 
 

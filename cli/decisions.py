@@ -13,6 +13,8 @@ from common.commands import CommandError, Result, Subparsers, explain
 from common.exit_codes import ExitCode
 from common.options import duration_option, number_option
 from common.terminal import Progress
+from common.wire.codec import to_media
+from common.wire.decisions import Action, OpenSessions, RequestedDecision
 from controller.api.client import ApiClient
 
 DURATION = duration_option("1s", "400d")
@@ -116,7 +118,7 @@ def _add_add(commands: Subparsers) -> None:
     )
     add = parser.add_argument
     add("value", metavar="ADDRESS", help="address or prefix: 198.51.100.66, 2001:db8:bad::/64")
-    add("--action", required=True, choices=["decoy", "drop", "limit", "watch"],
+    add("--action", required=True, choices=[action.value for action in sorted(Action)],
         help="what is done with new connections: `postern decisions --help`")  # fmt: skip
     add(
         "--for",
@@ -134,30 +136,33 @@ def _add_add(commands: Subparsers) -> None:
         default=0,
         help="for this destination port alone (default: for all)",
     )
-    add("--sessions", default="keep", choices=["keep", "cut"],
+    add("--sessions", default="keep", choices=[each.value for each in OpenSessions],
         help="what is done with open sessions (default: keep)")  # fmt: skip
     add("--simulate", action="store_true", help="only count what the decision would apply to")
 
 
 def _make(arguments: argparse.Namespace, api: ApiClient) -> Result:
-    request = {
-        "value": arguments.value,
-        "action": arguments.action,
-        "duration_s": arguments.duration_s,
-        "origin": "operator",
-        "scenario": "manual",
-        "reason": arguments.reason,
-        "tenant": arguments.tenant,
-        "protocol": arguments.protocol,
-        "port": arguments.port,
-        "simulated": arguments.simulate,
-        "sessions": arguments.sessions,
-    }
-    answer = api.post("/v1/decisions", {"decisions": [request]})
+    request = RequestedDecision(
+        value=arguments.value,
+        action=Action(arguments.action),
+        duration_s=arguments.duration_s,
+        origin="operator",
+        reason=arguments.reason,
+        tenant=arguments.tenant,
+        protocol=arguments.protocol,
+        port=arguments.port,
+        simulated=arguments.simulate,
+        sessions=OpenSessions(arguments.sessions),
+    )
+    return _receipt(api.get(f"/v1/decisions/{decide(api, request)}"))
+
+
+def decide(api: ApiClient, request: RequestedDecision) -> int:
+    """Make one decision; return its number. Raise `CommandError` if it is refused."""
+    answer = api.post("/v1/decisions", {"decisions": [to_media(request)]})
     for refused in answer["refused"]:
         raise CommandError([f"{refused['error']}; remedy: {refused['remedy']}"])
-    (decision,) = answer["accepted"]
-    return _receipt(api.get(f"/v1/decisions/{decision['id']}"))
+    return int(answer["accepted"][0]["id"])
 
 
 def _list(arguments: argparse.Namespace, api: ApiClient) -> Result:

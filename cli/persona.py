@@ -14,9 +14,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cli.common import add_api_command, add_change_command
+from cli.decisions import decide
 from common.commands import CommandError, Result, explain
 from common.exit_codes import ExitCode
 from common.terminal import Progress
+from common.wire.codec import to_media
+from common.wire.decisions import Action, RequestedAllowance, RequestedDecision
 from controller.api.client import ApiClient
 from lab import network
 from lab.errors import LabError
@@ -216,8 +219,8 @@ def _run_outside(outside: _Outside, words: list[str]) -> str:
 def _passing(api: ApiClient, source: str) -> Iterator[None]:
     """Let a source pass regardless of any decision, so that it sees the real server."""
     comment = "postern persona: looks at a real server"
-    wanted = {"value": source, "comment": comment, "duration_s": _DECIDED_FOR_S}
-    allowance = api.post("/v1/allow", wanted)
+    wanted = RequestedAllowance(source, comment, _DECIDED_FOR_S)
+    allowance = api.post("/v1/allow", to_media(wanted))
     try:
         yield
     finally:
@@ -229,11 +232,9 @@ def _suspected(api: ApiClient, source: str) -> Iterator[None]:
     """Steer a source to decoys; afterwards its score and decisions are removed."""
     if before := _decisions(api, source):
         raise CommandError([f"{source} is suspicious already; remedy: postern decisions delete {before[0]}"])
-    wanted = {"value": source, "action": "decoy", "duration_s": _DECIDED_FOR_S, "origin": "operator"}
-    wanted |= {"scenario": "manual", "reason": "postern persona: looks at a decoy"}
-    answer = api.post("/v1/decisions", {"decisions": [wanted]})
-    for refused in answer["refused"]:
-        raise CommandError([f"{refused['error']}; remedy: {refused['remedy']}"])
+    who, why = "operator", "postern persona: looks at a decoy"
+    wanted = RequestedDecision(source, Action.DECOY, _DECIDED_FOR_S, origin=who, reason=why)
+    decide(api, wanted)
     try:
         yield
     finally:

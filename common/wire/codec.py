@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from types import GenericAlias, UnionType
@@ -17,7 +18,7 @@ from cattrs import ClassValidationError, Converter, transform_error
 from cattrs.dispatch import StructureHook, UnstructureHook
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
-from common.wire.values import Address, Network
+from common.wire.values import Address, Limit, Network
 
 _MOST_SHOWN = 10
 _NAMES = {str: "a text", int: "a whole number", bool: "true or false"}
@@ -117,12 +118,10 @@ def _in_words(error: BaseException, _wanted: type | None) -> str:
 # how each type is read
 
 
-def _read_strictly(kind: type) -> Callable[[object, type], object]:
+def _read_strictly(kind: type) -> StructureHook:
     """Return a reader that converts nothing, since JSON has types."""
 
-    def read(value: object, wanted: type) -> object:
-        if isinstance(wanted, type) and issubclass(wanted, StrEnum):
-            return _read_choice(value, [member.value for member in wanted], wanted)
+    def read(value: object, _wanted: type) -> object:
         if type(value) is not kind:
             raise ValueError(f"{_NAMES[kind]} is expected")
         return value
@@ -130,14 +129,25 @@ def _read_strictly(kind: type) -> Callable[[object, type], object]:
     return read
 
 
-def _read_choice(value: object, allowed: list[str], make: Callable[[str], object]) -> object:
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"unknown value {value!r:.60}; allowed: {', '.join(allowed)}")
-    return make(value)
+def _read_choice(meaning_by_word: Mapping[str, object]) -> StructureHook:
+    """Return a reader of one of some words."""
+
+    def read(value: object, _wanted: type) -> object:
+        if not isinstance(value, str) or value not in meaning_by_word:
+            allowed = ", ".join(filter(None, meaning_by_word))
+            raise ValueError(f"unknown value {value!r:.60}; allowed: {allowed}")
+        return meaning_by_word[value]
+
+    return read
 
 
-def _read_number(value: object, _wanted: type) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+@cache
+def _enum_reader(wanted: type[StrEnum]) -> StructureHook:
+    return _read_choice({member.value: member for member in wanted})
+
+
+def _read_number(value: Any, _wanted: type) -> float:
+    if type(value) not in (int, float):
         raise ValueError("a number is expected")
     return float(value)
 
@@ -149,11 +159,6 @@ def _read_with(parse: Callable[[str], object]) -> Callable[[object, type], objec
         return parse(value)
 
     return read
-
-
-def _literal_reader(wanted: Any) -> StructureHook:
-    words = list(get_args(wanted))
-    return lambda value, _: _read_choice(value, words, str)
 
 
 def _list_reader(wanted: Any) -> StructureHook:
@@ -182,15 +187,14 @@ def _mapping_reader(wanted: Any) -> StructureHook:
 
 def _limited_reader(wanted: Any) -> StructureHook:
     kind, *limits = get_args(wanted)
-    read_kind = _converter.get_structure_hook(kind)
-
-    def read(value: object, _wanted: type) -> object:
-        found = read_kind(value, kind)
-        for limit in limits:
-            found = limit.apply(found)
-        return found
-
+    read: StructureHook = _converter.get_structure_hook(kind)
+    for limit in limits:
+        read = _with_limit(read, kind, limit)
     return read
+
+
+def _with_limit(read: StructureHook, kind: Any, limit: Limit) -> StructureHook:
+    return lambda value, _: limit.apply(read(value, kind))
 
 
 def _record_reader(kind: Any) -> StructureHook:
@@ -215,13 +219,13 @@ def _write_sorted(items: Iterable[object]) -> list[str]:
 
 def _union_reader(wanted: Any) -> StructureHook:
     """Return the reader of a union of records, which are distinguished by their `kind`."""
-    record_by_kind = {_kind_of(record): record for record in get_args(wanted)}
+    read_kind = _read_choice({_kind_of(record): record for record in get_args(wanted)})
 
     def read(value: object, _wanted: type) -> object:
         if not isinstance(value, dict):
             raise ValueError("an object is expected")
-        named = _read_choice(value.get("kind"), list(record_by_kind), str)
-        return _converter.structure(value, record_by_kind[str(named)])
+        record: Any = read_kind(value.get("kind"), wanted)
+        return _converter.structure(value, record)
 
     return read
 
@@ -246,6 +250,7 @@ def _build_converter() -> Converter:
     built = Converter(detailed_validation=True)
     for kind in (str, int, bool):
         built.register_structure_hook(kind, _read_strictly(kind))
+    built.register_structure_hook(StrEnum, lambda value, wanted: _enum_reader(wanted)(value, wanted))
     built.register_structure_hook(float, _read_number)
     built.register_structure_hook(Address, _read_with(ip_address))
     built.register_structure_hook(Network, _read_with(ip_network))
@@ -256,7 +261,9 @@ def _build_converter() -> Converter:
     built.register_unstructure_hook_factory(_is_record, _record_writer)
     built.register_structure_hook_factory(_is_union_of_records, _union_reader)
     built.register_structure_hook_factory(_is_of(Annotated), _limited_reader)
-    built.register_structure_hook_factory(_is_of(Literal), _literal_reader)
+    built.register_structure_hook_factory(
+        _is_of(Literal), lambda wanted: _read_choice({word: word for word in get_args(wanted)})
+    )
     for collection in (tuple, frozenset):
         built.register_structure_hook_factory(_is_of(collection), _list_reader)
     built.register_unstructure_hook_factory(_is_of(frozenset), lambda _: _write_sorted)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from common.wire.codec import Versioned
-from common.wire.values import Name, Range
+from common.wire.values import Name, Range, Transport
 
 MOST_SEEN = 1_000
 
@@ -17,7 +17,7 @@ class ReportedEvidence(Versioned):
     source: str
     destination: Name = ""
     port: Annotated[int, Range(0, 65_535)] = 0
-    transport: Name = ""
+    transport: Transport = ""
     detail: str = ""
     tenant: Name = ""
     trace: Name = ""

@@ -4,10 +4,11 @@ import re
 from collections.abc import Sized
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+_NUMBER = int | float
 
 
 class Limit(Protocol):
@@ -23,7 +24,7 @@ class Range:
     high: int | float
 
     def apply(self, value: object) -> object:
-        assert isinstance(value, int | float)
+        assert isinstance(value, _NUMBER)
         if not self.low <= value <= self.high:  # this is also true for NaN
             raise ValueError(f"{value!s:.30} is outside {self.low}..{self.high}")
         return value
@@ -92,11 +93,13 @@ class Shortened:
 
     def apply(self, value: object) -> object:
         assert isinstance(value, str)
-        return "".join(each if each.isprintable() else "?" for each in value[: self.longest])
+        cut = value[: self.longest]
+        return cut if cut.isprintable() else "".join(each if each.isprintable() else "?" for each in cut)
 
 
 Port = Annotated[int, Range(1, 65_535)]
 Count = Annotated[int, Range(0, 2**40)]
 PlainText = Annotated[str, Matching(r"[^\r\n\x80-\U0010ffff]{0,500}", "a line of ASCII text")]
 Name = Annotated[str, Printable(80)]
+Transport = Literal["", "tcp", "udp", "icmp"]
 Detail = Annotated[str, Shortened(200)]

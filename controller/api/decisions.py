@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import falcon
 
+from common.wire.decisions import RequestedAllowance
 from controller.api.auth import forbid
 from controller.api.confirm import PATIENCE_S, STEP_S, await_switches
 from controller.api.context import Caller, Outside, Resource
-from controller.api.records import posted
+from controller.api.records import posted, read_record
 from controller.api.unexpected import tell_unexpected
 from controller.reports import sources
 from controller.runtime import Asker
@@ -51,7 +52,7 @@ _MOST_EVIDENCE = 1_000
 _MOST_DECISIONS_BYTES = 64 * 1024 * 1024
 _MOST_EVIDENCE_BYTES = 8 * 1024 * 1024
 _MOST_SHOWN = 100
-_LONGEST_COMMENT = 200
+_AN_ALLOWANCE = 'send {"value": "198.51.100.0/24", "comment": "why"}'
 _AT_ONCE = 500  # decisions in one step of the runtime: about 30 ms
 
 
@@ -220,13 +221,8 @@ class _AllowList(Resource):
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         """Let a source pass: `{"value": "198.51.100.0/24", "comment": "why", "duration_s": 0}`."""
-        media = posted(request)
-        if not isinstance(media, dict) or not isinstance(media.get("comment"), str) or not media["comment"]:
-            raise falcon.HTTPBadRequest(description='send {"value": "198.51.100.0/24", "comment": "why"}')
-        source, duration = read_source(media.get("value")), media.get("duration_s", 0)
-        if not isinstance(duration, int | float) or not 0 <= duration <= 1e10:
-            raise falcon.HTTPBadRequest(description="duration_s must be a number of seconds; 0: without end")
-        allow = AllowSource(source, media["comment"][:_LONGEST_COMMENT], duration)
+        said = read_record(RequestedAllowance, posted(request), _AN_ALLOWANCE)
+        allow = AllowSource(read_source(said.value), said.comment, said.duration_s)
         response.media = show_allowance(self._caller(request)(allow))
 
 

@@ -16,6 +16,8 @@ from common.config.errors import Place
 # What hosts must know as well is declared once, in `common.wire`; here it has the policy's names.
 from common.wire.antivirus import Immunity as Immunity
 from common.wire.antivirus import Ring as Ring
+from common.wire.decisions import Action as Action
+from common.wire.decisions import OpenSessions as OpenSessions
 from common.wire.health import CheckTimes, ScannerRules
 from common.wire.health import HttpCheck as HttpCheck
 from common.wire.health import TcpCheck as TcpCheck
@@ -189,22 +191,6 @@ class Pool:
     health: PoolHealth = PoolHealth()
     affinity_s: int = 0  # how long a client's next session goes to the member of the last one; 0: off
     immunity: Immunity = Immunity.SIMULATE  # of `antivirus` only
-
-
-class Action(StrEnum):
-    """What a decision does, mildest first. Of two equally close decisions, the stronger one applies."""
-
-    WATCH = "watch"  # only counted
-    LIMIT = "limit"  # a limited number of new connections per second, the rest is dropped
-    DECOY = "decoy"  # new connections reach decoys, at the tenants' own addresses
-    DROP = "drop"
-
-
-class OpenSessions(StrEnum):
-    """What happens to a source's open sessions when a decision about it is made."""
-
-    KEEP = "keep"
-    CUT = "cut"  # forgotten by the switches; the decision applies to the source's next packet
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,21 @@
 """Decisions and allowances from JSON values, and back. All input from outside is bounded."""
 
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, TypeVar
 
-from common.wire.codec import RecordError, from_media
+from common.wire.codec import RecordError, Versioned, from_media
+from common.wire.decisions import RequestedDecision
 from common.wire.evidence import ReportedEvidence
 from controller.policy.evidence import EVIDENCE
-from controller.policy.model import Action, Network, OpenSessions, Protocol
+from controller.policy.model import Network, Protocol
 from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision, Request, Scope
 from controller.suspicion.scores import Evidence
 
 _LONGEST_TEXT = 200
-_LONGEST_NAME = 80
+_A_DECISION = 'send {"value": "198.51.100.66", "action": "decoy"}'
+_A_FACT = 'send {"kind": "auth-failure", "source": "198.51.100.66"}'
+R = TypeVar("R", bound=Versioned)
 Json = dict[str, Any]
 
 
@@ -39,24 +42,22 @@ def read_source(value: object) -> Network:
 
 def read_request(media: object, origin: str = "") -> Request:
     """Return the requested decision; `origin`, if given, is that of the client. Raise `BadInput`."""
-    if not isinstance(media, dict):
-        raise BadInput("a decision must be an object", 'send {"value": "198.51.100.66", "action": "decoy"}')
-    protocol = _text(media, "protocol") or _text(media, "transport")
+    said = _read(RequestedDecision, media, "protocol", "transport", _A_DECISION)
     return Request(
         scope=Scope(
-            source=read_source(media.get("value")),
-            tenant=_text(media, "tenant"),
-            protocol=_choice(Protocol, "protocol", protocol) if protocol else None,
-            port=int(_number(media, "port", 0, 0, 65_535)),
+            source=read_source(said.value),
+            tenant=said.tenant,
+            protocol=Protocol(said.protocol) if said.protocol else None,
+            port=said.port,
         ),
-        action=_choice(Action, "action", _text(media, "action")),
-        origin=origin or _text(media, "origin") or "api",
-        scenario=_text(media, "scenario") or "manual",
-        reason=_text(media, "reason", _LONGEST_TEXT),
-        duration_s=_number(media, "duration_s", 14_400, 0, 1e10),
-        confidence=_number(media, "confidence", 1.0, 0.0, 1.0),
-        sessions=_choice(OpenSessions, "sessions", _text(media, "sessions") or "keep"),
-        is_simulated=bool(media.get("simulated", False)),
+        action=said.action,
+        origin=origin or said.origin or "api",
+        scenario=said.scenario or "manual",
+        reason=said.reason,
+        duration_s=said.duration_s,
+        confidence=said.confidence,
+        sessions=said.sessions,
+        is_simulated=said.simulated,
     )
 
 
@@ -80,11 +81,7 @@ def show_request(request: Request) -> Json:
 
 def read_evidence(media: object) -> Evidence:
     """Return one piece of evidence about a source. Raise `BadInput`."""
-    if not isinstance(media, dict):
-        raise BadInput(
-            "evidence must be an object", 'send {"kind": "auth-failure", "source": "198.51.100.66"}'
-        )
-    said = _read_reported({key: value for key, value in media.items() if value is not None})
+    said = _read(ReportedEvidence, media, "transport", "protocol", _A_FACT)
     if said.kind not in EVIDENCE:
         raise BadInput(f"kind {said.kind!r} is unknown", f"write one of {', '.join(EVIDENCE)}")
     source = read_source(said.source)
@@ -96,19 +93,24 @@ def read_evidence(media: object) -> Evidence:
         tenant=said.tenant,
         destination=said.destination,
         port=said.port,
-        protocol=_choice(Protocol, "protocol", said.transport) if said.transport else None,
+        protocol=Protocol(said.transport) if said.transport else None,
         detail=_printable(said.detail),
         trace=said.trace,
         count=said.count,
     )
 
 
-def _read_reported(media: Json) -> ReportedEvidence:
-    """Programs other than ours may call the transport `protocol`."""
+def _read(kind: type[R], media: object, key: str, other_name: str, example: str) -> R:
+    """Read a record. Other programs may give a key another name, and write null for what they lack."""
+    if isinstance(media, dict):
+        if None in media.values():
+            media = {name: value for name, value in media.items() if value is not None}
+        if media.get(key, "") == "" and media.get(other_name, "") != "":
+            media = {**media, key: media[other_name]}
     try:
-        return from_media(ReportedEvidence, {"transport": media.get("protocol", ""), **media})
+        return from_media(kind, media)
     except RecordError as error:
-        raise BadInput(str(error), error.remedy or 'send {"kind": ..., "source": ...}') from error
+        raise BadInput(str(error), error.remedy or example) from error
 
 
 def _printable(text: str) -> str:
@@ -133,33 +135,3 @@ def show_allowance(allowance: Allowance) -> Json:
         "since": allowance.since,
         "until": allowance.until,
     }
-
-
-def _text(media: Json, key: str, longest: int = _LONGEST_NAME) -> str:
-    value = media.get(key, "")
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise BadInput(f"{key} is not a text", f'write "{key}": "..."')
-    if len(value) > longest:
-        if longest == _LONGEST_TEXT:
-            return value[:longest]
-        raise BadInput(f"{key} is longer than {longest} characters", "shorten it")
-    if not value.isprintable():
-        raise BadInput(f"{key} has characters that cannot be printed", "remove them")
-    return value
-
-
-def _number(media: Json, key: str, default: float, low: float, high: float) -> float:
-    value = media.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise BadInput(f"{key} is not a number in {low:g}..{high:g}", f"write {key} as a number")
-    return value
-
-
-def _choice(enum: Any, key: str, text: str) -> Any:
-    try:
-        return enum(text)
-    except ValueError:
-        words = ", ".join(member.value for member in enum)
-        raise BadInput(f"{key} {text[:40]!r} is unknown", f"write one of {words}") from None

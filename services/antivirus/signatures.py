@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from common.wire.codec import Versioned
 from services.antivirus.formats import marker_name
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -48,6 +49,11 @@ class Entry:
     @property
     def sha256(self) -> str:
         return self.text.partition(":")[0] if self.kind is Kind.HASH else ""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSignatures(Versioned):
+    entries: tuple[Entry, ...] = ()
 
 
 def full_name(name: str) -> str:

@@ -7,9 +7,10 @@ from common.config.errors import quoted
 from common.config.grammar import Document, Key, ListOf, MapOf, Record, Type, WordOr
 from common.config.kinds import Kind, Wrong, choice, decimal, duration, format_number, matching, whole_number
 from common.config.nodes import Limits
+from common.wire.decisions import Action, OpenSessions
 
 _MOST_SENSORS, _MOST_TENANTS, _MOST_PREFIXES, _MOST_ORIGINS = 100, 10_000, 1_000, 20
-_ACTIONS = ("decoy", "drop", "limit", "watch")
+IGNORE = "ignore"
 _NAME = matching("name", "[a-z0-9][a-z0-9_-]{0,39}", "use a-z, 0-9, - and _, at most 40 characters")
 _TENANT_NAME = matching("name of a tenant", "[a-z0-9][a-z0-9_.-]{0,62}", "write it as the policy does")
 _WORD = kinds.line("word", 100)
@@ -47,7 +48,7 @@ def _meaning(confidence: str) -> dict[str, Key]:
         "confidence": Key(decimal(0.0, 1.0), "how sure the source is", default=confidence),
         "tenant": Key(_WORD, "the tenant to which the decisions apply", default="", otherwise="all tenants"),
         "simulated": Key(kinds.FLAG, "record the decisions without carrying them out", default="false"),
-        "sessions": Key(choice(("keep", "cut")), "what happens to open sessions", default="keep"),
+        "sessions": Key(choice(OpenSessions), "what happens to open sessions", default="keep"),
     }
 
 
@@ -64,7 +65,7 @@ FEED = Record(
         "column": Key(_WORD, "csv: the column's number, or its name with `header: true`", default="1"),
         "delimiter": Key(_DELIMITER, "csv: what separates columns", default=","),
         "header": Key(kinds.FLAG, "csv: the first line holds names of columns", default="false"),
-        "action": Key(choice(_ACTIONS), "what happens to an address of the feed", default="drop"),
+        "action": Key(choice(sorted(Action)), "what happens to an address of the feed", default="drop"),
         **_meaning("0.9"),
         "refresh": Key(duration("1s", "30d"), "time between two fetches", default="12h"),
         "duration": Key(
@@ -91,7 +92,7 @@ CROWDSEC = Record(
         "key_file": Key(kinds.FILE, "the bouncer's key, read at each request", True),
         "poll": Key(duration("100ms", "1h"), "time between two requests", default="10s"),
         "actions": Key(
-            MapOf(choice((*_ACTIONS, "ignore")), names=_WORD, label="TYPE"),
+            MapOf(choice((*sorted(Action), IGNORE)), names=_WORD, label="TYPE"),
             "action for each of CrowdSec's types; replaces the default as a whole. Types that are not named "
             "are `other`, which is ignored if it is absent",
             default="{ban: decoy, captcha: decoy, other: watch}",

@@ -5,13 +5,15 @@ If the controller is away or refuses, the newest list is sent again later.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from common.api import ApiAccess
 from common.journal.journal import Report
+from common.wire.codec import to_media
+from common.wire.decisions import RequestedDecision
 from services.base import controller
 from services.base.controller import NotHeard
 from services.base.events import DaemonEvent
@@ -20,7 +22,6 @@ from services.sensors.events import SensorsEvent
 from services.sensors.networks import printable, to_text
 from services.sensors.settings import Meaning
 
-Decision = Mapping[str, object]
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _REPLACE_WITHIN_S = 120.0
 
@@ -34,33 +35,35 @@ class Because:
     reason: str
 
 
-def to_decision(network: Network, meaning: Meaning, because: Because, duration_s: float) -> Decision:
-    """Return a decision in the controller's format."""
-    return {
-        "value": to_text(network),
-        "action": meaning.action,
-        "duration_s": round(duration_s),
-        "origin": because.origin,
-        "scenario": because.scenario,
-        "reason": because.reason,
-        "confidence": meaning.confidence,
-        "tenant": meaning.tenant,
-        "transport": "",
-        "port": 0,
-        "simulated": meaning.simulated,
-        "sessions": meaning.sessions,
-    }
+def to_decision(network: Network, meaning: Meaning, because: Because, duration_s: float) -> RequestedDecision:
+    return RequestedDecision(
+        value=to_text(network),
+        action=meaning.action,
+        duration_s=round(duration_s),
+        origin=because.origin,
+        scenario=because.scenario,
+        reason=because.reason,
+        confidence=meaning.confidence,
+        tenant=meaning.tenant,
+        simulated=meaning.simulated,
+        sessions=meaning.sessions,
+    )
 
 
-async def replace(api: ApiAccess, origin: str, decisions: Sequence[Decision]) -> Any:
+def body_of(decisions: Iterable[RequestedDecision]) -> bytes:
+    """Return the body of a request that makes decisions."""
+    return json.dumps({"decisions": list(map(to_media, decisions))}).encode()
+
+
+async def replace(api: ApiAccess, origin: str, decisions: Sequence[RequestedDecision]) -> Any:
     """Replace the decisions of an origin at the controller by these. Raise `NotHeard`."""
-    body = await asyncio.to_thread(lambda: json.dumps({"decisions": list(decisions)}).encode())
+    body = await asyncio.to_thread(body_of, decisions)
     path = f"/v1/origins/{quote(origin, safe='')}"
     return await controller.request(api, "PUT", path, body, _REPLACE_WITHIN_S)
 
 
 async def replace_patiently(
-    api: ApiAccess, origin: str, decisions: Callable[[], Sequence[Decision]], report: Report
+    api: ApiAccess, origin: str, decisions: Callable[[], Sequence[RequestedDecision]], report: Report
 ) -> None:
     """Replace an origin's decisions, retrying while the controller is away. Report that once, and success."""
     pause_s = _FIRST_PAUSE_S

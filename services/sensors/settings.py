@@ -10,9 +10,10 @@ from pathlib import Path
 from common.config.files import read_text
 from common.config.reading import Fields, read_document
 from common.config.report import ErrorReport
+from common.wire.decisions import Action, OpenSessions
 from common.wire.decoy import TenantPrefixes
 from services.base.settings import Network, read_settings
-from services.sensors.grammar import SENSORS_FILE, Format
+from services.sensors.grammar import IGNORE, SENSORS_FILE, Format
 
 _INPUTS = ("file", "stream", "datagram")
 
@@ -27,11 +28,11 @@ class Tenant:
 class Meaning:
     """What an entry of an origin asks the network to do."""
 
-    action: str
+    action: Action
     confidence: float
     tenant: str
     simulated: bool
-    sessions: str
+    sessions: OpenSessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ class CrowdSec:
     url: str
     key_file: Path
     poll_s: float
-    action_by_type: Mapping[str, str]  # other types are ignored
-    other: str  # "" ignores
+    action_by_type: Mapping[str, Action | None]  # None: the type is ignored
+    other: Action | None  # for types that are not named
     origins: frozenset[str]
     meaning: Meaning
 
@@ -143,7 +144,7 @@ def _check(top: Fields, report: ErrorReport) -> None:
         report.add("suricata", message, "add `tenants:`, a file or prefixes by name")
 
 
-def _meaning(fields: Fields, action: str) -> Meaning:
+def _meaning(fields: Fields, action: Action) -> Meaning:
     return Meaning(action, fields["confidence"], fields["tenant"], fields["simulated"], fields["sessions"])
 
 
@@ -165,8 +166,8 @@ def _feed(name: str, fields: Fields) -> Feed:
 
 
 def _crowdsec(fields: Fields) -> CrowdSec:
-    actions = {name: "" if action == "ignore" else action for name, action in fields["actions"].items()}
-    other = actions.pop("other", "")
+    actions = {name: None if action == IGNORE else action for name, action in fields["actions"].items()}
+    other = actions.pop("other", None)
     return CrowdSec(
         url=fields["url"].rstrip("/"),
         key_file=Path(fields["key_file"]),
@@ -174,7 +175,7 @@ def _crowdsec(fields: Fields) -> CrowdSec:
         action_by_type=actions,
         other=other,
         origins=frozenset(fields.get("origins", ())),
-        meaning=_meaning(fields, "decoy"),
+        meaning=_meaning(fields, Action.DECOY),
     )
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from common.wire.generations import RingTarget
 from services.antivirus.builder.publisher import Publisher
 from services.antivirus.builder.store import Store
-from services.antivirus.formats import Ring, encode, ring_comment
+from services.antivirus.formats import encode, ring_comment
 from services.antivirus.signing import sign
 from tests.journals import read_journal
 from tests.mail.conftest import free_port
@@ -194,7 +195,7 @@ def client(server: Server, tmp_path: Path) -> Client:
     return Client(tmp_path / "pc1", server.store.public_key, server.url)
 
 
-def forge_ring(store: Store, name: str, ring: Ring, key: Path) -> None:
+def forge_ring(store: Store, name: str, ring: RingTarget, key: Path) -> None:
     """Put a ring in place whatever it says, signed with a key."""
     directory = store.rings / f".forged-{secrets.token_hex(4)}"
     directory.mkdir()

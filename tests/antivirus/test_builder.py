@@ -158,6 +158,21 @@ def test_the_last_ten_generations_are_kept_and_those_in_use(publisher: Publisher
     assert publisher.store.built() == [1, *range(4, 14)]
 
 
+def test_a_ring_that_is_damaged_is_named_and_replaced_as_the_remedy_says(publisher: Publisher) -> None:
+    publisher.publish("the first")
+    before = publisher.store.pointers()["all"].serial
+    damaged = publisher.store.rings / "all" / "ring.json"
+    damaged.write_text('{"ring": "all"', encoding="utf-8")
+    with pytest.raises(
+        StoreError, match=r"all: ring.json: not JSON.*; remedy: remove ring.json at the builder"
+    ):
+        publisher.publish("another")
+    damaged.unlink()
+    publisher.publish("another")
+    assert publisher.store.pointers()["all"].serial > before
+    assert_whole(publisher.store)
+
+
 def test_two_publishers_never_meet(publisher: Publisher) -> None:
     publisher.publish("the first")
     with (

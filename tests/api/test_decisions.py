@@ -2,6 +2,11 @@
 
 from typing import Any
 
+import pytest
+
+from common.wire.codec import from_media, unknown_keys
+from common.wire.decisions import RequestedDecision
+from controller.policy.model import Protocol
 from controller.suspicion.decision import Scope
 from tests.api.conftest import Northbound
 from tests.fake_switch import FakeSwitch
@@ -45,6 +50,70 @@ def test_good_decisions_of_a_request_are_made_and_bad_ones_named(api: Northbound
         (2, True),
         (3, True),
     ]
+
+
+def test_a_sensor_of_an_older_release_calls_the_protocol_transport(api: Northbound) -> None:
+    older = {**DECOY, "tenant": "", "protocol": "", "transport": "tcp", "port": 22, "confidence": None}
+    (made,) = make(api, older)["accepted"]
+    assert (made["protocol"], made["port"], made["confidence"]) == ("tcp", 22, 1.0)
+
+
+def test_a_key_of_a_newer_sensor_is_ignored_and_a_newer_format_refused(api: Northbound) -> None:
+    newer = [{**DECOY, "format": 1, "mood": "bad"}, {**DECOY, "format": 2}]
+    answer = make(api, *newer)
+    assert (answer["accepted_count"], answer["refused_count"]) == (1, 1)
+    (refused,) = answer["refused"]
+    assert refused == {
+        "index": 1,
+        "error": "format: is 2, this program reads 1",
+        "remedy": "upgrade the program that reads this",
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error"),
+    [
+        ("action", "nuke", "action: unknown value 'nuke'; allowed: watch, limit, decoy, drop"),
+        ("action", ["drop"], "action: unknown value ['drop']; allowed: watch, limit, decoy, drop"),
+        ("protocol", "sctp", "protocol: unknown value 'sctp'; allowed: tcp, udp, icmp"),
+        ("transport", 0, "protocol: unknown value 0; allowed: tcp, udp, icmp"),
+        ("port", 65_536, "port: 65536 is outside 0..65535"),
+        ("port", True, "port: a whole number is expected"),
+        ("duration_s", -1, "duration_s: -1.0 is outside 0..10000000000"),
+        ("confidence", 10**400, "confidence: int too large to convert to float"),
+        ("simulated", "false", "simulated: true or false is expected"),
+        ("tenant", "a" * 81, "tenant: is longer than 80 characters"),
+        ("origin", "a\x1b[2J", "origin: has characters that cannot be printed"),
+        ("value", "198.51.100.66%eth0", "'198.51.100.66%eth0' is not a valid address or prefix"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_key(api: Northbound, key: str, value: object, error: str) -> None:
+    (refused,) = make(api, {**DECOY, key: value})["refused"]
+    assert refused["error"] == error
+    assert refused["remedy"]
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_a_decision_as_it_is_shown_can_be_made_again(api: Northbound, protocol: Protocol) -> None:
+    (made,) = make(api, {**DECOY, "protocol": protocol.value, "simulated": True, "sessions": "cut"})[
+        "accepted"
+    ]
+    (again,) = make(api, made)["accepted"]
+    moving = ("id", "since", "until")
+    assert {**made, **dict.fromkeys(moving)} == {**again, **dict.fromkeys(moving)}
+    record = from_media(RequestedDecision, made)
+    assert unknown_keys(made, record) == moving
+
+
+def test_every_mistake_of_a_decision_is_named_at_once(api: Northbound) -> None:
+    (refused,) = make(api, {**DECOY, "action": "nuke", "port": "22"})["refused"]
+    assert refused["error"].startswith("action: unknown value 'nuke'")
+    assert refused["error"].endswith("; port: a whole number is expected")
+
+
+def test_a_long_reason_is_cut_and_shown_without_control_characters(api: Northbound) -> None:
+    (made,) = make(api, {**DECOY, "reason": "\x1b[2J" + "x" * 500})["accepted"]
+    assert made["reason"] == "?[2J" + "x" * 196
 
 
 def test_what_is_no_list_of_decisions_is_a_bad_request(api: Northbound) -> None:
@@ -95,7 +164,22 @@ def test_an_allowed_source_stands_above_every_decision(api: Northbound) -> None:
 
 
 def test_an_allowance_wants_a_comment(api: Northbound) -> None:
-    assert api.http.simulate_post("/v1/allow", json={"value": "198.51.100.66"}).status_code == 400
+    for comment in (None, "", 7):
+        response = api.http.simulate_post("/v1/allow", json={"value": "198.51.100.66", "comment": comment})
+        assert response.status_code == 400
+        assert "comment: " in response.json["description"]
+
+
+def test_an_allowance_of_a_length_that_is_none_is_refused(api: Northbound) -> None:
+    for duration in (-1, True, "4h", None):
+        asked = {"value": "198.51.100.66", "comment": "our auditors", "duration_s": duration}
+        assert api.http.simulate_post("/v1/allow", json=asked).status_code == 400
+    assert api.http.simulate_get("/v1/allow").json == []
+
+
+def test_a_comment_is_cut_and_shown_without_control_characters(api: Northbound) -> None:
+    asked = {"value": "198.51.100.66", "comment": "\x1b[2J\n" + "x" * 500}
+    assert api.http.simulate_post("/v1/allow", json=asked).json["comment"] == "?[2J?" + "x" * 195
 
 
 def test_evidence_that_proves_its_source_becomes_a_decision(api: Northbound) -> None:

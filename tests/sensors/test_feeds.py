@@ -33,6 +33,7 @@ def test_a_drop_list_becomes_decisions_that_say_why(web: Web, controller: StandI
     sensors(one_feed(f"{web.url}/drop.json", format="json-lines", refresh="1h", action="decoy"))
     request = controller.wait_for_origin("feed:bad", {"192.0.2.0/26", "198.51.100.0/24", "2001:db8:bad::/48"})
     assert request.media["decisions"][0] == {
+        "format": 1,
         "value": "192.0.2.0/26",
         "action": "decoy",
         "duration_s": 3 * 3600,
@@ -41,7 +42,7 @@ def test_a_drop_list_becomes_decisions_that_say_why(web: Web, controller: StandI
         "reason": "listed by bad: SBL256894",
         "confidence": 0.9,
         "tenant": "",
-        "transport": "",
+        "protocol": "",
         "port": 0,
         "simulated": False,
         "sessions": "keep",

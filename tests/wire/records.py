@@ -6,8 +6,10 @@ from typing import Any
 
 from common.wire.antivirus import AntivirusSettings
 from common.wire.codec import Versioned
+from common.wire.decisions import RequestedAllowance, RequestedDecision
 from common.wire.decoy import DecoySettings
 from common.wire.evidence import ReportedEvidence
+from common.wire.generations import Manifest, RingTarget
 from common.wire.health import AgentSettings, HealthReport
 from common.wire.mail import MailSettings
 from common.wire.responder import ResponderSettings
@@ -25,6 +27,10 @@ KIND_BY_FILE: dict[str, type[Versioned]] = {
     "health_agent_services": AgentSettings,
     "health_report": HealthReport,
     "evidence": ReportedEvidence,
+    "requested_allowance": RequestedAllowance,
+    "requested_decision": RequestedDecision,
+    "generation_manifest": Manifest,
+    "ring_target": RingTarget,
     "signature_report": SignatureReport,
     "antivirus_server_report": ServerReport,
 }

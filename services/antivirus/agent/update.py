@@ -7,10 +7,13 @@ import secrets
 import shutil
 import subprocess
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.apparmor import unconfined
+from common.wire.codec import RecordError, Versioned, load, to_media
+from common.wire.generations import GenerationFile, Manifest, RingTarget
+from common.wire.values import Count
 from services.antivirus.agent.download import FetchConnection, Fetcher, UpdateNotFetched
 from services.antivirus.agent.verification import Clamd, NotProven, prove_files
 from services.antivirus.formats import (
@@ -19,10 +22,7 @@ from services.antivirus.formats import (
     OWN_FILES,
     RING,
     SIGNATURE_SUFFIX,
-    File,
     Malformed,
-    Manifest,
-    Ring,
     directory_of,
     generation_comment,
     parse_manifest,
@@ -48,12 +48,12 @@ class NotUpdated(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateState:
+class UpdateState(Versioned):
     """The saved state of an agent. `serial`: the highest that it has ever accepted."""
 
     client: str
-    serial: int = 0
-    generation: int = 0
+    serial: Count = 0
+    generation: Count = 0
     installed_at: str = ""
 
 
@@ -64,15 +64,14 @@ def load_state(directory: Path) -> UpdateState:
     serial.
     """
     try:
-        found = json.loads((directory / "state.json").read_bytes())
-        return UpdateState(**{key.name: found[key.name] for key in fields(UpdateState) if key.name in found})
-    except (OSError, ValueError, TypeError):
+        return load(UpdateState, (directory / "state.json").read_bytes()).record
+    except (OSError, RecordError):
         return UpdateState(secrets.token_hex(8))
 
 
 def save_state(directory: Path, state: UpdateState) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    write_whole(directory / "state.json", json.dumps(asdict(state)).encode())
+    write_whole(directory / "state.json", json.dumps(to_media(state)).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ def update(fetcher: Fetcher, places: UpdatePaths, state: UpdateState, clamd: Cla
         remove_tree(staging)
 
 
-def _ring(said: FetchConnection, key: Path) -> Ring:
+def _ring(said: FetchConnection, key: Path) -> RingTarget:
     document = said.get(f"/{RING}", LARGEST_DOCUMENT_BYTES)
     signature = said.get(f"/{RING}{SIGNATURE_SUFFIX}", LARGEST_DOCUMENT_BYTES)
     ring = parse_ring(document)
@@ -132,7 +131,7 @@ def _ring(said: FetchConnection, key: Path) -> Ring:
     return ring
 
 
-def _manifest(said: FetchConnection, key: Path, ring: Ring) -> Manifest:
+def _manifest(said: FetchConnection, key: Path, ring: RingTarget) -> Manifest:
     path = f"/generations/{directory_of(ring.generation)}/{MANIFEST}"
     document = said.get(path, LARGEST_DOCUMENT_BYTES)
     if hashlib.sha256(document).hexdigest() != ring.manifest_sha256:
@@ -142,7 +141,9 @@ def _manifest(said: FetchConnection, key: Path, ring: Ring) -> Manifest:
     return parse_manifest(document)
 
 
-def _stage(said: FetchConnection, file: File, manifest: Manifest, database: Path, staging: Path) -> None:
+def _stage(
+    said: FetchConnection, file: GenerationFile, manifest: Manifest, database: Path, staging: Path
+) -> None:
     """Put a file into the staging directory: a copy of the installed one if it is the same, else fetch it."""
     installed, target = database / file.name, staging / file.name
     if installed.is_file() and sha256_of(installed) == file.sha256:
@@ -159,7 +160,7 @@ def _stage(said: FetchConnection, file: File, manifest: Manifest, database: Path
     target.write_bytes(data)
 
 
-def _grown(said: FetchConnection, path: str, file: File, installed: Path) -> bytes:
+def _grown(said: FetchConnection, path: str, file: GenerationFile, installed: Path) -> bytes:
     """Return the installed file with the new part appended: most updates only add signatures."""
     try:
         old = installed.read_bytes()
@@ -170,7 +171,7 @@ def _grown(said: FetchConnection, path: str, file: File, installed: Path) -> byt
     return old + said.get_from(path, len(old), file.bytes - len(old))
 
 
-def _is_right(data: bytes, file: File) -> bool:
+def _is_right(data: bytes, file: GenerationFile) -> bool:
     return len(data) == file.bytes and hashlib.sha256(data).hexdigest() == file.sha256
 
 
@@ -207,6 +208,6 @@ def _is_debians(configuration: Path, database: Path) -> bool:
     return (str(configuration), str(database)) == ("/etc/clamav/freshclam.conf", "/var/lib/clamav")
 
 
-def _is_there(file: File, database: Path) -> bool:
+def _is_there(file: GenerationFile, database: Path) -> bool:
     path = database / file.name
     return path.is_file() and path.stat().st_size == file.bytes and os.access(path, os.R_OK)

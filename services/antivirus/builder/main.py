@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from common import entry
@@ -102,18 +103,17 @@ def _on_store(run: Run) -> BoundRun:
                 told.append(text)
                 progress.show(text)
 
-            result = _run(run, parsed, tell)
+            result = _run(run, parsed, replace(_publisher(parsed), tell=tell))
         return Result(result.facts, [*told, *result.lines], result.code, result.complaints)
 
     return on_store
 
 
-def _until_stopped(run: Run) -> BoundRun:
-    return lambda parsed: _run(run, parsed, lambda text: print(text, file=sys.stderr, flush=True))
+def _publisher(parsed: argparse.Namespace) -> Publisher:
+    return Publisher(Store(parsed.store), Corpus(clean=(CLEAN, *(parsed.clean or ()))))
 
 
-def _run(run: Run, parsed: argparse.Namespace, tell: Callable[[str], None]) -> Result:
-    publisher = Publisher(Store(parsed.store), Corpus(clean=(CLEAN, *(parsed.clean or ()))), tell)
+def _run(run: Run, parsed: argparse.Namespace, publisher: Publisher) -> Result:
     try:
         return run(publisher, parsed)
     except commands.REFUSALS as error:
@@ -205,7 +205,7 @@ def _add_catching(subparsers: Subparsers) -> None:
     watch = subparsers.add_parser("watch", help="make signatures of what decoys capture, until stopped")
     be_command(
         watch,
-        _until_stopped(commands.watch),
+        lambda parsed: _run(commands.watch, parsed, _publisher(parsed)),
         "Make signatures of what decoys capture, until stopped. The journal says what is done.",
         "example:\n  postern av watch --mirror --captures /var/lib/postern/decoy/uploads",
         has_json=False,

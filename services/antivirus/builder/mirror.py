@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from common.wire.generations import is_plain_name
 from services.antivirus.builder.publisher import Publisher
 from services.antivirus.builder.store import Store
-from services.antivirus.formats import is_plain_name
 from services.base.files import point, remove_tree, sync_tree
 
 _SUFFIXES = (".cvd", ".cdiff", ".sign")

@@ -5,9 +5,11 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from common.wire.antivirus import Ring
+from common.wire.generations import GenerationFile, Manifest, RingTarget
 from services.antivirus import signatures, signing
 from services.antivirus.builder import canary
 from services.antivirus.builder.corpus import Corpus, CorpusError
@@ -16,9 +18,6 @@ from services.antivirus.formats import (
     MANIFEST,
     RING,
     RINGS,
-    File,
-    Manifest,
-    Ring,
     directory_of,
     encode,
     generation_comment,
@@ -128,8 +127,7 @@ class Publisher:
             self.store.note("unfreeze", "")
 
     def _save_frozen(self, why: str) -> None:
-        state = self.store.state()
-        self.store.save_state(type(state)(state.generation, state.serial, why))
+        self.store.save_state(replace(self.store.state(), frozen=why))
 
     def _check_frozen(self) -> None:
         if why := self.store.state().frozen:
@@ -174,7 +172,7 @@ class Publisher:
             _share(path, beside / path.name)
         signed_by_clamav = {path.name for path in official}
         files = tuple(
-            File(
+            GenerationFile(
                 path.name,
                 path.stat().st_size,
                 sha256_of(path),
@@ -197,7 +195,7 @@ class Publisher:
         """Sign a ring's new target beside the old one, then switch atomically."""
         serial = self.store.next_serial()
         manifest = (self.store.directory(generation) / MANIFEST).read_bytes()
-        target = Ring(ring, serial, generation, hashlib.sha256(manifest).hexdigest(), utc_now())
+        target = RingTarget(Ring(ring), serial, generation, hashlib.sha256(manifest).hexdigest(), utc_now())
         directory = self.store.rings / f".{serial}"
         remove_tree(directory)
         try:

@@ -14,29 +14,32 @@ import getpass
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from common.wire.codec import RecordError, Versioned, from_media, to_media, unknown_keys
+from common.wire.generations import Manifest, RingTarget
+from common.wire.values import Count
 from services.antivirus import signing
 from services.antivirus.formats import (
     MANIFEST,
     RING,
     RINGS,
     Malformed,
-    Manifest,
-    Ring,
     directory_of,
     parse_manifest,
     parse_ring,
 )
-from services.antivirus.signatures import Entry, Kind
+from services.antivirus.signatures import Entry, OwnSignatures
 from services.base.files import remove_tree, write_whole
 
 _MOST_ENTRIES = 100_000
 _HISTORY_SHOWN = 200
+_RESTORE = "restore it from a backup"
+R = TypeVar("R", bound=Versioned)
 
 
 class StoreError(Exception):
@@ -44,9 +47,9 @@ class StoreError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class StoreState:
-    generation: int = 0  # the last number given to a generation, built or not
-    serial: int = 0
+class StoreState(Versioned):
+    generation: Count = 0  # the last number given to a generation, built or not
+    serial: Count = 0
     frozen: str = ""  # why publishing is frozen; empty if it is not
 
 
@@ -107,16 +110,10 @@ class Store:
             yield
 
     def state(self) -> StoreState:
-        try:
-            return StoreState(**json.loads((self.root / "state.json").read_bytes()))
-        except FileNotFoundError:
-            return StoreState()
-        except (OSError, ValueError, TypeError) as error:
-            raise StoreError(
-                f"{self.root / 'state.json'}: {error}; remedy: restore it from a backup"
-            ) from error
+        return _load(StoreState, self.root / "state.json")
 
     def save_state(self, state: StoreState) -> None:
+        """Write the state, without its format: the first release would refuse that key."""
         write_whole(self.root / "state.json", json.dumps(asdict(state)).encode())
 
     def next_generation(self) -> int:
@@ -141,7 +138,7 @@ class Store:
         except (OSError, Malformed) as error:
             raise StoreError(f"generation {generation}: {error}") from error
 
-    def pointers(self) -> dict[str, Ring]:
+    def pointers(self) -> dict[str, RingTarget]:
         """Return what each ring points to. Rings without a generation are left out."""
         found = {}
         for name in RINGS:
@@ -150,23 +147,17 @@ class Store:
             except FileNotFoundError:
                 continue
             except (OSError, Malformed) as error:
-                raise StoreError(f"{self.rings / name}: {error}; remedy: publish again") from error
+                raise StoreError(f"{self.rings / name}: {error}") from error
         return found
 
     def entries(self) -> tuple[Entry, ...]:
-        path = self.root / "own.json"
-        try:
-            records = json.loads(path.read_bytes())
-            return tuple(Entry(**{**record, "kind": Kind(record["kind"])}) for record in records)
-        except FileNotFoundError:
-            return ()
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise StoreError(f"{path}: {error}; remedy: restore it from a backup") from error
+        """Return our own signatures; their file holds only the list."""
+        return _load(OwnSignatures, self.root / "own.json", lambda entries: {"entries": entries}).entries
 
     def save_entries(self, entries: tuple[Entry, ...]) -> None:
         if len(entries) > _MOST_ENTRIES:
             raise StoreError(f"more than {_MOST_ENTRIES} signatures of our own; remedy: remove old ones")
-        text = json.dumps([asdict(entry) for entry in entries], indent=1)
+        text = json.dumps(to_media(OwnSignatures(entries))["entries"], indent=1)
         write_whole(self.root / "own.json", text.encode())
 
     def note(self, what: str, text: str, **facts: Any) -> None:
@@ -191,6 +182,25 @@ class Store:
             except ValueError:
                 continue
         return found
+
+
+def _load(kind: type[R], path: Path, to_record: Callable[[Any], object] = lambda media: media) -> R:
+    """Read a file of the store; without one, the record has its defaults. Raise `StoreError`.
+
+    Keys of a newer release are refused: they would be lost when the file is written again.
+    """
+    try:
+        media = to_record(json.loads(path.read_bytes()))
+        record = from_media(kind, media)
+    except FileNotFoundError:
+        return kind()
+    except RecordError as error:
+        raise StoreError(f"{path}: {error}; remedy: {error.remedy or _RESTORE}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise StoreError(f"{path}: {error}; remedy: {_RESTORE}") from error
+    if newer := unknown_keys(media, record):
+        raise StoreError(f"{path}: {', '.join(newer[:10])}: unknown; remedy: upgrade this program")
+    return record
 
 
 def utc_now() -> str:

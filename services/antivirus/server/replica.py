@@ -10,6 +10,7 @@ import shutil
 import time
 from pathlib import Path
 
+from common.wire.generations import Manifest, RingTarget
 from services.antivirus.formats import (
     LARGEST_DOCUMENT_BYTES,
     MANIFEST,
@@ -17,8 +18,6 @@ from services.antivirus.formats import (
     RINGS,
     SIGNATURE_SUFFIX,
     Malformed,
-    Manifest,
-    Ring,
     directory_of,
     generation_comment,
     parse_manifest,
@@ -39,7 +38,7 @@ class NotCopied(Exception):
 class Replica:
     def __init__(self, source: Path, www: Path, public_key: Path) -> None:
         self._source, self._www, self._key = source, www, public_key
-        self.rings: dict[str, Ring] = {}
+        self.rings: dict[str, RingTarget] = {}
         self.documents: dict[str, bytes] = {}  # ring.json unchanged, by ring
         self._seen: dict[str, tuple[int, int]] = {}
 
@@ -102,7 +101,7 @@ class Replica:
         self.rings[name], self.documents[name] = ring, document
         return True
 
-    def _copy_generation(self, ring: Ring) -> Manifest:
+    def _copy_generation(self, ring: RingTarget) -> Manifest:
         target = self._www / "generations" / directory_of(ring.generation)
         source = self._source / "generations" / directory_of(ring.generation)
         document, signature = _read(source / MANIFEST), _read(source / (MANIFEST + SIGNATURE_SUFFIX))
@@ -129,7 +128,9 @@ class Replica:
             remove_tree(beside)
         return manifest
 
-    def _switch(self, name: str, ring: Ring, manifest: Manifest, document: bytes, signature: bytes) -> None:
+    def _switch(
+        self, name: str, ring: RingTarget, manifest: Manifest, document: bytes, signature: bytes
+    ) -> None:
         rings = self._www / "rings"
         directory = rings / f".{ring.serial}"
         remove_tree(directory)

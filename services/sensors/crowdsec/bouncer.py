@@ -20,7 +20,7 @@ from services.sensors import web
 from services.sensors.crowdsec.decisions import ORIGIN, BadStream, Bans, Changes
 from services.sensors.events import SensorsEvent
 from services.sensors.networks import to_text
-from services.sensors.origin import replace_patiently, summary
+from services.sensors.origin import body_of, replace_patiently, summary
 from services.sensors.settings import CrowdSec
 
 _LIMITS = web.FetchLimits(60.0, 128 * 1024**2, redirects=0)
@@ -97,10 +97,9 @@ class Bouncer:
             raise BadStream(f"not valid JSON: {error}") from error
 
     async def _send_whole(self) -> None:
-        def decisions() -> list[Any]:
-            return self._bans.decisions(time.monotonic())
-
-        await replace_patiently(self._api, ORIGIN, decisions, self._report)
+        await replace_patiently(
+            self._api, ORIGIN, lambda: self._bans.decisions(time.monotonic()), self._report
+        )
         self._report(SensorsEvent.CROWDSEC_SYNCED, held=len(self._bans), left_out=self._bans.left_out)
 
     async def _send(self, changes: Changes) -> None:
@@ -110,7 +109,7 @@ class Bouncer:
             await controller.request(self._api, "DELETE", path)
         new = self._bans.decisions(time.monotonic(), changes.new)
         for start in range(0, len(new), _MOST_IN_ONE):
-            body = json.dumps({"decisions": new[start : start + _MOST_IN_ONE]}).encode()
+            body = body_of(new[start : start + _MOST_IN_ONE])
             answer = await controller.request(self._api, "POST", "/v1/decisions", body)
             if (refused := summary(answer))["refused"]:
                 self._report(SensorsEvent.CROWDSEC_CHANGED, **refused)

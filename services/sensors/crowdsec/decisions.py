@@ -10,14 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from common.wire.decisions import Action, RequestedDecision
 from services.base.settings import Network
 from services.sensors.networks import is_barred, is_too_wide, parse_network, printable
-from services.sensors.origin import Because, Decision, to_decision
+from services.sensors.origin import Because, to_decision
 from services.sensors.settings import CrowdSec
 
 ORIGIN = "crowdsec"
 _LONGEST_S = 366 * 86_400.0
 _MOST_DECISIONS = 100_000
+_LONGEST_NAME = 80  # the controller's limit
 _DURATION = re.compile(r"(-?)((?:\d{1,12}(?:\.\d{1,12})?(?:h|ms|us|µs|μs|ns|m|s)){1,6})")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(\D+)")
 _SECONDS_BY_UNIT = {
@@ -31,14 +33,14 @@ _SECONDS_BY_UNIT = {
     "ns": 1e-9,
 }
 # Of several decisions for one value, the strongest action applies.
-_STRENGTH = {"drop": 4, "decoy": 3, "limit": 2, "watch": 1}
+_STRENGTH = {action: number for number, action in enumerate(Action)}
 
 
 @dataclass(frozen=True, slots=True)
 class Ban:
     network: Network
     type: str
-    action: str
+    action: Action
     ends_at: float
     scenario: str
     crowdsec_origin: str
@@ -111,7 +113,7 @@ class Bans:
         bans = [ban for ban in self._by_key.get(network, {}).values() if ban.ends_at > now]
         return max(bans, key=lambda ban: (_STRENGTH[ban.action], ban.ends_at), default=None)
 
-    def decisions(self, now: float, only: Iterable[Network] | None = None) -> list[Decision]:
+    def decisions(self, now: float, only: Iterable[Network] | None = None) -> list[RequestedDecision]:
         """Return the decisions that the controller must hold, for all values or for some."""
         wanted = self._by_key if only is None else only
         bans = (self.effective(network, now) for network in wanted)
@@ -148,7 +150,7 @@ class Bans:
         kind = str(record.get("type", "")).lower()[:40]
         action = settings.action_by_type.get(kind, settings.other)
         origin = str(record.get("origin", ""))
-        if str(record.get("scope", "")).lower() not in ("ip", "range") or not action:
+        if str(record.get("scope", "")).lower() not in ("ip", "range") or action is None:
             return None
         if settings.origins and origin not in settings.origins:
             return None
@@ -159,11 +161,14 @@ class Bans:
             return None
         if duration_s <= 0:
             return None
-        scenario, ends_at = printable(str(record.get("scenario", ""))), now + min(duration_s, _LONGEST_S)
+        scenario, ends_at = (
+            printable(str(record.get("scenario", "")), _LONGEST_NAME),
+            now + min(duration_s, _LONGEST_S),
+        )
         simulated = record.get("simulated") is True
         return Ban(network, kind, action, ends_at, scenario, printable(origin, 40), simulated)
 
-    def _to_decision(self, ban: Ban, now: float) -> Decision:
+    def _to_decision(self, ban: Ban, now: float) -> RequestedDecision:
         meaning = self._settings.meaning
         meaning = replace(meaning, action=ban.action, simulated=meaning.simulated or ban.is_simulated)
         left_s = max(1, math.ceil(ban.ends_at - now))

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 
 from common.api import ApiAccess
 from common.journal.journal import Report
+from common.wire.decisions import RequestedDecision
 from services.base.settings import Network
 from services.sensors import web
 from services.sensors.events import SensorsEvent
 from services.sensors.feeds.guards import FeedAccepted, FeedRefusal, judge
 from services.sensors.feeds.kept import FeedCopy, Keeper
 from services.sensors.feeds.lists import Contents, parse_feed
-from services.sensors.origin import Because, Decision, replace_patiently, to_decision
+from services.sensors.origin import Because, replace_patiently, to_decision
 from services.sensors.settings import Feed
 
 _RETRY_S = 300.0  # an unreachable feed is tried again sooner than its refresh
@@ -158,7 +159,7 @@ class FeedRunner:
         origin = origin_of(self._feed.name)
         return asyncio.create_task(replace_patiently(self._api, origin, self._decisions, self._report))
 
-    def _decisions(self) -> list[Decision]:
+    def _decisions(self) -> list[RequestedDecision]:
         assert self._copy is not None
         feed = self._feed
         origin, decisions = origin_of(feed.name), []

@@ -4,13 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from common.wire.codec import RecordError, Versioned, load, to_media
 from services.base.files import write_whole
 from services.base.settings import Network
 from services.sensors.networks import parse_network, printable
 
-_FORMAT = 1
 _LARGEST_BYTES = 64 * 1024 * 1024
 
 
@@ -21,6 +20,17 @@ class FeedCopy:
     etag: str
     last_modified: str
     note_by_network: Mapping[Network, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredFeed(Versioned):
+    """A copy as it is on disk. Each entry is a prefix and a note."""
+
+    source: str
+    fetched_at: float
+    etag: str
+    last_modified: str
+    entries: tuple[tuple[str, ...], ...]
 
 
 class Keeper:
@@ -49,46 +59,28 @@ class Keeper:
         if len(text) > _LARGEST_BYTES:
             raise ValueError("too large")
         try:
-            return _parse(json.loads(text))
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError(f"not a copy of a feed: {error!r:.100}") from error
+            kept = load(_StoredFeed, text).record
+        except RecordError as error:
+            raise ValueError(f"not a copy of a feed: {error!s:.200}") from error
+        return FeedCopy(
+            kept.source, kept.fetched_at, kept.etag, kept.last_modified, dict(_entries(kept.entries))
+        )
 
     def save(self, feed: str, copy: FeedCopy) -> None:
         """Write a copy as a whole or not at all. Raise `OSError`."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path(feed), json.dumps(_to_media(copy)).encode())
+        entries = tuple((str(network), note) for network, note in copy.note_by_network.items())
+        kept = _StoredFeed(copy.source, copy.fetched_at, copy.etag, copy.last_modified, entries)
+        write_whole(self.path(feed), json.dumps(to_media(kept)).encode())
 
     def forget(self, feed: str) -> None:
         """Remove a copy. Raise `OSError`."""
         self.path(feed).unlink(missing_ok=True)
 
 
-def _to_media(copy: FeedCopy) -> dict[str, Any]:
-    return {
-        "format": _FORMAT,
-        "source": copy.source,
-        "fetched_at": copy.fetched_at,
-        "etag": copy.etag,
-        "last_modified": copy.last_modified,
-        "entries": [[str(network), note] for network, note in copy.note_by_network.items()],
-    }
-
-
-def _parse(media: Any) -> FeedCopy:
-    if media["format"] != _FORMAT:
-        raise ValueError(f"format {media['format']!r:.20} is unknown")
-    return FeedCopy(
-        str(media["source"]),
-        float(media["fetched_at"]),
-        str(media["etag"]),
-        str(media["last_modified"]),
-        dict(_entries(media["entries"])),
-    )
-
-
-def _entries(entries: Iterable[Any]) -> Iterable[tuple[Network, str]]:
+def _entries(entries: Iterable[tuple[str, ...]]) -> Iterable[tuple[Network, str]]:
     for value, note in entries:
-        network = parse_network(str(value))
+        network = parse_network(value)
         if network is None:
             raise ValueError(f"{value!r:.60} is not a valid prefix")
-        yield network, printable(str(note))
+        yield network, printable(note)

@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from common.wire.values import Transport
 from services.base.evidence import Evidence
 from services.sensors.networks import printable
 from services.sensors.settings import Tenant
 from services.sensors.suricata.attacker import NoAttack, find_attack
 
 _WEIGHTS = {1: "high", 2: "medium", 3: "low"}
-_TRANSPORTS = {"TCP": "tcp", "UDP": "udp", "ICMP": "icmp", "IPV6-ICMP": "icmp"}
+_TRANSPORTS: Mapping[str, Transport] = {"TCP": "tcp", "UDP": "udp", "ICMP": "icmp", "IPV6-ICMP": "icmp"}
 
 
 class Skipped(Exception):
