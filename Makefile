@@ -8,7 +8,7 @@ PYTEST := $(PYTHON) -m pytest
 ROOT   := deploy/setup/as-root
 # The lab leaves no files owned by root in the tree.
 AS_LAB := $(ROOT) env PYTHONDONTWRITEBYTECODE=1
-# Each half runs apart, with networks, processes and an Open vSwitch of its own.
+# Each third runs apart, with networks, processes and an Open vSwitch of its own.
 LAB_TESTS := $(AS_LAB) tests/lab/run $(PYTEST) -p no:cacheprovider -m lab
 FAST := "not ovs and not lab and not cowrie and not peers and not programs"
 # The mail dialogue and SMTP's rules decide about every message: their tests must reach nearly all of them.
@@ -56,10 +56,13 @@ check: tools ## lint and fast: under a minute, no root, no network
 
 # All runs happen even if one fails, unless a signal ended it; any failure fails the target. The last line printed
 # is pytest's own.
-# The tests on a real switch use a switch of their own, so they run beside those with other programs.
+# Tests on a real switch, with real Cowries and with other programs have addresses and switches of their own, so they
+# run beside each other.
 test: setup-test lint ## run all tests: check, the real switch, the lab (root)
 	@code=0; \
-	tests/at-once $(PYTEST) -m "not lab and not ovs" --and $(PYTEST) -p no:cacheprovider -m ovs || code=$$?; \
+	tests/at-once $(PYTEST) -m "not lab and not ovs and not cowrie" \
+	--and $(PYTEST) -p no:cacheprovider -m "ovs and not lab" \
+	--and $(PYTEST) -p no:cacheprovider -m "cowrie and not lab" || code=$$?; \
 	[ $$code -lt 128 ] || exit $$code; \
 	$(LAB_TESTS) || code=$$?; \
 	exit $$code

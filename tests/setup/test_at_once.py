@@ -1,4 +1,4 @@
-"""Two commands at once, as `make test` runs them."""
+"""Several commands at once, as `make test` runs them."""
 
 import os
 import signal
@@ -29,8 +29,16 @@ def test_either_failure_is_a_failure_and_the_other_one_goes_on(first: str, secon
     assert (done.stdout, done.returncode) == ("one\ntwo\n", 1)
 
 
-def test_one_command_is_not_two() -> None:
-    assert run(_AT_ONCE, "true").returncode == 2
+def test_what_the_others_said_comes_in_their_order() -> None:
+    done = run(
+        _AT_ONCE, "echo", "one", "--and", "sh", "-c", "sleep 0.2; echo two", "--and", "echo", "three"
+    )
+    assert (done.stdout, done.returncode) == ("one\ntwo\nthree\n", 0)
+
+
+@pytest.mark.parametrize("words", [["true"], ["true", "--and"], ["--and", "true"], []])
+def test_one_command_is_not_two(words: list[str]) -> None:
+    assert run(_AT_ONCE, *words).returncode == 2
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
