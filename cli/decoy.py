@@ -12,7 +12,14 @@ from lab.services.decoys import homes
 from services.decoy.replay import ReplayError, replay
 
 _SYSTEM = Path("/var/lib/postern/decoy")
-_COUNTED = ("login", "command", "upload", "message")
+# What is counted, by the event's name; decoys of the first release wrote the lower-case names.
+_COUNTED = {
+    "LoginTried": "login",
+    "CommandEntered": "command",
+    "FileUploaded": "upload",
+    "MailCaptured": "message",
+    **{name: name for name in ("login", "command", "upload", "message")},
+}
 _EPILOG = """\
 examples:
   postern decoy sessions                      all sessions, the latest last
@@ -68,13 +75,13 @@ def _list(arguments: argparse.Namespace) -> Result:
 
 
 def _facts(session: str, events: list[Event]) -> Event:
-    counts = Counter(str(event["event"]) for event in events)
+    counts = Counter(_COUNTED.get(str(event["event"])) for event in events)
     first = events[0]
     return {
         "session": session,
         "time": _time_of(first),
         **{key: first.get(key) for key in ("source", "destination", "port", "protocol")},
-        "counts": {kind: counts[kind] for kind in _COUNTED if kind in counts},
+        "counts": {kind: counts[kind] for kind in dict.fromkeys(_COUNTED.values()) if kind in counts},
     }
 
 

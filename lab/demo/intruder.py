@@ -112,8 +112,14 @@ def _send(lab: Lab, host: str) -> str:
 def _log(lab: Lab) -> Outcome:
     """Check what the decoy recorded."""
     file = decoys.journal(lab.places, _DECOY, "cowrie")
-    events = _await(lambda: _events(file), lambda events: any(each["event"] == "command" for each in events))
-    kept = [each for each in events if each["event"] in ("login", "command") and each["source"] == _ADDRESS]
+    events = _await(
+        lambda: _events(file), lambda events: any(each["event"] == "CommandEntered" for each in events)
+    )
+    kept = [
+        each
+        for each in events
+        if each["event"] in ("LoginTried", "CommandEntered") and each["source"] == _ADDRESS
+    ]
     for event in kept[:4]:
         console.fact("log", json.dumps(event))
     is_whole = all(each.get("tenant") == "acme" and each.get("session") for each in kept)

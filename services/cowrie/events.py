@@ -21,35 +21,35 @@ _PERSONA = text("persona", "tenant and host of the Cowrie process")
 class CowrieEvent(Event):
     """Events of `postern-cowrie` that other decoys do not have."""
 
-    CLIENT = info(
-        "client",
+    CLIENT_IDENTIFIED = info(
+        "ClientIdentified",
         "The attacker's client identified itself.",
         *SESSION,
         text("version", "the client's version").optional,
         text("hassh", "fingerprint of the client's key exchange").optional,
     )
-    DOWNLOAD = info(
-        "download",
+    DOWNLOAD_REQUESTED = info(
+        "DownloadRequested",
         "The attacker requested the download of a file. The decoy did not download it.",
         *SESSION,
         text("url", "the file's address"),
     )
-    FORWARD = info(
-        "forward",
+    FORWARD_REQUESTED = info(
+        "ForwardRequested",
         "The attacker requested the forwarding of a connection. The decoy did not forward it.",
         *SESSION,
         text("to", "address and port"),
         flag("success", "always false"),
     )
-    EXPLOIT = info(
-        "exploit",
+    EXPLOIT_TRIED = info(
+        "ExploitTried",
         "The attacker tried a known exploit.",
         *SESSION,
         text("exploit", "its CVE number"),
         text("value", "what the attacker sent"),
     )
-    GARBAGE = info(
-        "garbage",
+    INVALID_INPUT_RECEIVED = info(
+        "InvalidInputReceived",
         "The attacker sent invalid SSH.",
         *SESSION,
         text("data", "what the attacker sent"),

@@ -81,7 +81,7 @@ class Reporting:
             content = Content(hashlib.sha256(data).hexdigest(), len(data), data, is_whole)
             is_kept = self._notes.uploads.keep(content)
             facts = {"sha256": content.sha256, "size": content.size, "kept": is_kept}
-        self._note(uploaded.encounter, DecoyEvent.UPLOAD, name=uploaded.name, **facts)
+        self._note(uploaded.encounter, DecoyEvent.FILE_UPLOADED, name=uploaded.name, **facts)
 
 
 def _take(path: Path) -> bytes | None:

@@ -85,7 +85,7 @@ class Translator:
     def expect(self, encounter: Encounter) -> Iterator[Outcome]:
         """Report a new connection. The attacker is connected even if Cowrie fails."""
         self._expected[_ends(encounter)] = encounter
-        yield Noted(encounter, DecoyEvent.CONNECTION, {})
+        yield Noted(encounter, DecoyEvent.ATTACKER_CONNECTED, {})
         yield Accused(encounter, "decoy-connection", f"{encounter.protocol} connection")
 
     def hear(self, event: Mapping[str, Any]) -> Iterator[Outcome]:
@@ -106,7 +106,7 @@ class Translator:
     def drop(self, encounter: Encounter, reason: str) -> Iterator[Outcome]:
         """End a session that never began."""
         if self._expected.pop(_ends(encounter), None) is not None:
-            yield Noted(encounter, DecoyEvent.CLOSED, {"reason": reason})
+            yield Noted(encounter, DecoyEvent.ATTACKER_DISCONNECTED, {"reason": reason})
             yield Ended(encounter)
 
     def break_off(self, reason: str) -> Iterator[Outcome]:
@@ -114,7 +114,7 @@ class Translator:
         left = [each.encounter for each in self._sessions.values()]
         self._sessions.clear()
         for encounter in left:
-            yield Noted(encounter, DecoyEvent.CLOSED, {"reason": reason})
+            yield Noted(encounter, DecoyEvent.ATTACKER_DISCONNECTED, {"reason": reason})
             yield Ended(encounter)
 
     def _begin(self, key: str, event: Mapping[str, Any]) -> None:
@@ -160,11 +160,11 @@ def _login(event: Mapping[str, Any]) -> tuple[Event, _Details]:
     elif "fingerprint" in event:
         details |= {"mechanism": "publickey", "key": _text(event, "fingerprint")}
     details["success"] = event.get("eventid") == "cowrie.login.success"
-    return DecoyEvent.LOGIN, details
+    return DecoyEvent.LOGIN_TRIED, details
 
 
 def _forward(event: Mapping[str, Any]) -> tuple[Event, _Details]:
-    return CowrieEvent.FORWARD, {
+    return CowrieEvent.FORWARD_REQUESTED, {
         "to": f"{_text(event, 'dst_ip')}:{_text(event, 'dst_port')}",
         "success": False,
     }
@@ -173,11 +173,11 @@ def _forward(event: Mapping[str, Any]) -> tuple[Event, _Details]:
 def _closed(event: Mapping[str, Any]) -> tuple[Event, _Details]:
     milliseconds = event.get("duration_ms")
     seconds = milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
-    return DecoyEvent.CLOSED, {"seconds": round(seconds, 3)}
+    return DecoyEvent.ATTACKER_DISCONNECTED, {"seconds": round(seconds, 3)}
 
 
 def _exploit(event: Mapping[str, Any]) -> tuple[Event, _Details]:
-    return CowrieEvent.EXPLOIT, {"exploit": _text(event, "cve"), "value": _text(event, "value")}
+    return CowrieEvent.EXPLOIT_TRIED, {"exploit": _text(event, "cve"), "value": _text(event, "value")}
 
 
 def _copying(noted: Event, name: str, key: str) -> _Reader:
@@ -187,32 +187,32 @@ def _copying(noted: Event, name: str, key: str) -> _Reader:
 
 _UPLOADS = frozenset({"cowrie.session.file_upload", "cowrie.session.file_download"})
 _READERS: Mapping[str, _Reader] = {
-    "cowrie.client.version": _copying(CowrieEvent.CLIENT, "version", "version"),
-    "cowrie.client.kex": _copying(CowrieEvent.CLIENT, "hassh", "hassh"),
-    "cowrie.client.malformed_packet": _copying(CowrieEvent.GARBAGE, "data", "data"),
+    "cowrie.client.version": _copying(CowrieEvent.CLIENT_IDENTIFIED, "version", "version"),
+    "cowrie.client.kex": _copying(CowrieEvent.CLIENT_IDENTIFIED, "hassh", "hassh"),
+    "cowrie.client.malformed_packet": _copying(CowrieEvent.INVALID_INPUT_RECEIVED, "data", "data"),
     "cowrie.login.success": _login,
     "cowrie.login.failed": _login,
-    "cowrie.command.input": _copying(DecoyEvent.COMMAND, "text", "input"),
+    "cowrie.command.input": _copying(DecoyEvent.COMMAND_ENTERED, "text", "input"),
     # A download that the attacker requests: it is never carried out.
-    "cowrie.session.file_download.failed": _copying(CowrieEvent.DOWNLOAD, "url", "url"),
+    "cowrie.session.file_download.failed": _copying(CowrieEvent.DOWNLOAD_REQUESTED, "url", "url"),
     "cowrie.direct-tcpip.request": _forward,
     "cowrie.telnet.exploit_attempt": _exploit,
     "cowrie.session.closed": _closed,
 }
 # The events that are evidence, and their kind.
 _KINDS = {
-    DecoyEvent.LOGIN: "decoy-login",
-    DecoyEvent.COMMAND: "decoy-command",
-    CowrieEvent.FORWARD: "decoy-command",
-    CowrieEvent.EXPLOIT: "decoy-login",
+    DecoyEvent.LOGIN_TRIED: "decoy-login",
+    DecoyEvent.COMMAND_ENTERED: "decoy-command",
+    CowrieEvent.FORWARD_REQUESTED: "decoy-command",
+    CowrieEvent.EXPLOIT_TRIED: "decoy-login",
 }
 
 
 def _summary(noted: Event, details: _Details) -> str:
-    if noted is DecoyEvent.LOGIN:
+    if noted is DecoyEvent.LOGIN_TRIED:
         taken = "taken" if details["success"] else "refused"
         return f"{taken}: {details['user']}/{details.get('password', details.get('key', ''))}"
-    if noted is DecoyEvent.COMMAND:
+    if noted is DecoyEvent.COMMAND_ENTERED:
         return str(details["text"])
     return f"{noted} {details.get('to') or details.get('exploit')}"
 

@@ -91,28 +91,28 @@ class SessionNotes:
             if encounter.is_probe
             else notes.recordings.begin(encounter.session, encounter.facts())
         )
-        self._write(DecoyEvent.CONNECTION)
+        self._write(DecoyEvent.ATTACKER_CONNECTED)
         self._report("decoy-connection", encounter.protocol)
 
     def take(self, event: Event) -> None:
         match event:
             case Login():
                 facts = {"mechanism": event.mechanism, "user": event.user, "password": event.password}
-                self._write(DecoyEvent.LOGIN, **facts)
+                self._write(DecoyEvent.LOGIN_TRIED, **facts)
                 self._report("decoy-login", f"{event.mechanism} {event.user}")
             case Command():
-                self._write(DecoyEvent.COMMAND, text=event.text)
+                self._write(DecoyEvent.COMMAND_ENTERED, text=event.text)
                 self._report("decoy-command", event.text)
             case Message():
                 self._take_message(event)
             case Request():
                 self._take_request(event)
             case Upload():
-                self._write(DecoyEvent.UPLOAD, name=event.name, **self._keep(event.content))
+                self._write(DecoyEvent.FILE_UPLOADED, name=event.name, **self._keep(event.content))
                 self._report("decoy-upload", event.content.sha256)
 
     def encrypted(self, protocol: str, cipher: str) -> None:
-        self._write(DecoyEvent.ENCRYPTED, tls=protocol, cipher=cipher)
+        self._write(DecoyEvent.ATTACKER_ENCRYPTED, tls=protocol, cipher=cipher)
 
     def failed(self, error: Exception) -> None:
         self._write(DecoyEvent.DECOY_FAILED, reason=repr(error))
@@ -120,19 +120,19 @@ class SessionNotes:
     def closed(self, reason: str, seconds: float, bytes_in: int, bytes_out: int) -> None:
         self.recording.flush()
         facts = {"reason": reason, "seconds": round(seconds, 3), "bytes_in": bytes_in, "bytes_out": bytes_out}
-        self._write(DecoyEvent.CLOSED, recorded=self.recording.is_whole, **facts)
+        self._write(DecoyEvent.ATTACKER_DISCONNECTED, recorded=self.recording.is_whole, **facts)
 
     def _take_message(self, message: Message) -> None:
         recipients = message.recipients[:_MOST_RECIPIENTS]
         facts = {"sender": message.sender, "recipients": recipients, "count": len(message.recipients)}
-        self._write(DecoyEvent.MESSAGE, **facts, **self._keep(message.content))
+        self._write(DecoyEvent.MAIL_CAPTURED, **facts, **self._keep(message.content))
         self._report("decoy-upload", f"message {message.content.sha256}")
 
     def _take_request(self, request: Request) -> None:
         headers = [f"{name}: {value}" for name, value in request.headers]
         kept = self._keep(request.body) if request.body.size else {}
         facts = {"method": request.method, "target": request.target, "headers": headers}
-        self._write(DecoyEvent.REQUEST, **facts, status=request.status, **kept)
+        self._write(DecoyEvent.REQUEST_RECEIVED, **facts, status=request.status, **kept)
         self._report("decoy-command", f"{request.method} {request.target}")
         if request.body.size:
             self._report("decoy-upload", f"{request.method} {request.body.sha256}")

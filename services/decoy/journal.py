@@ -36,16 +36,16 @@ _CONTENT = (_SHA256, _SIZE, _KEPT)
 class DecoyEvent(Event):
     """Events of `postern-decoy`, and of `postern-cowrie` where it has the same ones."""
 
-    CONNECTION = info("connection", "An attacker connected.", *SESSION)
-    ENCRYPTED = info(
-        "encrypted",
+    ATTACKER_CONNECTED = info("AttackerConnected", "An attacker connected.", *SESSION)
+    ATTACKER_ENCRYPTED = info(
+        "AttackerEncrypted",
         "The session is encrypted.",
         *SESSION,
         text("tls", "TLS version"),
         text("cipher", "the cipher"),
     )
-    LOGIN = info(
-        "login",
+    LOGIN_TRIED = info(
+        "LoginTried",
         "An attacker tried to log in.",
         *SESSION,
         text("user", "the user's name"),
@@ -54,9 +54,11 @@ class DecoyEvent(Event):
         text("key", "fingerprint of the SSH key").optional,
         flag("success", "the decoy let the attacker in").optional,
     )
-    COMMAND = info("command", "An attacker sent a command.", *SESSION, text("text", "the command"))
-    MESSAGE = info(
-        "message",
+    COMMAND_ENTERED = info(
+        "CommandEntered", "An attacker sent a command.", *SESSION, text("text", "the command")
+    )
+    MAIL_CAPTURED = info(
+        "MailCaptured",
         "An attacker sent a mail message.",
         *SESSION,
         text("sender", "the envelope's sender"),
@@ -64,8 +66,8 @@ class DecoyEvent(Event):
         integer("count", "number of recipients"),
         *_CONTENT,
     )
-    UPLOAD = info(
-        "upload",
+    FILE_UPLOADED = info(
+        "FileUploaded",
         "An attacker uploaded a file.",
         *SESSION,
         text("name", "the file's name, as given by the attacker"),
@@ -73,8 +75,8 @@ class DecoyEvent(Event):
         _SIZE.optional,
         _KEPT,
     )
-    REQUEST = info(
-        "request",
+    REQUEST_RECEIVED = info(
+        "RequestReceived",
         "An attacker sent an HTTP request.",
         *SESSION,
         text("method", "the method"),
@@ -83,8 +85,8 @@ class DecoyEvent(Event):
         integer("status", "status of the answer"),
         *(each.optional for each in _CONTENT),
     )
-    CLOSED = info(
-        "closed",
+    ATTACKER_DISCONNECTED = info(
+        "AttackerDisconnected",
         "A session has ended.",
         *SESSION,
         REASON.optional,
@@ -112,8 +114,8 @@ class DecoyEvent(Event):
         text("place", "address and port"),
         REASON,
     )
-    DOORS_OPEN = warning(
-        "DoorsOpen",
+    PORT_FILTER_MISSING = warning(
+        "PortFilterMissing",
         "The kernel does not reject closed ports; they accept a connection and reset it at once.",
         REASON,
         REMEDY,

@@ -111,7 +111,7 @@ class Decoy(DecoyDaemon):
     def _note_missing_filter(self, error: OSError) -> None:
         reason = f"{error}: a closed port is accepted and reset at once if another host has that port open"
         remedy = "run with CAP_NET_ADMIN and CAP_BPF on Linux 5.9 or later"
-        self.journal.write(DecoyEvent.DOORS_OPEN, reason=reason, remedy=remedy)
+        self.journal.write(DecoyEvent.PORT_FILTER_MISSING, reason=reason, remedy=remedy)
 
     # sessions
 

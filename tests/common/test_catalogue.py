@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -108,6 +109,14 @@ def test_the_page_has_every_catalogue_of_the_code() -> None:
 def test_an_event_is_declared_once() -> None:
     names = Counter(str(event) for catalogue in CATALOGUES for event in catalogue)
     assert [name for name, count in names.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES)
+def test_an_event_and_its_constant_have_one_name(catalogue: type[Event]) -> None:
+    """The name is words in CamelCase: `LoginTried` is `LOGIN_TRIED` in the code."""
+    for event in catalogue:
+        assert re.fullmatch(r"(?:[A-Z][a-z0-9]+)+", str(event)), event
+        assert str(event).upper() == event.name.replace("_", "")
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES)

@@ -41,7 +41,7 @@ for number in range(100):
     journal.write(DecoyEvent.SPOOL_FAILED, reason="x" * 200, count=number)
 assert journal.lost > 0
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-journal.write(DecoyEvent.DOORS_OPEN, reason="again", remedy="")
+journal.write(DecoyEvent.PORT_FILTER_MISSING, reason="again", remedy="")
 assert journal.lost == 0
 """
 

@@ -58,7 +58,7 @@ def test_a_forwarded_connection_reaches_nobody(decoy: Decoy, listener: tuple[int
     port, calls = listener
     with pytest.raises(subprocess.TimeoutExpired):  # it seems to be open, and says nothing
         decoy.ssh("", "-W", f"127.0.0.1:{port}", within_s=10)
-    assert decoy.wait_for("forward")["to"] == f"127.0.0.1:{port}"
+    assert decoy.wait_for("ForwardRequested")["to"] == f"127.0.0.1:{port}"
     assert calls == []
 
 

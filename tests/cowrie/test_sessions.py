@@ -44,10 +44,17 @@ def test_a_persona_user_gets_in_and_sees_the_persona(decoy: Decoy) -> None:
 
 def test_a_session_is_told_from_connection_to_close(decoy: Decoy) -> None:
     decoy.ssh("echo the-whole-story")
-    command = decoy.wait_for("command", text="echo the-whole-story")
-    decoy.wait_for("closed", session=command["session"])
+    command = decoy.wait_for("CommandEntered", text="echo the-whole-story")
+    decoy.wait_for("AttackerDisconnected", session=command["session"])
     told = [event for event in decoy.events() if event.get("session") == command["session"]]
-    assert " ".join(event["event"] for event in told) == "connection client client login command closed"
+    assert [event["event"] for event in told] == [
+        "AttackerConnected",
+        "ClientIdentified",
+        "ClientIdentified",
+        "LoginTried",
+        "CommandEntered",
+        "AttackerDisconnected",
+    ]
     common = {"trace": command["trace"], "tenant": "acme", "instance": "decoy1", "transport": "tcp"}
     common |= {"source": "127.0.0.1", "destination": MX, "port": decoy.ssh_port, "protocol": "ssh"}
     assert all(common.items() <= event.items() for event in told)
@@ -70,12 +77,12 @@ def test_just_the_personas_passwords_are_taken(
 ) -> None:
     done = decoy.ssh("echo in", user=user, password=password)
     assert ("in" in done.stdout) == is_let_in
-    assert decoy.wait_for("login", user=user, password=password)["success"] == is_let_in
+    assert decoy.wait_for("LoginTried", user=user, password=password)["success"] == is_let_in
 
 
 def test_dark_space_has_a_persona_of_its_own_at_any_address(decoy: Decoy) -> None:
     assert decoy.ssh("hostname", user="pi", password="whatever", to=DARK).stdout == "srv1\n"
-    assert decoy.wait_for("login", destination=DARK)["port"] == decoy.dark_port
+    assert decoy.wait_for("LoginTried", destination=DARK)["port"] == decoy.dark_port
     with decoy.connect(decoy.dark_port, "127.9.0.200") as connection:
         assert connection.recv(100) == b"SSH-2.0-OpenSSH_8.4p1 Debian-5\r\n"
 
@@ -89,7 +96,7 @@ def test_who_is_not_meant_by_dark_space_is_reset(decoy: Decoy, address: str) -> 
 
 def test_ipv6_is_served_at_its_own_address(decoy: Decoy) -> None:
     assert "mail1" in decoy.ssh("hostname", to="::1").stdout
-    assert decoy.wait_for("login", destination="::1")["source"] == "::1"
+    assert decoy.wait_for("LoginTried", destination="::1")["source"] == "::1"
 
 
 def test_telnet_says_login_as_debian_and_is_recorded(decoy: Decoy) -> None:
@@ -100,8 +107,8 @@ def test_telnet_says_login_as_debian_and_is_recorded(decoy: Decoy) -> None:
         talk(connection, b"mail1.acme.example", b"exit\r\0")
         while connection.recv(1_000):
             pass
-    session = decoy.wait_for("command", protocol="telnet", text="uname -n")["session"]
-    decoy.wait_for("closed", session=session)
+    session = decoy.wait_for("CommandEntered", protocol="telnet", text="uname -n")["session"]
+    decoy.wait_for("AttackerDisconnected", session=session)
     from_attacker, to_attacker = typed(decoy, session)
     assert b"uname -n" in from_attacker
     assert b"mail1.acme.example" in to_attacker
@@ -117,14 +124,14 @@ def talk(connection: socket.socket, wanted: bytes, answer: bytes) -> None:
 
 
 def test_what_an_attacker_writes_cannot_forge_a_line_or_reach_a_terminal(decoy: Decoy) -> None:
-    evil = 'x\n{"event": "login", "user": "forged"}\x1b[2J\x07\u202e'
+    evil = 'x\n{"event": "LoginTried", "user": "forged"}\x1b[2J\x07\u202e'
     decoy.ssh("echo $'" + evil.replace("\n", "\\n") + "'", user="root\x1b]0;owned\x07", password=evil)
     end = "id; # \x1b[31m \x85 \u202e end-of-evil"
     decoy.ssh(end)
-    decoy.wait_for("closed", session=decoy.wait_for("command", text=end)["session"])
+    decoy.wait_for("AttackerDisconnected", session=decoy.wait_for("CommandEntered", text=end)["session"])
     raw = decoy.log.read_bytes()
     assert all(32 <= byte < 127 or byte == 10 for byte in raw)
-    assert not decoy.events("login", user="forged")
+    assert not decoy.events("LoginTried", user="forged")
 
 
 @pytest.mark.parametrize("way", ["sftp", "scp -O", "cat >"])
@@ -133,7 +140,7 @@ def test_an_upload_is_kept_by_its_hash_and_told(decoy: Decoy, way: str, tmp_path
     (tmp_path / "evil.sh").write_bytes(content)
     upload(decoy, way, tmp_path / "evil.sh", content)
     sha256 = hashlib.sha256(content).hexdigest()
-    event = decoy.wait_for("upload", sha256=sha256)
+    event = decoy.wait_for("FileUploaded", sha256=sha256)
     assert (event["kept"], event["size"]) == (True, len(content))
     assert (decoy.home / "spool/uploads" / sha256).read_bytes() == content
 
@@ -170,7 +177,7 @@ def _delay_of_a_command(decoy: Decoy, number: int) -> float:
         before = time.time()
         connection.sendall(b"\r\0")
         deadline = time.monotonic() + 60
-        while not decoy.events("command", text=f"echo delay-{number}"):
+        while not decoy.events("CommandEntered", text=f"echo delay-{number}"):
             assert time.monotonic() < deadline
             time.sleep(0.001)
         return time.time() - before
@@ -216,8 +223,8 @@ def test_the_controller_hears_of_everything_that_is_evidence(controller: _Contro
     decoy = begin(tmp_path / "decoy", "--api", f"unix:{tmp_path}/api.sock")
     try:
         decoy.ssh("echo payload > /tmp/x; echo \x1b[2J")
-        trace = decoy.wait_for("upload")["trace"]
-        decoy.wait_for("closed")
+        trace = decoy.wait_for("FileUploaded")["trace"]
+        decoy.wait_for("AttackerDisconnected")
         deadline = time.monotonic() + 60
         kinds = ["decoy-connection", "decoy-login", "decoy-command", "decoy-upload"]
         while [piece["kind"] for piece in controller.evidence] != kinds:

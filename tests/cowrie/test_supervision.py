@@ -70,9 +70,9 @@ def test_open_sessions_of_a_killed_cowrie_are_told_to_be_closed(own_decoy: Decoy
     with own_decoy.connect() as connection:
         connection.recv(100)
         connection.sendall(b"SSH-2.0-x\r\n")
-        session = own_decoy.wait_for("client")["session"]
+        session = own_decoy.wait_for("ClientIdentified")["session"]
         os.kill(own_decoy.pid(), signal.SIGKILL)
-        assert own_decoy.wait_for("closed", session=session)["reason"] == "the decoy ended"
+        assert own_decoy.wait_for("AttackerDisconnected", session=session)["reason"] == "the decoy ended"
 
 
 def test_the_one_persona_is_untouched_by_the_others_death(own_decoy: Decoy) -> None:

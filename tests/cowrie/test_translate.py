@@ -52,7 +52,7 @@ def notes(outcomes: Iterable[Outcome]) -> list[tuple[Event, dict[str, Any]]]:
 def test_a_connection_is_told_before_cowrie_says_anything() -> None:
     outcomes = list(Translator().expect(HIM))
     assert outcomes == [
-        Noted(HIM, DecoyEvent.CONNECTION, {}),
+        Noted(HIM, DecoyEvent.ATTACKER_CONNECTED, {}),
         Accused(HIM, "decoy-connection", "ssh connection"),
     ]
 
@@ -60,7 +60,7 @@ def test_a_connection_is_told_before_cowrie_says_anything() -> None:
 def test_a_key_that_is_offered_is_a_login_by_its_fingerprint() -> None:
     outcomes = hear(begun(), "login.failed", username="root", fingerprint="aa:bb")
     assert notes(outcomes) == [
-        (DecoyEvent.LOGIN, {"user": "root", "mechanism": "publickey", "key": "aa:bb", "success": False})
+        (DecoyEvent.LOGIN_TRIED, {"user": "root", "mechanism": "publickey", "key": "aa:bb", "success": False})
     ]
     assert outcomes[1] == Accused(HIM, "decoy-login", "refused: root/aa:bb")
 
@@ -97,12 +97,12 @@ def test_who_waits_is_kept_when_cowrie_dies_and_others_are_closed() -> None:
     other = replace(HIM, source_port=1, session="u" * 16)
     list(translator.expect(other))
     assert list(translator.break_off("dead")) == [
-        Noted(HIM, DecoyEvent.CLOSED, {"reason": "dead"}),
+        Noted(HIM, DecoyEvent.ATTACKER_DISCONNECTED, {"reason": "dead"}),
         Ended(HIM),
     ]
     assert translator.open == 1
     assert list(translator.drop(other, "late")) == [
-        Noted(other, DecoyEvent.CLOSED, {"reason": "late"}),
+        Noted(other, DecoyEvent.ATTACKER_DISCONNECTED, {"reason": "late"}),
         Ended(other),
     ]
 

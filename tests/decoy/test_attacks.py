@@ -31,7 +31,7 @@ def test_a_thousand_clients_at_once_are_all_greeted(begin: Begin) -> None:
     assert memory_mb(decoy) < 250
     for client in clients:
         client.close()
-    decoy.wait_for("closed", 1_000)
+    decoy.wait_for("AttackerDisconnected", 1_000)
 
 
 def test_one_source_gets_so_many_sessions_and_no_more(begin: Begin) -> None:
@@ -42,7 +42,7 @@ def test_one_source_gets_so_many_sessions_and_no_more(begin: Begin) -> None:
         assert decoy.client(DARK, FTP).hear() == b""
     assert decoy.wait_for("SessionRefused")["server"] == DARK
     kept[0].close()
-    decoy.wait_for("closed")
+    decoy.wait_for("AttackerDisconnected")
     assert decoy.client(DARK, FTP).hear()
 
 
@@ -72,7 +72,7 @@ def test_endless_bytes_cost_no_memory_and_end(begin: Begin) -> None:
         with contextlib.suppress(OSError):
             for _ in range(400):
                 client.say(b"A" * 65_536)
-    decoy.wait_for("closed", 6)
+    decoy.wait_for("AttackerDisconnected", 6)
     assert memory_mb(decoy) - before < 40
 
 
@@ -82,7 +82,7 @@ def test_who_asks_and_never_reads_is_hung_up_on(decoy: Running) -> None:
     with contextlib.suppress(OSError):
         for _ in range(2_000):
             client.say(b"FEAT\r\n" * 1_000)
-    assert decoy.wait_for("closed")["reason"]
+    assert decoy.wait_for("AttackerDisconnected")["reason"]
 
 
 def test_rubbish_at_every_port_upsets_nothing(decoy: Running) -> None:
@@ -93,7 +93,7 @@ def test_rubbish_at_every_port_upsets_nothing(decoy: Running) -> None:
         with contextlib.suppress(OSError):
             client.say(chance.randbytes(chance.randrange(1, 4_000)))
         client.close()
-    decoy.wait_for("closed", 60)
+    decoy.wait_for("AttackerDisconnected", 60)
     assert decoy.count("DecoyFailed") + decoy.count("TaskFailed") == 0
     assert decoy.client(DARK, HELLO).hear() == b"dark\r\n"
     assert all(32 <= byte < 127 or byte == 10 for byte in decoy.log.read_bytes())
@@ -164,10 +164,10 @@ def test_a_full_disk_stops_nothing_and_is_told_when_there_is_room(small_disk: Pa
     client.ask(b"USER again")
     assert decoy.wait_for("LinesLost")["count"] > 10
     assert decoy.wait_for("SpoolFailed")["count"] > 0
-    session = decoy.wait_for("command")["session"]
+    session = decoy.wait_for("CommandEntered")["session"]
     client.close()
     for _ in range(2_400):
-        if [event for event in decoy.events("closed") if event["session"] == session]:
+        if [event for event in decoy.events("AttackerDisconnected") if event["session"] == session]:
             break
         time.sleep(0.025)
     assert (decoy.spool / "sessions" / session).exists()
@@ -181,5 +181,5 @@ def test_a_spool_that_cannot_be_written_stops_nothing(decoy: Running) -> None:
     assert client.hear() == b"220 (vsFTPd 3.0.3)\r\n"
     assert client.ask(b"USER x") == b"331 Please specify the password.\r\n"
     client.close()
-    assert decoy.wait_for("closed")["recorded"] is False
+    assert decoy.wait_for("AttackerDisconnected")["recorded"] is False
     assert decoy.wait_for("SpoolFailed")["count"] >= 1

@@ -65,7 +65,7 @@ def test_a_running_decoy_has_no_connection_that_it_began(decoy: Running) -> None
     client = decoy.client(DARK, HELLO)
     client.hear()
     client.say(b"wget http://127.0.0.1/\r\n")
-    decoy.wait_for("command")
+    decoy.wait_for("CommandEntered")
     descriptors = Path(f"/proc/{decoy.process.pid}/fd")
     ours = {path.readlink().name for path in descriptors.iterdir() if path.exists()}
     tables = Path(f"/proc/{decoy.process.pid}/net/tcp").read_text(encoding="utf-8").splitlines()[1:]

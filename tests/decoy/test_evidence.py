@@ -44,7 +44,7 @@ def test_what_an_attacker_does_reaches_the_controller_at_once(begin: Begin, cont
     assert (login["tenant"], login["destination"], login["port"]) == ("acme", DARK, POP3)
     assert login["transport"] == "tcp"
     assert login["detail"] == "USER \\x1broot"
-    assert login["trace"] == connection["trace"] == decoy.wait_for("login")["trace"]
+    assert login["trace"] == connection["trace"] == decoy.wait_for("LoginTried")["trace"]
 
 
 def test_while_the_controller_is_away_the_decoy_goes_on_and_nothing_is_lost(

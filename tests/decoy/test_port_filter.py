@@ -63,7 +63,7 @@ def test_a_port_that_only_the_dark_has_is_refused_at_a_named_host(decoy: Running
     assert knock(MX, HTTP) == "refused"
     assert knock(MX, SMTP) == "open"
     assert knock(DARK, SMTP) == "refused"
-    decoy.wait_for("connection", 2)
+    decoy.wait_for("AttackerConnected", 2)
 
 
 @pytest.mark.lab
@@ -95,7 +95,7 @@ def knock_only(address: str, port: int) -> bool:
 
 def test_without_the_kernels_help_such_a_port_opens_and_is_reset_and_that_is_told(begin: Begin) -> None:
     decoy = begin(is_privileged=False)
-    assert "CAP_BPF" in decoy.wait_for("DoorsOpen")["remedy"]
+    assert "CAP_BPF" in decoy.wait_for("PortFilterMissing")["remedy"]
     assert knock(MX, HTTP, patience_s=10) == "reset"
     assert knock(DARK, HTTP + 1) == "refused"
-    assert decoy.count("connection") == 0
+    assert decoy.count("AttackerConnected") == 0

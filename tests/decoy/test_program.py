@@ -48,11 +48,11 @@ def test_a_real_mail_client_hands_over_its_message_and_is_put_off(decoy: Running
         with pytest.raises(smtplib.SMTPDataError) as refused:
             client.sendmail("eve@x.example", ["alice@acme.example"], "Subject: x\r\n\r\nspam\r\n")
     assert refused.value.smtp_code == 451
-    message = decoy.wait_for("message")
+    message = decoy.wait_for("MailCaptured")
     assert (message["sender"], message["recipients"]) == ("eve@x.example", ["alice@acme.example"])
     assert message["kept"] is True
     assert b"spam" in (decoy.spool / "uploads" / message["sha256"]).read_bytes()
-    assert decoy.wait_for("encrypted")["tls"] == "TLSv1.3"
+    assert decoy.wait_for("AttackerEncrypted")["tls"] == "TLSv1.3"
 
 
 def test_a_line_of_the_journal_says_who_met_what(decoy: Running) -> None:
@@ -60,9 +60,9 @@ def test_a_line_of_the_journal_says_who_met_what(decoy: Running) -> None:
     client.hear()
     client.ask(b"USER root")
     client.ask(b'PASS t\x1b[2Joor\n{"event": "forged"}')
-    login = decoy.wait_for("login")
+    login = decoy.wait_for("LoginTried")
     wanted = {
-        "event": "login",
+        "event": "LoginTried",
         "program": "postern-decoy",
         "instance": "decoy1",
         "tenant": "acme",
@@ -104,7 +104,7 @@ def test_what_is_no_tls_at_a_port_of_tls_harms_nothing(decoy: Running) -> None:
     client = decoy.client(MX, HTTPS)
     client.say(b"GET / HTTP/1.0\r\n\r\n")
     client.hear_all()
-    assert decoy.wait_for("closed")["reason"].startswith("TLS failed: ")
+    assert decoy.wait_for("AttackerDisconnected")["reason"].startswith("TLS failed: ")
     assert decoy.client(MX, HTTPS, is_tls=True)
 
 
@@ -113,7 +113,7 @@ def test_an_upload_is_kept_by_its_hash(decoy: Running) -> None:
         urllib.request.urlopen(f"http://{DARK}:{HTTP}/x", data=b"\x7fELF evil", timeout=10)
     refused.value.close()
     assert refused.value.code == 405
-    request = decoy.wait_for("request")
+    request = decoy.wait_for("RequestReceived")
     assert (request["method"], request["target"], request["status"]) == ("POST", "/x", 405)
     assert (decoy.spool / "uploads" / request["sha256"]).read_bytes() == b"\x7fELF evil"
 
@@ -121,7 +121,7 @@ def test_an_upload_is_kept_by_its_hash(decoy: Running) -> None:
 def test_addresses_of_nobody_are_not_answered(decoy: Running) -> None:
     with pytest.raises(ConnectionResetError):
         decoy.client(NOBODY, HTTP).hear()
-    assert decoy.count("connection") == 0
+    assert decoy.count("AttackerConnected") == 0
 
 
 def test_a_new_persona_is_taken_up_and_a_bad_one_changes_nothing(decoy: Running) -> None:
@@ -150,7 +150,7 @@ def test_a_session_is_replayed_with_all_that_was_said(decoy: Running) -> None:
     client.hear()
     client.ask(b"USER \x1b]0;evil\x07")
     client.close()
-    session = decoy.wait_for("closed")["session"]
+    session = decoy.wait_for("AttackerDisconnected")["session"]
     command = [sys.executable, "-m", "services.decoy.replay", str(decoy.spool), session]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=30)
     assert done.returncode == 0
@@ -167,8 +167,8 @@ def test_after_a_kill_it_comes_back_and_what_was_recorded_is_there(decoy: Runnin
     client = decoy.client(DARK, FTP)
     client.hear()
     client.ask(b"USER eve")
-    decoy.wait_for("command")
-    session = decoy.events("command")[0]["session"]
+    decoy.wait_for("CommandEntered")
+    session = decoy.events("CommandEntered")[0]["session"]
     recording = decoy.spool / "sessions" / session
     for _ in range(2_400):
         if recording.exists() and "> " in recording.read_text(encoding="utf-8"):

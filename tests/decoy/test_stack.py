@@ -63,5 +63,5 @@ def test_over_ipv6_all_is_the_same(begin: Begin) -> None:
     decoy.write_settings({"tenants": [{**SETTINGS["tenants"][0], "prefixes": ["127.31.0.0/24", "::1/128"]}]})  # type: ignore[index]
     decoy.wait_for("SettingsLoaded", 2)
     assert decoy.client(IPV6, HELLO).hear() == b"named\r\n"
-    assert decoy.wait_for("connection")["destination"] == IPV6
+    assert decoy.wait_for("AttackerConnected")["destination"] == IPV6
     assert answer_to_syn(IPV6, HELLO)[0] == 61

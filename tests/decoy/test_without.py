@@ -31,7 +31,7 @@ def begin_without(tmp_path: Path) -> Iterator[Begin]:
     ("feature", "told"),
     [
         ("ipv6", ("Ipv6Missing", "decoys at tenants' IPv6 addresses")),
-        ("bpf", ("DoorsOpen", "is accepted and reset at once")),
+        ("bpf", ("PortFilterMissing", "is accepted and reset at once")),
         ("landlock", ("DecoyFailed", "cannot restrict the decoy")),
     ],
 )
@@ -54,7 +54,7 @@ def test_without_ipv6_closed_ports_of_ipv4_stay_closed(begin_without: Begin) -> 
     decoy.write_persona(WITH_FIREWALL)
     decoy.wait_for("SettingsLoaded", 2)
     assert [knock(FIREWALLED, HELLO), knock(MX, 18_999), knock(MX, HELLO)] == ["silence", "refused", "open"]
-    assert not decoy.events("DoorsOpen")
+    assert not decoy.events("PortFilterMissing")
 
 
 def test_a_syslog_server_that_cannot_be_reached_without_ipv6_is_refused_with_a_remedy(

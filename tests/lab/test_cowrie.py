@@ -43,7 +43,7 @@ def ssh(lab: Lab, to: str, command: str, directory: Path) -> subprocess.Complete
 def commands(lab: Lab, text: str) -> list[dict[str, Any]]:
     members = {part.host for part in lab.parts() if part.name.endswith(".cowrie")}
     files = [decoys.journal(lab.places, member, "cowrie") for member in members]
-    return [event for file in files for event in read_journal(file, "command", text=text)]
+    return [event for file in files for event in read_journal(file, "CommandEntered", text=text)]
 
 
 @pytest.mark.parametrize(

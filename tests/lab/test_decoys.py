@@ -103,7 +103,7 @@ def test_an_address_that_nobody_uses_is_answered_and_the_journal_has_both_ends(
     lab: Lab, api: ApiClient, family: int
 ) -> None:
     assert greeting(lab, "attacker", _DARK[family], 22).startswith(b"SSH-2.0-OpenSSH")
-    event = logged(lab, "cowrie", event="connection", destination=_DARK[family], port=22)
+    event = logged(lab, "cowrie", event="AttackerConnected", destination=_DARK[family], port=22)
     assert (event["tenant"], event["source"]) == ("acme", _INTRUDER[family])
 
 
@@ -119,7 +119,7 @@ def test_three_doors_are_a_decision_and_then_the_real_servers_address_is_a_decoy
         time.sleep(0.02)
     await_in_step(api)
     assert greeting(lab, "attacker", _SERVER[family], 22).startswith(b"SSH-2.0-OpenSSH")
-    assert logged(lab, "cowrie", event="connection", destination=_SERVER[family], port=22)
+    assert logged(lab, "cowrie", event="AttackerConnected", destination=_SERVER[family], port=22)
 
 
 def test_an_intruder_is_let_in_and_every_command_is_written_down_and_can_be_replayed(
@@ -127,8 +127,8 @@ def test_an_intruder_is_let_in_and_every_command_is_written_down_and_can_be_repl
 ) -> None:
     seen = shell(lab, _DARK[4], "id; echo left-a-trace", tmp_path)
     assert "uid=0(root)" in seen
-    command = logged(lab, "cowrie", event="command", text="id; echo left-a-trace")
-    login = logged(lab, "cowrie", event="login", session=command["session"])
+    command = logged(lab, "cowrie", event="CommandEntered", text="id; echo left-a-trace")
+    login = logged(lab, "cowrie", event="LoginTried", session=command["session"])
     assert (login["tenant"], login["source"], login["destination"]) == ("acme", _INTRUDER[4], _DARK[4])
     spool = str(decoys.spool(lab.places, "decoy1", "cowrie"))
     played = subprocess.run(
@@ -151,7 +151,7 @@ def test_a_decided_sources_mail_is_taken_by_nobody_and_the_real_server_sees_noth
     letter = Letter("someone@sender.example", "alice@acme.example", _SERVER[family], message, False)
     assert send_mail(lab.places.pin("attacker"), letter).reply.startswith("4")
     assert send_mail(lab.places.pin("sender"), letter).reply.startswith("250")
-    kept = logged(lab, "decoy", event="message", source=_INTRUDER[family])
+    kept = logged(lab, "decoy", event="MailCaptured", source=_INTRUDER[family])
     assert kept["destination"] == _SERVER[family]
     with log.open() as file:
         file.seek(before)

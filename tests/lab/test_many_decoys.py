@@ -48,7 +48,7 @@ def meetings(lab: Lab, kind: str) -> dict[str, int]:
 
     def count(name: str) -> int:
         file = decoys.journal(lab.places, name, kind)
-        return len(read_journal(file, "connection", source=_ATTACKER))
+        return len(read_journal(file, "AttackerConnected", source=_ATTACKER))
 
     return {name: count(name) for name in _NAMES}
 

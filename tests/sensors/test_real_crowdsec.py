@@ -97,14 +97,14 @@ def test_one_login_at_a_decoy_ends_in_a_decision_over_ipv6_too(
     sensors(bouncer_of(crowdsec)).wait("CrowdSecSynced")
     login = {
         "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
-        "event": "login",
+        "event": "LoginTried",
         "tenant": "acme",
         "source": "2001:db8:bad::67",
         "destination": "2001:db8:a::10",
         "port": 22,
         "protocol": "ssh",
     }
-    append(crowdsec.decoy_log, json.dumps({**login, "event": "connection", "source": "198.51.100.1"}))
+    append(crowdsec.decoy_log, json.dumps({**login, "event": "AttackerConnected", "source": "198.51.100.1"}))
     append(crowdsec.decoy_log, json.dumps(login))
     assert decision(controller, "2001:db8:bad::67")["scenario"] == "postern/decoy-intrusion"
     assert not any(map(decides("198.51.100.1"), controller.requests))
