@@ -34,7 +34,7 @@ class ErrorReport:
         return self.places.get(path, self.top)
 
     def line(self, path: str) -> str:
-        return f"`{path}` in line {self.place(path).line}"
+        return f"`{path}` on line {self.place(path).line}"
 
     def raise_any(self) -> None:
         """Raise `ConfigErrors` if any mistake was found."""

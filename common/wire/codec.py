@@ -20,7 +20,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 from common.wire.values import Address, Network
 
 _MOST_SHOWN = 10
-_NAMES = {str: "a text", int: "a whole number", bool: "true or false"}
+_NAMES = {str: "a string", int: "a whole number", bool: "true or false"}
 
 
 class RecordError(Exception):
@@ -145,7 +145,7 @@ def _read_number(value: object, _wanted: type) -> float:
 def _read_with(parse: Callable[[str], object]) -> Callable[[object, type], object]:
     def read(value: object, _wanted: type) -> object:
         if not isinstance(value, str):
-            raise ValueError("a text is expected")
+            raise ValueError("a string is expected")
         return parse(value)
 
     return read

@@ -225,7 +225,7 @@ class _AllowList(Resource):
             raise falcon.HTTPBadRequest(description='send {"value": "198.51.100.0/24", "comment": "why"}')
         source, duration = read_source(media.get("value")), media.get("duration_s", 0)
         if not isinstance(duration, int | float) or not 0 <= duration <= 1e10:
-            raise falcon.HTTPBadRequest(description="duration_s must be a number of seconds; 0: without end")
+            raise falcon.HTTPBadRequest(description="duration_s must be a number of seconds; 0 means no end")
         allow = AllowSource(source, media["comment"][:_LONGEST_COMMENT], duration)
         response.media = show_allowance(self._caller(request)(allow))
 

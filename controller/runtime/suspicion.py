@@ -96,7 +96,7 @@ class DecisionKeeper:
         self._guard = Guard(policy)
         self._published = frozenset(published_doors(policy))
         before, self._enforcement = self._enforcement, Enforcement(policy)
-        self._take_up(now, self.ledger.withdraw(self._guard), "withdrawn: the policy forbids them now")
+        self._take_up(now, self.ledger.withdraw(self._guard), "withdrawn: the policy now forbids them")
         if before is None or before.footprint != self._enforcement.footprint:
             self._carry_out(list(self.ledger.scopes()))
             for allowance in self.allowed.by_number.values():

@@ -140,7 +140,7 @@ def _text(media: Json, key: str, longest: int = _LONGEST_NAME) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise BadInput(f"{key} is not a text", f'write "{key}": "..."')
+        raise BadInput(f"{key} is not a string", f'write "{key}": "..."')
     if len(value) > longest:
         if longest == _LONGEST_TEXT:
             return value[:longest]

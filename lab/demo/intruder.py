@@ -138,7 +138,9 @@ def _receipt_and_pardon(lab: Lab, api: ApiClient) -> Iterator[Outcome]:
         greeting = _first_line(connection)
     console.fact("pardoned", f"at [{_SERVER}]:25, greeted with {greeting!r} by acme's own server")
     is_good = answer["is_confirmed"] and "acme" in greeting
-    yield Outcome("after the decision is deleted, the real server answers at once", greeting[:26], is_good)
+    yield Outcome(
+        "after the decision is deleted, the real server answers again at once", greeting[:26], is_good
+    )
 
 
 def _compared(api: ApiClient) -> Outcome:

@@ -135,7 +135,7 @@ def _check(top: Fields, report: ErrorReport) -> None:
     for name, suricata in top.get("suricata", {}).items():
         given = [key for key in _INPUTS if f"suricata.{name}.{key}" in report.places]
         if suricata.is_whole and len(given) != 1:
-            remedy = "give one of file, stream, datagram"
+            remedy = "give exactly one of file, stream and datagram"
             report.add(f"suricata.{name}", f"has {len(given)} inputs, but needs exactly one", remedy)
     is_refused = any(error.key.split(".")[0] == "tenants" for error in report.errors)
     if top.get("suricata") and not top.get("tenants") and not is_refused:

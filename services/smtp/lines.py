@@ -41,10 +41,10 @@ def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None
     line = bytes(buffer) if end + 1 == len(buffer) else bytes(buffer[: end + 1])
     del buffer[: end + 1]
     if line[-2:] != b"\r\n":
-        raise LineError("line ended by a lone LF")
+        raise LineError("line ended by a bare LF")
     line = line[:-2]
     if b"\r" in line:
-        raise LineError("lone CR inside a line")
+        raise LineError("bare CR inside a line")
     if b"\0" in line:
         raise LineError("NUL inside a line")
     return line

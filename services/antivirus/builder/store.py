@@ -165,7 +165,7 @@ class Store:
 
     def save_entries(self, entries: tuple[Entry, ...]) -> None:
         if len(entries) > _MOST_ENTRIES:
-            raise StoreError(f"more than {_MOST_ENTRIES} signatures of our own; remedy: remove old ones")
+            raise StoreError(f"more than {_MOST_ENTRIES} custom signatures; remedy: remove old ones")
         text = json.dumps([asdict(entry) for entry in entries], indent=1)
         write_whole(self.root / "own.json", text.encode())
 
