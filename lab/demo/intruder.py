@@ -117,7 +117,7 @@ def _log(lab: Lab) -> Outcome:
     for event in kept[:4]:
         console.fact("log", json.dumps(event))
     is_whole = all(each.get("tenant") == "acme" and each.get("session") for each in kept)
-    return Outcome("the decoy records log-ins and commands", f"{len(kept)} events", bool(kept) and is_whole)
+    return Outcome("the decoy records logins and commands", f"{len(kept)} events", bool(kept) and is_whole)
 
 
 def _receipt_and_pardon(lab: Lab, api: ApiClient) -> Iterator[Outcome]:
