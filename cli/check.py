@@ -1,4 +1,4 @@
-"""`postern check`: all mistakes in operators' files at once, each with place and remedy."""
+"""`postern check`: all errors in operators' files at once, each with place and remedy."""
 
 import argparse
 from pathlib import Path

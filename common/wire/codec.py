@@ -1,4 +1,4 @@
-"""Records to JSON and back. Every mistake in the input is named, with the path of its key.
+"""Records to JSON and back. Every error in the input is named, with the path of its key.
 
 A record of another format is refused. Keys that this version does not know are ignored and named, so that the
 caller can report them; keys that are missing take the record's default (decision 026).
@@ -24,7 +24,7 @@ _NAMES = {str: "a string", int: "a whole number", bool: "true or false"}
 
 
 class RecordError(Exception):
-    """The input is not a valid record. Every mistake is named; `remedy` may be empty."""
+    """The input is not a valid record. Every error is named; `remedy` may be empty."""
 
     def __init__(self, mistakes: Sequence[str], remedy: str = "") -> None:
         more = len(mistakes) - _MOST_SHOWN

@@ -1,4 +1,4 @@
-"""Text in, a frozen `Policy` out, or all mistakes at once."""
+"""Text in, a frozen `Policy` out, or all errors at once."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -180,7 +180,7 @@ class DecisionKeeper:
             self._disallow(now, allowance, "expired", CONTROLLER)
 
     def allow(self, context: Context, source: Network, comment: str, duration_s: float = 0.0) -> Allowance:
-        """Let a source pass regardless of any decision. No duration: without end."""
+        """Let a source pass regardless of any decision. No duration: it does not expire."""
         assert self._enforcement is not None
         now, by = context.now, str(context.by)
         allowance = self.allowed.add(now, context.utc, source, comment, duration_s)

@@ -1,4 +1,4 @@
-"""The settings of the sensors: parses the operator's YAML into frozen types, or reports every mistake.
+"""The settings of the sensors: parses the operator's YAML into frozen types, or reports every error.
 
 The keys, their defaults and limits are in `grammar`.
 """
@@ -106,7 +106,7 @@ def load_settings(file: Path) -> Settings:
 
 
 def parse_settings(text: str, file: str) -> Settings:
-    """Raise `ConfigErrors` with every mistake."""
+    """Raise `ConfigErrors` with every error."""
     top, report = read_document(text, file, SENSORS_FILE)
     _check(top, report)
     report.raise_any()
