@@ -94,15 +94,15 @@ docs: environment ## write the pages that are made from the code: references, sc
 man: tools ## write manual pages of all programs into build/man
 	$(PYTHON) -m cli.manpages
 
-bench: bench-steering bench-pools bench-mail bench-decoy bench-antivirus ## measure Postern beside its peers, in one run; ratios, and JSON in build/benchmarks
+bench: bench-steering bench-pools bench-mail bench-decoy bench-antivirus ## compare Postern with its peers, in one run; ratios, and JSON in build/benchmarks
 
-bench-steering: setup-test ## measure the steering path beside plain L2 on the same switch (root)
+bench-steering: setup-test ## compare the steering path with plain L2 on the same switch (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.steering
 
 bench-pools: setup-test ## measure the spread over a pool, the time to avoid a dead member, a dead trunk, a stopped controller (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.pools
 
-bench-mail: setup-test ## measure the mail gateway beside Postfix smtpd_proxy_filter (root)
+bench-mail: setup-test ## compare the mail gateway with Postfix smtpd_proxy_filter (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.mail
 
 bench-decoy: setup-test ## measure decisions: API call to first packet at the decoy, import, the cost of 100,000 (root)

@@ -6,7 +6,7 @@ Brings the demo's lab up, and starts real agents with a directory of their own e
 over the hosts of both intranets. Times begin with `postern av immunize`, so the canary's
 test is part of them, and end when the last agent has verified, installed and recorded the
 generation, and every clamd of the scanners detects its marker. The peer is freshclam, which
-polls (12 times a day by default) and fetches each changed file of ours as a whole.
+polls (12 times a day by default) and fetches each of Postern's changed files as a whole.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The report of a benchmark: figures of ours and the peer from one run, and their ratio."""
+"""The report of a benchmark: figures of Postern and its peer from one run, and their ratio."""
 
 import json
 import platform

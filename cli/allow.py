@@ -66,5 +66,5 @@ def _delete(arguments: argparse.Namespace, api: ApiClient) -> Result:
 
 
 def _line(allowance: dict[str, Any]) -> str:
-    until = f"until {when(allowance['until'])}" if allowance["until"] else "without end"
+    until = f"until {when(allowance['until'])}" if allowance["until"] else "no expiry"
     return f"{allowance['id']:>7}  {allowance['value']:<22} {until}  {allowance['comment']}"

@@ -15,15 +15,15 @@ from services.antivirus.builder.main import add_commands, add_store_options
 
 _EPILOG = """\
 examples:
-  postern av immunize invoice.exe     every client finds it, once the canary agrees
+  postern av immunize invoice.exe     every client detects it, once the canary has passed
   postern av fleet                    which client uses which generation, and which lag behind
   postern av rollback                 every client returns to the previous generation
 
-All commands except fleet and client-config work on the builder's store. While a lab is up,
-and POSTERN_AV_STORE is not set, that is the lab's.
+All commands except fleet and client-config work on the builder's store. While a lab is up
+and POSTERN_AV_STORE is not set, they use the lab's store.
 """
 _SNIPPET = """\
-# freshclam.conf of a client: signatures by freshclam alone. Our own are verified by the agent only.
+# freshclam.conf of a client: signatures by freshclam alone. freshclam does not verify Postern's signatures.
 DNSDatabaseInfo no
 PrivateMirror {server}/database
 {excluded}DatabaseCustomURL {server}/database/postern.hsb
@@ -33,7 +33,7 @@ DatabaseCustomURL {server}/database/postern-generation.hsb
 DatabaseCustomURL {server}/database/postern-generation.ndb
 DatabaseCustomURL {server}/database/postern-generation.yar
 
-# The agent in addition: it is notified at once, verifies our signature, tests before installing, and reports.
+# The agent, in addition, is notified at once, verifies them, tests them before it installs them, and reports.
 #   postern-av-agent --server {server} --database /var/lib/clamav --state /var/lib/postern-av \\
 #       --public-key /etc/postern-av.pub --clamd /run/clamav/clamd.ctl \\
 #       --freshclam-config /etc/clamav/freshclam.conf
@@ -96,8 +96,8 @@ def _fleet_lines(fleet: dict[str, Any], only_stale: bool) -> Iterator[str]:
 
 def _server_line(row: dict[str, Any]) -> str:
     if row["heard_s"] is None:
-        return f"server {row['name']:<10} not heard of since the controller started"
-    return f"server {row['name']:<10} heard {row['heard_s']:.0f} s ago  {row['error'] or 'healthy'}"
+        return f"server {row['name']:<10} no report since the controller started"
+    return f"server {row['name']:<10} last report {row['heard_s']:.0f} s ago  {row['error'] or 'healthy'}"
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`postern check`: all mistakes in operators' files at once, each with place and remedy."""
+"""`postern check`: all errors in operators' files at once, each with place and remedy."""
 
 import argparse
 from pathlib import Path
@@ -20,14 +20,14 @@ def fill(parser: argparse.ArgumentParser) -> None:
         parser,
         _run,
         "Check policies, personas and settings of sensors, without a controller or a switch. Prints one line "
-        "for each error: file:line:column: key: what is wrong; remedy. The exit code is 0 when all files are "
-        "good.",
+        "for each error: file:line:column: key: what is wrong; remedy. The exit code is 0 if all files are "
+        "valid.",
         "examples:\n  postern check policies/*.yaml\n"
         "  postern check --kind sensors /etc/postern/sensors.yaml",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="file (YAML)")
     parser.add_argument(
-        "--kind", choices=KINDS, default="", help="kind of the files (default: what their first key says)"
+        "--kind", choices=KINDS, default="", help="kind of the files (default: determined by their first key)"
     )
 
 
@@ -41,7 +41,7 @@ def _run(arguments: argparse.Namespace) -> Result:
             mistakes += found
             complaints += _told(path, found)
         else:
-            lines.append(f"{path}: good. {found}.")
+            lines.append(f"{path}: valid. {found}.")
     return Result(mistakes, lines, ExitCode.FAILED if mistakes else ExitCode.OK, complaints)
 
 
@@ -71,7 +71,7 @@ def _check(path: Path, kind: str) -> str | list[Mistake]:
 
 
 def _told(path: Path, mistakes: list[Mistake]) -> list[str]:
-    noun = "mistake" if len(mistakes) == 1 else "mistakes"
+    noun = "error" if len(mistakes) == 1 else "errors"
     return [
         *(str(mistake["text"]) for mistake in mistakes),
         f"{path}: {len(mistakes)} {noun}",

@@ -27,19 +27,19 @@ actions:
   limit   new connections pass at a limited rate
   watch   new connections pass, and are counted
 
-The closest decision applies: the longer prefix first, then one for a tenant, then one
-for a protocol and port. Sources on the allow-list (`postern allow`) always pass.
+The most specific decision applies: first the longest prefix, then one for a tenant, then
+one for a protocol and port. Sources on the allow-list (`postern allow`) always pass.
 
 examples:
   postern decisions add 198.51.100.66 --action decoy --for 4h --reason 'port scan'
   postern decisions add 198.51.100.0/24 --action drop --tenant acme --protocol tcp --port 22
   postern decisions delete 17            removed from the switches when this returns, with a receipt
-  postern explain 198.51.100.66          all about a source, on one screen
+  postern explain 198.51.100.66          everything about a source, on one screen
 """
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
-    explain(parser, "Make, list and end decisions about sources outside.", _EPILOG)
+    explain(parser, "Make, list and end decisions about external sources.", _EPILOG)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_add(commands)
     listing = add_api_command(
@@ -169,7 +169,7 @@ def _list(arguments: argparse.Namespace, api: ApiClient) -> Result:
     answer = api.get(f"/v1/decisions?{_chosen(arguments, limit=arguments.limit)}")
     shown = len(answer["decisions"])
     more = f", the latest {shown} shown" if shown < answer["count"] else ""
-    summary = f"{answer['count']} decisions{more}; the ledger holds {answer['whole']} of {answer['most']}"
+    summary = f"{answer['count']} decisions{more}; {answer['whole']} in total, of at most {answer['most']}"
     return Result(answer, [*map(line, answer["decisions"]), summary])
 
 
@@ -219,7 +219,7 @@ def is_confirmed(receipt: dict[str, Any]) -> bool:
 def _delete(arguments: argparse.Namespace, api: ApiClient) -> Result:
     chosen = _chosen(arguments)
     if bool(arguments.ids) == bool(chosen):
-        raise CommandError(["nothing is chosen; remedy: give ID ..., or --origin, --value or --tenant"])
+        raise CommandError(["no decision is selected; remedy: give ID ..., or --origin, --value or --tenant"])
     paths = [f"/v1/decisions/{number}" for number in arguments.ids] or [f"/v1/decisions?{chosen}"]
     answers: list[dict[str, Any]] = []
     try:
@@ -243,7 +243,7 @@ def _deleted_lines(answer: dict[str, Any]) -> Iterator[str]:
     for decision in answer["receipts"]:
         yield line(decision)
         yield from receipt_lines(decision["receipt"])
-    state = "gone from every switch" if answer["is_confirmed"] else "NOT YET CONFIRMED by every switch"
+    state = "removed from every switch" if answer["is_confirmed"] else "NOT YET CONFIRMED by every switch"
     yield f"{answer['deleted']} deleted, {state}"
 
 

@@ -22,10 +22,10 @@ _COUNTED = {
 }
 _EPILOG = """\
 examples:
-  postern decoy sessions                      all sessions, the latest last
+  postern decoy sessions                      all sessions, oldest first
   postern decoy replay 0123456789abcdef       one session, byte for byte, with times
 
-Reads the decoys of the lab that is up, and /var/lib/postern/decoy; --home names another directory.
+The recordings are those of the running lab and of /var/lib/postern/decoy; --home names another directory.
 """
 Event = dict[str, object]
 

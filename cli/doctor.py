@@ -29,11 +29,11 @@ _KINDS = {
 _HEADS = {FindingLevel.GOOD: "good ", FindingLevel.LOST: "lost ", FindingLevel.WRONG: "WRONG"}
 _EPILOG = """\
 each line is one check:
-  good    nothing to do
-  lost    something optional is missing; the line says what does not work, and the rest works
-  WRONG   something must be done; the line says what to type
+  good    no problem
+  lost    something optional is missing; the line says what does not work; everything else works
+  WRONG   a problem that must be fixed; the remedy says how
 
-The exit code is 1 if a line says WRONG.
+The exit code is 1 if a check is WRONG.
 --json prints a list of {"level", "subject", "fact", "remedy", "lost"}; level is good, lost or wrong.
 
 An ordinary user cannot see everything: run it as root to check more.
@@ -48,8 +48,8 @@ def fill(parser: argparse.ArgumentParser) -> None:
     be_command(
         parser,
         _run,
-        "Look at Python, Ryu, the kernel, names, disks, Open vSwitch and its bridges, ports "
-        "and clamd on this machine, and change nothing. On a pool member, say what it is.",
+        "Check Python, Ryu, the kernel, name resolution, disks, Open vSwitch and its bridges, ports "
+        "and clamd on this machine. Nothing is changed. On a pool member, give an option for its kind.",
         _EPILOG,
     )
     as_what = parser.add_mutually_exclusive_group()
@@ -106,9 +106,9 @@ def _lines(findings: list[Finding]) -> Iterator[str]:
 def _in_one_sentence(count: Counter[FindingLevel]) -> str:
     wrong, lost = count[FindingLevel.WRONG], count[FindingLevel.LOST]
     if wrong:
-        return f"{wrong} of {count.total()} lines must be fixed first."
+        return f"{wrong} of {count.total()} checks failed. Fix these problems first."
     return (
-        f"This machine is ready, except for what is lost ({lost} of {count.total()} lines)."
+        f"This machine is ready, except for what is lost ({lost} of {count.total()} checks)."
         if lost
         else "This machine is ready."
     )

@@ -25,8 +25,8 @@ def fill(parser: argparse.ArgumentParser) -> None:
     be_api_command(
         parser,
         _run,
-        "Say why a flow exists: find the line of the policy, or the decision, behind a cookie or a rule, and "
-        "all its flows. For an address: score, evidence, all decisions, and the effect.",
+        "Explain why a flow exists: find the line of the policy, or the decision, behind a cookie or a rule, "
+        "and all its flows. For an address: score, evidence, all decisions, and the effect.",
         _EPILOG,
     )
     parser.add_argument(
@@ -75,15 +75,15 @@ def _source_lines(known: dict[str, Any]) -> Iterator[str]:
     yield f"{known['source']}{whose}: its next connection {known['consequence']}"
     yield (
         f"  score {known['score']}{party}, unproven {known['unproven']}, "
-        f"decided about {known['offences']} times before"
+        f"earlier decisions: {known['offences']}"
     )
     if allowed := known["allowed"]:
         yield f"  allowed: {allowed['value']}, {allowed['comment']}"
-    yield "  decisions, the closest first:" if known["decisions"] else "  no decision"
+    yield "  decisions, most specific first:" if known["decisions"] else "  no decision"
     for decision in known["decisions"]:
         yield f"  {line(decision)}"
         yield from receipt_lines(decision["receipt"])
-    yield "  evidence, the latest last:" if known["evidence"] else "  no evidence"
+    yield "  evidence, oldest first:" if known["evidence"] else "  no evidence"
     yield from map(_evidence_line, known["evidence"])
 
 
@@ -91,7 +91,7 @@ def _evidence_line(fact: dict[str, Any]) -> str:
     where = f" at {fact['destination']}" if fact["destination"] else ""
     where += f" port {fact['port']}" if fact["port"] else ""
     proof = "" if fact["proven"] else ", unproven"
-    proof += ", weighs nothing (a decision led there)" if fact["expected"] else ""
+    proof += ", no weight (a decision led there)" if fact["expected"] else ""
     detail = f": {fact['detail']}" if fact["detail"] else ""
     count = f" x {fact['count']}" if fact["count"] > 1 else ""
     return f"    {when(fact['time'])} {fact['kind']}{count}{where}{proof}{detail}"

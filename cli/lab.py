@@ -21,7 +21,7 @@ first steps:
   postern lab exec sender -- swaks --server 203.0.113.10 --from me@sender.example --to alice@acme.example
   postern lab logs acme-mx.postfix
   postern lab exec acme-mx -- tcpdump -ni acme-mx-eth0 port 25
-  postern lab stop scanner1.clamd      mail with one scanner less
+  postern lab stop scanner1.clamd      see how mail continues with one scanner fewer
   postern lab down
 """
 
@@ -36,11 +36,11 @@ def fill(parser: argparse.ArgumentParser) -> None:
     up = add_command(
         commands,
         "up",
-        "bring a topology up; returns when all is healthy",
+        "bring up a topology, and return when every part is healthy",
         _guarded(_up),
         "example:\n  sudo postern lab up demo",
     )
-    up.add_argument("topology", metavar="TOPOLOGY", help="a file of mininet_topos/, without its ending")
+    up.add_argument("topology", metavar="TOPOLOGY", help="name of a file in mininet_topos/, without .py")
     up.add_argument("--policy", type=Path, metavar="FILE", help="policy (default: policies/TOPOLOGY.yaml)")
     execute = commands.add_parser("exec", help="run a command inside a host")
     be_command(
@@ -57,7 +57,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     add_command(
         commands,
         "status",
-        "show each part: its process, and healthy or what is wrong",
+        "show each part, its process, and whether it is healthy",
         _guarded(_status),
         "example:\n  sudo postern lab status --json",
     )
@@ -196,7 +196,7 @@ def _logs(arguments: argparse.Namespace) -> Result:
 
 def _stop(arguments: argparse.Namespace) -> Result:
     Lab().stop(arguments.part)
-    said = f"{arguments.part} is stopped; postern lab start {arguments.part} brings it back"
+    said = f"{arguments.part} is stopped; postern lab start {arguments.part} starts it again"
     return Result({"part": arguments.part, "state": "stopped"}, [said])
 
 

@@ -23,9 +23,9 @@ _COMMANDS = {
     "persona": "learn personas from real servers, and compare decoys with them",
     "plan": "show what a policy would change, without changing anything",
     "apply": "apply a policy",
-    "explain": "say why a flow exists, or what is known about a source",
+    "explain": "explain why a flow exists, or show what is known about a source",
     "flows": "print the flows of the edge in words",
-    "pool": "show pools, drain members, and restart a pool member by member",
+    "pool": "show pools, drain members, and restart the members of a pool one by one",
     "decisions": "make, list and end decisions about suspicious sources",
     "decoy": "list and replay the sessions that decoys recorded",
     "allow": "manage sources that always pass",
@@ -39,12 +39,12 @@ first steps:
   postern check policies/demo.yaml    check a policy
   postern lab up demo                 bring up a whole edge in network namespaces
   postern status                      show which revision is confirmed on which switches
-  postern plan new.yaml               show what would change; postern apply new.yaml does it
+  postern plan new.yaml               show what would change; postern apply new.yaml applies it
   postern explain 0x9057...           show the line of the policy that needs this flow
   postern explain 198.51.100.66       show what is known about a source
 
-Commands that print take --json: one JSON document on standard output; errors are
-then {{"errors": [...]}} on standard error. Commands that ask the controller take
+Commands that print results accept --json: one JSON document on standard output; errors
+are then {{"errors": [...]}} on standard error. Commands that query the controller accept
 --api, --token-file and --ca-file.
 
 exit codes:

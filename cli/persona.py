@@ -43,7 +43,7 @@ examples:
   postern persona compare acme --from sender         the same host sees first the server, then its decoy
 
 learn needs the tenant's consent in the policy, and writes a file to be reviewed. compare puts the host on the
-allow-list while it looks at the real server, and then sends it to the decoys; it removes both afterwards.
+allow-list while it examines the real server, and then sends it to the decoys; it undoes both afterwards.
 The exit code is 1 if there is a difference.
 """
 
@@ -90,7 +90,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     compare = add_change_command(
         commands,
         "compare",
-        "look at servers and their decoys, and list the differences",
+        "examine servers and their decoys, and list the differences",
         _compare,
         "example:\n  postern persona compare acme smtp --from sender",
     )
@@ -118,7 +118,7 @@ def _outside(arguments: argparse.Namespace) -> _Outside:
     try:
         host = network.read(places).host(arguments.outside)
     except (LabError, OSError) as error:
-        raise CommandError([f"{error}; or name how to reach it: --shell 'ssh {{host}}'"]) from error
+        raise CommandError([f"{error}; or say how to reach it: --shell 'ssh {{host}}'"]) from error
     prefix = entering(places.pin(host.name), [sys.executable, "-P", "-m", program.__name__])
     return _Outside(host.name, tuple(prefix), host.addresses)
 
@@ -129,7 +129,7 @@ def _servers(api: ApiClient, arguments: argparse.Namespace) -> dict[str, list[in
     ports: dict[str, list[int]] = told["ports"]
     found = {each: ports[each] for each in ports if not arguments.address or each in arguments.address}
     if not found:
-        known = ", ".join(ports) or "there is none"
+        known = ", ".join(ports) or "none"
         raise CommandError([f"no such server of {arguments.tenant}; the policy publishes: {known}"])
     return found
 
@@ -174,7 +174,7 @@ def _compare(arguments: argparse.Namespace, api: ApiClient) -> Result:
             source = outside.source_towards(server)
             files = [Path(directory) / "real.json", Path(directory) / "decoy.json"]
             for file, shown, what in zip(files, (_passing, _suspected), ("server", "decoy"), strict=True):
-                progress.show(f"{outside.name} ({source}) looks at the {what} of {server}")
+                progress.show(f"{outside.name} ({source}) examines the {what} of {server}")
                 with shown(api, source):
                     file.write_text(_look(outside, arguments, server, ports), encoding="utf-8")
             found[server] = _compared(*files)
@@ -218,7 +218,7 @@ def _run_outside(outside: _Outside, words: list[str]) -> str:
 @contextmanager
 def _passing(api: ApiClient, source: str) -> Iterator[None]:
     """Let a source pass regardless of any decision, so that it sees the real server."""
-    comment = "postern persona: looks at a real server"
+    comment = "postern persona: examines a real server"
     wanted = RequestedAllowance(source, comment, _DECIDED_FOR_S)
     allowance = api.post("/v1/allow", to_media(wanted))
     try:
@@ -232,7 +232,7 @@ def _suspected(api: ApiClient, source: str) -> Iterator[None]:
     """Steer a source to decoys; afterwards its score and decisions are removed."""
     if before := _decisions(api, source):
         raise CommandError([f"{source} is suspicious already; remedy: postern decisions delete {before[0]}"])
-    who, why = "operator", "postern persona: looks at a decoy"
+    who, why = "operator", "postern persona: examines a decoy"
     wanted = RequestedDecision(source, Action.DECOY, _DECIDED_FOR_S, origin=who, reason=why)
     decide(api, wanted)
     try:

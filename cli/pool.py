@@ -19,15 +19,15 @@ _TRIES = 15  # each waits two seconds for the switches
 _STDERR = 2
 _EPILOG = """\
 states:
-  joining    not yet proved healthy: no new sessions until its agent's first good report
-  up         takes new sessions, by its weight; fewer right after it came up
+  joining    no new sessions until its agent's first good report
+  up         gets new sessions by its weight; fewer just after it came up
   full       at its limit; gets new sessions again below nine tenths of it
   stale      healthy, with signatures that are too old: new sessions only if no fresh member is up
-  held       healthy again after going down too often: held down for a while, each time longer
+  held       healthy again, but it went down too often: held down for a while, longer each time
   draining   keeps its sessions, gets no new ones
   empty      draining, and its last session has ended: safe to stop
   leaving    no longer in the policy; finishing its sessions
-  down       its switch port is down, or its agent's reports are bad; new sessions go to the others
+  down       its switch port is down, or its agent reports failures; new sessions go to the others
 
 example:
   postern pool roll proxies --command 'ssh {member} systemctl restart postern-mail'
@@ -140,7 +140,9 @@ def _roll(arguments: argparse.Namespace, api: ApiClient) -> Result:
     if not members:
         raise CommandError([f"no pool is named {arguments.pool}; remedy: postern pool list"])
     if len(members) == 1:
-        raise CommandError([f"{arguments.pool} has only one member; no other could take its new sessions"])
+        raise CommandError(
+            [f"{arguments.pool} has only one member; no other member could take its new sessions"]
+        )
     with Progress(arguments.json) as progress:
         for number, member in enumerate(members, start=1):
             progress.show(f"[{number}/{len(members)}] {member['pool']}.{member['name']}")
@@ -182,7 +184,7 @@ def _await_healthy(api: ApiClient, wanted: dict[str, Any], patience_s: float, pr
     deadline = time.monotonic() + patience_s
     while (member := _look_at(api, wanted))["state"] in ("down", "joining"):
         if time.monotonic() > deadline:
-            reason = member["detail"] or "no agent has reported on it"
+            reason = member["detail"] or "no agent has reported its health"
             raise CommandError([f"{member['name']} is {member['state']} after {patience_s:.0f} s: {reason}"])
         progress.show(f"{member['name']} is {member['state']}: waiting until it takes sessions")
         time.sleep(_POLL_S)

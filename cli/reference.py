@@ -15,20 +15,20 @@ pages with the same content into `build/man`; `postern completion bash` prints a
 
 ## Everywhere
 
-Every command explains itself with `--help`.
+Every command has `--help`.
 
 | argument | meaning |
 | --- | --- |
 | `--json` | print one JSON document on standard output; errors are `{"errors": [...]}` on standard error |
 | `--api ADDRESS` | the controller's API: `unix:PATH`, or `https://HOST:PORT` |
-| `--token-file FILE` | holds the token for `https://`, and only its owner may read it |
+| `--token-file FILE` | file with the token for `https://`; only its owner may read it |
 | `--ca-file FILE` | certificate (PEM) to trust for `https://`, if the system does not trust it |
 
 Their defaults are `$POSTERN_API`, otherwise `unix:/run/postern/api.sock`; `$POSTERN_TOKEN_FILE`, otherwise
 `/etc/postern/token`; `$POSTERN_CA_FILE`.
 
-Long commands show their progress on standard error: one line that is updated on a terminal, otherwise a line
-every few seconds. Colour is used on a terminal only, and not if `NO_COLOR` is set.
+Commands that take long show their progress on standard error: one line that is updated on a terminal,
+otherwise a line every few seconds. Colour is used on a terminal only, and not if `NO_COLOR` is set.
 
 | exit code | meaning |
 | --- | --- |

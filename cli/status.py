@@ -15,7 +15,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     be_api_command(
         parser,
         _run,
-        "Show the accepted revision and, for each switch, whether it has confirmed it; show also which pools "
+        "Show the accepted revision and whether each switch has confirmed it. Also show which pools "
         "have no available member, and the effect on mail. The exit code is 0 only if nothing is wrong.",
         "example:\n  postern status --api unix:/run/postern/lab/api.sock",
     )
@@ -39,4 +39,4 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
     for trouble in (*status["pools"], *status["floods"], *status["cabling"]):
         yield paint(f"  ! {trouble}", "bad")
     for dpid in status["unknown_switches"]:
-        yield f"  ! a switch with dpid {dpid} is connected, but not in the policy; it is left alone"
+        yield f"  ! a switch with dpid {dpid} is connected, but not in the policy; Postern does not change it"

@@ -11,7 +11,7 @@ _EPILOG = """\
 roles:
   operator  may do everything that `postern` can do
   sensor    posts evidence, and decisions under its own name as origin
-  member    what a pool member needs on its own host; NAME is its path, POOL.MEMBER
+  member    may do what a pool member needs on its own host; NAME is POOL.MEMBER
   bouncer   reads decisions, as from a CrowdSec local API (cs-firewall-bouncer and others)
 
 examples:
@@ -22,12 +22,12 @@ examples:
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
-    explain(parser, "Make and delete tokens for the API over TCP. The unix socket needs none.", _EPILOG)
+    explain(parser, "Create and delete tokens for the API over TCP. The unix socket needs no token.", _EPILOG)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add = add_change_command(
         commands,
         "add",
-        "make a token; it is shown only once",
+        "create a token; it is shown only once",
         _make,
         "example:\n  postern token add proxies.proxy1 --role member > proxy1.token",
     )

@@ -118,7 +118,7 @@ def read_token(file: Path) -> str:
             f"{file}: {reason}; {_WRITE_TOKEN}, or name another with --token-file"
         ) from error
     if not token or not token.isprintable() or " " in token:
-        raise ApiAccessError(f"{file}: holds no valid token; {_WRITE_TOKEN}")
+        raise ApiAccessError(f"{file}: contains no valid token; {_WRITE_TOKEN}")
     return token
 
 
@@ -157,7 +157,8 @@ def add_token_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(os.environ.get("POSTERN_TOKEN_FILE") or DEFAULT_TOKEN_FILE),
         metavar="FILE",
-        help=f"holds the token for https:// (default: $POSTERN_TOKEN_FILE, otherwise {DEFAULT_TOKEN_FILE})",
+        help="file with the token for https:// "
+        f"(default: $POSTERN_TOKEN_FILE, otherwise {DEFAULT_TOKEN_FILE})",
     )
     parser.add_argument(
         "--ca-file",

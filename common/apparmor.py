@@ -1,7 +1,7 @@
 """Runs programs without the AppArmor profiles that Debian's packages give them.
 
 The profiles of clamd, freshclam and tcpdump allow Debian's own directories. Where we run these programs with
-directories of our own, the kernel would refuse those, even to root.
+other directories, the kernel would refuse those, even to root.
 """
 
 from collections.abc import Iterable

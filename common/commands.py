@@ -47,7 +47,7 @@ Run = Callable[[argparse.Namespace], Result]
 
 def explain(parser: argparse.ArgumentParser, description: str, epilog: str) -> None:
     """Describe what a command does, in a sentence or two, and show an example."""
-    parser.description = textwrap.fill(description, _WIDTH)
+    parser.description = textwrap.fill(description, _WIDTH, break_on_hyphens=False)
     parser.epilog = epilog
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 

@@ -76,7 +76,9 @@ def fail(program: str, error: BaseException, where: str = "") -> int:
         text = reports.build_report(program, error, where)
         file = reports.save(program, text)
     except Exception as trouble:  # a full disk, no memory: the first error is more important than this one
-        say(f"{said}; no report could be written ({describe(trouble)}), it follows; remedy: {_REMEDY}")
+        say(
+            f"{said}; no report could be written ({describe(trouble)}), so it follows here; remedy: {_REMEDY}"
+        )
         say(text)
     else:
         say(f"{said}; report: {file}; remedy: {_REMEDY}")
@@ -149,6 +151,6 @@ def _finish(program: str, output: Output) -> int:
         return 0
     say(
         f"{program}: standard output cannot be written: {error.strerror or error}; "
-        "remedy: make room there, or send the output elsewhere"
+        "remedy: free some space there, or redirect the output"
     )
     return ExitCode.FAILED

@@ -16,8 +16,8 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.OK: "success",
-    ExitCode.FAILED: "it failed, or a problem was found: standard error or the output says which",
-    ExitCode.USAGE: "wrong usage",
+    ExitCode.FAILED: "the command failed, or found a problem: standard error or the output says which",
+    ExitCode.USAGE: "usage error",
     ExitCode.UNREACHABLE: "the controller cannot be reached",
     ExitCode.UNEXPECTED: "an error in Postern itself: standard error names the report to send",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",

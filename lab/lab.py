@@ -331,7 +331,7 @@ def _read_policy(file: Path) -> Policy:
     except OSError as error:
         raise LabError(f"the policy cannot be read: {error}") from error
     except (ConfigErrors, UnicodeDecodeError) as error:
-        raise LabError(f"the policy has mistakes:\n{error}") from error
+        raise LabError(f"the policy has errors:\n{error}") from error
 
 
 def _need_root() -> None:

@@ -34,7 +34,7 @@ _OWN_NAME = "Postern.Test.Sample"
 
 
 def own_sample() -> bytes:
-    """Return the sample of our own signature. Raise `OSError`, or `LookupError` if there is none."""
+    """Return the sample of Postern's own signature. Raise `OSError`, or `LookupError` if there is none."""
     for line in _SIGNATURES.read_text(encoding="ascii").splitlines():
         name, _, _, pattern = line.split(":")
         if name == _OWN_NAME:

@@ -74,7 +74,7 @@ def socket_inside(file: Path, family: int, kind: int, protocol: int = 0) -> sock
 
 
 def processes_inside(files: Iterable[Path]) -> set[int]:
-    """Return the ids of all processes in pinned namespaces; never one of our own namespace."""
+    """Return the ids of all processes in pinned namespaces; never one in this process's own namespace."""
     wanted = {file.stat().st_ino for file in files if is_pinned(file)}
     wanted.discard(os.stat("/proc/self/ns/net").st_ino)
     found = set()

@@ -95,7 +95,7 @@ def check_room(switch_names: tuple[str, ...] = ("s1",)) -> None:
         if bridge.name in switch_names and not bridge.owner:
             raise LabError(
                 f"another program uses Open vSwitch: bridge {bridge.name} exists and is not "
-                f"ours; remedy: if it is not needed, ovs-vsctl del-br {bridge.name}"
+                f"the lab's; remedy: if it is not needed, ovs-vsctl del-br {bridge.name}"
             )
     _check_interfaces(switch_names)
 
@@ -107,7 +107,8 @@ def _check_interfaces(switch_names: tuple[str, ...]) -> None:
         switch, dash, number = name.partition("-eth")
         if dash and number.isdigit() and switch in switch_names:
             raise LabError(
-                f"interface {name} exists and is not ours; remedy: ip link del {name}, if it is not needed"
+                f"interface {name} exists and is not the lab's; "
+                f"remedy: if it is not needed, ip link del {name}"
             )
 
 

@@ -99,7 +99,7 @@ class EdgeSwitch(OVSSwitch):
         mark = self.cmd(f"ovs-vsctl --if-exists get bridge {self.name} external_ids").strip()
         if mark and f"{MARK}={self.owner}" not in mark.replace('"', ""):
             sys.exit(
-                f"bridge {self.name} exists and is not ours: another program uses Open vSwitch; "
+                f"bridge {self.name} exists and is not Postern's: another program uses Open vSwitch; "
                 f"remedy: remove it yourself (ovs-vsctl del-br {self.name}), or take the lab down first"
             )
 

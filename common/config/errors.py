@@ -1,8 +1,8 @@
-"""What an operator can get wrong in a file: each mistake with place, key, message and remedy."""
+"""What an operator can get wrong in a file: each error with place, key, message and remedy."""
 
 from dataclasses import dataclass
 
-MOST_ERRORS = 1_000  # reading stops here; a file with so many mistakes is probably of another kind
+MOST_ERRORS = 1_000  # reading stops here; a file with so many errors is probably of another kind
 _LONGEST_QUOTE = 80
 
 

@@ -204,7 +204,7 @@ def _text(name: str, refused: re.Pattern[str], longest: int) -> Kind:
         if len(text) > longest:
             raise Wrong(f"is longer than {longest} characters", "shorten it")
         if found := refused.search(text):
-            raise Wrong(f"holds the control character {quoted(found[0])}", "remove it")
+            raise Wrong(f"contains the control character {quoted(found[0])}", "remove it")
         return text
 
     return Kind(name, read, {**_ANY_SCALAR, "maxLength": longest})

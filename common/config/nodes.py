@@ -84,7 +84,7 @@ def read_nodes(text: str, report: ErrorReport, limits: Limits) -> Node | None:
 
 def fail_too_large(report: ErrorReport, limits: Limits) -> NoReturn:
     """Raise `ConfigErrors`: the file is larger than its kind may be."""
-    report.fail(report.top, "", f"file holds more than {limits.size_bytes} bytes", "shorten or divide it")
+    report.fail(report.top, "", f"file is larger than {limits.size_bytes} bytes", "shorten or split it")
 
 
 class _Builder:
@@ -109,7 +109,7 @@ class _Builder:
     def _node(self, event: yaml.Event) -> Node:
         place = self._place(event)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            self._note(place, "anchors and aliases are not accepted", "write the value out")
+            self._note(place, "anchors and aliases are not accepted", "write the value in full")
         node = self._content(event, place)
         if getattr(event, "tag", None):
             self._note(place, "tags are not accepted", "remove the `!tag`")
@@ -136,7 +136,7 @@ class _Builder:
         for event in self._inside(place):
             key = self._node(event)
             if not isinstance(key, Scalar):
-                self._note(key.place, "a key must be plain text", "name it with one word")
+                self._note(key.place, "a key must be plain text", "use one word as the key")
                 self._at("?", next(self._events))
                 continue
             value = self._at(key.text, next(self._events))
@@ -144,7 +144,7 @@ class _Builder:
             if first is key.place:
                 yield key, value
             else:
-                self._note(key.place, f"is a duplicate key (first in line {first.line})", "keep one of them",
+                self._note(key.place, f"is a duplicate key (first on line {first.line})", "keep one of them",
                            key.text)  # fmt: skip
 
     def _inside(self, place: Place) -> Iterator[yaml.Event]:

@@ -217,7 +217,7 @@ class _Reader:
             return False
         if wanted.at_most is not None and count > wanted.at_most:
             message = f"has {count} entries; the maximum is {wanted.at_most}"
-            self._report.note(node.place, path, message, "remove some, or divide them")
+            self._report.note(node.place, path, message, "remove some of them")
             return False
         return True
 

@@ -28,7 +28,7 @@ _SPELLING = """\
 - A prefix is written `203.0.113.0/24`, without a mask. Quote IPv6 in brackets: `["2001:db8::10"]`.
 - The order of keys does not matter; the order of a list may.
 - Anchors, aliases, tags, tabs, a second document, a duplicate key, more than {depth} levels and more than {mib} MiB are refused.
-- All mistakes are reported at once, at most {errors:,}, each as `file:line:column: key: message; remedy`. If a file is not valid YAML, reading stops at that error.
+- All errors are reported at once, at most {errors:,}, each as `file:line:column: key: message; remedy`. If a file is not valid YAML, reading stops at that error.
 """
 
 
@@ -55,7 +55,7 @@ class _Page:
         new = self._name_records(record, path, variant)
         yield f"## {title}"
         yield ""
-        yield "| key | holds | meaning | default | example |"
+        yield "| key | type | meaning | default | example |"
         yield "| --- | --- | --- | --- | --- |"
         for name, key in record.keys.items():
             example = self._examples.get((record, name), "")
@@ -85,9 +85,9 @@ class _Page:
             case PairOf():
                 return f"[{wanted.first.name}, {wanted.second.name}]"
             case ListOf(item=Record() | Variants()):
-                return f"list, each with {self._holds(wanted.item)}"
+                return f"list; each entry has {self._holds(wanted.item)}"
             case ListOf():
-                return f"list of {self._holds(wanted.item)}"
+                return f"list; each entry: {self._holds(wanted.item)}"
             case MapOf():
                 return f"by {wanted.names.name}: {self._holds(wanted.item)}"
             case WordOr():

@@ -27,11 +27,11 @@ class Severity(StrEnum):
 class FieldKind(Enum):
     """What a field holds: the word for it in the documentation, and its possible Python types."""
 
-    TEXT = "text", (str,)
+    TEXT = "string", (str,)
     INTEGER = "integer", (int,)
     NUMBER = "number", (int, float)
-    FLAG = "true or false", (bool,)
-    TEXTS = "list of texts", (list, tuple)
+    FLAG = "boolean", (bool,)
+    TEXTS = "list of strings", (list, tuple)
     INTEGERS = "list of integers", (list, tuple)
 
     def __init__(self, word: str, types: tuple[type, ...]) -> None:
@@ -129,7 +129,7 @@ class Event(Enum):
     __hash__ = object.__hash__  # members are equal only to themselves; the method of Enum is slow
 
 
-REASON = text("reason", "why, in words")
+REASON = text("reason", "the reason, in plain text")
 REMEDY = text("remedy", "what to do about it")
 COUNT = integer("count", "how many")
 
@@ -139,7 +139,7 @@ class JournalEvent(Event):
 
     LINES_LOST = error(
         "LinesLost",
-        "Lines of the journal could not be written, and are lost. Writing works again now.",
+        "Lines of the journal could not be written and are lost. The journal can be written again.",
         COUNT,
     )
     JOURNAL_WRONG = error(

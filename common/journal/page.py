@@ -14,7 +14,7 @@ _HEAD = """\
 The controller and the programs on hosts write a journal: one JSON object per line, in ASCII. Text is
 escaped, and cut after 2,000 characters (500 in a list). Each line has these fields:
 
-| field | holds |
+| field | content |
 | --- | --- |
 | `time` | UTC, RFC 3339, with microseconds |
 | `severity` | `error`, `warning`, `notice` or `info`, as in syslog |
@@ -23,7 +23,7 @@ escaped, and cut after 2,000 characters (500 in a list). Each line has these fie
 | `instance` | the name that the operator gave to it (`--name`), for example that of the pool member |
 
 A field in parentheses may be missing or null. A full disk does not block a program: the journal counts
-lost lines and reports them by `LinesLost`. SIGHUP opens the file again after a log rotation.
+lost lines and reports them by `LinesLost`. After a log rotation, send SIGHUP to reopen the file.
 """
 
 

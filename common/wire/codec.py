@@ -1,4 +1,4 @@
-"""Records to JSON and back. Every mistake in the input is named, with the path of its key.
+"""Records to JSON and back. Every error in the input is named, with the path of its key.
 
 A record of another format is refused. Keys that this version does not know are ignored and named, so that the
 caller can report them; keys that are missing take the record's default (decision 026).
@@ -21,11 +21,11 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 from common.wire.values import Address, Limit, Network
 
 _MOST_SHOWN = 10
-_NAMES = {str: "a text", int: "a whole number", bool: "true or false"}
+_NAMES = {str: "a string", int: "a whole number", bool: "true or false"}
 
 
 class RecordError(Exception):
-    """The input is not a valid record. Every mistake is named; `remedy` may be empty."""
+    """The input is not a valid record. Every error is named; `remedy` may be empty."""
 
     def __init__(self, mistakes: Sequence[str], remedy: str = "") -> None:
         more = len(mistakes) - _MOST_SHOWN
@@ -155,7 +155,7 @@ def _read_number(value: Any, _wanted: type) -> float:
 def _read_with(parse: Callable[[str], object]) -> Callable[[object, type], object]:
     def read(value: object, _wanted: type) -> object:
         if not isinstance(value, str):
-            raise ValueError("a text is expected")
+            raise ValueError("a string is expected")
         return parse(value)
 
     return read

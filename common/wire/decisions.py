@@ -46,7 +46,7 @@ class RequestedDecision(Versioned):
 
 @dataclass(frozen=True, slots=True)
 class RequestedAllowance(Versioned):
-    """An address or prefix that always passes, and why. `duration_s` 0: without end."""
+    """An address or prefix that always passes, and why. `duration_s` 0: it does not expire."""
 
     value: str
     comment: Annotated[Detail, Matching("(?s).+", "a comment")]

@@ -108,7 +108,7 @@ class Fleet:
         wanted = self._published.get(self.rings.get(client.asker, "all"))
         if wanted is None or client.report.generation == wanted.generation:
             return ""
-        return f"has generation {client.report.generation or 'none'}, its ring has {wanted.generation}"
+        return f"has generation {client.report.generation or 'none'}, but its ring has {wanted.generation}"
 
     def _is_stale(self, client: Client, now: float) -> bool:
         is_silent = now - client.heard_at > SILENT_AFTER_S

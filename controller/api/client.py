@@ -93,7 +93,7 @@ class ApiClient:
         if response.status >= 400:
             raise ApiError(_error_texts(media, response.status))
         if not isinstance(media, dict | list):
-            said = f"no controller answers at {self.address}, only another program; {_ANOTHER}"
+            said = f"a program that is not the controller answers at {self.address}; {_ANOTHER}"
             raise ControllerUnreachable([said])
         return media
 

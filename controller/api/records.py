@@ -18,7 +18,7 @@ def posted(request: falcon.Request, most_bytes: int = SMALL_BYTES, what: str = "
     Nothing is read of a larger one: while the controller reads, it does nothing else.
     """
     if (request.content_length or 0) > most_bytes:
-        raise falcon.HTTPContentTooLarge(description=f"{what} holds {most_bytes} bytes at most")
+        raise falcon.HTTPContentTooLarge(description=f"{what} must not be larger than {most_bytes} bytes")
     try:
         return request.get_media()
     except RecursionError as error:

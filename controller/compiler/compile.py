@@ -83,7 +83,7 @@ def _merge(flows: Iterable[Flow]) -> dict[FlowKey, Flow]:
         first = flow_by_key.setdefault(flow.key, flow)
         if (first.actions, first.goto) != (flow.actions, flow.goto):
             raise CompileError(
-                f"`{first.because}` and `{flow.because}` want different things "
-                f"of the same packets in table `{flow.table.label}`"
+                f"`{first.because}` and `{flow.because}` require different actions "
+                f"for the same packets in table `{flow.table.label}`"
             )
     return flow_by_key

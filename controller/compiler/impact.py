@@ -78,8 +78,8 @@ def _of_new_mail(policy: Policy, conditions: Conditions, mail: Mail, why: Why) -
     match way_of(policy, conditions, mail):
         case ToPool():
             if why is Why.FULL:
-                return "goes to full members, which defer the excess with 421", choice
-            return "waits until a member is proved healthy", choice
+                return "goes to full members, which defer excess sessions with 421", choice
+            return "waits until a member is known to be healthy", choice
         case ToResponder():
             if mail.on_empty is OnEmpty.REJECT:
                 return "is REJECTED PERMANENTLY by a responder", choice
@@ -87,7 +87,7 @@ def _of_new_mail(policy: Policy, conditions: Conditions, mail: Mail, why: Why) -
         case Unscanned():
             return "is delivered UNSCANNED", choice
         case Unanswered():
-            return "is NOT ANSWERED, as no responder takes sessions", choice
+            return "gets NO REPLY, because no responder takes sessions", choice
 
 
 def _of_unscanned(mail: Mail) -> tuple[str, str]:

@@ -101,7 +101,7 @@ def _judge_ports(facts: DecoyFacts) -> Finding:
         return kernel.judge_bpf(facts.bpf, is_root=True)
     return Finding(
         "bpf(2)",
-        "this process may not use it",
+        "this process is not permitted to use it",
         "run the decoy as root, or with AmbientCapabilities=CAP_BPF CAP_NET_ADMIN",
         kernel.LOST_WITHOUT_BPF,
     )

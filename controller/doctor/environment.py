@@ -85,7 +85,7 @@ def judge(facts: EnvironmentFacts) -> Iterator[Finding]:
     yield Finding(
         "ryu-manager",
         facts.ryu_manager or "does not start",
-        "" if facts.ryu_manager else f"run it by hand to see the error; then make clean; {_SET_UP}",
+        "" if facts.ryu_manager else f"run it manually to see the error; then make clean; {_SET_UP}",
     )
     if facts.has_mininet:
         yield Finding("Mininet", "installed in the system's Python")

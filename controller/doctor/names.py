@@ -45,7 +45,8 @@ def judge(facts: NameFacts) -> Iterator[Finding]:
         "resolver",
         f"{took} for a name that does not exist",
         "write a name server that answers into /etc/resolv.conf",
-        "time: packages, feeds and ClamAV's own signatures are fetched by name; the edge looks up no names",
+        "delays: packages, feeds and ClamAV's own signatures are fetched by name; "
+        "the edge itself looks up no names",
     )
 
 
@@ -59,9 +60,9 @@ def _judge_own(facts: NameFacts) -> Finding:
         "own name",
         f"{facts.own_name} {verb}; the resolver {took}",
         f"echo {line} | sudo tee -a /etc/hosts",
-        "time: sudo, swaks, Postfix and others look up this name, and wait for the answer"
+        "delays: sudo, swaks, Postfix and others look up this name, and wait for the answer"
         if facts.own.seconds > _SLOW_S
-        else "no time yet: each sudo prints a warning, and waits if the resolver becomes slow",
+        else "no delay yet: each sudo prints a warning, and waits if the resolver becomes slow",
     )
 
 

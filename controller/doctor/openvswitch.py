@@ -159,18 +159,20 @@ def judge(facts: SwitchFacts) -> Iterator[Finding]:
         where = "{}:{}".format(*_DEFAULT_CONTROLLER)
         yield Finding(
             "controller",
-            f"no controller listens at {where}; flows stay as they are",
+            f"no controller listens at {where}; existing flows stay",
             "POSTERN_POLICY=policies/demo.yaml ryu-manager --ofp-listen-host 127.0.0.1 apps/edge.py",
         )
 
 
 def _judge_others(names: tuple[str, ...]) -> Finding:
     """Report bridges that are not ours; the lab's own are named s1, s2 and so on."""
-    fact = f"{' '.join(names)}: not ours, never changed"
+    fact = f"{' '.join(names)}: not Postern's, and never changed"
     if not (taken := [name for name in names if _LABS_NAME.fullmatch(name)]):
         return Finding("other bridges", fact)
     remedy = f"if it is not needed: ovs-vsctl del-br {taken[0]}"
-    return Finding("other bridges", fact, remedy, f"the lab, which needs the name {taken[0]} for its own")
+    return Finding(
+        "other bridges", fact, remedy, f"the lab, which needs the name {taken[0]} for a bridge of its own"
+    )
 
 
 def _judge_bridge(bridge: BridgeFacts, has_kernel_module: bool) -> Iterator[Finding]:
@@ -209,7 +211,7 @@ def _judge_bridge(bridge: BridgeFacts, has_kernel_module: bool) -> Iterator[Find
         ),
         (
             bridge.drops_invalid,
-            "drops packets that conntrack calls invalid: clients that reuse a port will stall",
+            "drops packets that conntrack considers invalid: clients that reuse a port will stall",
             "remove that flow: a new SYN on an old port counts as invalid",
         ),
         (

@@ -90,7 +90,7 @@ def _judge_disk(disk: Disk) -> Finding:
     if disk.free_files is not None and disk.free_files < _FEWEST_FILES:
         remedy = f"du -x --inodes {place} | sort -n | tail shows the directories"
         return Finding("disk", f"room for {disk.free_files} more files: {where}", remedy)
-    remedy = f"free {disk.needed_mib} MiB; du -xh {place} | sort -h | tail shows what is large"
+    remedy = f"free {disk.needed_mib} MiB; du -xh {place} | sort -h | tail shows the largest directories"
     fact = f"{disk.free_mib} MiB are free: {where}"
     return Finding("disk", fact, remedy if disk.free_mib < disk.needed_mib else "")
 

@@ -98,7 +98,7 @@ def _judge_settings(file: str, settings: dict[str, str], release: tuple[int, int
         ),
         (
             _bytes(settings.get("StreamMaxLength", "100M")) < _SMALLEST_STREAM,
-            "has a smaller message limit than most mail servers",
+            "has a smaller message size limit than most mail servers",
             f"StreamMaxLength {_SMALLEST_STREAM // 1024**2}M or more",
         ),
         (

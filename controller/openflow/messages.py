@@ -82,7 +82,9 @@ def message(kind: int, xid: int, body: bytes = b"") -> bytes:
     """Return a message with its header (7.1.1). Raise `ValueError` past 65,535 bytes."""
     length = 8 + len(body)
     if length > MAX_MESSAGE_BYTES:
-        raise ValueError(f"an OpenFlow message holds {MAX_MESSAGE_BYTES} bytes, this one has {length}")
+        raise ValueError(
+            f"an OpenFlow message has at most {MAX_MESSAGE_BYTES} bytes, but this one has {length}"
+        )
     return struct.pack("!BBHI", VERSION, kind, length, xid) + body
 
 

@@ -85,8 +85,10 @@ SCAN_CONDITIONS = Record(
 )
 SCAN_RULE = Record(
     {
-        "if": Key(SCAN_CONDITIONS, "all of these hold", otherwise="always", field="conditions"),
-        "then": Key(choice(ScanAction), "scan the message, or not", True, field="action"),
+        "if": Key(
+            SCAN_CONDITIONS, "conditions, all of which must be true", otherwise="always", field="conditions"
+        ),
+        "then": Key(choice(ScanAction), "whether to scan the message", True, field="action"),
     },
     build.scan_rule,
 )
@@ -105,7 +107,7 @@ ON_VERDICT = Record(
         "encrypted": Key(choice(Disposition), "the content cannot be scanned", default="pass-tagged"),
         "unavailable": Key(
             choice((Disposition.TEMPFAIL, Disposition.PASS_TAGGED)),
-            "no scanner answered; good mail is never lost because of that",
+            "no scanner answered; clean mail is never lost for this reason",
             default="tempfail",
         ),
     },
@@ -142,8 +144,8 @@ MAIL = Record(
         "on_verdict": Key(ON_VERDICT, "what happens to a message, by verdict"),
         "tls": Key(MAIL_TLS, "encryption towards clients and towards the tenant's server"),
         "message_limit": Key(_SIZE, "maximum size of a message", default="25MiB"),
-        "bare_newlines": Key(choice(BareNewlines), "a CR or LF alone inside a message", default="reject"),
-        "nul_bytes": Key(choice(NulBytes), "a NUL inside a message", default="reject"),
+        "bare_newlines": Key(choice(BareNewlines), "a bare CR or LF in a message", default="reject"),
+        "nul_bytes": Key(choice(NulBytes), "a NUL in a message", default="reject"),
     },
     partial(Mail, proxies=""),
 )
@@ -265,12 +267,12 @@ HEALTH = Record(
         ),
         "slow_start": Key(
             duration("0s", "10m"),
-            "time after which a member that came up gets its full share; 0s: off",
+            "time until a member that came up gets its full share of new sessions; 0s: off",
             default="10s",
         ),
         "hold_down": Key(
             duration("0s", "10m"),
-            "how long a member is held down that went down three times within ten minutes; "
+            "how long a member that went down three times within ten minutes is held down; "
             "the time doubles with each further failure. 0s: never",
             default="10s",
         ),
@@ -356,7 +358,9 @@ CAPS = Record(
 )
 SUSPICION = Record(
     {
-        "half_life": Key(duration("1m", "30d"), "time after which a score has decayed to half", default="1h"),
+        "half_life": Key(
+            duration("1m", "30d"), "time after which a score has decayed to half of its value", default="1h"
+        ),
         "suspect": Key(LEVEL, "the first level", otherwise="score 25: decoy for 1h"),
         "hostile": Key(LEVEL, "the second level", otherwise="score 100: decoy for 1d, open sessions cut"),
         "repeat": Key(
@@ -367,11 +371,12 @@ SUSPICION = Record(
         "longest": Key(duration("1m", "400d"), "maximum duration of a decision", default="30d"),
         "crowd": Key(
             whole_number(0, 256),
-            "number of suspicious sources of one /24 (IPv6: /48) that make all of it suspicious; 0: never",
+            "number of suspicious sources in one /24 (IPv6: /48) that makes the whole network suspicious; "
+            "0: never",
             default="5",
         ),
         "simulate": Key(
-            kinds.FLAG, "record decisions without carrying them out", default="false", field="is_simulated"
+            kinds.FLAG, "record decisions without enforcing them", default="false", field="is_simulated"
         ),
         "limit_per_second": Key(
             whole_number(1, 100_000),

@@ -1,4 +1,4 @@
-"""Text in, a frozen `Policy` out, or all mistakes at once."""
+"""Text in, a frozen `Policy` out, or all errors at once."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -53,4 +53,4 @@ def _note_link_places(top: Fields, report: ErrorReport) -> None:
         path, place = f"links.{a}-{b}", report.place(f"links.{number}")
         first = report.places.setdefault(path, place)
         if first is not place:
-            report.note(place, path, f"is already given in line {first.line}", "remove one of them")
+            report.note(place, path, f"is already given on line {first.line}", "remove one of them")

@@ -31,7 +31,7 @@ def status(edge: EdgeStatus | None, packet_ins: Mapping[int, int]) -> Json:
         "pools": list(known.empty_pools),
         "cabling": list(known.cabling),
         "floods": [
-            f"{name} is flooded: {rate:.0f} first packets per second, which is above its limit"
+            f"{name} is flooded: {rate:.0f} new connections per second, which is above its limit"
             for name, rate in known.floods.items()
         ],
     }

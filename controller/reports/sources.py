@@ -65,7 +65,7 @@ def explain(known: SourceExplanation) -> Json:
 def _consequence(about: Iterable[Decision], is_allowed: bool) -> str:
     """Return in one sentence what happens to the source's next connection."""
     if is_allowed:
-        return "passes: the source is on the allow-list, which always applies"
+        return "passes: the source is on the allow-list, which overrides every decision"
     for decision in about:
         request = decision.request
         words = {

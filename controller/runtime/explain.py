@@ -20,7 +20,7 @@ def explain_cookie(accepted: Accepted, cookie: int) -> Explanation | NotExplaine
     """Return the rule behind a cookie, its place in the file, and all its flows."""
     if not is_ours(cookie):
         owner = cookie >> COOKIE_OWNER_SHIFT
-        return NotExplained(f"not a cookie of this edge (its owner mark is {owner:#x}, not 0x9057)")
+        return NotExplained(f"not a cookie of this edge (it begins with {owner:#x}, not 0x9057)")
     return _explain(accepted, lambda flow: flow.cookie == cookie, f"no flow has cookie {cookie:#x} now")
 
 

@@ -96,7 +96,7 @@ class DecisionKeeper:
         self._guard = Guard(policy)
         self._published = frozenset(published_doors(policy))
         before, self._enforcement = self._enforcement, Enforcement(policy)
-        self._take_up(now, self.ledger.withdraw(self._guard), "withdrawn: the policy forbids them now")
+        self._take_up(now, self.ledger.withdraw(self._guard), "withdrawn: the policy now forbids them")
         if before is None or before.footprint != self._enforcement.footprint:
             self._carry_out(list(self.ledger.scopes()))
             for allowance in self.allowed.by_number.values():
@@ -180,7 +180,7 @@ class DecisionKeeper:
             self._disallow(now, allowance, "expired", CONTROLLER)
 
     def allow(self, context: Context, source: Network, comment: str, duration_s: float = 0.0) -> Allowance:
-        """Let a source pass regardless of any decision. No duration: without end."""
+        """Let a source pass regardless of any decision. No duration: it does not expire."""
         assert self._enforcement is not None
         now, by = context.now, str(context.by)
         allowance = self.allowed.add(now, context.utc, source, comment, duration_s)

@@ -8,7 +8,7 @@ from controller.policy.model import Address, Network
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """`until`: seconds since 1970, UTC; 0: without end."""
+    """`until`: seconds since 1970, UTC; 0: it does not expire."""
 
     number: int
     source: Network
@@ -26,7 +26,7 @@ class AllowList:
     def add(
         self, now: float, utc: float, source: Network, comment: str, duration_s: float = 0.0
     ) -> Allowance:
-        """Allow a source. If it is already allowed, replace comment and expiry. No duration: without end."""
+        """Allow a source. If it is already allowed, replace comment and expiry. No duration: no expiry."""
         known = (number for number, each in self.by_number.items() if each.source == source)
         number = next(known, self._next)
         allowance = Allowance(number, source, comment, utc, utc + duration_s if duration_s else 0.0)

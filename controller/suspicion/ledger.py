@@ -146,12 +146,12 @@ class Ledger:
         tenant = request.scope.tenant
         if tenant and self._count_by_tenant[tenant] >= self.caps.per_tenant:
             return Refusal(
-                f"tenant {tenant} has {self.caps.per_tenant} decisions of its own, its maximum",
+                f"tenant {tenant} has {self.caps.per_tenant} decisions, its maximum",
                 "delete some, or raise `suspicion.caps.tenant`",
             )
         if len(self.by_number) >= self.caps.whole and not self._make_room(request, outcome):
             return Refusal(
-                f"the ledger is full: {self.caps.whole} decisions, all of them more certain",
+                f"the maximum of {self.caps.whole} decisions is reached, and all of them are more certain",
                 "delete some, or raise `suspicion.caps.whole`",
             )
         return None

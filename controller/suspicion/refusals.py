@@ -39,7 +39,7 @@ class Guard:
                 f"{source} is too large a range", f"use a /{widest} at most, or one decision for each part"
             )
         if whose := self.owner(source):
-            return Refusal(f"{source} covers {whose} addresses", "name only the outside source")
+            return Refusal(f"{source} covers {whose} addresses", "name only external addresses")
         if scope.tenant and scope.tenant not in self._tenants:
             return Refusal(f"no tenant is named {scope.tenant}", f"use one of {sorted(self._tenants)[:12]}")
         if scope.port and scope.protocol not in (Protocol.TCP, Protocol.UDP):

@@ -32,7 +32,7 @@ _CLIENT = (
 )
 _FLOOD = (
     text("tenant", "the tenant whose limit it is"),
-    integer("packets_per_s", "first packets per second"),
+    integer("packets_per_s", "new connections per second"),
     integer("limit_per_s", "the limit in the policy"),
 )
 _DECISION = integer("decision", "number of the decision")
@@ -97,7 +97,9 @@ class ControllerEvent(Event):
         "SwitchDisconnected", "A switch has disconnected; it keeps forwarding.", _SWITCH, _DPID
     )
     UNKNOWN_SWITCH_CONNECTED = warning(
-        "UnknownSwitchConnected", "A switch that is not in the policy has connected; it is left alone.", _DPID
+        "UnknownSwitchConnected",
+        "A switch that is not in the policy has connected; Postern does not change it.",
+        _DPID,
     )
     SWITCH_READ = info(
         "SwitchRead",
@@ -128,13 +130,13 @@ class ControllerEvent(Event):
         text("member", "name of the member"),
         text("state", "its state now"),
         text("before", "its state before"),
-        integer("sessions", "its open sessions, null while they are not counted").optional,
+        integer("sessions", "its open sessions; null if they are not counted").optional,
         text("detail", "what the health agent reported"),
         _BY.optional,
     )
     MEMBER_HELD_DOWN = warning(
         "MemberHeldDown",
-        "A member has failed repeatedly, and is held down for a time.",
+        "A member has failed repeatedly, and is held down for a while.",
         _POOL,
         text("member", "name of the member"),
         number("seconds", "how long it is held down"),
@@ -183,7 +185,7 @@ class ControllerEvent(Event):
     DECISION_ENDED = notice("DecisionEnded", "A decision has ended.", _DECISION, _SCOPE, REASON, _BY)
     MANY_DECISIONS_CHANGED = notice(
         "ManyDecisionsChanged",
-        "More decisions changed at once than get a line each.",
+        "Many decisions changed at once; those without a line of their own are counted here.",
         integer("made", "further decisions that were made"),
         integer("ended", "further decisions that ended"),
         integer("evicted", "decisions that were removed to make room for others"),
@@ -200,9 +202,9 @@ class ControllerEvent(Event):
         "AllowanceEnded", "A source is no longer on the allow-list.", _ALLOWANCE, _SOURCE, REASON, _BY
     )
     TENANT_FLOODED = warning(
-        "TenantFlooded", "A tenant gets more first packets than its limit allows.", *_FLOOD
+        "TenantFlooded", "A tenant gets more new connections than its limit allows.", *_FLOOD
     )
-    FLOOD_ENDED = notice("FloodEnded", "A tenant's first packets are below its limit again.", *_FLOOD)
+    FLOOD_ENDED = notice("FloodEnded", "A tenant's new connections are below its limit again.", *_FLOOD)
     CLIENT_STALE = warning(
         "ClientStale", "A client's signatures are too old, or it has stopped reporting.", *_CLIENT, REASON
     )

@@ -54,7 +54,7 @@ def _mark(lab: Lab, message: Path) -> Outcome:
     done = tools.run(command)
     console.fact("marks", "postern av immunize message.eml")
     lines = (done.stderr if done.returncode else done.stdout).strip().splitlines()
-    console.fact("canary", next((line for line in lines if ": good. " in line), "nothing"))
+    console.fact("canary", next((line for line in lines if " passed: " in line), "nothing"))
     last = lines[-1] if lines else "nothing"
     return Outcome("an operator marks it, and the canary accepts the signature", last, done.returncode == 0)
 

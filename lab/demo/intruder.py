@@ -123,7 +123,7 @@ def _log(lab: Lab) -> Outcome:
     for event in kept[:4]:
         console.fact("log", json.dumps(event))
     is_whole = all(each.get("tenant") == "acme" and each.get("session") for each in kept)
-    return Outcome("the decoy records log-ins and commands", f"{len(kept)} events", bool(kept) and is_whole)
+    return Outcome("the decoy records logins and commands", f"{len(kept)} events", bool(kept) and is_whole)
 
 
 def _receipt_and_pardon(lab: Lab, api: ApiClient) -> Iterator[Outcome]:
@@ -144,7 +144,9 @@ def _receipt_and_pardon(lab: Lab, api: ApiClient) -> Iterator[Outcome]:
         greeting = _first_line(connection)
     console.fact("pardoned", f"at [{_SERVER}]:25, greeted with {greeting!r} by acme's own server")
     is_good = answer["is_confirmed"] and "acme" in greeting
-    yield Outcome("after the decision is deleted, the real server answers at once", greeting[:26], is_good)
+    yield Outcome(
+        "after the decision is deleted, the real server answers again at once", greeting[:26], is_good
+    )
 
 
 def _compared(api: ApiClient) -> Outcome:

@@ -1,4 +1,4 @@
-"""A program of ours on a member of a pool, with the pool's settings file and a journal."""
+"""One of Postern's programs on a member of a pool, with the pool's settings file and a journal."""
 
 import json
 import sys

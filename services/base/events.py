@@ -20,7 +20,7 @@ SESSIONS_ENDED = integer("sessions_ended", "sessions that were still open and we
 _FILE = text("file", "path of the settings file")
 _EXAMPLES = texts("examples", "the first refusals, as the controller worded them")
 UNKNOWN_KEYS = texts("unknown_keys", "keys from a newer controller, which this program ignores")
-_WAITING = integer("waiting", "pieces of evidence waiting to be sent")
+_WAITING = integer("waiting", "number of pieces of evidence waiting to be sent")
 
 
 class DaemonEvent(Event):
@@ -55,14 +55,14 @@ class DaemonEvent(Event):
     )
     SESSION_REFUSED = info(
         "SessionRefused",
-        "A client was turned away before the greeting. Of a flood, only the first few have a line each.",
+        "A client was refused before the greeting. In a flood, only the first few have a line each.",
         text("client", "the client's address"),
         integer("port", "the client's port").optional,
         text("server", "the address that the client connected to"),
         text("reply", "the reply to the client; empty: none"),
     )
     SESSIONS_SHED = warning(
-        "SessionsShed", "More clients were turned away than have a line each; these are counted.", COUNT
+        "SessionsShed", "Clients were refused that have no line of their own; they are counted here.", COUNT
     )
     EVIDENCE_REFUSED = warning(
         "EvidenceRefused",
@@ -71,11 +71,13 @@ class DaemonEvent(Event):
         _EXAMPLES,
     )
     EVIDENCE_LOST = warning(
-        "EvidenceLost", "Evidence was dropped, the oldest first, while the controller was away.", COUNT
+        "EvidenceLost",
+        "Evidence was dropped, oldest first, while the controller could not be reached.",
+        COUNT,
     )
     CONTROLLER_AWAY = warning(
         "ControllerAway",
-        "The controller cannot be reached. This is written once, until it is back.",
+        "The controller cannot be reached. This is reported once, until it can be reached again.",
         REASON,
         _WAITING.optional,
         text("origin", "the origin whose decisions wait to be sent").optional,

@@ -1,7 +1,7 @@
 """Evidence on its way to the controller: collected, counted, bounded, and never blocking its source.
 
 `add` only queues. One task sends at once, together with what has arrived meanwhile. Evidence that repeats
-before it is sent becomes one piece with a count, and keeps its first detail. While the controller is away,
+before it is sent becomes one piece with a count, and keeps its first detail. While the controller is down,
 the oldest pieces are dropped first; their number is counted and reported.
 """
 

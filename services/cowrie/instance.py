@@ -104,7 +104,7 @@ class Instance:
                     continue
                 self._deaths = 0 if time.monotonic() - began > _HEALTHY_AFTER_S else self._deaths + 1
                 await asyncio.sleep(_BACKOFF_S[min(self._deaths, len(_BACKOFF_S) - 1)])
-                self._drop_waiting(_LONGEST_WAIT_S, "the decoy was not there")
+                self._drop_waiting(_LONGEST_WAIT_S, "the decoy was not ready")
         finally:
             self._drop_waiting(0.0, "the decoy ended")
 
@@ -156,7 +156,7 @@ class Instance:
                     CowrieEvent.COWRIE_STARTED, persona=self.spec.name, pid=cowrie.pid, seconds=seconds
                 )
                 self._cowrie = cowrie
-                self._drop_waiting(_LONGEST_WAIT_S, "the decoy was not there")
+                self._drop_waiting(_LONGEST_WAIT_S, "the decoy was not ready")
                 self._hand_over(cowrie)
             case "postern.taken":
                 self._let_go(str(event.get("key")), event.get("served") is True)
@@ -182,7 +182,7 @@ class Instance:
         if given is not None:
             given.socket.close()
             if not is_served:
-                self._carry(self._translator.drop(given.encounter, "gone at once"), self._home)
+                self._carry(self._translator.drop(given.encounter, "client disconnected at once"), self._home)
 
     def _drop_waiting(self, older_than_s: float, why: str) -> None:
         now = time.monotonic()

@@ -25,8 +25,8 @@ from services.decoy.syslog import Syslog, SyslogError
 _PROGRAM = "postern-decoy"
 _MB = 1024 * 1024
 _EPILOG = """\
-DIR/TENANT.yaml describes the hosts of a tenant and their answers. A tenant without a file has a plain Debian.
-SSH and Telnet are left to Cowrie (postern-cowrie). The controller writes the settings file
+DIR/TENANT.yaml describes the hosts of a tenant and their answers. A tenant without a file looks like a
+plain Debian. SSH and Telnet are left to Cowrie (postern-cowrie). The controller writes the settings file
 (STATE_DIR/gateways/POOL.json). Both are read again when they change; files with errors change nothing, and
 each error is in the journal: file, line, key, remedy.
 

@@ -51,7 +51,7 @@ def compare(real: Snapshot, decoy: Snapshot) -> Comparison:
         seen = (real.ports.get(port), decoy.ports.get(port))
         if seen[0] is None or seen[1] is None:
             words = [_ABSENT if each is None else each.state for each in seen]
-            tells.append(Tell(port, "was not looked at", *words))
+            tells.append(Tell(port, "was not examined", *words))
             continue
         compared += _size(seen[0])
         tells += _tells(port, seen[0], seen[1], (real.client, decoy.client))

@@ -26,12 +26,13 @@ async def require_consent(api: ApiAccess, tenant: str, addresses: tuple[Address,
     said = answer if isinstance(answer, dict) else {}
     if said.get("tenant") != tenant or said.get("consent") is not True:
         raise NoConsent(
-            f"{tenant} does not consent to being learned from; "
-            f"remedy: ask, then write `consent_to_learning: true` under tenants.{tenant} in the policy"
+            f"{tenant} has not consented to learning; "
+            "remedy: ask the tenant, "
+            f"then write `consent_to_learning: true` under tenants.{tenant} in the policy"
         )
     theirs = said.get("addresses")
     theirs = theirs if isinstance(theirs, list) else []
     for address in addresses:
         if str(address) not in theirs:
             servers = ", ".join(map(str, theirs))[:300] or "none"
-            raise NoConsent(f"{address} is not a server of {tenant}; remedy: one of the policy's: {servers}")
+            raise NoConsent(f"{address} is not a server of {tenant}; remedy: name one of {servers}")

@@ -29,8 +29,8 @@ _FAILURES = (NoConsent, ConfigErrors, SnapshotError, CannotMerge, NmapFailed, OS
 _EPILOG = """\
 learn reads a tenant's own server once, with a few polite connections for each port. It never logs in,
 sends no mail and changes nothing there. The policy must have `consent_to_learning: true` for the tenant.
-look records everything that is visible of a server from outside; run it once where the real server
-answers, and once where the decoy answers. compare prints the differences of the two, one per line.
+look records everything that a server shows to the outside; run it once where the real server
+answers, and once where the decoy answers. compare prints the differences between the two, one per line.
 
 A port is a number, or a number and a protocol: 25,2525=smtp. Protocols:
   smtp smtps http https pop3 pop3s imap imaps ftp ssh telnet banner
@@ -56,12 +56,12 @@ def build_parser() -> argparse.ArgumentParser:
     comparer = add_command(
         commands,
         "compare",
-        "print the differences between two looks",
+        "print the differences between two records made by look",
         _guarded(lambda parsed, _: compare_files(parsed.real, parsed.decoy)),
         "example:\n  postern-persona compare real.json decoy.json",
     )
-    comparer.add_argument("real", type=Path, metavar="REAL", help="look at the real server (JSON)")
-    comparer.add_argument("decoy", type=Path, metavar="DECOY", help="look at the decoy (JSON)")
+    comparer.add_argument("real", type=Path, metavar="REAL", help="record of the real server (JSON)")
+    comparer.add_argument("decoy", type=Path, metavar="DECOY", help="record of the decoy (JSON)")
     return parser
 
 
@@ -91,7 +91,7 @@ def _add_look(commands: Subparsers) -> None:
     )
     _add_target(looker)
     looker.add_argument("--closed", type=_ports, default=((1, 81, 8081), {}), metavar="PORTS",
-        help="ports without a service, also looked at (default: 1,81,8081)")  # fmt: skip
+        help="ports without a service, also examined (default: 1,81,8081)")  # fmt: skip
     add_nmap_option(looker)
 
 
@@ -99,7 +99,7 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--address", type=_addresses, required=True, metavar="ADDRESS[,ADDRESS]",
         help="the server's addresses; connections go to the first one")  # fmt: skip
-    add("--ports", type=_ports, required=True, metavar="PORT[=PROTOCOL],...", help="ports to look at")
+    add("--ports", type=_ports, required=True, metavar="PORT[=PROTOCOL],...", help="ports to examine")
     add("--out", type=Path, required=True, metavar="FILE", help="file to write (look: - prints it)")
     add("--service", action="append", default=[], type=_protocol, metavar="PROTOCOL",
         help="only services of this protocol; may be repeated")  # fmt: skip

@@ -56,7 +56,9 @@ def differences_of_host(before: Persona, host: LearnedHost) -> list[str]:
         ("window", old.window, host.window),
     ]
     found = [
-        f"{key} is {there} in the file, {seen} as learned" for key, there, seen in pairs if there != seen
+        f"{key} is {there} in the file, but {seen} at the server"
+        for key, there, seen in pairs
+        if there != seen
     ]
     gone = [port for port in host.shut if port in old.services]
     return [*found, *(f"services.{port} is in the file, but the port has no service now" for port in gone)]

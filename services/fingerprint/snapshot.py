@@ -41,7 +41,9 @@ def parse_snapshot(text: str, file: str) -> Snapshot:
     try:
         top = json.loads(text)
         if not isinstance(top, dict) or top.get("postern-look") != _FORMAT:
-            raise SnapshotError(f"{file}: is not a look; remedy: make it with `postern-persona look`")
+            raise SnapshotError(
+                f"{file}: was not made by `postern-persona look`; remedy: make it with that command"
+            )
         ports = {int(port): _port(seen, f"{file}: ports.{port}") for port, seen in top["ports"].items()}
         address, client, at = (_text(top[name], f"{file}: {name}") for name in ("address", "client", "at"))
         return Snapshot(address, client, at, ports)
@@ -64,5 +66,5 @@ def _port(seen: Any, where: str) -> PortSeen:
 
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise SnapshotError(f"{where}: must be a text; remedy: make it again with `postern-persona look`")
+        raise SnapshotError(f"{where}: must be a string; remedy: make it again with `postern-persona look`")
     return value

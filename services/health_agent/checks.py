@@ -83,7 +83,7 @@ async def _await_reply(reader: asyncio.StreamReader, wanted: bytes, does: str) -
             return f"{does} with {line[:80]!r}"
         if found[2] == b" ":
             return ""
-    return f"{does} without end"
+    return f"{does} with an endless reply"
 
 
 @_ask.register
@@ -113,4 +113,4 @@ async def _(check: TcpCheck, host: str) -> str:
     async with connected(host, check.port) as (reader, _):
         wanted = check.banner.encode("ascii")
         said = await reader.readexactly(len(wanted))
-        return "" if said == wanted else f"says {said!r}, not {check.banner!r}"
+        return "" if said == wanted else f"sends {said!r} instead of {check.banner!r}"

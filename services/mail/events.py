@@ -22,7 +22,7 @@ _SESSION = (
     text("client", "the client's address and port"),
     text("server", "the server's address"),
 )
-_MESSAGE = (*_SESSION, text("trace", "number of the message: session and message"))
+_MESSAGE = (*_SESSION, text("trace", "id of the message: session and message number"))
 _REPLY = text("reply", "the SMTP reply that the client got")
 _SECONDS = number("seconds", "seconds since DATA")
 _END = (
@@ -97,7 +97,9 @@ class MailEvent(Event):
         flag("client_tls", "leg 1 was encrypted"),
         flag("server_tls", "leg 2 was encrypted"),
     )
-    SCAN_SKIPPED = info("ScanSkipped", "A rule of the tenant says not to scan the message.", *_MESSAGE)
+    SCAN_SKIPPED = info(
+        "ScanSkipped", "The message is not scanned, because of a rule of the tenant.", *_MESSAGE
+    )
     MESSAGE_SCANNED = info(
         "MessageScanned",
         "A scanner scanned the message, or no scanner was available.",

@@ -43,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--state-dir",
         type=Path,
         metavar="DIR",
-        help="for spool and certificates (default: from the settings)",
+        help="directory for spool and certificates (default: from the settings)",
     )
     add_api_options(parser, "", "no evidence is sent")
     parser.add_argument(
@@ -51,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         type=duration_option("0s", "1h"),
         default="10s",
         metavar="DURATION",
-        help="time for open sessions to finish at the end (default: 10s)",
+        help="time for open sessions to finish after SIGTERM (default: 10s)",
     )
     parser.add_argument(
         "--sessions",

@@ -257,7 +257,7 @@ HOST = Record(
         "addresses": Key(
             ADDRESSES, "the host's addresses; `dark`: all of the tenant's that no other host lists", True
         ),
-        "closed": Key(choice(Closed), "what a port without a service does", default="reset"),
+        "closed": Key(choice(Closed), "how a port without a service responds", default="reset"),
         "ttl": Key(whole_number(1, 255), "hop limit of its packets", default="64"),
         "window": Key(
             whole_number(0, _LARGEST_WINDOW),

@@ -12,7 +12,7 @@ from services.personas.parse import parse_persona
 
 
 def load_personas(directory: Path, tenants: Iterable[str]) -> dict[str, Persona]:
-    """Return the persona of each tenant by its name. Raise `ConfigErrors` with every mistake."""
+    """Return the persona of each tenant by its name. Raise `ConfigErrors` with every error."""
     found: dict[str, Persona] = {}
     errors: list[ConfigError] = []
     for tenant in tenants:

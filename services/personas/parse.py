@@ -1,4 +1,4 @@
-"""Parses a persona file into a frozen persona, or reports every mistake at once."""
+"""Parses a persona file into a frozen persona, or reports every error at once."""
 
 from common.config.building import build
 from common.config.reading import Fields, read_document
@@ -8,7 +8,7 @@ from services.personas.model import BEGIN_WITH_TLS, Address, Persona
 
 
 def parse_persona(text: str, file: str, tenant: str = "") -> Persona:
-    """Raise `ConfigErrors` with every mistake. If a tenant is given, the file must be for it."""
+    """Raise `ConfigErrors` with every error. If a tenant is given, the file must be for it."""
     top, report = read_document(text, file, PERSONA_FILE)
     if tenant and top.get("tenant", tenant) != tenant:
         message = f"is the persona of {top['tenant']}, in the file of {tenant}"

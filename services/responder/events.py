@@ -17,7 +17,7 @@ class ResponderEvent(Event):
     SESSION_ANSWERED = info(
         "SessionAnswered",
         "The responder answered a client in place of a tenant's server, and the session has ended.",
-        text("tenant", "whose server the client connected to"),
+        text("tenant", "the tenant whose server the client connected to"),
         text("session", "number of the session, also given in its replies"),
         text("client", "the client's address"),
         integer("port", "the client's port"),

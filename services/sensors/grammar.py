@@ -47,7 +47,7 @@ def _meaning(confidence: str) -> dict[str, Key]:
     return {
         "confidence": Key(decimal(0.0, 1.0), "how sure the source is", default=confidence),
         "tenant": Key(_WORD, "the tenant to which the decisions apply", default="", otherwise="all tenants"),
-        "simulated": Key(kinds.FLAG, "record the decisions without carrying them out", default="false"),
+        "simulated": Key(kinds.FLAG, "record the decisions without enforcing them", default="false"),
         "sessions": Key(choice(OpenSessions), "what happens to open sessions", default="keep"),
     }
 
@@ -76,9 +76,11 @@ FEED = Record(
         "keep_for": Key(
             duration("1m", "366d"), "how old the last good copy may be and still be renewed", default="7d"
         ),
-        "time_limit": Key(duration("1s", "10m"), "for one fetch", default="60s"),
+        "time_limit": Key(duration("1s", "10m"), "time limit for one fetch", default="60s"),
         "size_limit": Key(
-            kinds.size("1B", "256MiB"), "for one fetch, and for its unpacked content", default="16MiB"
+            kinds.size("1B", "256MiB"),
+            "size limit for one fetch, and for its decompressed content",
+            default="16MiB",
         ),
         "shrink_limit": Key(kinds.PERCENTAGE, "how much the feed may lose at once", default="50%"),
         "unreadable_limit": Key(kinds.PERCENTAGE, "how many lines may be unreadable", default="10%"),
@@ -109,7 +111,7 @@ SURICATA = Record(
     {
         "file": Key(
             kinds.FILE,
-            "an EVE log (JSON lines); followed across rotation, truncation and restarts of this program",
+            "an EVE log (JSON lines), which is followed across rotation, truncation and restarts",
         ),
         "stream": Key(kinds.FILE, "or a socket that `postern-sensors` listens on (`filetype: unix_stream`)"),
         "datagram": Key(kinds.FILE, "or a socket that `postern-sensors` listens on (`filetype: unix_dgram`)"),

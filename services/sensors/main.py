@@ -66,7 +66,7 @@ def _check(file: Path) -> int:
         load_settings(file)
     except (OSError, ConfigErrors) as error:
         return program.fail(_PROGRAM, str(error))
-    print(f"{file}: good")
+    print(f"{file}: valid")
     return 0
 
 

@@ -1,6 +1,6 @@
 """Makes the controller hold exactly the decisions of one origin.
 
-If the controller is away or refuses, the newest list is sent again later.
+If the controller is unavailable or refuses, the newest list is sent again later.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ async def replace(api: ApiAccess, origin: str, decisions: Sequence[RequestedDeci
 async def replace_patiently(
     api: ApiAccess, origin: str, decisions: Callable[[], Sequence[RequestedDecision]], report: Report
 ) -> None:
-    """Replace an origin's decisions, retrying while the controller is away. Report that once, and success."""
+    """Replace an origin's decisions, retrying while the controller is down. Report that once, and success."""
     pause_s = _FIRST_PAUSE_S
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The settings of the sensors: parses the operator's YAML into frozen types, or reports every mistake.
+"""The settings of the sensors: parses the operator's YAML into frozen types, or reports every error.
 
 The keys, their defaults and limits are in `grammar`.
 """
@@ -107,7 +107,7 @@ def load_settings(file: Path) -> Settings:
 
 
 def parse_settings(text: str, file: str) -> Settings:
-    """Raise `ConfigErrors` with every mistake."""
+    """Raise `ConfigErrors` with every error."""
     top, report = read_document(text, file, SENSORS_FILE)
     _check(top, report)
     report.raise_any()
@@ -136,7 +136,7 @@ def _check(top: Fields, report: ErrorReport) -> None:
     for name, suricata in top.get("suricata", {}).items():
         given = [key for key in _INPUTS if f"suricata.{name}.{key}" in report.places]
         if suricata.is_whole and len(given) != 1:
-            remedy = "give one of file, stream, datagram"
+            remedy = "give exactly one of file, stream and datagram"
             report.add(f"suricata.{name}", f"has {len(given)} inputs, but needs exactly one", remedy)
     is_refused = any(error.key.split(".")[0] == "tenants" for error in report.errors)
     if top.get("suricata") and not top.get("tenants") and not is_refused:

@@ -47,7 +47,7 @@ class DataReceiver:
         return body, b""
 
     def _note(self, body: bytes) -> None:
-        """Count flaws. A CR is the last byte of `body` only if it is a lone CR.
+        """Count flaws. A CR is the last byte of `body` only if it is a bare CR.
 
         Searching for a byte is many times faster than counting it, and most messages have no flaw.
         """
@@ -95,7 +95,7 @@ def _line_end_overlap(window: bytes) -> int:
 
 
 class Normalizer:
-    """Makes lone CRs and LFs of a message, in wire form, CRLFs; piece by piece, so that no piece takes long.
+    """Makes bare CRs and LFs of a message, in wire form, CRLFs; piece by piece, so that no piece takes long.
 
     Unstuff, normalize, stuff again: content stays content. Normalizing the wire form
     would turn CRLF . LF into an end of data, and so enable smuggling.

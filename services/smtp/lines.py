@@ -1,6 +1,6 @@
-"""Takes one command line from a buffer: ended by CRLF, bounded, without NUL and lone CR or LF.
+"""Takes one command line from a buffer: ended by CRLF, bounded, without NUL and bare CR or LF.
 
-RFC 5321, 2.3.8: CR and LF only appear together. SMTP smuggling uses a lone LF that one
+RFC 5321, 2.3.8: CR and LF only appear together. SMTP smuggling uses a bare LF that one
 side treats as the end of a line and the other does not.
 """
 
@@ -26,7 +26,7 @@ class LineTooLong(LineError):
 def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None:
     """Take one line, without its CRLF, off the front of the buffer; None while it is incomplete.
 
-    Raise `LineError` for a line that is too long, or has a lone CR, a lone LF or
+    Raise `LineError` for a line that is too long, or has a bare CR, a bare LF or
     a NUL. The offending bytes are consumed, so that the caller can continue.
     """
     if not buffer:
@@ -41,10 +41,10 @@ def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None
     line = bytes(buffer) if end + 1 == len(buffer) else bytes(buffer[: end + 1])
     del buffer[: end + 1]
     if line[-2:] != b"\r\n":
-        raise LineError("line ended by a lone LF")
+        raise LineError("line ended by a bare LF")
     line = line[:-2]
     if b"\r" in line:
-        raise LineError("lone CR inside a line")
+        raise LineError("bare CR inside a line")
     if b"\0" in line:
         raise LineError("NUL inside a line")
     return line

@@ -31,7 +31,9 @@ class Access:
     def __init__(self, api: ApiAccess) -> None:
         """Raise `ApiAccessError` if the access cannot work."""
         if api.address.socket:
-            raise ApiAccessError(f"{api.address}: is already on this host; remedy: --api https://HOST:PORT")
+            raise ApiAccessError(
+                f"{api.address}: this API is already on this host; remedy: --api https://HOST:PORT"
+            )
         self._api = api
         self._context = api.tls_context()
         api.headers()
@@ -82,7 +84,7 @@ async def _read_all(stream: aiohttp.StreamReader) -> bytes:
     async for piece in stream.iter_any():
         text += piece
         if len(text) > LARGEST_BODY_BYTES:
-            raise Away(f"an answer of more than {LARGEST_BODY_BYTES} bytes")
+            raise Away(f"the answer is larger than {LARGEST_BODY_BYTES} bytes")
     return bytes(text)
 
 

@@ -54,7 +54,7 @@ class Uplink(Daemon):
         await follow(following, self.journal.write, self._note_problem)
 
     def _note_problem(self, problem: str) -> None:
-        """Report once that the controller is away, and once that it is back."""
+        """Report once that the controller is unavailable, and once that it is available again."""
         if problem and not self._problem:
             self.journal.write(DaemonEvent.CONTROLLER_AWAY, reason=problem)
         elif self._problem and not problem:

@@ -147,7 +147,7 @@ def test_what_the_canary_refuses_nobody_gets(publisher: Publisher, bad: Entry, w
 
 
 def test_a_sample_that_its_signature_does_not_find_stops_the_generation(publisher: Publisher) -> None:
-    with pytest.raises(NotPublished, match=r"Postern\.Other is not found"):
+    with pytest.raises(NotPublished, match=r"Postern\.Other is not detected"):
         publisher.publish("wrong", samples={"Postern.Other": b"something else"})
     assert publisher.store.pointers() == {}
 

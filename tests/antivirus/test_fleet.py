@@ -46,7 +46,7 @@ def test_each_is_measured_by_his_ring(fleet: Fleet) -> None:
     globex = fleet.on_report(0.0, UTC, "av1", report("g", 4, "globex"))
     scanner = fleet.on_report(0.0, UTC, "av1", report("s", 4, "scanners"))
     assert acme and globex and scanner
-    assert fleet.behind(acme) == "has generation 4, its ring has 5"
+    assert fleet.behind(acme) == "has generation 4, but its ring has 5"
     assert (fleet.behind(globex), fleet.behind(scanner)) == ("", "")
 
 

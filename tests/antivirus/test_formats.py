@@ -69,7 +69,7 @@ def file_mistake(**changes: Any) -> str:
         ({"previous": -1}, "previous: -1 is outside 0..99999999"),
         ({"created": "a" * 501}, "created: is longer than 500 characters"),
         ({"why": "a\x1b[2J"}, "why: has characters that cannot be printed"),
-        ({"why": None}, "why: a text is expected"),
+        ({"why": None}, "why: a string is expected"),
         ({"marker": MARKER.lower()}, f"marker: {MARKER.lower()!r} is not a marker"),
         ({"marker": MARKER + "\n"}, "marker: 'POSTERN-"),
         ({"files": []}, "files: is empty"),

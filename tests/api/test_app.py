@@ -109,7 +109,7 @@ def test_a_body_larger_than_any_policy_is_not_read(api: Northbound, monkeypatch:
     monkeypatch.setattr(api_app, "_LARGEST_BODY_BYTES", 1_000)
     response = api.http.simulate_post("/v1/policy", json=posted(DEMO))
     assert response.status_code == 413
-    assert response.json["description"] == "a policy holds 1000 bytes at most"
+    assert response.json["description"] == "a policy must not be larger than 1000 bytes"
 
 
 def test_a_plan_says_what_would_change_and_changes_nothing(api: Northbound) -> None:
@@ -174,7 +174,7 @@ def test_a_rule_with_a_slash_in_it_is_explained(api: Northbound) -> None:
 @pytest.mark.parametrize(
     ("what", "why"),
     [
-        ("0x1", "not a cookie of this edge (its owner mark is 0x0, not 0x9057)"),
+        ("0x1", "not a cookie of this edge (it begins with 0x0, not 0x9057)"),
         ("0x9057000000000000", "no flow has cookie 0x9057000000000000 now"),
         ("tenants.nobody", "no flow comes from a rule `tenants.nobody`"),
     ],

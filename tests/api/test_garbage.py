@@ -145,4 +145,4 @@ def test_a_body_that_no_program_of_ours_sends_is_not_read(
     body = '{"good": true, "server": "av1", "evidence": [], "more": "' + "x" * most_bytes + '"}'
     response = api.http.simulate_post(path, body=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 413
-    assert f"{most_bytes} bytes at most" in response.text
+    assert f"must not be larger than {most_bytes} bytes" in response.text

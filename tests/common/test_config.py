@@ -140,12 +140,12 @@ mac: &a 1
         '17:17: pets.Dog: "Dog" is not a valid name',
         "18:6: one: holds a mapping where a list is expected",
         "19:8: shape.edge: is missing",
-        "20:1: name: is a duplicate key (first in line 2)",
+        "20:1: name: is a duplicate key (first on line 2)",
         "21:1: other: unknown key",
         "22:1: people: a key must be plain text",
-        "23:1: size: is a duplicate key (first in line 6)",
+        "23:1: size: is a duplicate key (first on line 6)",
         "23:7: size: tags are not accepted",
-        "24:1: mac: is a duplicate key (first in line 3)",
+        "24:1: mac: is a duplicate key (first on line 3)",
         "24:6: mac: anchors and aliases are not accepted",
     ]
 
@@ -174,7 +174,7 @@ def test_an_alias_is_refused_and_the_rest_of_the_file_is_still_read() -> None:
         ),
         ("format: 1\nname: \ud800", '2:7: people: "\\ud800" is half of a surrogate pair'),
         ("format: 1\nö: \0", "2:4: people: not valid YAML: control characters are not allowed"),
-        ("x" * 10_001, "1:1: people: file holds more than 10000 bytes"),
+        ("x" * 10_001, "1:1: people: file is larger than 10000 bytes"),
         ("*a", "1:1: people: anchors and aliases are not accepted"),
     ],
 )

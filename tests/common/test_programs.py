@@ -92,7 +92,7 @@ def test_a_policy_of_any_name_is_checked_in_any_environment(
     done = start(BIN / "postern", "check", file, **environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert "-" in done.stdout
-    assert ": good. 1 switch" in done.stdout
+    assert ": valid. 1 switch" in done.stdout
 
 
 def test_a_program_finds_what_an_ordinary_users_path_lacks(start: Start) -> None:

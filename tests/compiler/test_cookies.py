@@ -112,4 +112,4 @@ def test_a_foreign_cookie_is_said_to_be_foreign() -> None:
     policy = parse_policy(DEMO.read_text(encoding="utf-8"), str(Path("demo.yaml")))
     answer = explain_cookie(accepted(policy), 0x1234_0000_0000_0001)
     assert isinstance(answer, NotExplained)
-    assert "not a cookie of this edge (its owner mark is 0x1234" in answer.reason
+    assert "not a cookie of this edge (it begins with 0x1234" in answer.reason

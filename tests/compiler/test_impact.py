@@ -33,7 +33,7 @@ def test_while_somebody_takes_sessions_nothing_is_said() -> None:
 
 def test_without_a_responder_the_silence_is_said() -> None:
     assert lines("tempfail", *PROXIES, *RESPONDER) == [
-        "proxies EMPTY: acme's mail is NOT ANSWERED, as no responder takes sessions (on_empty: tempfail)",
+        "proxies EMPTY: acme's mail gets NO REPLY, because no responder takes sessions (on_empty: tempfail)",
         "responders EMPTY: no mail is affected",
     ]
 
@@ -53,8 +53,8 @@ def test_mail_that_is_tagged_instead_of_scanned_is_said_to_be_unscanned() -> Non
 
 def test_full_and_unproved_pools_are_told_from_empty_ones() -> None:
     put_off = "acme's mail is deferred by a responder, senders retry (on_empty: tempfail)"
-    shed = "acme's mail goes to full members, which defer the excess with 421 (on_empty: bypass)"
-    waits = "acme's mail waits until a member is proved healthy (on_empty: bypass)"
+    shed = "acme's mail goes to full members, which defer excess sessions with 421 (on_empty: bypass)"
+    waits = "acme's mail waits until a member is known to be healthy (on_empty: bypass)"
     assert lines("tempfail", unready="proxies") == [f"proxies FULL: {put_off}"]
     assert lines("bypass", unready="proxies") == [f"proxies FULL: {shed}"]
     assert lines("bypass", *PROXIES, unready="proxies") == [f"proxies JOINING: {waits}"]

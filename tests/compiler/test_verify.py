@@ -221,7 +221,7 @@ def test_two_names_that_share_a_number_are_both_named(
     demo: Policy, monkeypatch: pytest.MonkeyPatch, number_of: str
 ) -> None:
     monkeypatch.setattr(f"controller.compiler.id_clashes.{number_of}", lambda _name: 7)
-    with pytest.raises(CompileError, match=r"antivirus` and `.*decoys` happen to share .* rename one"):
+    with pytest.raises(CompileError, match=r"antivirus` and `.*decoys` happen to have .* rename one"):
         compile_policy(demo)
 
 

@@ -89,17 +89,20 @@ def test_a_tenant_without_a_file_looks_like_a_plain_debian(tmp_path: Path) -> No
         (MX.replace("203.0.113.10", "203.0.113.1O"), '"203.0.113.1O" is not a valid IP address'),
         (
             MX.replace("addresses: dark", "addresses: [203.0.113.10]"),
-            "203.0.113.10 is already used by `hosts.mx.addresses` in line 5",
+            "203.0.113.10 is already used by `hosts.mx.addresses` on line 5",
         ),
         (MX.replace("25: {", "70000: {"), "hosts.mx.services.70000: "),
         (
             MX.replace("protocol: smtp", "protocol: gopher"),
             '25.protocol: "gopher" is not a valid value',
         ),
-        (MX.replace("hello\\r\\n", "\\x1b[2J"), "holds the control character"),
-        (MX.replace("SIZE 5000", '"SIZE 5\\r\\n250 X"'), "services.25.ehlo.2: holds the control character"),
+        (MX.replace("hello\\r\\n", "\\x1b[2J"), "contains the control character"),
+        (
+            MX.replace("SIZE 5000", '"SIZE 5\\r\\n250 X"'),
+            "services.25.ehlo.2: contains the control character",
+        ),
         (MX + "  x: &a {addresses: *a}\n", "anchors and aliases are not accepted"),
-        (MX + "  mx: {addresses: dark}\n", "is a duplicate key (first in line 4)"),
+        (MX + "  mx: {addresses: dark}\n", "is a duplicate key (first on line 4)"),
         (with_service("443: {}"), "hosts.d.services.443.protocol: is missing; remedy: write one of smtp"),
         (with_service("443: [https]"), "services.443: holds a list where a mapping of keys is expected"),
         (with_service("443: {protocol: [https]}"), "443.protocol: holds a list where one word is expected"),
@@ -120,7 +123,7 @@ def test_a_tenant_without_a_file_looks_like_a_plain_debian(tmp_path: Path) -> No
         ),
         ("a: " + "[" * 50, "nested deeper"),
         ("a: !!python/object:os.system x", "tags are not accepted"),
-        ("x: '" + "a" * 1_100_000 + "'", "more than 1048576 bytes"),
+        ("x: '" + "a" * 1_100_000 + "'", "larger than 1048576 bytes"),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_a_remedy(text: str, why: str) -> None:

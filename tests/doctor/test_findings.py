@@ -88,7 +88,7 @@ def test_a_controller_that_does_not_listen_is_named_with_the_command_that_starts
 
 def test_bridges_of_others_are_named_and_need_no_remedy() -> None:
     findings = list(openvswitch.judge(replace(SWITCH, others=("br-int",))))
-    assert any("br-int: not ours, never changed" in finding.fact for finding in findings)
+    assert any("br-int: not Postern's, and never changed" in finding.fact for finding in findings)
     assert remedies(findings) == []
 
 

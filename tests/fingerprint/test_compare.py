@@ -52,7 +52,7 @@ def test_what_nmap_says_of_them_is_compared_too() -> None:
 
 def test_a_port_that_nobody_looked_at_is_a_tell() -> None:
     found = compare(look(MAIL), Snapshot("203.0.113.10", "", "", {}))
-    assert list(map(str, found.tells)) == ["25 was not looked at: real open, decoy (nothing)"]
+    assert list(map(str, found.tells)) == ["25 was not examined: real open, decoy (nothing)"]
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_without_consent_nobody_is_talked_to_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        ({"tenant": "acme", "consent": False}, "does not consent to being learned from"),
+        ({"tenant": "acme", "consent": False}, "has not consented to learning"),
         ({"tenant": "globex", "consent": True}, "does not consent"),
         ({"tenant": "acme", "consent": "true", "addresses": [REAL]}, "does not consent"),
         ({"tenant": "acme", "consent": True, "addresses": ["203.0.113.10"]}, "is not a server of acme"),

@@ -86,7 +86,7 @@ def test_an_edit_of_the_policy_is_taken_up_without_a_restart(watched: StartContr
         controller.wait_until_well("trap1")
         controller.apply(with_probes(f"{{port: {port}, banner: HTTP/}}"))
         controller.wait_until_ill("trap1")
-        assert "not 'HTTP/'" in controller.health("trap1").detail
+        assert "instead of 'HTTP/'" in controller.health("trap1").detail
         controller.apply(with_probes(f"{{port: {port}}}"))
         controller.wait_until_well("trap1")
 

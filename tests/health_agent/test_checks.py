@@ -75,7 +75,7 @@ def test_a_service_that_answers_is_well(check: Callable[[int], Check], answers: 
         (SmtpCheck, [b"421 4.3.2 try again\r\n"], "greets with b'421"),
         (SmtpCheck, [b"220 edge\r\n", b"451 no\r\n"], "answers EHLO with b'451"),
         (SmtpCheck, [b"220 edge\r\n", b"250-edge\r\n"], "no answer within 0.3 s"),
-        (SmtpCheck, [b"220-edge\r\n" * 500], "greets without end"),
+        (SmtpCheck, [b"220-edge\r\n" * 500], "greets with an endless reply"),
         (SmtpCheck, [b"hello there\r\n"], "greets with"),
         (SmtpCheck, [b"x" * 50_000], "limit"),
         (ClamdCheck, [], "no answer within 0.3 s"),
@@ -83,7 +83,7 @@ def test_a_service_that_answers_is_well(check: Callable[[int], Check], answers: 
         (page, [b"", b"HTTP/1.1 503 Busy\r\n\r\n"], "answers GET /daily.cvd with status 503"),
         (page, [b"", b"220 edge ESMTP\r\n\r\n"], "answers GET /daily.cvd with b'220"),
         (page, [b"", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10_000], "limit"),
-        (ssh, [b"HTTP/1.1 400 Bad Request"], "says b'HTTP/1.1', not 'SSH-2.0-'"),
+        (ssh, [b"HTTP/1.1 400 Bad Request"], "sends b'HTTP/1.1' instead of 'SSH-2.0-'"),
         (ssh, [b"SSH"], "no answer within 0.3 s"),
     ],
 )

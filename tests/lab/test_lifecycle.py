@@ -205,7 +205,7 @@ def test_mininet_itself_refuses_a_foreign_bridge(bare: Lab, foreign_bridge: str)
         timeout=60,
     )
     assert done.returncode != 0
-    assert "is not ours" in done.stdout + done.stderr
+    assert "is not Postern's" in done.stdout + done.stderr
     assert _vsctl("get", "Bridge", foreign_bridge, "_uuid") == uuid
 
 
@@ -223,7 +223,7 @@ def test_mininet_itself_loads_each_topology_and_leaves_nothing(bare: Lab, topolo
 def test_a_foreign_interface_is_named_and_left_alone(bare: Lab) -> None:
     subprocess.run(["ip", "link", "add", "s1-eth1", "type", "veth", "peer", "name", "theirs"], check=True)
     try:
-        with pytest.raises(LabError, match="interface s1-eth1 exists and is not ours"):
+        with pytest.raises(LabError, match="interface s1-eth1 exists and is not the lab's"):
             bare.up("demo", POLICY)
         assert "s1-eth1" in _interfaces()
     finally:

@@ -61,7 +61,7 @@ def test_one_service_alone_is_learned_through_the_edge(lab: Lab, tmp_path: Path)
 def test_a_tenant_that_does_not_consent_is_not_learned_from(lab: Lab, tmp_path: Path) -> None:
     done = persona(lab, "learn", "globex", "--out", str(tmp_path / "globex.yaml"))
     assert done.returncode == 1
-    assert "globex does not consent to being learned from; remedy: ask" in done.stderr
+    assert "globex has not consented to learning; remedy: ask" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -246,7 +246,7 @@ def test_requests_are_the_messages_that_ryu_makes() -> None:
 
 
 def test_a_message_too_long_for_openflow_is_refused_before_it_is_sent() -> None:
-    with pytest.raises(ValueError, match="holds 65535 bytes, this one has 65536"):
+    with pytest.raises(ValueError, match="has at most 65535 bytes, but this one has 65536"):
         messages.message(messages.Type.BARRIER_REQUEST, XID, bytes(65_528))
 
 

@@ -13,14 +13,14 @@ POLICIES = Path(__file__).parents[2] / "policies"
 
 def test_a_good_file_is_called_good(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(POLICIES / "demo.yaml")]) == 0
-    assert "good. 1 switch, 1 uplink, 2 tenants, 5 pools, 8 pool members." in capsys.readouterr().out
+    assert "valid. 1 switch, 1 uplink, 2 tenants, 5 pools, 8 pool members." in capsys.readouterr().out
 
 
 def test_all_mistakes_are_printed_with_place_key_and_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     file = POLICIES / "invalid" / "many-mistakes.yaml"
     assert main(["check", str(file)]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert lines[-1] == f"{file}: 5 mistakes"
+    assert lines[-1] == f"{file}: 5 errors"
     assert all(line.startswith(f"{file}:") and "; remedy: " in line for line in lines[:-1])
     assert len(lines) == 6
 
@@ -45,7 +45,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path, capsys: pytest.Captu
 
 def test_one_bad_file_among_good_ones_fails_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(POLICIES / "demo.yaml"), str(POLICIES / "invalid" / "empty.yaml")]) == 1
-    assert "good" in capsys.readouterr().out
+    assert ": valid. " in capsys.readouterr().out
 
 
 def test_a_persona_and_settings_of_sensors_are_known_by_their_first_key(
@@ -57,8 +57,8 @@ def test_a_persona_and_settings_of_sensors_are_known_by_their_first_key(
     ]
     assert main(["check", *map(str, files)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"{files[0]}: good. Persona of acme: 2 hosts, 7 services.",
-        f"{files[1]}: good. 3 feeds, 1 CrowdSec API, 1 Suricata.",
+        f"{files[0]}: valid. Persona of acme: 2 hosts, 7 services.",
+        f"{files[1]}: valid. 3 feeds, 1 CrowdSec API, 1 Suricata.",
     ]
 
 

@@ -23,13 +23,13 @@ def test_a_file_that_is_too_large_is_refused_and_not_cut_off(tmp_path: Path, com
     """It has fewer characters than bytes, and the limit is between two of them, or inside one."""
     file = tmp_path / "large.yaml"
     file.write_text(MINIMAL + comment + "ö" * (MAX_BYTES // 2), "utf-8")
-    with pytest.raises(ConfigErrors, match=f"file holds more than {MAX_BYTES} bytes"):
+    with pytest.raises(ConfigErrors, match=f"file is larger than {MAX_BYTES} bytes"):
         read_policy(file)
 
 
 def test_a_text_that_is_too_large_is_measured_in_bytes() -> None:
     (error,) = refusal(MINIMAL + "# " + "ö" * (MAX_BYTES // 2))
-    assert error.message == f"file holds more than {MAX_BYTES} bytes"
+    assert error.message == f"file is larger than {MAX_BYTES} bytes"
 
 
 def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:

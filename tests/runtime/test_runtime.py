@@ -119,7 +119,7 @@ def test_what_the_controller_does_by_itself_is_its_own(world: World) -> None:
 def test_rules_that_contradict_change_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.compiler.id_clashes.group_id", lambda _name: 7)
     accepted = world.core.accepted
-    with pytest.raises(CompileError, match="share an internal number"):
+    with pytest.raises(CompileError, match="have the same internal number"):
         world.apply(LESS_WEB)
     assert world.core.accepted is accepted
 

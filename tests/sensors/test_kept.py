@@ -31,10 +31,10 @@ def test_a_copy_is_kept_in_the_form_of_the_first_release(tmp_path: Path) -> None
     [
         ({"format": 2}, "format: is 2, this program reads 1"),
         ({"fetched_at": "today"}, "fetched_at: a number is expected"),
-        ({"etag": None}, "etag: a text is expected"),
+        ({"etag": None}, "etag: a string is expected"),
         ({"entries": {}}, "entries: a list is expected"),
         ({"entries": [["192.0.2.1"]]}, "not enough values"),
-        ({"entries": [[3_221_225_985, ""]]}, r"entries\[0\]\[0\]: a text is expected"),
+        ({"entries": [[3_221_225_985, ""]]}, r"entries\[0\]\[0\]: a string is expected"),
         ({"entries": [["192.0.2.1/33", ""]]}, "'192.0.2.1/33' is not a valid prefix"),
     ],
 )

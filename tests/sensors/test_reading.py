@@ -50,7 +50,7 @@ def test_a_list_that_is_a_web_page_is_refused() -> None:
 @pytest.mark.parametrize("entry", [b"0.0.0.0/0", b"::/0", b"8.0.0.0/7", b"2000::/18"])
 def test_an_absurd_entry_discredits_its_list(entry: bytes) -> None:
     found = verdict(b"192.0.2.1\n" + entry)
-    assert isinstance(found, FeedRefusal) and found.why.startswith("has an absurd entry")
+    assert isinstance(found, FeedRefusal) and found.why.startswith("has an entry that is too wide")
 
 
 def test_private_and_tenants_own_addresses_are_left_out() -> None:
@@ -64,7 +64,7 @@ def test_a_drop_list_that_is_cut_short_is_refused() -> None:
     shape = Shape(Format.JSON_LINES, "1", ",", False, "cidr")
     body = b'{"cidr":"192.0.2.1/32"}\n{"type":"metadata","records":3}\n'
     found = judge(parse_feed(body, shape), None, GUARDS, ())
-    assert found == FeedRefusal("is truncated: announces 3 entries, has 1")
+    assert found == FeedRefusal("is truncated: it announces 3 entries, but has 1")
 
 
 def test_a_list_that_is_too_long_is_refused() -> None:

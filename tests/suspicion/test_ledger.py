@@ -98,7 +98,7 @@ def test_when_it_is_full_of_surer_ones_the_newcomer_is_refused(guard: Guard) -> 
     ledger.add(0.0, 0.0, [request(f"198.51.100.{n}", confidence=0.9) for n in range(2)], guard)
     outcome = ledger.add(1.0, 1.0, [request("198.51.100.9", confidence=0.1)], guard)
     assert not outcome.accepted
-    assert "full" in outcome.refused[0][1].error
+    assert "maximum of 2 decisions is reached" in outcome.refused[0][1].error
 
 
 def test_all_ranges_that_cover_a_source_are_found_the_closest_first(guard: Guard) -> None:

@@ -26,7 +26,7 @@ def mistakes_in(file: str, **changes: Any) -> str:
 @pytest.mark.parametrize(
     ("changes", "mistake"),
     [
-        ({"pool": 7}, "pool: a text is expected"),
+        ({"pool": 7}, "pool: a string is expected"),
         ({"port": "25"}, "port: a whole number is expected"),
         ({"port": True}, "port: a whole number is expected"),
         ({"port": 0}, "port: 0 is outside 1..65535"),
@@ -37,7 +37,7 @@ def mistakes_in(file: str, **changes: Any) -> str:
         ({"limits": ["g1"]}, "limits: an object is expected"),
         ({"limits": {"g1": 0}}, "limits['g1']: 0 is outside 1..1000000"),
         ({"trusted_sources_refused": "192.0.2.1"}, "trusted_sources_refused: a list is expected"),
-        ({"trusted_sources_refused": [7]}, "trusted_sources_refused[0]: a text is expected"),
+        ({"trusted_sources_refused": [7]}, "trusted_sources_refused[0]: a string is expected"),
     ],
 )
 def test_a_mistake_is_named_by_its_key(changes: dict[str, Any], mistake: str) -> None:

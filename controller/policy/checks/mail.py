@@ -55,9 +55,9 @@ def _check_proxies(path: str, mail: Mail, known: KnownNames, report: ErrorReport
 
 def _check_direct(path: str, mail: Mail, report: ErrorReport) -> None:
     if mail.proxies:
-        report.add(f"{path}.proxies", "has no meaning in mode direct", "remove it, or use mode proxy")
+        report.add(f"{path}.proxies", "is not allowed in mode direct", "remove it, or use mode proxy")
     if any(rule.action is ScanAction.SKIP for rule in mail.scan):
-        message = "mode direct scans everything, nothing can be skipped"
+        message = "mode direct scans every message, so rules are not allowed"
         report.add(f"{path}.scan", message, "remove it, or use mode proxy")
 
 

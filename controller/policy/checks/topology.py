@@ -89,7 +89,7 @@ def _check_connected(policy: Policy, report: ErrorReport) -> None:
         report.add(
             f"switches.{lonely[0]}",
             f"no trunk leads here from {first}{others}",
-            "add one under `links`, or keep a policy for each island",
+            "add one under `links`, or use a separate policy for each group of connected switches",
         )
 
 

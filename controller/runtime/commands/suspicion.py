@@ -165,7 +165,7 @@ class ExplainSource(Command[SourceExplanation]):
 
 @dataclass(frozen=True, slots=True)
 class AllowSource(Change[Allowance]):
-    """Let a source pass regardless of any decision. Duration 0: without end."""
+    """Let a source pass regardless of any decision. Duration 0: it does not expire."""
 
     source: Network
     comment: str

@@ -26,7 +26,7 @@ class Fetcher:
         """Raise `ValueError` if the URL is not of the form http://HOST[:PORT]."""
         parts = urlsplit(url)
         if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
-            raise ValueError(f"{url}: is not http://HOST[:PORT]")
+            raise ValueError(f"{url}: must have the form http://HOST[:PORT]")
         self._host, self._port = parts.hostname, parts.port or 80
         self.received_bytes = 0
 

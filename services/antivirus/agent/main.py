@@ -22,8 +22,8 @@ _EPILOG = """\
 The agent waits for a new generation of signatures by long polling and downloads what has changed. It
 verifies the builder's signature and every hash, and checks that clamscan loads the generation and finds its
 marker. Only then does it install the files in the database directory. If anything fails, the current
-signatures stay. Files of other origin are never touched. ClamAV's own databases are left to freshclam, which
-is run when they are due.
+signatures stay. Files from other sources are never changed. ClamAV's own databases are left to freshclam,
+which is run when they are due.
 
 example:
   postern-av-agent --server http://192.0.2.120 --database /var/lib/clamav --state /var/lib/postern-av \\

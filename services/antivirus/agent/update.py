@@ -95,7 +95,9 @@ def update(fetcher: Fetcher, places: UpdatePaths, state: UpdateState, clamd: Cla
         with fetcher.conversation() as said:
             ring = _ring(said, places.public_key)
             if ring.serial < state.serial:
-                raise NotUpdated(f"serial {ring.serial} is older than our serial {state.serial}", ring.serial)
+                raise NotUpdated(
+                    f"serial {ring.serial} is older than the current serial {state.serial}", ring.serial
+                )
             serial = ring.serial
             manifest = _manifest(said, places.public_key, ring)
             own = [file for file in manifest.files if file.name in OWN_FILES]

@@ -91,7 +91,7 @@ def _clamd(database: Path) -> "Iterator[tuple[subprocess.Popen[bytes], Path]]":
                     stderr=log,
                 )
             except OSError as error:
-                raise Refused(f"no canary: clamd cannot be started: {error}") from error
+                raise Refused(f"the canary cannot run: clamd cannot be started: {error}") from error
             try:
                 _await_ready(process, home)
                 yield process, home / "socket"
@@ -119,7 +119,7 @@ def _check_log(log: Path) -> None:
     """Raise `Refused` if clamd skipped something: it leaves out what it cannot read, and continues."""
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         if "Error" in line or "ERROR" in line:
-            raise Refused(f"clamd skipped something: {line.strip()[:200]}")
+            raise Refused(f"clamd skipped a signature: {line.strip()[:200]}")
 
 
 def _expect_marker(control: Path, marker: str, generation: int) -> None:
@@ -130,7 +130,7 @@ def _expect_marker(control: Path, marker: str, generation: int) -> None:
     name = marker_name(generation)
     for wanted in (f"{name}.Hash", name, f"YARA.{name.replace('.', '_')}"):
         if wanted not in found:
-            raise Refused(f"the marker is not found as {wanted}")
+            raise Refused(f"the marker is not detected as {wanted}")
 
 
 def _all_in(path: Path) -> bytes:
@@ -143,7 +143,7 @@ def _expect(control: Path, sample: bytes, name: str) -> None:
     found = _findings(_ask(control, b"zINSTREAM\0" + stream + bytes(4)))
     wanted = (name, name.replace(".", "_"))
     if not any(each.removesuffix(".UNOFFICIAL").removeprefix("YARA.") in wanted for each in found):
-        raise Refused(f"{name} is not found{f' (but {found[0]})' if found else ''}")
+        raise Refused(f"{name} is not detected{f' (but {found[0]})' if found else ''}")
 
 
 def _findings(lines: list[str]) -> list[str]:

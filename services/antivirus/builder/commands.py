@@ -50,7 +50,7 @@ def _status_lines(publisher: Publisher) -> Iterator[str]:
     for name, ring in store.pointers().items():
         why = store.manifest(ring.generation).why
         yield f"ring {name:<7} generation {ring.generation}  since {ring.changed}  {why}"
-    yield f"signatures of our own: {len(store.entries())}"
+    yield f"custom signatures: {len(store.entries())}"
     yield f"generations kept: {' '.join(map(str, store.built())) or 'none'}"
     if frozen := store.state().frozen:
         yield f"FROZEN: {frozen}"
@@ -74,7 +74,8 @@ def rollback(publisher: Publisher, parsed: argparse.Namespace) -> Result:
     number = publisher.rollback(parsed.generation, parsed.ring)
     lines = [
         f"{f'ring {parsed.ring} is' if parsed.ring else 'all rings are'} back at generation {number}",
-        "the next generation contains all our signatures again; remove a bad one first: remove-signature",
+        "the next generation will contain all custom signatures again; "
+        "remove a bad one first: remove-signature",
     ]
     return Result({"generation": number, "rings": [parsed.ring] if parsed.ring else list(RINGS)}, lines)
 

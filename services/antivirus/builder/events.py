@@ -16,7 +16,7 @@ class BuilderEvent(Event):
     )
     CAPTURES_IMMUNIZED = notice(
         "CapturesImmunized",
-        "Signatures of captures are on all rings.",
+        "Signatures made from captures were published on all rings.",
         _SIGNATURES,
         integer("generation", "number of the generation"),
     )
@@ -24,12 +24,17 @@ class BuilderEvent(Event):
         "CapturesSimulated", "In mode `on`, these signatures would have been published.", _SIGNATURES
     )
     CAPTURES_NOT_IMMUNIZED = warning(
-        "CapturesNotImmunized", "No signatures are made of captures; they are not tried again.", COUNT, REASON
+        "CapturesNotImmunized",
+        "No signatures were made from captures; this is not tried again.",
+        COUNT,
+        REASON,
     )
     BUILD_DELAYED = info(
         "BuildDelayed", "Another process is changing the store; the captures are tried again.", REASON
     )
-    BUILD_STEP = info("BuildStep", "A step of building a generation is done.", text("detail", "which one"))
+    BUILD_STEP = info(
+        "BuildStep", "A step of building a generation has finished.", text("detail", "the step")
+    )
     OFFICIAL_MIRRORED = info(
         "OfficialMirrored",
         "ClamAV's own databases are up to date, on ring canary.",

@@ -28,7 +28,7 @@ examples, a new signature:
   postern-av status                  generation 13 is on ring canary only
   postern-av promote                 all rings get it
 
-in a hurry, and back again:
+an urgent signature, and how to undo it:
   postern-av immunize invoice.exe    by its hash, on all rings, if the canary accepts it
   postern-av rollback                every client returns to the previous generation
 
@@ -126,14 +126,20 @@ def _add_rings(subparsers: Subparsers) -> None:
         subparsers,
         "publish",
         commands.publish,
-        "build a generation, test it, and give it to ring canary",
+        "build a generation, test it, and publish it to ring canary",
         "publish --reason 'clean files added'",
     )
     publish.add_argument(
         "--reason", default="published by hand", help="for the history (default: published by hand)"
     )
     publish.add_argument("--at-once", action="store_true", help="to all rings")
-    _add(subparsers, "promote", commands.promote, "give all rings the generation of ring canary", "promote")
+    _add(
+        subparsers,
+        "promote",
+        commands.promote,
+        "publish the generation of ring canary to all rings",
+        "promote",
+    )
     rollback = _add(
         subparsers,
         "rollback",
@@ -154,7 +160,7 @@ def _add_rings(subparsers: Subparsers) -> None:
         subparsers,
         "freeze",
         commands.freeze,
-        "publish nothing until `unfreeze`",
+        "refuse to publish until `unfreeze`",
         "freeze --reason 'false positives'",
     )
     freeze.add_argument("--reason", default="", help="shown by `status`, and when publishing is refused")
@@ -166,7 +172,7 @@ def _add_signatures(subparsers: Subparsers) -> None:
         subparsers,
         "add-signature",
         commands.add_signature,
-        "add a signature of our own, on ring canary",
+        "add a custom signature, on ring canary",
         "add-signature --hash 275a...fd0f:68 --name Invoice.Trojan --reason 'seen at acme'",
     )
     signature.add_argument(
@@ -183,7 +189,7 @@ def _add_signatures(subparsers: Subparsers) -> None:
         subparsers,
         "remove-signature",
         commands.remove_signature,
-        "remove a signature of our own, on ring canary",
+        "remove a custom signature, on ring canary",
         "remove-signature Postern.Invoice.Trojan",
     )
     remove.add_argument("name", metavar="NAME", help="name, or SHA-256 of the file")
@@ -202,7 +208,7 @@ def _add_catching(subparsers: Subparsers) -> None:
         "what", metavar="SHA256|FILE|MESSAGE", help="a captured upload, a file, or a message"
     )
     immunize.add_argument("--simulate", action="store_true", help="only show what would be done")
-    watch = subparsers.add_parser("watch", help="make signatures of what decoys capture, until stopped")
+    watch = subparsers.add_parser("watch", help="make signatures from what decoys capture, until stopped")
     be_command(
         watch,
         lambda parsed: _run(commands.watch, parsed, _publisher(parsed)),
@@ -222,7 +228,7 @@ def _add_catching(subparsers: Subparsers) -> None:
         "--settings",
         type=Path,
         metavar="FILE",
-        help="take the mode from the policy: STATE_DIR/gateways/POOL.json",
+        help="file with the mode from the policy: STATE_DIR/gateways/POOL.json",
     )
     watch.add_argument("--mirror", action="store_true", help="also keep ClamAV's own databases up to date")
     program.add_journal_arguments(watch, "builder")

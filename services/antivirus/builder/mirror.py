@@ -109,7 +109,7 @@ def _check_not_older(store: Store, versions: dict[str, int]) -> None:
         known = store.official / name
         if known.is_file() and _version_of(known) > version:
             raise NotMirrored(
-                f"{name} is version {version}, older than our version {_version_of(known)}, which stays"
+                f"{name} is version {version}, older than the present {_version_of(known)}, which stays"
             )
 
 

@@ -142,7 +142,7 @@ class Publisher:
             self.tell(f"generation {number}: {len(manifest.files)} files; testing with the canary")
             report = canary.try_out(beside, number, manifest.marker, self.corpus, samples)
             self.tell(
-                f"generation {number}: good. {report.samples} samples found, "
+                f"generation {number} passed: {report.samples} samples detected, "
                 f"{report.clean_files} clean files clean; "
                 f"loaded in {report.loaded_s:.2f} s, {report.memory_mib} MiB"
             )

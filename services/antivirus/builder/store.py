@@ -156,7 +156,7 @@ class Store:
 
     def save_entries(self, entries: tuple[Entry, ...]) -> None:
         if len(entries) > _MOST_ENTRIES:
-            raise StoreError(f"more than {_MOST_ENTRIES} signatures of our own; remedy: remove old ones")
+            raise StoreError(f"more than {_MOST_ENTRIES} custom signatures; remedy: remove old ones")
         text = json.dumps(to_media(OwnSignatures(entries))["entries"], indent=1)
         write_whole(self.root / "own.json", text.encode())
 

@@ -93,7 +93,7 @@ class Replica:
         verify(self._key, document, signature, ring_comment(ring.serial))
         known = self.rings.get(name)
         if known and ring.serial < known.serial:
-            raise NotCopied(f"serial {ring.serial} is older than ours, {known.serial}")
+            raise NotCopied(f"serial {ring.serial} is older than the current serial {known.serial}")
         if known and ring.serial == known.serial:
             return False
         manifest = self._copy_generation(ring)

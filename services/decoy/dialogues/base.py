@@ -1,6 +1,6 @@
 """What all dialogues share: events, steps, and lines from a buffer of limited size.
 
-A dialogue tolerates sloppy clients (lone newlines, strange bytes), and limits everything:
+A dialogue tolerates sloppy clients (bare newlines, strange bytes), and limits everything:
 the length of a line, the number of commands, what is kept of a message.
 """
 

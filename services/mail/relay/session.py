@@ -77,7 +77,7 @@ class Session:
         self.offer = capabilities.offer_of((), self.tenant.message_limit_bytes, False)
 
     def say(self, reply: str) -> None:
-        """Send a reply of our own."""
+        """Send one of the gateway's own replies."""
         self.client.write(with_trace(reply, self.trace))
 
     def fail(self, reply: str) -> None:

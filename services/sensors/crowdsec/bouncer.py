@@ -1,7 +1,7 @@
 """Polls a CrowdSec API and forwards its decisions to the controller.
 
 It sends all decisions at the start and after a failure on either side, otherwise only changes. Changes are
-applied to our own list first, so none is lost if the controller is away: it then gets the whole list.
+applied to our own list first, so none is lost if the controller is unavailable: it then gets the whole list.
 """
 
 import asyncio

@@ -107,7 +107,9 @@ class FeedRunner:
 
     async def _renew(self, last: FeedCopy | None) -> bool:
         if last is None:
-            self._tell(SensorsEvent.FEED_UNREACHABLE, reason="the server sent an unasked 304", **self._held())
+            self._tell(
+                SensorsEvent.FEED_UNREACHABLE, reason="the server sent an unsolicited 304", **self._held()
+            )
             return False
         self._copy = replace(last, fetched_at=time.time())
         self._tell(SensorsEvent.FEED_UNCHANGED, entries=len(last.note_by_network))

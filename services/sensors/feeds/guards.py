@@ -40,11 +40,11 @@ def _trouble(new: Contents, before: int | None, guards: Guards) -> str:
     if not new.read and not guards.may_be_empty:
         return "is empty"
     if new.promised is not None and new.promised > new.read + new.unreadable:
-        return f"is truncated: announces {new.promised} entries, has {new.read}"
+        return f"is truncated: it announces {new.promised} entries, but has {new.read}"
     if new.read > guards.most_entries:
         return f"has {new.read} entries, more than {guards.most_entries}"
     if wide := next(filter(is_too_wide, new.note_by_network), None):
-        return f"has an absurd entry: {wide}"
+        return f"has an entry that is too wide: {wide}"
     if before is not None and new.read < before * (1 - guards.shrink_share):
         return f"shrank from {before} to {new.read} entries"
     return ""
