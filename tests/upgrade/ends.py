@@ -48,51 +48,54 @@ class _TcpServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Reads a request of a program, and writes what the end answers."""
+
+    protocol_version = "HTTP/1.1"
+    end: "End"
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):  # a program that is stopped may break off
+            super().handle()
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name: self.headers[name] for name in _ASKED_HEADERS if name in self.headers}
+        asked = Asked(self.command, self.path, headers, body)
+        try:
+            said = self.end.answer(asked)
+        except (OSError, http.client.HTTPException):
+            self.close_connection = True  # the real other end has ended
+            return
+        self.send_response(said.status)
+        for name, value in said.headers.items():
+            self.send_header(name, value)
+        if said.status not in (204, 304):
+            self.send_header("Content-Length", str(len(said.body)))
+        self.end_headers()
+        self.wfile.write(said.body)
+        self.end.asked.append(asked)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+    def address_string(self) -> str:
+        return "a program"
+
+
 class End:
     """An HTTP server whose answers `answer` gives; `path`: of its unix socket, None: a port of loopback."""
 
     def __init__(self, path: Path | None) -> None:
-        end = self
         self.asked: list[Asked] = []  # and answered
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def handle(self) -> None:
-                with contextlib.suppress(OSError):  # a program that is stopped may break off
-                    super().handle()
-
-            def _answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                asked = {name: self.headers[name] for name in _ASKED_HEADERS if name in self.headers}
-                request = Asked(self.command, self.path, asked, body)
-                try:
-                    said = end.answer(request)
-                except (OSError, http.client.HTTPException):
-                    self.close_connection = True  # the real other end has ended
-                    return
-                self.send_response(said.status)
-                for name, value in said.headers.items():
-                    self.send_header(name, value)
-                if said.status not in (204, 304):
-                    self.send_header("Content-Length", str(len(said.body)))
-                self.end_headers()
-                self.wfile.write(said.body)
-                end.asked.append(request)
-
-            do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815
-
-            def log_message(self, *_: Any) -> None:
-                return
-
-            def address_string(self) -> str:
-                return "a program"
-
+        handler = type("Handler", (_Handler,), {"end": self})
         self._server: socketserver.BaseServer
         if path:
-            self._server, self.address = _UnixServer(str(path), Handler), f"unix:{path}"
+            self._server, self.address = _UnixServer(str(path), handler), f"unix:{path}"
         else:
-            server = _TcpServer(("127.0.0.1", 0), Handler)
+            server = _TcpServer(("127.0.0.1", 0), handler)
             self._server, self.address = server, f"http://127.0.0.1:{server.socket.getsockname()[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
