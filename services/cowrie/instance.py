@@ -219,7 +219,7 @@ class Instance:
 
 
 def _reason(watching: "asyncio.Task[Gone]") -> Gone:
-    """Return why a Cowrie has ended that nobody stopped: `_watch` has ended it, or it ended by itself."""
+    """Return why a Cowrie that was not stopped has ended: `_watch` ended it, or it ended by itself."""
     return watching.result() if watching.done() else Gone.BY_ITSELF
 
 
