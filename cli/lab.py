@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from common.commands import CommandError, Result, Run, add_command, be_command, explain
+from common.commands import CommandError, Result, Run, Subparsers, add_command, be_command, explain
 from common.exit_codes import ExitCode
 from common.options import number_option
 from common.terminal import Progress, paint
@@ -33,6 +33,28 @@ def fill(parser: argparse.ArgumentParser) -> None:
         _EPILOG,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_up(commands)
+    _add_exec(commands)
+    add_command(
+        commands,
+        "status",
+        "show each part, its process, and whether it is healthy",
+        _guarded(_status),
+        "example:\n  sudo postern lab status --json",
+    )
+    _add_logs(commands)
+    _add_part_command(commands, "stop", "stop one program, to see how the rest works without it", _stop)
+    _add_part_command(commands, "start", "start a program that was stopped", _start)
+    add_command(
+        commands,
+        "down",
+        "take the lab down and remove all of it",
+        _guarded(_down),
+        "example:\n  sudo postern lab down",
+    )
+
+
+def _add_up(commands: Subparsers) -> None:
     up = add_command(
         commands,
         "up",
@@ -42,6 +64,10 @@ def fill(parser: argparse.ArgumentParser) -> None:
     )
     up.add_argument("topology", metavar="TOPOLOGY", help="name of a file in mininet_topos/, without .py")
     up.add_argument("--policy", type=Path, metavar="FILE", help="policy (default: policies/TOPOLOGY.yaml)")
+
+
+def _add_exec(commands: Subparsers) -> None:
+    """The command decides what is printed, so there is no `--json`."""
     execute = commands.add_parser("exec", help="run a command inside a host")
     be_command(
         execute,
@@ -54,13 +80,9 @@ def fill(parser: argparse.ArgumentParser) -> None:
     execute.add_argument(
         "command", metavar="COMMAND", nargs=argparse.REMAINDER, help="after --: the command and its arguments"
     )
-    add_command(
-        commands,
-        "status",
-        "show each part, its process, and whether it is healthy",
-        _guarded(_status),
-        "example:\n  sudo postern lab status --json",
-    )
+
+
+def _add_logs(commands: Subparsers) -> None:
     logs = add_command(
         commands,
         "logs",
@@ -72,20 +94,13 @@ def fill(parser: argparse.ArgumentParser) -> None:
     logs.add_argument(
         "-n", "--lines", type=number_option(), default=20, help="lines of each log (default: 20)"
     )
-    for name, text, run in (
-        ("stop", "stop one program, to see how the rest works without it", _stop),
-        ("start", "start a program that was stopped", _start),
-    ):
-        example = f"example:\n  sudo postern lab {name} scanner1.clamd"
-        command = add_command(commands, name, text, _guarded(run), example)
-        command.add_argument("part", metavar="PART", help="as `postern lab status` lists it")
-    add_command(
-        commands,
-        "down",
-        "take the lab down and remove all of it",
-        _guarded(_down),
-        "example:\n  sudo postern lab down",
-    )
+
+
+def _add_part_command(commands: Subparsers, name: str, text: str, run: Run) -> None:
+    """Add a command about one part of the lab."""
+    example = f"example:\n  sudo postern lab {name} scanner1.clamd"
+    command = add_command(commands, name, text, _guarded(run), example)
+    command.add_argument("part", metavar="PART", help="as `postern lab status` lists it")
 
 
 def _guarded(run: Run) -> Run:

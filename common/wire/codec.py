@@ -70,7 +70,7 @@ def from_media(kind: type[R], media: object) -> R:
     """Read a record from JSON values. Raise `RecordError`."""
     if not isinstance(media, dict):
         raise RecordError(["an object is expected"])
-    _check_format(kind, media.get("format", 1))
+    check_format(kind, media)
     try:
         return _converter.structure(media, kind)
     except ClassValidationError as error:
@@ -83,8 +83,12 @@ def unknown_keys(media: object, record: Versioned) -> tuple[str, ...]:
     return tuple(_unknown(media, to_media(record), ""))
 
 
-def _check_format(kind: type[Versioned], found: object) -> None:
-    """A record without a format is of format 1: the first release wrote none into reports."""
+def check_format(kind: type[Versioned], media: Mapping[str, object]) -> None:
+    """Raise `RecordError` if JSON values are a record of a format that this program does not read.
+
+    A record without a format is of format 1: the first release wrote none into reports.
+    """
+    found = media.get("format", 1)
     if isinstance(found, bool) or not isinstance(found, int):
         raise RecordError(["format: a whole number is expected"])
     if found != kind.FORMAT:

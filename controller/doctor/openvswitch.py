@@ -20,6 +20,7 @@ _REFRESH_S = 6  # ovs-vswitchd writes the state of its connections every 5 s
 _LABS_NAME = re.compile(r"s[1-9]\d*")
 _PID_FILE = "/run/openvswitch/ovs-vswitchd.pid"
 _DEFAULT_CONTROLLER = ("127.0.0.1", 6653)
+Problem = tuple[str, str]  # what is wrong, and a remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,49 +178,51 @@ def _judge_others(names: tuple[str, ...]) -> Finding:
 
 def _judge_bridge(bridge: BridgeFacts, has_kernel_module: bool) -> Iterator[Finding]:
     subject = f"bridge {bridge.name}"
-    change = f"ovs-vsctl set bridge {bridge.name}"
-    complaints = [
-        (
-            bridge.datapath_type == "system" and not has_kernel_module,
-            "needs the kernel's datapath, and this kernel has no openvswitch module",
-            f"{change} datapath_type=netdev",
-        ),
-        (
-            bridge.fail_mode != "secure",
-            f"fail_mode is {bridge.fail_mode}: a hidden flow forwards everything without a controller",
-            f"ovs-vsctl set-fail-mode {bridge.name} secure",
-        ),
-        (
-            bool(bridge.protocols) and _OPENFLOW not in bridge.protocols,
-            f"speaks {' '.join(bridge.protocols)}, but the flows need {_OPENFLOW}",
-            f"{change} protocols={_OPENFLOW}",
-        ),
-        (
-            not bridge.has_controller,
-            "has no controller; adding the first one, or deleting the last, flushes all flows",
-            f"ovs-vsctl set-controller {bridge.name} tcp:127.0.0.1:6653, before there is traffic",
-        ),
-        (
-            bridge.has_controller and not bridge.is_connected,
-            "is not connected to its controller; its flows still work, but edits do not reach it",
-            f"start the controller; ovs-vsctl get-controller {bridge.name} shows its address",
-        ),
-        (
-            bridge.has_normal_flow,
-            "has a flow with NORMAL: packets can take paths that the policy does not allow",
-            f"find out what added it; ovs-ofctl -O {_OPENFLOW} --strict del-flows {bridge.name} FLOW",
-        ),
-        (
-            bridge.drops_invalid,
-            "drops packets that conntrack considers invalid: clients that reuse a port will stall",
-            "remove that flow: a new SYN on an old port counts as invalid",
-        ),
-        (
-            bool(bridge.ports_with_offload),
-            f"checksums are left to hardware that does not exist, on {' '.join(bridge.ports_with_offload)}: "
-            "ping works and TCP hangs",
-            "; ".join(f"ethtool -K {port} tx off" for port in bridge.ports_with_offload),
-        ),
+    problems = [
+        *_configuration_problems(bridge, has_kernel_module),
+        *_controller_problems(bridge),
+        *_flow_problems(bridge),
+        *_offload_problems(bridge),
     ]
-    found = [Finding(subject, fact, remedy) for is_wrong, fact, remedy in complaints if is_wrong]
+    found = [Finding(subject, fact, remedy) for fact, remedy in problems]
     yield from found or [Finding(subject, f"{bridge.datapath_type}, secure, {_OPENFLOW}, connected")]
+
+
+def _configuration_problems(bridge: BridgeFacts, has_kernel_module: bool) -> Iterator[Problem]:
+    change = f"ovs-vsctl set bridge {bridge.name}"
+    if bridge.datapath_type == "system" and not has_kernel_module:
+        fact = "needs the kernel's datapath, and this kernel has no openvswitch module"
+        yield fact, f"{change} datapath_type=netdev"
+    if bridge.fail_mode != "secure":
+        fact = f"fail_mode is {bridge.fail_mode}: a hidden flow forwards everything without a controller"
+        yield fact, f"ovs-vsctl set-fail-mode {bridge.name} secure"
+    if bridge.protocols and _OPENFLOW not in bridge.protocols:
+        fact = f"speaks {' '.join(bridge.protocols)}, but the flows need {_OPENFLOW}"
+        yield fact, f"{change} protocols={_OPENFLOW}"
+
+
+def _controller_problems(bridge: BridgeFacts) -> Iterator[Problem]:
+    if not bridge.has_controller:
+        fact = "has no controller; adding the first one, or deleting the last, flushes all flows"
+        yield fact, f"ovs-vsctl set-controller {bridge.name} tcp:127.0.0.1:6653, before there is traffic"
+    elif not bridge.is_connected:
+        fact = "is not connected to its controller; its flows still work, but edits do not reach it"
+        yield fact, f"start the controller; ovs-vsctl get-controller {bridge.name} shows its address"
+
+
+def _flow_problems(bridge: BridgeFacts) -> Iterator[Problem]:
+    """Flows that are not ours, and undo what ours do."""
+    if bridge.has_normal_flow:
+        fact = "has a flow with NORMAL: packets can take paths that the policy does not allow"
+        remove = f"ovs-ofctl -O {_OPENFLOW} --strict del-flows {bridge.name} FLOW"
+        yield fact, f"find out what added it; {remove}"
+    if bridge.drops_invalid:
+        fact = "drops packets that conntrack considers invalid: clients that reuse a port will stall"
+        yield fact, "remove that flow: a new SYN on an old port counts as invalid"
+
+
+def _offload_problems(bridge: BridgeFacts) -> Iterator[Problem]:
+    if ports := bridge.ports_with_offload:
+        fact = f"checksums are left to hardware that does not exist, on {' '.join(ports)}: "
+        remedy = "; ".join(f"ethtool -K {port} tx off" for port in ports)
+        yield f"{fact}ping works and TCP hangs", remedy

@@ -120,25 +120,29 @@ class Instance:
             )
             return False
         watching = asyncio.create_task(self._watch(cowrie))
-        gone = Gone.BY_ITSELF
+        gone = Gone.STOPPED
         try:
             async for event in cowrie.events():
                 self._heard_at = time.monotonic()
                 self._hear(event, cowrie, began)
-        except asyncio.CancelledError:
-            gone = Gone.STOPPED
-            raise
+            gone = _reason(watching)
         finally:
             self._cowrie = None
             watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                gone = await watching or gone
             self._carry(self._translator.break_off("the decoy ended"), self._home)
             self._waiting.extendleft(reversed(self._handed.values()))
             self._handed.clear()
-            await asyncio.shield(cowrie.stop())
-            self._say_gone(cowrie, gone)
+            await self._finish(cowrie, gone)
         return gone is Gone.IDLE
+
+    async def _finish(self, cowrie: Cowrie, gone: Gone) -> None:
+        """End what is left of a Cowrie and report it, even if this task is cancelled meanwhile."""
+        stopping = asyncio.create_task(cowrie.stop())
+        try:
+            await asyncio.shield(stopping)
+        finally:
+            await asyncio.wait([stopping])
+            self._say_gone(cowrie, gone)
 
     def _say_gone(self, cowrie: Cowrie, gone: Gone) -> None:
         if gone in (Gone.STOPPED, Gone.IDLE):
@@ -212,6 +216,11 @@ class Instance:
             if await asyncio.to_thread(self._home.size_bytes) > _STATE_QUOTA_BYTES:
                 cowrie.kill()
                 return Gone.FULL
+
+
+def _reason(watching: "asyncio.Task[Gone]") -> Gone:
+    """Return why a Cowrie that was not stopped has ended: `_watch` ended it, or it ended by itself."""
+    return watching.result() if watching.done() else Gone.BY_ITSELF
 
 
 async def _send(cowrie: Cowrie, given: _Given) -> None:

@@ -76,42 +76,57 @@ def to_configuration(spec: Spec, sensor: str, boot_offset_s: int, keys: Mapping[
 
     `keys`: a file by kind, with its public half beside it (`.pub`).
     """
-    shell = spec.shell
     identification = spec.ssh.identification if spec.ssh else "SSH-2.0-OpenSSH_9.2p1"
     sections: _SECTIONS = {
-        "honeypot": {
-            "hostname": shell.hostname,
-            "sensor_name": sensor,
-            "boot_offset": str(boot_offset_s),
-            "auth_class": "PosternUsers",
-            # sshd keeps an idle shell for hours; this is the limit here.
-            "idle_timeout": "900",
-            "interactive_timeout": "900",
-            "authentication_timeout": "120",
-            "download_limit_size": str(10 * 1024 * 1024),
-            "timezone": "UTC",
-            "backend": "shell",
-        },
-        "shell": {
-            "ssh_version": f"{identification.removeprefix('SSH-2.0-')}, OpenSSL 3.0.15 3 Sep 2024",
-            "kernel_version": shell.kernel or _DEFAULT_KERNEL,
-            "hardware_platform": shell.machine,
-        },
-        "ssh": {
-            "enabled": "true" if spec.ssh else "false",
-            "listen_endpoints": "",
-            "version": identification,
-            "sftp_enabled": "true",
-            # Cowrie answers such requests itself and opens no connection.
-            "forwarding": "true",
-            "forward_redirect": "false",
-            "forward_tunnel": "false",
-        },
-        "telnet": {"enabled": "true" if spec.telnet else "false", "listen_endpoints": ""},
+        "honeypot": _honeypot_section(spec.shell, sensor, boot_offset_s),
+        "shell": _shell_section(spec.shell, identification),
+        "ssh": {"enabled": _flag(spec.ssh), **_ssh_section(identification, keys)},
+        "telnet": {"enabled": _flag(spec.telnet), "listen_endpoints": ""},
+    }
+    return "\n".join(_section_lines(sections))
+
+
+def _honeypot_section(shell: Shell, sensor: str, boot_offset_s: int) -> dict[str, str]:
+    return {
+        "hostname": shell.hostname,
+        "sensor_name": sensor,
+        "boot_offset": str(boot_offset_s),
+        "auth_class": "PosternUsers",
+        # sshd keeps an idle shell for hours; this is the limit here.
+        "idle_timeout": "900",
+        "interactive_timeout": "900",
+        "authentication_timeout": "120",
+        "download_limit_size": str(10 * 1024 * 1024),
+        "timezone": "UTC",
+        "backend": "shell",
+    }
+
+
+def _shell_section(shell: Shell, identification: str) -> dict[str, str]:
+    return {
+        "ssh_version": f"{identification.removeprefix('SSH-2.0-')}, OpenSSL 3.0.15 3 Sep 2024",
+        "kernel_version": shell.kernel or _DEFAULT_KERNEL,
+        "hardware_platform": shell.machine,
+    }
+
+
+def _ssh_section(identification: str, keys: Mapping[str, str]) -> dict[str, str]:
+    section = {
+        "listen_endpoints": "",
+        "version": identification,
+        "sftp_enabled": "true",
+        # Cowrie answers such requests itself and opens no connection.
+        "forwarding": "true",
+        "forward_redirect": "false",
+        "forward_tunnel": "false",
     }
     for kind, file in keys.items():
-        sections["ssh"] |= {f"{kind}_private_key": file, f"{kind}_public_key": f"{file}.pub"}
-    return "\n".join(_section_lines(sections))
+        section |= {f"{kind}_private_key": file, f"{kind}_public_key": f"{file}.pub"}
+    return section
+
+
+def _flag(protocol: Ssh | Telnet | None) -> str:
+    return "false" if protocol is None else "true"
 
 
 def to_identity(spec: Spec) -> dict[str, object]:

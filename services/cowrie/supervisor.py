@@ -1,7 +1,6 @@
 """All Cowries of this host: as many as the personas need, each with the connections for it."""
 
 import asyncio
-import contextlib
 import socket
 from pathlib import Path
 
@@ -56,15 +55,14 @@ class CowrieSupervisor:
 
     def _begin(self, name: str, spec: Spec, likeness: SharedIdentity, is_kept_ready: bool) -> None:
         home = StateDirectory(self._state / spec.tenant / spec.host, self._installed.account, likeness)
-        before = next((task for task in self._leaving if task.get_name() == name), None)
+        before = [task for task in self._leaving if task.get_name() == name]
         instance = Instance(
             spec, home, self._installed, self._report, self._carry, is_kept_ready=is_kept_ready
         )
 
         async def live() -> None:
-            if before is not None:  # it still uses the directory
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait([before])
+            if before:  # they still use the directory
+                await asyncio.wait(before)
             await instance.run()
 
         self._instances[name] = instance

@@ -69,6 +69,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PLACE",
         help="write the journal to syslog, too: unix:PATH or udp:ADDRESS:PORT",
     )
+    _add_limits(parser)
+    return parser
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add what bounds the sessions of attackers, and the space that they may fill."""
     count, time, space = number_option(), duration_option("1s", "1d"), size_option("1MiB", "1024GiB")
     for name, kind, default, what in (
         ("--sessions", count, "2000", "maximum concurrent sessions"),
@@ -85,8 +91,9 @@ def build_parser() -> argparse.ArgumentParser:
         ("--recordings", space, "256MiB", "space for recordings; the oldest are removed"),
     ):
         metavar = {count: "N", time: "DURATION", space: "SIZE"}[kind]
-        add(name, type=kind, default=default, metavar=metavar, help=f"{what} (default: {default})")
-    return parser
+        parser.add_argument(
+            name, type=kind, default=default, metavar=metavar, help=f"{what} (default: {default})"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

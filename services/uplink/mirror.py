@@ -1,4 +1,8 @@
-"""Keeps a copy of a pool's settings file on this host, replaced as a whole or not at all."""
+"""Keeps a copy of a pool's settings file on this host, replaced as a whole or not at all.
+
+Settings of a format that programs of this release refuse are not brought: a program that starts again would
+have none then, not even the last good ones.
+"""
 
 import asyncio
 import json
@@ -8,6 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from common.journal.journal import Report
+from common.wire.codec import RecordError
+from common.wire.hosts import check_settings_format
 from services.base.events import DaemonEvent
 from services.base.files import write_whole
 from services.uplink.access import Access, ApiAnswer, Away
@@ -55,6 +61,10 @@ def _settings_in(answer: ApiAnswer) -> dict[str, Any]:
         raise NotBrought(f"the controller answered with status {answer.status}: {str(settings)[:300]}")
     if not isinstance(settings, dict) or not isinstance(settings.get("revision"), int):
         raise NotBrought("the controller did not send settings")
+    try:
+        check_settings_format(settings)
+    except RecordError as error:
+        raise NotBrought(f"{error}; remedy: {error.remedy or 'upgrade the controller'}") from error
     return settings
 
 

@@ -6,6 +6,8 @@ from dataclasses import MISSING, fields
 import pytest
 
 from common.wire.codec import RecordError, Versioned, from_media, load, to_media
+from common.wire.hosts import SETTINGS_BY_ROLE
+from common.wire.settings import HostSettings
 from tests.wire.records import KIND_BY_FILE, golden
 
 every_record = pytest.mark.parametrize(("file", "kind"), KIND_BY_FILE.items(), ids=KIND_BY_FILE)
@@ -90,3 +92,11 @@ def test_every_missing_key_without_a_default_is_named_at_once(file: str, kind: t
     with pytest.raises(RecordError) as caught:
         from_media(kind, {})
     assert sorted(str(caught.value).split("; ")) == sorted(f"{name}: is missing" for name in required)
+
+
+def test_the_settings_of_every_kind_of_host_are_known_by_its_role() -> None:
+    settings = {kind for kind in KIND_BY_FILE.values() if issubclass(kind, HostSettings)}
+    assert set(SETTINGS_BY_ROLE.values()) == settings == set(HostSettings.__subclasses__())
+    for role, kind in SETTINGS_BY_ROLE.items():
+        files = [file for file, of in KIND_BY_FILE.items() if of is kind and golden(file)["role"] == role]
+        assert files, role

@@ -140,6 +140,11 @@ def _add_rings(subparsers: Subparsers) -> None:
         "publish the generation of ring canary to all rings",
         "promote",
     )
+    _add_rollback(subparsers)
+    _add_freeze(subparsers)
+
+
+def _add_rollback(subparsers: Subparsers) -> None:
     rollback = _add(
         subparsers,
         "rollback",
@@ -156,6 +161,10 @@ def _add_rings(subparsers: Subparsers) -> None:
         help="(default: the previous one)",
     )
     rollback.add_argument("--ring", choices=RINGS, default="", help="one ring only")
+
+
+def _add_freeze(subparsers: Subparsers) -> None:
+    """Add `freeze`, and `unfreeze` that ends it."""
     freeze = _add(
         subparsers,
         "freeze",

@@ -23,6 +23,7 @@ import sys
 RESET, SILENT = 0, 1
 _R0, _R1, _R2, _R3, _R6, _R7, _R8, _FP = 0, 1, 2, 3, 6, 7, 8, 10
 _PASS, _DROP = 1, 0
+_EQUAL, _UNEQUAL, _ALWAYS = 0x15, 0x55, 0x05  # jumps
 _LOOKUP_ELEM, _SK_RELEASE, _SK_ASSIGN = 1, 86, 124
 # struct bpf_sk_lookup in linux/bpf.h
 _FAMILY, _PROTOCOL, _LOCAL_IP4, _LOCAL_IP6, _LOCAL_PORT = 8, 12, 40, 44, 60
@@ -88,38 +89,61 @@ class _Program:
 def assemble(hosts: int, doors: int, sockets: int) -> bytes:
     """Return the program for three maps, given as descriptors."""
     program = _Program()
-    equal, unequal, always = 0x15, 0x55, 0x05
-    program.copy(_R6, _R1)
+    program.copy(_R6, _R1)  # r6 = ctx
+    _write_key(program)
+    _find_host(program, hosts)
+    _pass_open_port(program, doors)
+    _answer_closed_port(program, sockets)
+    program.label("pass")
+    program.leave(_PASS)
+    program.label("drop")
+    program.leave(_DROP)
+    return program.to_bytes()
+
+
+def _write_key(program: _Program) -> None:
+    """Write the key of the destination on the stack; what is not TCP over IP passes."""
     program.load(_R2, _R6, _PROTOCOL)
-    program.jump(unequal, _R2, socket.IPPROTO_TCP, "pass")
+    program.jump(_UNEQUAL, _R2, socket.IPPROTO_TCP, "pass")
     program.store_number(_KEY, 128)
     program.load(_R2, _R6, _FAMILY)
-    program.jump(unequal, _R2, socket.AF_INET, "ipv6")
+    program.jump(_UNEQUAL, _R2, socket.AF_INET, "ipv6")
     program.store_number(_KEY + 4, 0)
     program.store_number(_KEY + 8, 0)
     program.store_number(_KEY + 12, int.from_bytes(b"\0\0\xff\xff", sys.byteorder))
     program.load(_R3, _R6, _LOCAL_IP4)
     program.store(_KEY + 16, _R3)
-    program.jump(always, 0, 0, "find")
+    program.jump(_ALWAYS, 0, 0, "find")
     program.label("ipv6")
-    program.jump(unequal, _R2, socket.AF_INET6, "pass")
+    program.jump(_UNEQUAL, _R2, socket.AF_INET6, "pass")
     for part in range(0, 16, 4):
         program.load(_R3, _R6, _LOCAL_IP6 + part)
         program.store(_KEY + 4 + part, _R3)
     program.label("find")
+
+
+def _find_host(program: _Program, hosts: int) -> None:
+    """r7 = found->host, r8 = found->closed; an address of no host passes."""
     program.look_up(hosts, _KEY)
-    program.jump(equal, _R0, 0, "pass")
+    program.jump(_EQUAL, _R0, 0, "pass")
     program.load(_R7, _R0, 0)
     program.load(_R8, _R0, 4)
+
+
+def _pass_open_port(program: _Program, doors: int) -> None:
     program.store(_DOOR, _R7)
     program.load(_R3, _R6, _LOCAL_PORT)
     program.store(_DOOR + 4, _R3)
     program.look_up(doors, _DOOR)
-    program.jump(unequal, _R0, 0, "pass")
-    program.jump(equal, _R8, RESET, "drop")
+    program.jump(_UNEQUAL, _R0, 0, "pass")
+
+
+def _answer_closed_port(program: _Program, sockets: int) -> None:
+    """Have the kernel send a reset, or give the packet to the socket that drops all it gets."""
+    program.jump(_EQUAL, _R8, RESET, "drop")
     program.store_number(_DOOR, 0)
     program.look_up(sockets, _DOOR)
-    program.jump(equal, _R0, 0, "drop")
+    program.jump(_EQUAL, _R0, 0, "drop")
     program.copy(_R7, _R0)
     program.copy(_R1, _R6)
     program.copy(_R2, _R7)
@@ -127,8 +151,3 @@ def assemble(hosts: int, doors: int, sockets: int) -> bytes:
     program.call(_SK_ASSIGN)
     program.copy(_R1, _R7)
     program.call(_SK_RELEASE)
-    program.label("pass")
-    program.leave(_PASS)
-    program.label("drop")
-    program.leave(_DROP)
-    return program.to_bytes()
