@@ -33,11 +33,11 @@ from services.mail.io.spool import FileSpool
 from services.mail.io.wire import BaseWire, Outbox, Sweeper
 from services.mail.relay import dialogue
 from services.mail.relay.health import answer_agent
-from services.mail.relay.ports import Dependencies, Peers, SessionStopped, Spool
+from services.mail.relay.ports import Dependencies, Observation, Peers, SessionStopped, Spool
 from services.mail.relay.session import Session, SessionContext
-from services.mail.settings import Settings, Tenant
+from services.mail.settings import ClientTls, Settings, Tenant
 from services.smtp import catalogue
-from services.smtp.catalogue import with_trace
+from services.smtp.catalogue import OwnReply, with_trace
 
 _NO_TRACE = "no session"
 _random = random.Random()  # names sessions in journals: must be different, need not be secret
@@ -124,7 +124,7 @@ class Gateway(SettingsDaemon[Settings]):
 
     def _tls_for(self, settings: Settings, tenant: Tenant) -> ssl.SSLContext | None:
         """Return the tenant's context, or None without a usable certificate; then there is no STARTTLS."""
-        if tenant.tls.clients == "off":
+        if tenant.tls.clients is ClientTls.OFF:
             return None
         try:
             context, was_made = client_context(settings, tenant)
@@ -166,15 +166,15 @@ class Gateway(SettingsDaemon[Settings]):
             self._answer_agent(wire)
             return
         refusal = self._admit(wire, client[0], tenant)
-        if refusal or tenant is None:
-            self._send_away(wire, client, server, refusal)
+        if refusal is not None or tenant is None:
+            self._send_away(wire, client, server, refusal or catalogue.NO_SUCH_SERVER)
             return
         session = self._session_of(wire, tenant, client, server)
         on_end = partial(self._end_session, wire, session.context.session_id)
         driver = self._drivers[wire] = Driver(dialogue.hold(session), on_end)
         driver.step()
 
-    def _admit(self, wire: ClientWire, client: Address, tenant: Tenant | None) -> str:
+    def _admit(self, wire: ClientWire, client: Address, tenant: Tenant | None) -> OwnReply | None:
         """Count a client's session; return why it gets none, or nothing."""
         if self._is_stopping:
             return catalogue.SHUTTING_DOWN
@@ -186,7 +186,7 @@ class Gateway(SettingsDaemon[Settings]):
         limits = self._options.caps.limits(client, tenant, of_policy)
         if len(self._sessions) >= limits[ALL]:
             return catalogue.FULL
-        return "" if self._sessions.admit(wire, limits) else catalogue.TOO_BUSY
+        return None if self._sessions.admit(wire, limits) else catalogue.TOO_BUSY
 
     def _session_of(
         self, wire: ClientWire, tenant: Tenant, client: tuple[Address, int], server: Address
@@ -201,8 +201,8 @@ class Gateway(SettingsDaemon[Settings]):
         way = TenantServer(self._new_tenant_wire, client, target, settings.transparent)
         return Session(self._shared, context, Peers(wire, way, journal))
 
-    def _observe(self, event: MailEvent, facts: Mapping[str, object], origin: Origin) -> None:
-        if evidence := self._witness.observe(event, facts, origin, self._sweeper.now):
+    def _observe(self, observation: Observation, origin: Origin) -> None:
+        if evidence := self._witness.observe(observation, origin, self._sweeper.now):
             self._post.add(evidence)
 
     def _answer_agent(self, wire: ClientWire) -> None:
@@ -234,7 +234,9 @@ class Gateway(SettingsDaemon[Settings]):
             self._sessions.forget(wire)
             self._agents.forget(wire)
 
-    def _send_away(self, wire: BaseWire, client: tuple[Address, int], server: Address, refusal: str) -> None:
-        self.turned_away.add(client=str(client[0]), port=client[1], server=str(server), reply=refusal)
+    def _send_away(
+        self, wire: BaseWire, client: tuple[Address, int], server: Address, refusal: OwnReply
+    ) -> None:
+        self.turned_away.add(client=str(client[0]), port=client[1], server=str(server), reply=str(refusal))
         wire.write(with_trace(refusal, _NO_TRACE))
         wire.close()

@@ -62,7 +62,7 @@ async def starttls(session: Session, line: bytes) -> None:
     if not can_begin or not session.has_greeted:
         return session.fail(catalogue.OUT_OF_ORDER)
     if session.client.buffer:  # plain text that would be taken for encrypted (CVE-2011-0411)
-        raise session.violate("", "plaintext after STARTTLS")
+        raise session.violate(None, "plaintext after STARTTLS")
     session.say(catalogue.READY_FOR_TLS)
     try:
         cipher = await session.client.encrypt(HANDSHAKE_S)

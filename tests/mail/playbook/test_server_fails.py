@@ -231,6 +231,7 @@ def test_a_server_that_must_encrypt_gets_nothing_in_clear(wanted: str, script: d
     sender = Sender(stage, is_stubborn=True).run()
     assert sender.replies["EHLO"].startswith(b"451 4.7.5 ")
     assert not [line for line in stage.server.commands if line[:4] in (b"MAIL", b"RCPT", b"DATA")]
+    assert len(stage.server.connections) == 1  # and no second one in clear
 
 
 @pytest.mark.parametrize("wanted", ["require", "verify"])
