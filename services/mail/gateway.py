@@ -8,7 +8,7 @@ import random
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -45,13 +45,13 @@ _random = random.Random()  # names sessions in journals: must be different, need
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
-    """`state_dir` None: the one in the settings. `api` None: no evidence is sent. `grace_s`: seconds."""
+    """`state_dir`: for spool and certificates. `api` None: no evidence is sent. `grace_s`: seconds."""
 
     settings: Path
     name: str
     caps: MailCaps
     grace_s: float
-    state_dir: Path | None = None
+    state_dir: Path
     api: ApiAccess | None = None
 
 
@@ -104,30 +104,28 @@ class Gateway(SettingsDaemon[Settings]):
 
     def read(self) -> Settings:
         settings = self.read_record(Settings)
-        if self._options.state_dir is not None:
-            settings = replace(settings, state_dir=self._options.state_dir)
         with suppress(AttributeError):  # the first settings
             before = self.settings
             if (before.port, before.transparent) != (settings.port, settings.transparent):
                 raise SettingsError(
                     "port and transparency only change with a restart; remedy: restart the gateway"
                 )
-        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        self._options.state_dir.mkdir(parents=True, exist_ok=True)
         return settings
 
     def describe(self, settings: Settings) -> Mapping[str, object]:
         return {"revision": settings.revision, "tenants": len(settings.tenants)}
 
     def use(self, settings: Settings) -> None:
-        self._tls = {tenant.name: self._tls_for(settings, tenant) for tenant in settings.tenants}
+        self._tls = {tenant.name: self._tls_for(tenant) for tenant in settings.tenants}
         super().use(settings)
 
-    def _tls_for(self, settings: Settings, tenant: Tenant) -> ssl.SSLContext | None:
+    def _tls_for(self, tenant: Tenant) -> ssl.SSLContext | None:
         """Return the tenant's context, or None without a usable certificate; then there is no STARTTLS."""
         if tenant.tls.clients is ClientTls.OFF:
             return None
         try:
-            context, was_made = client_context(settings, tenant)
+            context, was_made = client_context(self._options.state_dir / "certificates", tenant)
         except (OSError, ssl.SSLError) as error:
             reason = f"certificate of {tenant.name} cannot be used: {error}; no STARTTLS for its clients"
             self.journal.write(DaemonEvent.SETTINGS_REFUSED, tenant=tenant.name, reason=reason)
@@ -152,7 +150,7 @@ class Gateway(SettingsDaemon[Settings]):
         return TenantWire(self._loop, self._sweeper, self._outbox)
 
     def _new_spool(self) -> Spool:
-        return FileSpool(self.settings.state_dir)
+        return FileSpool(self._options.state_dir)
 
     def _on_client(self, wire: ClientWire) -> None:
         name = wire.transport.get_extra_info("peername")
@@ -210,7 +208,7 @@ class Gateway(SettingsDaemon[Settings]):
         if not self._agents.admit(wire, AGENT_LIMITS):
             wire.close()
             return
-        answer = answer_agent(wire, self.settings.hostname, self.settings.revision)
+        answer = answer_agent(wire, self.settings.revision)
         driver = self._drivers[wire] = Driver(answer, partial(self._end_session, wire, ""))
         driver.step()
 

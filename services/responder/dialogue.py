@@ -27,7 +27,6 @@ _SENT_AWAY = OwnReply(421, "4.3.2 closing connection, try again in a new session
 _TOO_MUCH = OwnReply(421, "4.7.0 too many commands")
 _HELLO = b"250-postern\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n"
 _FINE = b"250 2.0.0 ok\r\n"
-_GREETING = b"220 postern ESMTP\r\n"
 # Message bytes may follow these commands at once and must not be answered as commands.
 _LAST_WORDS = frozenset({"DATA", "BDAT"})
 
@@ -43,7 +42,7 @@ class RefusalDialogue:
         self.is_over = False
 
     def greet(self) -> bytes:
-        return _GREETING
+        return catalogue.GREETING.encode()
 
     def feed(self, data: bytes) -> bytes:
         """Return the replies to all complete commands. After the end of the session, input is ignored."""
@@ -83,7 +82,7 @@ class RefusalDialogue:
         if verb == "EHLO":
             return _HELLO
         if verb == "HELO":
-            return b"250 postern\r\n"
+            return catalogue.HELLO.encode()
         if verb in ("RSET", "NOOP"):
             return _FINE
         return self._own(catalogue.NEED_MAIL if verb == "RCPT" else catalogue.UNKNOWN_COMMAND)

@@ -27,6 +27,10 @@ class OwnReply:
         return f"{self.code} {self.text}\r\n".encode("ascii", "replace")
 
 
+OWN_NAME = "postern"  # in replies that no tenant's server gives
+
+GREETING = OwnReply(220, f"{OWN_NAME} ESMTP")
+HELLO = OwnReply(250, OWN_NAME)
 NO_SUCH_SERVER = OwnReply(421, "4.3.2 no mail service at this address")
 SOURCE_REFUSED = OwnReply(554, "5.7.1 client address rejected, access denied")
 FULL = OwnReply(421, "4.3.2 too many concurrent sessions, try again later")

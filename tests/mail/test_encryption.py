@@ -210,7 +210,7 @@ def test_gateways_that_share_a_directory_and_start_at_once_have_one_certificate(
 
     def start(_number: int) -> tuple[Path, Path, bool]:
         together.wait(30)
-        return make_self_signed(tmp_path / "certificates", "acme", "edge.example")
+        return make_self_signed(tmp_path / "certificates", "acme")
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(start, range(8)))

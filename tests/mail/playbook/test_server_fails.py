@@ -109,8 +109,8 @@ def test_without_the_server_every_message_is_deferred_by_the_gateway(step: Step)
     where = "CONNECT" if isinstance(step, ServerUnreachable) else "GREETING"
     stage = Stage(ServerScript({where: step}))
     sender = Sender(stage, is_stubborn=True).run()
-    assert sender.replies["GREETING"] == b"220 edge.example ESMTP\r\n"
-    assert sender.replies["EHLO"] == b"250 edge.example\r\n"
+    assert sender.replies["GREETING"] == b"220 postern ESMTP\r\n"
+    assert sender.replies["EHLO"] == b"250 postern\r\n"
     assert all(sender.replies[verb].startswith(b"451 4.4.1 ") for verb in ("MAIL", "RCPT", "DATA"))
     assert (sender.replies["RSET"][:3], sender.replies["QUIT"][:3]) == (b"250", b"221")
     assert stage.server.commands == []
