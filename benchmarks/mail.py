@@ -154,13 +154,19 @@ def _gateway(home: Path) -> Iterator[Callable[[], float]]:
         "pool": "bench",
         "port": _GATEWAY,
         "transparent": False,
-        "hostname": "edge.example",
-        "state_dir": str(home / "state"),
         "tenants": [tenant],
     }
     file = home / "settings.json"
     file.write_text(json.dumps(settings), encoding="utf-8")
-    command = [sys.executable, "-m", "services.mail.main", "--settings", str(file)]
+    command = [
+        sys.executable,
+        "-m",
+        "services.mail.main",
+        "--settings",
+        str(file),
+        "--state-dir",
+        str(home / "state"),
+    ]
     with _program([*command, "--log", str(home / "journal"), "--name", "bench"], _GATEWAY) as process:
         yield _cpu_s_of(process.pid)
 

@@ -13,6 +13,7 @@ from common.exit_codes import ExitCode
 from common.options import duration_option
 from common.terminal import Progress, paint
 from controller.api.client import ApiClient
+from controller.pools.members import MemberState
 
 _POLL_S = 0.5
 _TRIES = 15  # each waits two seconds for the switches
@@ -182,7 +183,7 @@ def _set(api: ApiClient, name: str, is_drained: bool, tries: int = 1) -> dict[st
 def _await_healthy(api: ApiClient, wanted: dict[str, Any], patience_s: float, progress: Progress) -> None:
     """Wait until a member takes new sessions again: before that, the next one must not be drained."""
     deadline = time.monotonic() + patience_s
-    while (member := _look_at(api, wanted))["state"] in ("down", "joining"):
+    while (member := _look_at(api, wanted))["state"] in (MemberState.DOWN, MemberState.JOINING):
         if time.monotonic() > deadline:
             reason = member["detail"] or "no agent has reported its health"
             raise CommandError([f"{member['name']} is {member['state']} after {patience_s:.0f} s: {reason}"])
@@ -205,7 +206,7 @@ def _await_empty(
         if (left := member["sessions"]) is None:
             reason = "the switch is not on the controller's machine"
             raise CommandError([f"the sessions of {member['name']} cannot be counted: {reason}"])
-        if member["state"] in ("empty", "down"):
+        if member["state"] in (MemberState.EMPTY, MemberState.DOWN):
             return member
         if time.monotonic() > deadline:
             raise CommandError(

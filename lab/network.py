@@ -19,6 +19,7 @@ from lab.processes import OWNER_VARIABLE, Process
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's, where Mininet lives
 _BUILD_TIMEOUT_S = 40
 _POLL_S = 0.03
+_TAIL_LINES = 15
 _NO_TOPOLOGIES = ("__init__", "parts", "plan")  # building blocks of topologies
 
 
@@ -201,10 +202,10 @@ def _await_interfaces_gone(places: LabPaths) -> None:
         time.sleep(_POLL_S)
 
 
-def tail(log: Path, lines: int = 15) -> str:
+def tail(log: Path) -> str:
     """Return the last lines of a log, indented, for a person to read."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return f"    ({log} is empty)"
-    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:]) or f"    ({log} is empty)"
+    return "\n".join(f"    {line}" for line in text.splitlines()[-_TAIL_LINES:]) or f"    ({log} is empty)"

@@ -17,26 +17,29 @@ OWN_HOST, AGENT = (
 )  # addresses of a health agent's checks; gateways do not treat it as a client
 _LARGEST_LINE_BYTES = 4096
 _LARGEST_REPLY_BYTES = 65536
+_SMTP_PORT = 25
 
 
-def smtp_banner(pin: Path, address: str, port: int = 25) -> str:
+def smtp_banner(pin: Path, address: str) -> str:
     """Ask for an SMTP greeting, and quit (RFC 5321, 4.3.1)."""
     try:
-        with connect(pin, address, port) as connection:
+        with connect(pin, address, _SMTP_PORT) as connection:
             line = _line(connection)
             connection.sendall(b"QUIT\r\n")
             _line(connection)
     except OSError as error:
-        return f"no SMTP greeting from [{address}]:{port}: {_reason(error)}"
+        return f"no SMTP greeting from [{address}]:{_SMTP_PORT}: {_reason(error)}"
     return (
-        "" if line.startswith(b"220") else f"[{address}]:{port} greets with {line.decode(errors='replace')!r}"
+        ""
+        if line.startswith(b"220")
+        else f"[{address}]:{_SMTP_PORT} greets with {line.decode(errors='replace')!r}"
     )
 
 
-def takes_mail(pin: Path, address: str, port: int = 25) -> str:
+def takes_mail(pin: Path, address: str) -> str:
     """Ask whether mail is accepted, up to MAIL: a responder also greets."""
     try:
-        with connect(pin, address, port) as connection:
+        with connect(pin, address, _SMTP_PORT) as connection:
             replies = [_reply(connection)]
             for command in (b"EHLO probe.example\r\n", b"MAIL FROM:<>\r\n"):
                 connection.sendall(command)
@@ -44,9 +47,9 @@ def takes_mail(pin: Path, address: str, port: int = 25) -> str:
             connection.sendall(b"QUIT\r\n")
             _reply(connection)
     except OSError as error:
-        return f"no SMTP dialogue with [{address}]:{port}: {_reason(error)}"
+        return f"no SMTP dialogue with [{address}]:{_SMTP_PORT}: {_reason(error)}"
     refused = next((reply for reply in replies if not reply.startswith(b"2")), None)
-    return f"[{address}]:{port} says {refused.decode(errors='replace')!r}" if refused else ""
+    return f"[{address}]:{_SMTP_PORT} says {refused.decode(errors='replace')!r}" if refused else ""
 
 
 def clamd_ping(pin: Path, address: str, port: int) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from controller.policy.model import PoolKind
 from lab.component import Scene
 from lab.services import gateways, mailservers, scanners
 
@@ -62,7 +63,7 @@ class Reader:
         self._scanner_logs = {
             member.name: scanners.scanner_log(places, member.name)
             for pool in pools
-            if pool.kind.value == "scanner"
+            if pool.kind is PoolKind.SCANNER
             for member in pool.members
         }
         self._server_logs = {

@@ -1,6 +1,7 @@
 """What a health agent checks, which the controller decides, and what it reports."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from common.wire.codec import Versioned
@@ -9,12 +10,19 @@ from common.wire.values import AtMost, Detail, PlainText, Port, Range
 _MOST_CHECKS = 50
 
 
+class CheckKind(StrEnum):
+    SMTP = "smtp"
+    CLAMD = "clamd"
+    HTTP = "http"
+    TCP = "tcp"
+
+
 @dataclass(frozen=True, slots=True)
 class SmtpCheck:
     """Greeting and EHLO, each with a valid reply."""
 
     port: Port
-    kind: Literal["smtp"] = "smtp"
+    kind: Literal[CheckKind.SMTP] = CheckKind.SMTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +30,7 @@ class ClamdCheck:
     """PING."""
 
     port: Port
-    kind: Literal["clamd"] = "clamd"
+    kind: Literal[CheckKind.CLAMD] = CheckKind.CLAMD
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class HttpCheck:
     port: Port
     path: PlainText = "/"
     status: Annotated[int, Range(100, 599)] = 200
-    kind: Literal["http"] = "http"
+    kind: Literal[CheckKind.HTTP] = CheckKind.HTTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class TcpCheck:
 
     port: Port
     banner: PlainText = ""  # empty: a connection is enough
-    kind: Literal["tcp"] = "tcp"
+    kind: Literal[CheckKind.TCP] = CheckKind.TCP
 
 
 Check = SmtpCheck | ClamdCheck | HttpCheck | TcpCheck
@@ -78,8 +86,12 @@ class AgentSettings(CheckTimes, Versioned):
 
 @dataclass(frozen=True, slots=True)
 class HealthReport(Versioned):
-    """What an agent reports: whether the member is healthy, why not, and why it is stale if it is."""
+    """What an agent reports: whether the member is healthy, why not, and why it is stale if it is.
+
+    `failed`: the kinds of the checks that failed, each once. Agents of the first release do not report it.
+    """
 
     good: bool
     detail: Detail = ""
     stale: Detail = ""
+    failed: Annotated[tuple[CheckKind, ...], AtMost(len(CheckKind))] = ()

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated
 
 from common.wire.settings import HostSettings
@@ -135,18 +134,13 @@ class MailTenant(MailRules):
 
 @dataclass(frozen=True, kw_only=True)
 class MailSettings(HostSettings):
-    """Settings of the gateways of one pool. `limits`: maximum concurrent sessions, by gateway.
-
-    `hostname` and `state_dir` are for gateways without a controller, in tests and benchmarks.
-    """
+    """Settings of the gateways of one pool. `limits`: maximum concurrent sessions, by gateway."""
 
     role: GatewayRole
     port: Port = 25
-    hostname: str = "postern"
     tenants: tuple[MailTenant, ...] = ()
     transparent: bool = True
     trusted_sources_refused: frozenset[Address] = frozenset()
-    state_dir: Path = Path("/var/lib/postern/mail")
     limits: Mapping[str, Annotated[int, Range(1, 1_000_000)]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

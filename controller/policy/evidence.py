@@ -21,4 +21,5 @@ EVIDENCE: dict[str, tuple[int, str]] = {
 }
 # A client with a wrong port tries that one repeatedly; an attacker tries others.
 ONCE_A_DOOR = frozenset({"decoy-connection"})
+OF_DECOYS = frozenset({"decoy-connection", "decoy-login", "decoy-command", "decoy-upload"})
 UNPROVEN = frozenset({"dark-packet", "scan", "flood"})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from common.wire.health import HealthReport
+from common.wire.health import CheckKind, HealthReport
 from controller.policy.model import PoolHealth
 
 
@@ -17,6 +17,7 @@ class Opinion(StrEnum):
 class Health:
     opinion: Opinion = Opinion.UNKNOWN
     detail: str = ""  # of the last bad report
+    failed: tuple[CheckKind, ...] = ()  # checks in the last report
     contrary: int = 0  # consecutive reports that contradict the opinion
     heard_at: float = 0.0
     stale: str = ""  # why it is stale, from the last report
@@ -24,7 +25,8 @@ class Health:
     def on_report(self, now: float, report: HealthReport, rules: PoolHealth) -> "Health":
         """Record a report. A member without reports joins with its first good one."""
         detail = "" if report.good else report.detail
-        heard = replace(self, heard_at=now, detail=detail, stale=report.stale)
+        failed = () if report.good else report.failed or _failed_by(detail)
+        heard = replace(self, heard_at=now, detail=detail, failed=failed, stale=report.stale)
         said = Opinion.GOOD if report.good else Opinion.BAD
         if said is self.opinion:
             return replace(heard, contrary=0)
@@ -41,7 +43,16 @@ class Health:
 
     def on_silence(self, rules: PoolHealth) -> "Health":
         detail = f"no report for {rules.silence_s:g} s"
-        return replace(self, opinion=Opinion.BAD, contrary=0, detail=detail)
+        return replace(self, opinion=Opinion.BAD, contrary=0, detail=detail, failed=())
+
+
+def _failed_by(detail: str) -> tuple[CheckKind, ...]:
+    """Return the check that an agent of the first release names first: `clamd:HOST:PORT: ...`.
+
+    Such an agent does not report `failed`.
+    """
+    first = detail.partition(":")[0]
+    return tuple(kind for kind in CheckKind if kind.value == first)
 
 
 def trusted(now: float) -> Health:

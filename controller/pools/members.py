@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from common.wire.health import CheckKind
 from controller.policy.model import PoolHealth
 from controller.pools.flap_damping import Damping
 from controller.pools.health import Health, Opinion
 
 _ROOM_AGAIN = 0.9  # of the limit
-_BESIDE_SESSIONS = ("clamd", "http")  # checks that may fail while the gateway itself answers
+_BESIDE_SESSIONS = {CheckKind.CLAMD, CheckKind.HTTP}  # checks that may fail while the gateway itself answers
 
 
 class MemberState(StrEnum):
@@ -76,9 +77,9 @@ class PoolMember:
     @property
     def is_gone(self) -> bool:
         """Return whether its sessions are half-dead. A scanner's gateway may outlive its clamd."""
-        return self.state is MemberState.DOWN and not (
-            self.has_port and self.health.detail.startswith(_BESIDE_SESSIONS)
-        )
+        failed = self.health.failed
+        has_sessions = self.has_port and failed and _BESIDE_SESSIONS.issuperset(failed)
+        return self.state is MemberState.DOWN and not has_sessions
 
     @property
     def may_have_sessions(self) -> bool:

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from common.journal.journal import Journal
 from controller.compiler.decisions import Enforcement, SwitchFlows
 from controller.pipeline.fields import Zone
+from controller.policy.evidence import OF_DECOYS
 from controller.policy.model import Action, Address, Network, OpenSessions, Policy, Protocol
 from controller.pools.conntrack import Connection
 from controller.runtime.context import Context
@@ -150,7 +151,7 @@ class DecisionKeeper:
         Otherwise a wrong decision would produce its own evidence.
         """
         door = (fact.destination, fact.port)
-        return fact.kind.startswith("decoy-") and door in self._published
+        return fact.kind in OF_DECOYS and door in self._published
 
     def on_samples(self, now: float, utc: float, samples: Sequence[Evidence]) -> None:
         """Record sampled first packets to addresses and ports that no tenant publishes."""

@@ -24,11 +24,6 @@ def mail_log(places: LabPaths, host: str) -> Path:
     return places.home(f"{host}.postfix") / "mail.log"
 
 
-def maildir(places: LabPaths, host: str, user: str) -> Path:
-    """Return where a user's new messages arrive, a file for each."""
-    return places.home(f"{host}.postfix") / "mail" / user / "new"
-
-
 def _part(places: LabPaths, host: Host) -> Component:
     name = f"{host.name}.postfix"
     home = places.home(name)

@@ -75,11 +75,9 @@ class Installed:
         return [*apart, "setpriv", *who, "--bounding-set=-all", *rights, *python]
 
 
-def find_installed(environment: Path | None = None) -> Installed:
+def find_installed() -> Installed:
     """Raise `CowrieMissing`."""
-    named = (
-        environment or Path(os.environ.get("POSTERN_COWRIE_VENV", _REPOSITORY / ".venv-cowrie"))
-    ).absolute()
+    named = Path(os.environ.get("POSTERN_COWRIE_VENV", _REPOSITORY / ".venv-cowrie")).absolute()
     python = named / "bin/python"
     if not python.exists():
         raise CowrieMissing(f"{python} is missing; remedy: {_SET_UP}, or set POSTERN_COWRIE_VENV")

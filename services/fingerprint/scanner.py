@@ -28,15 +28,13 @@ class Finding:
     service: str
 
 
-async def scan(
-    address: IPv4Address | IPv6Address, ports: tuple[int, ...], program: str = PROGRAM
-) -> dict[int, Finding]:
+async def scan(address: IPv4Address | IPv6Address, ports: tuple[int, ...]) -> dict[int, Finding]:
     """Return nmap's findings by port. Raise `NmapFailed`."""
     command = ["-sV", "-Pn", "-n", "-p", ",".join(map(str, ports)), "-oX", "-", "--host-timeout", "500s"]
     command += ["-6"] if address.version == 6 else []
     try:
         process = await asyncio.create_subprocess_exec(
-            program,
+            PROGRAM,
             *command,
             str(address),
             stdin=asyncio.subprocess.DEVNULL,
@@ -46,7 +44,7 @@ async def scan(
         )
     except OSError as error:
         raise NmapFailed(
-            f"{program} cannot be run: {error}; remedy: apt install nmap, or --without-nmap"
+            f"{PROGRAM} cannot be run: {error}; remedy: apt install nmap, or --without-nmap"
         ) from error
     try:
         async with asyncio.timeout(_WITHIN_S):

@@ -7,13 +7,13 @@ most. A round that a later one has overtaken is not reported.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from common.journal.events import Event
 from common.journal.journal import Report
 from common.wire.codec import Loaded
-from common.wire.health import AgentSettings, HealthReport, ScannerCheck
+from common.wire.health import AgentSettings, Check, CheckKind, HealthReport, ScannerCheck
 from services.base.controller import NotHeard
 from services.base.events import DaemonEvent
 from services.health_agent import scanner
@@ -24,6 +24,20 @@ from services.health_agent.scanner import Found
 
 _RETRY_S = 1.0  # until the controller has sent settings, and after a scanner has failed
 _AGE_INTERVAL_S = 10.0  # unless the canary sets another interval
+
+
+def report_of(checks: Sequence[Check], problems: Sequence[str], scanner: Found) -> HealthReport:
+    """Return the report on one round. `problems`: of each check, in order; empty if it succeeded."""
+    kinds = [*(check.kind for check in checks), CheckKind.CLAMD]
+    failed = [
+        (kind, problem) for kind, problem in zip(kinds, [*problems, scanner.problem], strict=True) if problem
+    ]
+    return HealthReport(
+        good=not failed,
+        detail="; ".join(problem for _, problem in failed),
+        stale=scanner.stale,
+        failed=tuple(dict.fromkeys(kind for kind, _ in failed)),
+    )
 
 
 class MemberWatch:
@@ -80,14 +94,13 @@ class MemberWatch:
     async def _round(self, settings: AgentSettings, number: int) -> None:
         looks = (carry_out(check, self._host, settings.timeout_s) for check in settings.checks)
         try:
-            problems = [problem for problem in await asyncio.gather(*looks) if problem]
+            problems = await asyncio.gather(*looks)
         except HeldUp:
             return
         if number < self._reported_round:
             return
         self._reported_round = number
-        problems += [self._scanner.problem] if self._scanner.problem else []
-        self._unsent = HealthReport(not problems, "; ".join(problems), self._scanner.stale)
+        self._unsent = report_of(settings.checks, problems, self._scanner)
         self._is_due.set()
 
     async def _watch_scanner(self, check: ScannerCheck) -> None:

@@ -1,32 +1,23 @@
-"""Evidence against clients, from the events of their sessions. Pure; time is a parameter.
+"""Evidence against clients, from observations in their sessions. Pure; time is a parameter.
 
-It sees the same events as the journal. One refused recipient is a typing error; many, in one session or over
+One refused recipient is a typing error; many, in one session or over
 several, are a dictionary attack.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
-from services.base.clamd import VerdictKind
+from services.base.clamd import Verdict, VerdictKind
 from services.base.evidence import Evidence
 from services.base.settings import Address
-from services.mail.events import MailEvent
-from services.mail.relay.outcome import ContentFlaw
+from services.mail.relay.outcome import ContentFlaw, RejectedByContent
+from services.mail.relay.ports import Observation, RecipientRefused, Violation
 
 MANY_RECIPIENTS = 10
 _WITHIN_S = 600.0
 _MOST_SOURCES = 10_000
-TELLING = frozenset(
-    {
-        MailEvent.PROTOCOL_VIOLATED,
-        MailEvent.MESSAGE_SCANNED,
-        MailEvent.MESSAGE_REJECTED,
-        MailEvent.RECIPIENT_REFUSED,
-    }
-)
-_NO_SUCH_RECIPIENT = ("550", "551", "553")  # and not 45x: to be greylisted is not evidence
+_NO_SUCH_RECIPIENT = (550, 551, 553)  # and not 45x: to be greylisted is not evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +43,16 @@ class Witness:
 
     _tries: OrderedDict[object, _Tries] = field(default_factory=OrderedDict)
 
-    def observe(
-        self, event: MailEvent, facts: Mapping[str, object], seen: Origin, now: float
-    ) -> Evidence | None:
-        """Return the evidence in this event, if any."""
-        if event not in TELLING:
-            return None
-        match event:
-            case MailEvent.PROTOCOL_VIOLATED:
-                return _evidence("mail-protocol-abuse", str(facts.get("reason", "")), seen)
-            case MailEvent.MESSAGE_SCANNED if facts.get("verdict") == VerdictKind.INFECTED:
-                return _evidence("mail-malware", str(facts.get("detail", "")), seen)
-            case MailEvent.MESSAGE_REJECTED if facts.get("reason") == ContentFlaw.BARE_NEWLINES:
+    def observe(self, observation: Observation, seen: Origin, now: float) -> Evidence | None:
+        """Return the evidence in this observation, if any."""
+        match observation:
+            case Violation(reason):
+                return _evidence("mail-protocol-abuse", reason, seen)
+            case Verdict(VerdictKind.INFECTED, detail):
+                return _evidence("mail-malware", detail, seen)
+            case RejectedByContent(ContentFlaw.BARE_NEWLINES):
                 return _evidence("mail-protocol-abuse", "bare newlines in a message", seen)
-            case MailEvent.RECIPIENT_REFUSED if str(facts.get("reply", "")).startswith(_NO_SUCH_RECIPIENT):
+            case RecipientRefused(code) if code in _NO_SUCH_RECIPIENT:
                 return self._count(seen, now)
         return None
 

@@ -8,7 +8,7 @@ import random
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -33,11 +33,11 @@ from services.mail.io.spool import FileSpool
 from services.mail.io.wire import BaseWire, Outbox, Sweeper
 from services.mail.relay import dialogue
 from services.mail.relay.health import answer_agent
-from services.mail.relay.ports import Dependencies, Peers, SessionStopped, Spool
+from services.mail.relay.ports import Dependencies, Observation, Peers, SessionStopped, Spool
 from services.mail.relay.session import Session, SessionContext
-from services.mail.settings import Settings, Tenant
+from services.mail.settings import ClientTls, Settings, Tenant
 from services.smtp import catalogue
-from services.smtp.catalogue import with_trace
+from services.smtp.catalogue import OwnReply, with_trace
 
 _NO_TRACE = "no session"
 _random = random.Random()  # names sessions in journals: must be different, need not be secret
@@ -45,13 +45,13 @@ _random = random.Random()  # names sessions in journals: must be different, need
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
-    """`state_dir` None: the one in the settings. `api` None: no evidence is sent. `grace_s`: seconds."""
+    """`state_dir`: for spool and certificates. `api` None: no evidence is sent. `grace_s`: seconds."""
 
     settings: Path
     name: str
     caps: MailCaps
     grace_s: float
-    state_dir: Path | None = None
+    state_dir: Path
     api: ApiAccess | None = None
 
 
@@ -104,30 +104,28 @@ class Gateway(SettingsDaemon[Settings]):
 
     def read(self) -> Settings:
         settings = self.read_record(Settings)
-        if self._options.state_dir is not None:
-            settings = replace(settings, state_dir=self._options.state_dir)
         with suppress(AttributeError):  # the first settings
             before = self.settings
             if (before.port, before.transparent) != (settings.port, settings.transparent):
                 raise SettingsError(
                     "port and transparency only change with a restart; remedy: restart the gateway"
                 )
-        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        self._options.state_dir.mkdir(parents=True, exist_ok=True)
         return settings
 
     def describe(self, settings: Settings) -> Mapping[str, object]:
         return {"revision": settings.revision, "tenants": len(settings.tenants)}
 
     def use(self, settings: Settings) -> None:
-        self._tls = {tenant.name: self._tls_for(settings, tenant) for tenant in settings.tenants}
+        self._tls = {tenant.name: self._tls_for(tenant) for tenant in settings.tenants}
         super().use(settings)
 
-    def _tls_for(self, settings: Settings, tenant: Tenant) -> ssl.SSLContext | None:
+    def _tls_for(self, tenant: Tenant) -> ssl.SSLContext | None:
         """Return the tenant's context, or None without a usable certificate; then there is no STARTTLS."""
-        if tenant.tls.clients == "off":
+        if tenant.tls.clients is ClientTls.OFF:
             return None
         try:
-            context, was_made = client_context(settings, tenant)
+            context, was_made = client_context(self._options.state_dir / "certificates", tenant)
         except (OSError, ssl.SSLError) as error:
             reason = f"certificate of {tenant.name} cannot be used: {error}; no STARTTLS for its clients"
             self.journal.write(DaemonEvent.SETTINGS_REFUSED, tenant=tenant.name, reason=reason)
@@ -152,7 +150,7 @@ class Gateway(SettingsDaemon[Settings]):
         return TenantWire(self._loop, self._sweeper, self._outbox)
 
     def _new_spool(self) -> Spool:
-        return FileSpool(self.settings.state_dir)
+        return FileSpool(self._options.state_dir)
 
     def _on_client(self, wire: ClientWire) -> None:
         name = wire.transport.get_extra_info("peername")
@@ -166,15 +164,15 @@ class Gateway(SettingsDaemon[Settings]):
             self._answer_agent(wire)
             return
         refusal = self._admit(wire, client[0], tenant)
-        if refusal or tenant is None:
-            self._send_away(wire, client, server, refusal)
+        if refusal is not None or tenant is None:
+            self._send_away(wire, client, server, refusal or catalogue.NO_SUCH_SERVER)
             return
         session = self._session_of(wire, tenant, client, server)
         on_end = partial(self._end_session, wire, session.context.session_id)
         driver = self._drivers[wire] = Driver(dialogue.hold(session), on_end)
         driver.step()
 
-    def _admit(self, wire: ClientWire, client: Address, tenant: Tenant | None) -> str:
+    def _admit(self, wire: ClientWire, client: Address, tenant: Tenant | None) -> OwnReply | None:
         """Count a client's session; return why it gets none, or nothing."""
         if self._is_stopping:
             return catalogue.SHUTTING_DOWN
@@ -186,7 +184,7 @@ class Gateway(SettingsDaemon[Settings]):
         limits = self._options.caps.limits(client, tenant, of_policy)
         if len(self._sessions) >= limits[ALL]:
             return catalogue.FULL
-        return "" if self._sessions.admit(wire, limits) else catalogue.TOO_BUSY
+        return None if self._sessions.admit(wire, limits) else catalogue.TOO_BUSY
 
     def _session_of(
         self, wire: ClientWire, tenant: Tenant, client: tuple[Address, int], server: Address
@@ -201,8 +199,8 @@ class Gateway(SettingsDaemon[Settings]):
         way = TenantServer(self._new_tenant_wire, client, target, settings.transparent)
         return Session(self._shared, context, Peers(wire, way, journal))
 
-    def _observe(self, event: MailEvent, facts: Mapping[str, object], origin: Origin) -> None:
-        if evidence := self._witness.observe(event, facts, origin, self._sweeper.now):
+    def _observe(self, observation: Observation, origin: Origin) -> None:
+        if evidence := self._witness.observe(observation, origin, self._sweeper.now):
             self._post.add(evidence)
 
     def _answer_agent(self, wire: ClientWire) -> None:
@@ -210,7 +208,7 @@ class Gateway(SettingsDaemon[Settings]):
         if not self._agents.admit(wire, AGENT_LIMITS):
             wire.close()
             return
-        answer = answer_agent(wire, self.settings.hostname, self.settings.revision)
+        answer = answer_agent(wire, self.settings.revision)
         driver = self._drivers[wire] = Driver(answer, partial(self._end_session, wire, ""))
         driver.step()
 
@@ -234,7 +232,9 @@ class Gateway(SettingsDaemon[Settings]):
             self._sessions.forget(wire)
             self._agents.forget(wire)
 
-    def _send_away(self, wire: BaseWire, client: tuple[Address, int], server: Address, refusal: str) -> None:
-        self.turned_away.add(client=str(client[0]), port=client[1], server=str(server), reply=refusal)
+    def _send_away(
+        self, wire: BaseWire, client: tuple[Address, int], server: Address, refusal: OwnReply
+    ) -> None:
+        self.turned_away.add(client=str(client[0]), port=client[1], server=str(server), reply=str(refusal))
         wire.write(with_trace(refusal, _NO_TRACE))
         wire.close()

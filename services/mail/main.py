@@ -42,8 +42,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--state-dir",
         type=Path,
+        default=Path("/var/lib/postern/mail"),
         metavar="DIR",
-        help="directory for spool and certificates (default: from the settings)",
+        help="directory for spool and certificates (default: /var/lib/postern/mail)",
     )
     add_api_options(parser, "", "no evidence is sent")
     parser.add_argument(

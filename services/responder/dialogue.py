@@ -16,18 +16,17 @@ the pool may be available again.
 """
 
 from services.smtp import catalogue
-from services.smtp.catalogue import with_trace
+from services.smtp.catalogue import OwnReply, with_trace
 from services.smtp.commands import verb_of
 from services.smtp.lines import LineError, LineReader
 
 MAX_COMMANDS = 20
-PUT_OFF = "451 4.3.2 mail for this address cannot be scanned at the moment, try again later"
-REFUSED = "554 5.3.2 mail for this address is refused, mail scanning is out of service"
-_SENT_AWAY = "421 4.3.2 closing connection, try again in a new session"
-_TOO_MUCH = "421 4.7.0 too many commands"
+PUT_OFF = OwnReply(451, "4.3.2 mail for this address cannot be scanned at the moment, try again later")
+REFUSED = OwnReply(554, "5.3.2 mail for this address is refused, mail scanning is out of service")
+_SENT_AWAY = OwnReply(421, "4.3.2 closing connection, try again in a new session")
+_TOO_MUCH = OwnReply(421, "4.7.0 too many commands")
 _HELLO = b"250-postern\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n"
 _FINE = b"250 2.0.0 ok\r\n"
-_GREETING = b"220 postern ESMTP\r\n"
 # Message bytes may follow these commands at once and must not be answered as commands.
 _LAST_WORDS = frozenset({"DATA", "BDAT"})
 
@@ -35,7 +34,7 @@ _LAST_WORDS = frozenset({"DATA", "BDAT"})
 class RefusalDialogue:
     """`refusal` is the reply to MAIL; `mail` is the first MAIL command that got it."""
 
-    def __init__(self, refusal: str, trace: str) -> None:
+    def __init__(self, refusal: OwnReply, trace: str) -> None:
         self._refusal, self._trace = refusal, trace
         self._buffer, self._lines = bytearray(), LineReader()
         self.commands = 0
@@ -43,7 +42,7 @@ class RefusalDialogue:
         self.is_over = False
 
     def greet(self) -> bytes:
-        return _GREETING
+        return catalogue.GREETING.encode()
 
     def feed(self, data: bytes) -> bytes:
         """Return the replies to all complete commands. After the end of the session, input is ignored."""
@@ -64,7 +63,7 @@ class RefusalDialogue:
         self._buffer.clear()
         return replies
 
-    def end(self, reply: str) -> bytes:
+    def end(self, reply: OwnReply) -> bytes:
         """End the dialogue and return the last reply."""
         self.is_over = True
         return self._own(reply)
@@ -83,10 +82,10 @@ class RefusalDialogue:
         if verb == "EHLO":
             return _HELLO
         if verb == "HELO":
-            return b"250 postern\r\n"
+            return catalogue.HELLO.encode()
         if verb in ("RSET", "NOOP"):
             return _FINE
         return self._own(catalogue.NEED_MAIL if verb == "RCPT" else catalogue.UNKNOWN_COMMAND)
 
-    def _own(self, reply: str) -> bytes:
+    def _own(self, reply: OwnReply) -> bytes:
         return with_trace(reply, self._trace)

@@ -18,7 +18,7 @@ from services.base.sockets import OWN_ADDRESSES, end_of, listen
 from services.responder.dialogue import PUT_OFF, REFUSED, RefusalDialogue
 from services.responder.events import ResponderEvent
 from services.smtp import catalogue
-from services.smtp.catalogue import with_trace
+from services.smtp.catalogue import OwnReply, with_trace
 
 _REFUSALS = {Answer.TEMPFAIL: PUT_OFF, Answer.REJECT: REFUSED}
 _random = random.Random()  # names sessions in the journal: must be different, need not be secret
@@ -116,9 +116,9 @@ class _ResponderSession(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(within_s, self._time_out)
         self._transport.write(dialogue.greet())
 
-    def _send_away(self, client: tuple[Address, int], server: Address, reply: str) -> None:
+    def _send_away(self, client: tuple[Address, int], server: Address, reply: OwnReply) -> None:
         self._responder.turned_away.add(
-            client=str(client[0]), port=client[1], server=str(server), reply=reply
+            client=str(client[0]), port=client[1], server=str(server), reply=str(reply)
         )
         self._transport.write(with_trace(reply, "no session"))
         self._transport.close()
@@ -141,7 +141,7 @@ class _ResponderSession(asyncio.Protocol):
     def _time_out(self) -> None:
         self._end(catalogue.TIMED_OUT, "too slow")
 
-    def _end(self, reply: str, reason: str) -> None:
+    def _end(self, reply: OwnReply, reason: str) -> None:
         if self._dialogue is not None:
             self._transport.write(self._dialogue.end(reply))
             self._close(self._dialogue, reason)

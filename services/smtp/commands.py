@@ -63,7 +63,6 @@ class Path:
 
     address: str
     size_bytes: int = 0  # declared with SIZE=
-    uses_utf8: bool = False
 
 
 def verb_of(line: bytes) -> str:
@@ -83,12 +82,11 @@ def parse_path(line: bytes, extensions: frozenset[str]) -> Path:
     _check_lengths(found)
     words = found["parameters"].split()
     parameters = _parse_parameters(verb, words, extensions) if words else {}
-    uses_utf8 = "SMTPUTF8" in parameters
     if not line.isascii() and "SMTPUTF8" not in extensions:
         raise CommandError(Problem.NOT_ASCII)
     address = found["path"].rpartition(b":")[2] if found["path"].startswith(b"@") else found["path"]
     text = address.decode("utf-8", "replace").lower()
-    return Path(text, _parse_size(parameters["SIZE"]) if "SIZE" in parameters else 0, uses_utf8)
+    return Path(text, _parse_size(parameters["SIZE"]) if "SIZE" in parameters else 0)
 
 
 def _check_lengths(found: re.Match[bytes]) -> None:

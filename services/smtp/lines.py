@@ -23,7 +23,7 @@ class LineTooLong(LineError):
         self.is_unfinished = is_unfinished
 
 
-def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None:
+def take_line(buffer: bytearray) -> bytes | None:
     """Take one line, without its CRLF, off the front of the buffer; None while it is incomplete.
 
     Raise `LineError` for a line that is too long, or has a bare CR, a bare LF or
@@ -31,9 +31,9 @@ def take_line(buffer: bytearray, limit: int = MAX_COMMAND_BYTES) -> bytes | None
     """
     if not buffer:
         return None
-    end = buffer.find(b"\n", 0, limit)
+    end = buffer.find(b"\n", 0, MAX_COMMAND_BYTES)
     if end < 0:
-        if len(buffer) >= limit:
+        if len(buffer) >= MAX_COMMAND_BYTES:
             cut = buffer.find(b"\n")
             del buffer[: cut + 1 if cut >= 0 else len(buffer)]
             raise LineTooLong(is_unfinished=cut < 0)

@@ -259,11 +259,11 @@ def test_whoever_a_decision_leads_to_a_decoy_makes_no_evidence_by_being_there(ap
     """Otherwise a wrong decision would prove itself right."""
     make(api, DECOY)
     there = {"source": "198.51.100.66", "destination": "203.0.113.10", "port": 25}
-    kinds = ("decoy-connection", "decoy-command", "decoy-login")
+    kinds = ("decoy-connection", "decoy-command", "decoy-login", "decoy-upload")
     api.http.simulate_post("/v1/evidence", json={"evidence": [{**there, "kind": kind} for kind in kinds]})
     told = api.http.simulate_get("/v1/sources/198.51.100.66").json
     assert told["score"] == 0
-    assert [fact["expected"] for fact in told["evidence"]] == [True] * 3
+    assert [fact["expected"] for fact in told["evidence"]] == [True] * 4
     elsewhere = {**there, "port": 23, "kind": "decoy-login"}
     api.http.simulate_post("/v1/evidence", json={"evidence": [elsewhere]})
     assert api.http.simulate_get("/v1/sources/198.51.100.66").json["score"] > 0

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from common.wire.health import CheckKind
 from services.health_agent.main import main
 from tests.health_agent.conftest import StartClamd, Watched
 from tests.setup.clamd import Clamd
@@ -102,7 +103,7 @@ def test_settings_of_a_newer_format_are_named_and_the_last_good_ones_kept(watche
         before = len(reports)
         while len(reports) < before + 2:
             time.sleep(0.01)
-        assert reports[-1] == {"format": 1, "good": True, "detail": "", "stale": ""}
+        assert reports[-1] == {"format": 1, "good": True, "detail": "", "stale": "", "failed": []}
 
 
 def test_keys_of_a_newer_controller_are_ignored_and_named(watched: StartController) -> None:
@@ -130,6 +131,7 @@ def test_a_scanner_that_dies_is_reported_ill(watched: StartController, start_cla
     scanner.stop()
     controller.wait_until_ill("scanner1")
     assert f"clamd:127.0.0.1:{scanner.port}: " in controller.health("scanner1").detail
+    assert controller.health("scanner1").failed == (CheckKind.CLAMD,)
 
 
 def test_a_scanner_that_finds_nothing_is_never_reported_well(

@@ -7,8 +7,8 @@ from lab.demo.verdicts import complaints
 from lab.lab import Lab
 from lab.mail import Letter, send
 from lab.messages import build
-from lab.services.mailservers import maildir
 from lab.trace_logs import Reader
+from tests.lab.traffic import maildir
 
 pytestmark = pytest.mark.lab
 

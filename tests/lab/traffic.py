@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lab import probes
 from lab.lab import Lab
-from lab.services.mailservers import maildir
+from lab.paths import LabPaths
 
 _SERVERS = (("203.0.113.10", "acme"), ("203.0.113.74", "globex"), ("2001:db8:a::10", "acme"))
 SENDERS = tuple((*server, pause_s) for server in _SERVERS for pause_s in (0.01, 0.2))
@@ -25,6 +25,11 @@ _MARK = re.compile(r"^X-Traffic: (\S+)$", re.MULTILINE)
 _RETRY_S = 0.1
 _SETTLING_S = 60.0
 PATIENCE_S = 10.0  # how long a sender waits for a reply; real ones wait for minutes (RFC 5321, 4.5.3.2)
+
+
+def maildir(places: LabPaths, host: str, user: str) -> Path:
+    """Return where a user's new messages arrive, a file for each."""
+    return places.home(f"{host}.postfix") / "mail" / user / "new"
 
 
 @dataclass(frozen=True, slots=True)

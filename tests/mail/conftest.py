@@ -139,14 +139,13 @@ def start_gateway(tmp_path: Path) -> Iterator[StartGateway]:
             "pool": "p",
             "port": port,
             "transparent": False,
-            "hostname": "edge.example",
-            "state_dir": str(tmp_path / "state"),
             "tenants": [tenant],
         }
         file, log = tmp_path / f"settings-{port}.json", tmp_path / f"log-{port}"
         file.write_text(json.dumps(settings), encoding="utf-8")
         command = [sys.executable, "-m", "services.mail.main", "--settings", str(file), "--log", str(log),
-                   "--name", "g1", "--grace", "1s", *flags]  # fmt: skip
+                   "--state-dir", str(tmp_path / "state"), "--name", "g1", "--grace", "1s",
+                   *flags]  # fmt: skip
         process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
         gateway = RunningGateway(process, port, file, log, settings)
         started.append(gateway)

@@ -166,6 +166,15 @@ def test_mail_is_brought_in_clear_when_encryption_is_only_wished_for_and_fails(
     assert gateway.wait_for("MessageDelivered")["server_tls"] is False
 
 
+@pytest.mark.parametrize(("clients", "is_offered"), [("off", False), ("offer", True), ("require", True)])
+def test_clients_are_offered_encryption_unless_the_tenant_turned_it_off(
+    start_gateway: StartGateway, encrypting: EncryptingServer, clients: str, is_offered: bool
+) -> None:
+    client = start_gateway(encrypting.port, tls={"clients": clients}).client()
+    assert client.reply()[:3] == "220"
+    assert ("STARTTLS" in client.ask(b"EHLO client.example")) is is_offered
+
+
 def test_a_client_whose_handshake_is_no_handshake_is_hung_up_on(
     start_gateway: StartGateway, encrypting: EncryptingServer
 ) -> None:
@@ -201,7 +210,7 @@ def test_gateways_that_share_a_directory_and_start_at_once_have_one_certificate(
 
     def start(_number: int) -> tuple[Path, Path, bool]:
         together.wait(30)
-        return make_self_signed(tmp_path / "certificates", "acme", "edge.example")
+        return make_self_signed(tmp_path / "certificates", "acme")
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(start, range(8)))

@@ -1,75 +1,17 @@
 """What clients do wrong reaches the controller as evidence, and never costs mail anything."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.base.evidence import Evidence
-from services.mail.events import MailEvent
-from services.mail.evidence import MANY_RECIPIENTS, Origin, Witness
+from services.mail.evidence import MANY_RECIPIENTS
 from tests.mail.conftest import EICAR, RunningGateway, StartGateway
 from tests.mail.scripted import ScriptedServer
 from tests.sensors.standin import StandIn
 
 pytestmark = pytest.mark.programs
-
-
-def seen(client: str = "198.51.100.66") -> Origin:
-    return Origin("5f000000000a", "acme", ip_address(client), IPv4Address("203.0.113.10"), 25)
-
-
-def refuse(witness: Witness, times: int, client: str = "198.51.100.66", **more: Any) -> list[Evidence]:
-    facts = {"reply": more.get("reply", "550 5.1.1 no such user")}
-    found = [
-        witness.observe(MailEvent.RECIPIENT_REFUSED, facts, seen(client), more.get("now", 0.0))
-        for _ in range(times)
-    ]
-    return [each for each in found if each is not None]
-
-
-def test_many_refused_recipients_are_a_dictionary_attack() -> None:
-    assert refuse(Witness(), MANY_RECIPIENTS) == [
-        Evidence(
-            kind="mail-dictionary",
-            source="198.51.100.66",
-            destination="203.0.113.10",
-            port=25,
-            transport="tcp",
-            detail="10 recipients refused",
-            tenant="acme",
-            trace="00005f000000000a",
-        )
-    ]
-
-
-def test_a_few_refused_recipients_are_nothing() -> None:
-    assert refuse(Witness(), MANY_RECIPIENTS - 1) == []
-
-
-def test_refusals_that_ask_to_come_back_later_are_nothing() -> None:
-    assert refuse(Witness(), 100, reply="450 4.7.1 greylisted") == []
-
-
-def test_refusals_far_apart_are_not_added_up() -> None:
-    witness = Witness()
-    assert refuse(witness, MANY_RECIPIENTS - 1) == []
-    assert refuse(witness, MANY_RECIPIENTS - 1, now=601.0) == []
-
-
-def test_addresses_of_one_ipv6_neighbourhood_are_added_up() -> None:
-    witness = Witness()
-    found = [refuse(witness, 1, f"2001:db8:bad::{n:x}") for n in range(1, MANY_RECIPIENTS + 1)]
-    assert [len(each) for each in found] == [0] * (MANY_RECIPIENTS - 1) + [1]
-
-
-def test_a_host_of_sources_is_not_remembered_for_ever() -> None:
-    witness = Witness()
-    for number in range(20_000):
-        refuse(witness, 1, str(IPv4Address("198.18.0.0") + number))
-    assert len(witness._tries) == 10_000
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.base.clamd import Verdict, VerdictKind, encode_chunk, parse_answer
-from services.smtp.catalogue import with_trace
+from services.smtp.catalogue import OwnReply, with_trace
 from services.smtp.commands import CommandError, Problem, parse_path, verb_of
 from services.smtp.lines import LineError, take_line
 from services.smtp.replies import ReplyError, take_reply
@@ -123,7 +123,7 @@ def test_a_utf8_address_needs_the_extension() -> None:
     with pytest.raises(CommandError) as caught:
         parse_path(line, frozenset())
     assert caught.value.problem is Problem.NOT_ASCII
-    assert parse_path(line + b" SMTPUTF8", ALL).uses_utf8
+    assert parse_path(line + b" SMTPUTF8", ALL).address == "é@b.example"
 
 
 @given(st.binary(max_size=300))
@@ -213,8 +213,8 @@ def test_chunks_carry_their_length_first() -> None:
 
 
 def test_refusals_carry_the_trace_id_and_welcomes_do_not() -> None:
-    assert with_trace("451 4.4.1 later", "abc-1") == b"451 4.4.1 later [abc-1]\r\n"
-    assert with_trace("221 2.0.0 bye", "abc-1") == b"221 2.0.0 bye\r\n"
+    assert with_trace(OwnReply(451, "4.4.1 later"), "abc-1") == b"451 4.4.1 later [abc-1]\r\n"
+    assert with_trace(OwnReply(221, "2.0.0 bye"), "abc-1") == b"221 2.0.0 bye\r\n"
 
 
 def test_a_verdict_without_detail_is_not_cached() -> None:

@@ -25,7 +25,7 @@ def converse(gateway: RunningGateway, said: bytes) -> bytes:
 
 def test_an_agent_hears_which_settings_are_carried_out(gateway: RunningGateway) -> None:
     assert converse(gateway, b"EHLO agent.invalid\r\nQUIT\r\n") == (
-        b"220 edge.example ESMTP\r\n250 edge.example carries out revision 1\r\n221 2.0.0 bye\r\n"
+        b"220 postern ESMTP\r\n250 postern carries out revision 1\r\n221 2.0.0 bye\r\n"
     )
 
 

@@ -1,14 +1,15 @@
 """A member is believed well or ill only after enough reports, and never for silence of everybody."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from common.wire.health import HealthReport
+from common.wire.health import CheckKind, HealthReport
 from controller.policy.model import PoolHealth
 from controller.policy.parse import parse_policy, read_policy
 from controller.pools.health import Health, Opinion, trusted
-from controller.pools.members import MemberState
+from controller.pools.members import MemberState, PoolMember
 from controller.pools.roster import Roster
 
 DEMO = Path(__file__).parents[2] / "policies" / "demo.yaml"
@@ -100,3 +101,52 @@ def test_without_an_agent_reports_mean_nothing() -> None:
 def test_nobody_knows_a_member_that_was_never_heard_of() -> None:
     assert Health().opinion is Opinion.UNKNOWN
     assert not Health().is_silent(1e9, PoolHealth())
+
+
+def down(roster: Roster, report: HealthReport) -> PoolMember:
+    """Return a member after as many bad reports as it takes."""
+    roster.on_report(1.0, PROXY1, report)
+    (change,) = roster.on_report(1.3, PROXY1, report)
+    return change.member
+
+
+@pytest.mark.parametrize("failed", [(CheckKind.CLAMD,), (CheckKind.HTTP,), (CheckKind.CLAMD, CheckKind.HTTP)])
+def test_sessions_stay_while_only_checks_beside_the_gateway_fail(
+    roster: Roster, failed: tuple[CheckKind, ...]
+) -> None:
+    assert not down(roster, HealthReport(False, "smtp: not what decides", failed=failed)).is_gone
+
+
+@pytest.mark.parametrize("failed", [(CheckKind.SMTP,), (CheckKind.TCP,), (CheckKind.CLAMD, CheckKind.SMTP)])
+def test_sessions_of_a_member_whose_gateway_fails_are_lost(
+    roster: Roster, failed: tuple[CheckKind, ...]
+) -> None:
+    assert down(roster, HealthReport(False, "clamd: not what decides", failed=failed)).is_gone
+
+
+@pytest.mark.parametrize(
+    ("detail", "is_gone"),
+    [
+        ("clamd:192.0.2.21:3310: no answer within 0.8 s", False),
+        ("http:192.0.2.21:80: answers GET / with status 503", False),
+        ("smtp:192.0.2.21:25: no answer within 0.8 s; clamd:192.0.2.21:3310: refused", True),
+        ("clamdlike: refused", True),
+        ("", True),
+    ],
+)
+def test_the_first_check_named_by_an_agent_of_the_first_release_decides(
+    roster: Roster, detail: str, is_gone: bool
+) -> None:
+    assert down(roster, HealthReport(False, detail)).is_gone == is_gone
+
+
+def test_a_scanner_that_falls_silent_after_its_clamd_failed_has_lost_its_sessions(roster: Roster) -> None:
+    roster.on_report(1.0, PROXY1, HealthReport(False, "clamd: refused", failed=(CheckKind.CLAMD,)))
+    roster.on_report(SILENCE_S + 1.0, PROXY2, HealthReport(True))
+    (change,) = roster.on_tick(SILENCE_S + 1.5)
+    assert change.member.is_gone
+
+
+def test_a_member_without_its_port_has_lost_its_sessions_whatever_failed(roster: Roster) -> None:
+    member = down(roster, HealthReport(False, failed=(CheckKind.CLAMD,)))
+    assert replace(member, has_port=False).is_gone

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import strategies as st
 
 from services.responder.dialogue import MAX_COMMANDS, PUT_OFF, REFUSED, RefusalDialogue
+from services.smtp.catalogue import OwnReply
 from services.smtp.lines import MAX_COMMAND_BYTES
 from tests.examples import examples
 
@@ -13,7 +14,7 @@ COMMANDS = ["EHLO client.example", "HELO c", MAIL, RCPT, "RSET", "NOOP"]
 LAST_WORDS = ["DATA", "BDAT 5 LAST", "QUIT"]
 
 
-def dialogue(refusal: str = PUT_OFF) -> RefusalDialogue:
+def dialogue(refusal: OwnReply = PUT_OFF) -> RefusalDialogue:
     return RefusalDialogue(refusal, "abc")
 
 
@@ -27,7 +28,9 @@ def codes(to: RefusalDialogue, *lines: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("refusal", "code"), [(PUT_OFF, "451 4.3.2"), (REFUSED, "554 5.3.2")])
-def test_a_sender_is_greeted_and_refused_at_mail_with_the_reason_and_a_trace(refusal: str, code: str) -> None:
+def test_a_sender_is_greeted_and_refused_at_mail_with_the_reason_and_a_trace(
+    refusal: OwnReply, code: str
+) -> None:
     client = dialogue(refusal)
     assert client.greet().startswith(b"220 ")
     assert codes(client, "EHLO client.example") == ["250"]

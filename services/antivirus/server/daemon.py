@@ -164,7 +164,8 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
         return ServerReport(server=self._name, rings=rings, error=self._what_is_wrong())
 
     def _who_asks(self, source: str) -> SignatureClient | None:
-        return self.settings.client_by_source.get(read_source(source))
+        address = read_source(source)
+        return self.settings.client_by_source.get(address) if address else None
 
     def _what_is_wrong(self) -> str:
         """Return why there is nothing to serve. After a refused generation the last one is served."""

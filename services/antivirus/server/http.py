@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
 from ipaddress import ip_address
-from typing import Any
 
 from aiohttp import web
 
 from common.wire.antivirus import ClientKind, SignatureClient
 from common.wire.codec import RecordError, load
 from common.wire.signatures import ClientReport, SignatureReport
+from common.wire.values import Address
 from services.antivirus.server.replica import Replica
 
 _WAITS_S = 25.0
@@ -95,7 +95,7 @@ class DaemonHttp:
         return web.Response(text=f"ok generation {newest}\n")
 
 
-def read_source(text: str) -> Any:
+def read_source(text: str) -> Address | None:
     """Return the address that nginx saw, or None if it is not an address."""
     try:
         return ip_address(text)

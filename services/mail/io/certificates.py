@@ -19,12 +19,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.mail.settings import Settings, Tenant
+from services.mail.settings import Tenant
+from services.smtp.catalogue import OWN_NAME
 
 _VALID_DAYS = 3650
 
 
-def make_self_signed(directory: Path, tenant: str, hostname: str) -> tuple[Path, Path, bool]:
+def make_self_signed(directory: Path, tenant: str) -> tuple[Path, Path, bool]:
     """Return (certificate, key, whether they were generated now). Raise `OSError`.
 
     If gateways that share a directory start together, the first generates both and the others wait. Otherwise
@@ -35,7 +36,7 @@ def make_self_signed(directory: Path, tenant: str, hostname: str) -> tuple[Path,
     with _alone_in(directory):
         if certificate.exists() and key.exists():
             return certificate, key, False
-        _make(certificate, key, hostname)
+        _make(certificate, key)
     return certificate, key, True
 
 
@@ -50,9 +51,9 @@ def _alone_in(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _make(certificate: Path, key: Path, hostname: str) -> None:
+def _make(certificate: Path, key: Path) -> None:
     secret = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, OWN_NAME)])
     now = datetime.now(UTC)
     signed = (
         x509.CertificateBuilder()
@@ -62,7 +63,7 @@ def _make(certificate: Path, key: Path, hostname: str) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=_VALID_DAYS))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(hostname)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(OWN_NAME)]), critical=False)
         .sign(secret, hashes.SHA256())
     )
     pem = secret.private_bytes(
@@ -80,14 +81,16 @@ def _write(path: Path, data: bytes, mode: int) -> None:
     draft.replace(path)
 
 
-def client_context(settings: Settings, tenant: Tenant) -> tuple[ssl.SSLContext, bool]:
-    """Return the context towards a tenant's clients, and whether its certificate was generated now."""
+def client_context(directory: Path, tenant: Tenant) -> tuple[ssl.SSLContext, bool]:
+    """Return the context towards a tenant's clients, and whether its certificate was generated now.
+
+    `directory`: of self-signed certificates.
+    """
     was_made = False
     if tenant.tls.certificate:
         certificate, key = Path(tenant.tls.certificate), Path(tenant.tls.key)
     else:
-        directory = settings.state_dir / "certificates"
-        certificate, key, was_made = make_self_signed(directory, tenant.name, settings.hostname)
+        certificate, key, was_made = make_self_signed(directory, tenant.name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION

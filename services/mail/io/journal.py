@@ -1,16 +1,17 @@
-"""The journal of one session: each event goes to the file, and evidence to the observer as well."""
+"""The journal of one session: events go to the file, observations to the witness."""
 
 from collections.abc import Callable, Mapping
 
 from common.journal.journal import Journal
 from services.mail.events import MailEvent
-from services.mail.evidence import TELLING, Origin
+from services.mail.evidence import Origin
+from services.mail.relay.ports import Observation
 
-Observe = Callable[[MailEvent, Mapping[str, object], Origin], None]
+Observe = Callable[[Observation, Origin], None]
 
 
-def ignore(_event: MailEvent, _facts: Mapping[str, object], _origin: Origin) -> None:
-    """Ignore the event: there is no controller for evidence."""
+def ignore(_observation: Observation, _origin: Origin) -> None:
+    """Ignore the observation: there is no controller for evidence."""
 
 
 class SessionJournal:
@@ -25,10 +26,12 @@ class SessionJournal:
             server=str(origin.server),
         )
 
-    def note(self, event: MailEvent, facts: Mapping[str, object]) -> None:
+    def note(
+        self, event: MailEvent, facts: Mapping[str, object], observation: Observation | None = None
+    ) -> None:
         self._journal.note(event, facts, self._about)
-        if event in TELLING:
-            self._observe(event, facts, self._origin)
+        if observation is not None:
+            self._observe(observation, self._origin)
 
 
 def _end(origin: Origin, port: int) -> str:

@@ -10,8 +10,10 @@ from services.mail.events import MailEvent
 from services.mail.relay import transaction
 from services.mail.relay.envelope import Envelope, Recipient
 from services.mail.relay.limits import MAX_RECIPIENTS
+from services.mail.relay.ports import RecipientRefused
 from services.mail.relay.session import Hangup, Session
 from services.mail.relay.upstream import QUIT_S, UpstreamLost
+from services.mail.settings import ClientTls
 from services.smtp import catalogue
 from services.smtp.commands import CommandError, Path, Problem, parse_path
 
@@ -21,7 +23,7 @@ _OK = b"250 2.0.0 ok\r\n"
 async def mail(session: Session, line: bytes) -> None:
     if not session.has_greeted:
         return session.fail(catalogue.NEED_HELO)
-    if session.tenant.tls.clients == "require" and not session.is_encrypted:
+    if session.tenant.tls.clients is ClientTls.REQUIRE and not session.is_encrypted:
         return session.fail(catalogue.NEED_TLS)
     if session.envelope is not None:
         return session.fail(catalogue.NESTED_MAIL)
@@ -57,7 +59,7 @@ async def rcpt(session: Session, line: bytes) -> None:
         envelope.recipients.append(Recipient(path, line))
     else:
         facts = {"trace": session.trace, "recipient": path.address, "reply": reply.text}
-        session.note(MailEvent.RECIPIENT_REFUSED, facts)
+        session.note(MailEvent.RECIPIENT_REFUSED, facts, RecipientRefused(reply.code))
     return session.pass_on(reply)
 
 
@@ -66,7 +68,7 @@ def _parse(session: Session, line: bytes) -> Path | None:
         return parse_path(line, session.offer.extensions)
     except CommandError as error:
         if error.problem is Problem.CONTROL:
-            session.note(MailEvent.PROTOCOL_VIOLATED, {"reason": "control character in a command"})
+            session.note_violation("control character in a command")
         session.fail(catalogue.BY_PROBLEM[error.problem])
         return None
 
@@ -110,7 +112,7 @@ async def help_(session: Session, _line: bytes) -> None:
 
 
 async def quit_(session: Session, line: bytes) -> None:
-    farewell = catalogue.BYE.encode() + b"\r\n"
+    farewell = catalogue.BYE.encode()
     if session.upstream.is_open:
         with suppress(UpstreamLost):  # the client disconnects, so the server is no longer needed
             farewell = (await session.upstream.ask(line, QUIT_S)).wire

@@ -87,7 +87,7 @@ async def _converse(session: Session) -> None:
 
 
 def _refuse_line(session: Session, error: LineError) -> None:
-    session.note(MailEvent.PROTOCOL_VIOLATED, {"reason": str(error)})
+    session.note_violation(str(error))
     session.fail(catalogue.BAD_LINE)
 
 

@@ -18,7 +18,7 @@ async def greet(session: Session) -> None:
     except UpstreamLost as lost:
         session.is_deferred = True
         session.note(MailEvent.SERVER_UNREACHABLE, {"reason": str(lost)})
-        session.client.write(f"220 {session.context.settings.hostname} ESMTP\r\n".encode())
+        session.say(catalogue.GREETING)
         return
     _check_silence(session)
     session.client.write(greeting.wire)
@@ -39,7 +39,7 @@ async def hello(session: Session, line: bytes) -> None:
     session.envelope = None
     if session.is_deferred:
         session.has_greeted = True
-        return session.client.write(f"250 {session.context.settings.hostname}\r\n".encode())
+        return session.say(catalogue.HELLO)
     reply = await session.upstream.say_hello(line)
     if not reply.is_positive:
         return session.pass_on(reply)
@@ -62,7 +62,7 @@ async def starttls(session: Session, line: bytes) -> None:
     if not can_begin or not session.has_greeted:
         return session.fail(catalogue.OUT_OF_ORDER)
     if session.client.buffer:  # plain text that would be taken for encrypted (CVE-2011-0411)
-        raise session.violate("", "plaintext after STARTTLS")
+        raise session.violate(None, "plaintext after STARTTLS")
     session.say(catalogue.READY_FOR_TLS)
     try:
         cipher = await session.client.encrypt(HANDSHAKE_S)

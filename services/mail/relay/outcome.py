@@ -1,6 +1,6 @@
 """The outcomes of a message: one frozen type for each, with the one reply that the client gets.
 
-A `Reply` is always that of the tenant's server; a text is from the catalogue, which has no 2xx for a
+A `Reply` is always that of the tenant's server; an `OwnReply` is from the catalogue, which has no 2xx for a
 message. So a 2xx for a message can only be a copy of the server's.
 """
 
@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from services.base.clamd import VerdictKind
 from services.smtp import catalogue
+from services.smtp.catalogue import OwnReply
 from services.smtp.replies import Reply
 
 
@@ -59,7 +60,7 @@ class RejectedByContent:
 class RejectedByVerdict:
     """The tenant's policy refuses or defers messages with this verdict."""
 
-    reply: str
+    reply: OwnReply
     verdict: VerdictKind
 
 
@@ -67,7 +68,7 @@ class RejectedByVerdict:
 class Deferred:
     """The server did not get the message: it was unreachable, lost, or sent invalid replies."""
 
-    reply: str
+    reply: OwnReply
     reason: str
 
 
@@ -75,7 +76,7 @@ class Deferred:
 class InDoubt:
     """The server got the whole message, and its reply was lost: it may have accepted it."""
 
-    reply: str
+    reply: OwnReply
     reason: str
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from services.base.clamd import Verdict
 from services.mail.events import MailEvent
+from services.mail.relay.outcome import RejectedByContent
 from services.mail.settings import ScannerAddress
 
 
@@ -118,10 +119,32 @@ class Clock(Protocol):
         """Seconds, with the system's full precision."""
 
 
-class MailJournal(Protocol):
-    """Writes events of one session, and adds the session's fields itself."""
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """The client broke the protocol; `reason` is for people."""
 
-    def note(self, event: MailEvent, facts: Mapping[str, object]) -> None: ...
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRefused:
+    """The server refused a recipient with this SMTP code."""
+
+    code: int
+
+
+Observation = Violation | RecipientRefused | Verdict | RejectedByContent
+
+
+class MailJournal(Protocol):
+    """Writes events of one session, and adds the session's fields itself.
+
+    `facts` are for the journal; `observation` is what may be evidence against the client.
+    """
+
+    def note(
+        self, event: MailEvent, facts: Mapping[str, object], observation: Observation | None = None
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

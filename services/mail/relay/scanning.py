@@ -12,7 +12,7 @@ from re import Pattern, compile
 from services.base.clamd import Verdict, VerdictKind
 from services.base.settings import Address
 from services.mail.relay.outcome import RejectedByVerdict
-from services.mail.settings import Disposition, Role, ScanRule, Tenant
+from services.mail.settings import Disposition, Role, ScanAction, ScanRule, Tenant
 from services.smtp import catalogue
 
 
@@ -33,7 +33,7 @@ def must_scan(role: Role, tenant: Tenant, facts: MailFacts) -> bool:
         return True
     for rule in tenant.scan:
         if _holds(rule, facts):
-            return rule.action != "skip"
+            return rule.action is not ScanAction.SKIP
     return True
 
 
@@ -91,7 +91,13 @@ def judge(tenant: Tenant, verdict: Verdict) -> Accepted | RejectedByVerdict:
         case Disposition.PASS_TAGGED:
             return Accepted(f"not-scanned reason={kind.value}")
         case Disposition.REJECT:
-            return RejectedByVerdict(catalogue.refused_content(kind.value, verdict.detail), kind)
+            is_malware = kind is VerdictKind.INFECTED
+            return RejectedByVerdict(
+                catalogue.malware_found(verdict.detail)
+                if is_malware
+                else catalogue.refused_content(kind.value, verdict.detail),
+                kind,
+            )
         case Disposition.TEMPFAIL:
             is_away = kind is VerdictKind.UNAVAILABLE
             return RejectedByVerdict(

@@ -7,11 +7,11 @@ from services.mail.events import MailEvent
 from services.mail.relay import capabilities
 from services.mail.relay.envelope import Envelope
 from services.mail.relay.limits import Limits
-from services.mail.relay.ports import Dependencies, Peers
+from services.mail.relay.ports import Dependencies, Peers, Violation
 from services.mail.relay.upstream import Upstream
 from services.mail.settings import Settings, Tenant
 from services.smtp import catalogue
-from services.smtp.catalogue import with_trace
+from services.smtp.catalogue import OwnReply, with_trace
 from services.smtp.lines import LineReader
 from services.smtp.replies import Reply
 
@@ -19,7 +19,7 @@ from services.smtp.replies import Reply
 class Hangup(Exception):
     """Ends the session; `reply` is the last reply to the client, if any. The text says why."""
 
-    def __init__(self, reason: str, reply: str = "") -> None:
+    def __init__(self, reason: str, reply: OwnReply | None = None) -> None:
         super().__init__(reason)
         self.reply = reply
 
@@ -76,11 +76,11 @@ class Session:
         self.has_greeted = False
         self.offer = capabilities.offer_of((), self.tenant.message_limit_bytes, False)
 
-    def say(self, reply: str) -> None:
+    def say(self, reply: OwnReply) -> None:
         """Send one of the gateway's own replies."""
         self.client.write(with_trace(reply, self.trace))
 
-    def fail(self, reply: str) -> None:
+    def fail(self, reply: OwnReply) -> None:
         """Refuse a command, and end the session after too many refusals."""
         is_last = self.limits.count_error()
         self.say(reply)
@@ -92,10 +92,13 @@ class Session:
         if self.limits.count_junk():
             raise self.violate(catalogue.TOO_MANY_ERRORS, "too many commands without a message")
 
-    def violate(self, reply: str, reason: str) -> Hangup:
+    def violate(self, reply: OwnReply | None, reason: str) -> Hangup:
         """Report a protocol violation and return the exception that ends the session."""
-        self.note(MailEvent.PROTOCOL_VIOLATED, {"reason": reason})
+        self.note_violation(reason)
         return Hangup(reason, reply)
+
+    def note_violation(self, reason: str) -> None:
+        self.note(MailEvent.PROTOCOL_VIOLATED, {"reason": reason}, Violation(reason))
 
     def pass_on(self, reply: Reply) -> None:
         """Pass the server's reply to the client unchanged; a 421 is its last."""

@@ -21,10 +21,12 @@ from services.mail.relay.outcome import (
     RejectedByServer,
     RejectedByVerdict,
 )
+from services.mail.relay.ports import Observation
 from services.mail.relay.scanning import MailFacts, judge, must_scan
 from services.mail.relay.session import Session
 from services.mail.relay.upstream import UpstreamLost
 from services.smtp import catalogue
+from services.smtp.catalogue import OwnReply
 
 
 async def run(session: Session, envelope: Envelope) -> None:
@@ -90,7 +92,7 @@ class Transaction:
             "was_cached": verdict.is_cached,
             "scan_s": round(session.shared.clock.precise() - began, 4),
         }
-        self._note(MailEvent.MESSAGE_SCANNED, scanned)
+        self._note(MailEvent.MESSAGE_SCANNED, scanned, verdict)
         judgement = judge(session.tenant, verdict)
         if isinstance(judgement, RejectedByVerdict):
             return judgement
@@ -118,7 +120,7 @@ class Transaction:
             case RejectedByVerdict():
                 self._refuse(outcome.reply, outcome.verdict.value)
             case RejectedByContent():
-                self._refuse(REPLY_BY_FLAW[outcome.flaw], outcome.flaw.value)
+                self._refuse(REPLY_BY_FLAW[outcome.flaw], outcome.flaw.value, outcome)
 
     def _pass_on(self, outcome: Delivered | RejectedByServer) -> None:
         """Pass the server's own reply to the client, byte for byte."""
@@ -141,10 +143,11 @@ class Transaction:
             self._note(MailEvent.MESSAGE_REJECTED if is_final else MailEvent.MESSAGE_DEFERRED, answered)
         session.end_after(reply)
 
-    def _refuse(self, reply: str, reason: str) -> None:
-        event = MailEvent.MESSAGE_DEFERRED if reply[0] == "4" else MailEvent.MESSAGE_REJECTED
+    def _refuse(self, reply: OwnReply, reason: str, observation: Observation | None = None) -> None:
+        event = MailEvent.MESSAGE_DEFERRED if reply.is_temporary else MailEvent.MESSAGE_REJECTED
         self._session.say(reply)
-        self._note(event, {"reply": reply, "reason": reason, "seconds": self._seconds()})
+        refused = {"reply": str(reply), "reason": reason, "seconds": self._seconds()}
+        self._note(event, refused, observation)
 
     # the journal
 
@@ -173,8 +176,10 @@ class Transaction:
         }
         self._note(MailEvent.DELIVERY_IN_DOUBT, doubted)
 
-    def _note(self, event: MailEvent, facts: Mapping[str, object]) -> None:
-        self._session.note(event, {"trace": self._trace, **facts})
+    def _note(
+        self, event: MailEvent, facts: Mapping[str, object], observation: Observation | None = None
+    ) -> None:
+        self._session.note(event, {"trace": self._trace, **facts}, observation)
 
     def _seconds(self) -> float:
         return round(self._session.shared.clock.precise() - self._began, 4)

@@ -16,6 +16,7 @@ from services.mail.relay.ports import (
     WireClosed,
     WireTimeout,
 )
+from services.mail.settings import ServerTls
 from services.smtp import catalogue
 from services.smtp.replies import Reply, ReplyError, take_reply
 
@@ -23,6 +24,7 @@ from services.smtp.replies import Reply, ReplyError, take_reply
 REPLY_S = 60.0
 FINAL_REPLY_S = 120.0
 QUIT_S = 2.0
+_REQUIRED = (ServerTls.REQUIRE, ServerTls.VERIFY)
 
 
 class UpstreamLost(Exception):
@@ -52,10 +54,7 @@ class NoEncryption(UpstreamLost):
 
 
 class Upstream:
-    """Raises `UpstreamLost` from every call that talks to the server; the connection is closed then.
-
-    `encryption` is the tenant's setting: none, may, require or verify.
-    """
+    """Raises `UpstreamLost` from every call that talks to the server; the connection is closed then."""
 
     __slots__ = (
         "_clock",
@@ -68,7 +67,7 @@ class Upstream:
         "is_encrypted",
     )
 
-    def __init__(self, server: Server, encryption: str, clock: Clock) -> None:
+    def __init__(self, server: Server, encryption: ServerTls, clock: Clock) -> None:
         self._server, self._encryption, self._clock = server, encryption, clock
         self._wire: ServerWire | None = None
         self._is_plain_only = False
@@ -98,7 +97,7 @@ class Upstream:
                 reply = await self._after_ehlo(reply)
             elif reply.code >= 500:
                 reply = await self.ask(b"HELO" + line[4:])  # a server from before RFC 1869
-        if self._encryption in ("require", "verify") and not self.is_encrypted and reply.is_positive:
+        if self._encryption in _REQUIRED and not self.is_encrypted and reply.is_positive:
             raise NoEncryption("the server offers no STARTTLS")
         return reply
 
@@ -196,7 +195,7 @@ class Upstream:
             await self._encrypt()
         except HandshakeFailed as error:
             self.close()
-            if self._encryption != "may":
+            if self._encryption in _REQUIRED:
                 raise NoEncryption(f"TLS handshake failed: {error}") from error
             self._is_plain_only = True  # opportunistic: unencrypted is better than not at all
             greeting = await self.open()
@@ -205,7 +204,7 @@ class Upstream:
         return await self._ehlo_again()
 
     def _should_encrypt(self) -> bool:
-        if self._encryption == "none" or self._is_plain_only or self.is_encrypted:
+        if self._encryption is ServerTls.NONE or self._is_plain_only or self.is_encrypted:
             return False
         return any(text.upper() == "STARTTLS" for text in self.announced)
 
@@ -213,7 +212,7 @@ class Upstream:
         wire = self._wire
         if wire is None or wire.buffer:  # injected plaintext (CVE-2011-0411)
             raise HandshakeFailed("the server sent data before the TLS handshake")
-        await wire.encrypt(self._encryption == "verify", REPLY_S)
+        await wire.encrypt(self._encryption is ServerTls.VERIFY, REPLY_S)
         self.is_encrypted = True
 
     async def _ehlo_again(self) -> Reply:

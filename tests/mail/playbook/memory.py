@@ -7,7 +7,7 @@ from types import coroutine
 
 from services.mail.events import MailEvent
 from services.mail.io.wire import BaseWire
-from services.mail.relay.ports import SpoolFull
+from services.mail.relay.ports import Observation, SpoolFull
 
 
 class Promise:
@@ -122,9 +122,14 @@ class MemorySpool:
 class MemoryJournal:
     def __init__(self) -> None:
         self.events: list[tuple[MailEvent, dict[str, object]]] = []
+        self.observations: list[Observation] = []
 
-    def note(self, event: MailEvent, facts: Mapping[str, object]) -> None:
+    def note(
+        self, event: MailEvent, facts: Mapping[str, object], observation: Observation | None = None
+    ) -> None:
         self.events.append((event, dict(facts)))
+        if observation is not None:
+            self.observations.append(observation)
 
     def of(self, *events: MailEvent) -> list[dict[str, object]]:
         return [facts for event, facts in self.events if event in events]

@@ -90,6 +90,8 @@ def check_promises(stage: Stage) -> None:
     assert journal.events[0][0] is MailEvent.SESSION_OPENED
     assert journal.events[-1][0] is MailEvent.SESSION_CLOSED
     assert len(journal.of(MailEvent.SESSION_CLOSED)) == 1
+    for event, first in ((MailEvent.MESSAGE_REJECTED, "5"), (MailEvent.MESSAGE_DEFERRED, "4")):
+        assert {str(facts["reply"])[0] for facts in journal.of(event)} <= {first}
     assert set(Counter(str(facts["trace"]) for facts in journal.of(*ENDS)).values()) <= {1}
 
 

@@ -199,7 +199,7 @@ def settings_of(**of_tenant: object) -> Settings:
         "message_limit_bytes": 100_000,
         **of_tenant,
     }
-    top = {"format": 1, "revision": 7, "role": "proxy", "pool": "p", "hostname": "edge.example"}
+    top = {"format": 1, "revision": 7, "role": "proxy", "pool": "p"}
     return read_settings(Settings, json.dumps({**top, "tenants": [tenant]})).record
 
 

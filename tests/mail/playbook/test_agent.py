@@ -24,7 +24,7 @@ class Agent:
         wire = ClientSide(self.sweeper, Outbox(self._turns.soon))
         self.end = MemoryTransport(self._turns, wire, self._hear)
         wire.connection_made(self.end)
-        self.driver = Driver(answer_agent(wire, "edge.example", 7), self.ended.append)
+        self.driver = Driver(answer_agent(wire, 7), self.ended.append)
         self.driver.step()
         self._turns.settle()
 
@@ -46,8 +46,8 @@ class Agent:
 def test_an_agent_hears_the_revision_that_is_carried_out(pieces: list[bytes]) -> None:
     agent = Agent()
     assert agent.say(pieces) == [
-        b"220 edge.example ESMTP",
-        b"250 edge.example carries out revision 7",
+        b"220 postern ESMTP",
+        b"250 postern carries out revision 7",
         b"221 2.0.0 bye",
     ]
     assert agent.ended == [None]

@@ -109,8 +109,8 @@ def test_without_the_server_every_message_is_deferred_by_the_gateway(step: Step)
     where = "CONNECT" if isinstance(step, ServerUnreachable) else "GREETING"
     stage = Stage(ServerScript({where: step}))
     sender = Sender(stage, is_stubborn=True).run()
-    assert sender.replies["GREETING"] == b"220 edge.example ESMTP\r\n"
-    assert sender.replies["EHLO"] == b"250 edge.example\r\n"
+    assert sender.replies["GREETING"] == b"220 postern ESMTP\r\n"
+    assert sender.replies["EHLO"] == b"250 postern\r\n"
     assert all(sender.replies[verb].startswith(b"451 4.4.1 ") for verb in ("MAIL", "RCPT", "DATA"))
     assert (sender.replies["RSET"][:3], sender.replies["QUIT"][:3]) == (b"250", b"221")
     assert stage.server.commands == []
@@ -231,6 +231,7 @@ def test_a_server_that_must_encrypt_gets_nothing_in_clear(wanted: str, script: d
     sender = Sender(stage, is_stubborn=True).run()
     assert sender.replies["EHLO"].startswith(b"451 4.7.5 ")
     assert not [line for line in stage.server.commands if line[:4] in (b"MAIL", b"RCPT", b"DATA")]
+    assert len(stage.server.connections) == 1  # and no second one in clear
 
 
 @pytest.mark.parametrize("wanted", ["require", "verify"])
