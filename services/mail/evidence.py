@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
+from common.wire.evidence import ReportedEvidence
 from services.base.clamd import VerdictKind
-from services.base.evidence import Evidence
 from services.base.settings import Address
 from services.mail.events import MailEvent
 from services.mail.relay.outcome import ContentFlaw
@@ -54,7 +54,7 @@ class Witness:
 
     def observe(
         self, event: MailEvent, facts: Mapping[str, object], seen: Origin, now: float
-    ) -> Evidence | None:
+    ) -> ReportedEvidence | None:
         """Return the evidence in this event, if any."""
         if event not in TELLING:
             return None
@@ -69,7 +69,7 @@ class Witness:
                 return self._count(seen, now)
         return None
 
-    def _count(self, seen: Origin, now: float) -> Evidence | None:
+    def _count(self, seen: Origin, now: float) -> ReportedEvidence | None:
         source = _neighbourhood(seen.client)
         tries = self._tries.get(source)
         if tries is None or now - tries.began_at > _WITHIN_S:
@@ -89,8 +89,8 @@ def _neighbourhood(client: Address) -> object:
     return client.packed[:8] if isinstance(client, IPv6Address) else client
 
 
-def _evidence(kind: str, detail: str, seen: Origin) -> Evidence:
-    return Evidence(
+def _evidence(kind: str, detail: str, seen: Origin) -> ReportedEvidence:
+    return ReportedEvidence(
         kind=kind,
         source=str(seen.client),
         destination=str(seen.server),
