@@ -16,7 +16,7 @@ from types import FrameType
 from controller.compiler.compile import compile_policy
 from controller.compiler.neighbours import neighbours_of
 from controller.pipeline.fields import Role
-from controller.pipeline.flows import Action, Clone, Flow
+from controller.pipeline.flows import Clone, Flow, FlowAction
 from controller.pipeline.tables import Table
 from controller.policy.model import Policy
 from tests.compiler.reach import Probe
@@ -94,7 +94,7 @@ class TableWalk(Walk):
         self._note(table.label)
         return super()._look_up(switch, table, packet, ttl)
 
-    def _branch(self, switch: str, packet: Packet, action: Action, ttl: int) -> set[Arrival]:
+    def _branch(self, switch: str, packet: Packet, action: FlowAction, ttl: int) -> set[Arrival]:
         if isinstance(action, Clone):
             with suppress(LookupError):  # the copy goes to the controller
                 self._carry_out(switch, dict(packet), action.actions, None, ttl)
