@@ -35,7 +35,8 @@ class Northbound:
             lambda: self.world.now, {1: 3}, self._count, lambda: self.world.utc, self._sleep
         )
         self.app = build_app(self.ask, self.outside)
-        self.http = testing.TestClient(identified(self.app, OPERATOR))
+        self.as_operator = identified(self.app, OPERATOR)
+        self.http = testing.TestClient(self.as_operator)
 
     def _count(self) -> Counts | None:
         return None if self.sessions is None else Counts(self.sessions)
