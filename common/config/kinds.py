@@ -7,14 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
 from common.config.errors import quoted
-
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+from common.wire.values import Address, Network
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _SIZE = re.compile(r"(?P<number>[0-9]{1,12}) ?(?P<unit>B|KiB|MiB|GiB)?")

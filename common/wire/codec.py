@@ -20,6 +20,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from common.wire.values import Address, Limit, Network
 
+Json = dict[str, Any]  # an object of JSON values
 _MOST_SHOWN = 10
 _NAMES = {str: "a string", int: "a whole number", bool: "true or false"}
 
@@ -51,7 +52,7 @@ class Loaded(Generic[R]):
     unknown_keys: tuple[str, ...] = ()
 
 
-def to_media(record: Versioned) -> dict[str, Any]:
+def to_media(record: Versioned) -> Json:
     """Return a record as JSON values."""
     return {"format": record.FORMAT, **_converter.unstructure(record)}
 

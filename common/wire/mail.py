@@ -1,6 +1,6 @@
 """Settings of the mail gateway, and the rules for a tenant's mail, which are also in the policy's model.
 
-To add a rule, add it to `MailRules`: the model then has it, the controller writes it, the gateway reads it.
+To add a rule, add it to `MailRules` and its key to the grammar: the model has it, and it reaches the gateway.
 """
 
 from collections.abc import Mapping

@@ -11,6 +11,7 @@ from typing import Any
 
 import falcon
 
+from common.wire.codec import Json
 from controller.api.auth import forbid
 from controller.api.context import Caller, Outside, Resource, principal_of
 from controller.api.unexpected import tell_unexpected
@@ -21,7 +22,6 @@ from controller.suspicion.codec import read_source
 from controller.suspicion.decision import Decision
 
 _MOST_BOUNCERS = 100
-Json = dict[str, Any]
 
 
 def build_bouncer_app(ask: Asker, outside: Outside) -> falcon.App[Any, Any]:

@@ -10,10 +10,12 @@ from common.reason import HEADER, ReasonError, decode_reason
 from controller.pools.conntrack import Counts
 from controller.runtime import Asked, Asker
 from controller.runtime.commands.base import Command
-from controller.runtime.principals import CONTROLLER, OPERATOR, Principal
+from controller.runtime.principals import CONTROLLER, Principal
 
 R = TypeVar("R")
-PRINCIPAL = "postern.principal"  # in the WSGI environment: the client that a token identifies
+PRINCIPAL = (
+    "postern.principal"  # in the WSGI environment: the client, as the server or its token identifies it
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,10 @@ class Resource:
 
 
 def principal_of(request: falcon.Request) -> Principal:
-    """Return the principal of the token. Without a token it is the operator, on the unix socket."""
-    principal: Principal = request.env.get(PRINCIPAL, OPERATOR)
+    """Return the client that the server has identified. Raise `falcon.HTTPUnauthorized` if it has not."""
+    principal = request.env.get(PRINCIPAL)
+    if not isinstance(principal, Principal):
+        raise falcon.HTTPUnauthorized(description="the server has not identified the client")
     return principal
 
 

@@ -44,7 +44,7 @@ from controller.suspicion.codec import (
     show_decision,
 )
 from controller.suspicion.decision import Request
-from controller.suspicion.ledger import LedgerOutcome
+from controller.suspicion.ledger import LedgerOutcome, join_outcomes
 
 T = TypeVar("T")
 _MOST_DECISIONS = 100_000
@@ -119,10 +119,10 @@ def _refused(outcome: LedgerOutcome, indexes: list[int]) -> list[dict[str, Any]]
 
 def _add(ask: Caller, requests: list[Request]) -> LedgerOutcome:
     """Many decisions are passed to the runtime in batches, so that nothing else waits for all of them."""
-    outcome = LedgerOutcome()
-    for first in range(0, len(requests), _AT_ONCE):
-        outcome.merge(ask(MakeDecisions(tuple(requests[first : first + _AT_ONCE]))), first)
-    return outcome
+    return join_outcomes(
+        (first, ask(MakeDecisions(tuple(requests[first : first + _AT_ONCE]))))
+        for first in range(0, len(requests), _AT_ONCE)
+    )
 
 
 def _end(ask: Caller, numbers: list[int], origin: str = "") -> int:

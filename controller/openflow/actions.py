@@ -8,15 +8,15 @@ installs every action on a real switch and reads it back. Sources: OpenFlow
 import struct
 from functools import singledispatch
 
+from common.wire.values import Address
 from controller.openflow.oxm import header, move_header
 from controller.pipeline.fields import Field
 from controller.pipeline.flows import (
     CONTROLLER_NUMBER,
-    Action,
-    Address,
     Clone,
     CommitConnection,
     DecTtl,
+    FlowAction,
     Learn,
     LookUpConnection,
     Move,
@@ -50,7 +50,7 @@ def _padded(body: bytes) -> bytes:
 
 
 @singledispatch
-def encode_action(action: Action) -> bytes:
+def encode_action(action: FlowAction) -> bytes:
     """Return one action as bytes, padded to eight."""
     raise AssertionError(f"no encoding for {action}")
 
@@ -205,11 +205,11 @@ def learned_instructions(action: Learn) -> bytes:
     return struct.pack("!HH4x", _APPLY_ACTIONS, 8 + len(load)) + load
 
 
-def encode_actions(actions: tuple[Action, ...]) -> bytes:
+def encode_actions(actions: tuple[FlowAction, ...]) -> bytes:
     return b"".join(map(encode_action, actions))
 
 
-def encode_instructions(actions: tuple[Action, ...], goto: Table | None, meter: int = 0) -> bytes:
+def encode_instructions(actions: tuple[FlowAction, ...], goto: Table | None, meter: int = 0) -> bytes:
     """Return meter, apply-actions, then goto-table; no instruction means drop."""
     encoded = struct.pack("!HHI", _METER, 8, meter) if meter else b""
     if actions:

@@ -7,13 +7,11 @@ is computed. The identity of a flow in a switch is `key`: table, priority and ma
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from ipaddress import IPv4Address, IPv6Address
 
+from common.wire.values import Address
 from controller.ids import cookie_of
 from controller.pipeline.fields import Field
 from controller.pipeline.tables import Table
-
-Address = IPv4Address | IPv6Address
 
 IN_PORT_NUMBER = 0xFFFF_FFF8  # OFPP_IN_PORT
 CONTROLLER_NUMBER = 0xFFFF_FFFD  # OFPP_CONTROLLER
@@ -135,10 +133,10 @@ class Learn:
 class Clone:
     """Apply actions to a copy of the packet; the packet itself does not change."""
 
-    actions: "tuple[Action, ...]"
+    actions: "tuple[FlowAction, ...]"
 
 
-Action = (
+FlowAction = (
     SetField
     | Move
     | LookUpConnection
@@ -166,7 +164,7 @@ class Flow:
     table: Table
     priority: int
     match: Match
-    actions: tuple[Action, ...]
+    actions: tuple[FlowAction, ...]
     goto: Table | None
     because: str  # path of the policy rule, e.g. `tenants.acme.mail`
     meter: int = 0  # packets above its rate are dropped; 0: none
@@ -189,7 +187,7 @@ class Bucket:
     """
 
     weight: int
-    actions: tuple[Action, ...]
+    actions: tuple[FlowAction, ...]
     watch_port: int = 0
     watch_group: int = 0
 

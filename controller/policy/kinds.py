@@ -3,7 +3,8 @@
 import re
 
 from common.config.errors import quoted
-from common.config.kinds import NETWORK, NO_HOSTS, Kind, Network, Wrong, matching
+from common.config.kinds import NETWORK, NO_HOSTS, Kind, Wrong, matching
+from common.wire.values import Network
 from controller.policy.model import PortRef
 
 _NAME = "[a-z0-9][a-z0-9-]{0,30}"

@@ -1,8 +1,8 @@
 """State, pools, flows and explanations of a running controller, as plain JSON values. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
 
+from common.wire.codec import Json
 from controller.compiler.names import names_of
 from controller.pipeline.flows import SwitchState
 from controller.pipeline.show import Shower
@@ -12,7 +12,6 @@ from controller.runtime.commands.members import PoolStatus
 from controller.runtime.commands.policy import Explanation, NotExplained, PolicyPlan, TenantConsent
 from controller.runtime.commands.switches import EdgeStatus, SwitchStatus
 
-Json = dict[str, Any]
 _NO_POLICY = EdgeStatus(0, "", (), (), (), (), {})
 
 

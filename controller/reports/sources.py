@@ -1,8 +1,8 @@
 """Decisions and sources, as operators see them. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from common.wire.codec import Json
 from controller.runtime.commands.suspicion import (
     DecisionList,
     EvidenceLine,
@@ -12,8 +12,6 @@ from controller.runtime.commands.suspicion import (
 )
 from controller.suspicion.codec import show_allowance, show_decision
 from controller.suspicion.decision import Decision
-
-Json = dict[str, Any]
 
 
 def decisions(found: DecisionList) -> Json:

@@ -20,7 +20,7 @@ class AntivirusFleet:
     def __init__(self, store: Store, journal: Journal) -> None:
         self._store, self._journal = store, journal
         self.fleet = Fleet()
-        self._servers: frozenset[str] = frozenset()  # members of pools of servers, by path
+        self.servers: frozenset[str] = frozenset()  # members of pools of servers, by path
         self._ended: set[str] = set()  # clients whose engine was reported to have reached its end of life
         self._looked_at = 0.0
 
@@ -41,12 +41,8 @@ class AntivirusFleet:
             if pool.kind is PoolKind.ANTIVIRUS
             for member in pool.members
         ]
-        self._servers = frozenset(f"{pool}.{name}" for pool, name in servers)
+        self.servers = frozenset(f"{pool}.{name}" for pool, name in servers)
         self.fleet.expect_servers({name for _, name in servers})
-
-    def is_server(self, path: str) -> bool:
-        """Say whether the policy has a member with this path as an anti-virus server."""
-        return path in self._servers
 
     def on_server(self, now: float, server: str, rings: Mapping[str, ServedRing], error: str) -> None:
         """Record what a server serves, and what is wrong with it."""

@@ -1,6 +1,6 @@
 """Which commands a role may use, and about what. Pure; the API turns a refusal into 403."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from controller.runtime.commands import antivirus, members, policy, sessions, suspicion, switches, tokens
 from controller.runtime.commands.base import Command
@@ -78,20 +78,23 @@ COMMANDS_BY_ROLE: Mapping[AccessRole, Kinds] = {
 }
 
 
-def check(by: Principal, command: Command[object]) -> None:
-    """Raise `Forbidden` if the principal may not use this command."""
+def check(by: Principal, command: Command[object], antivirus_servers: Container[str]) -> None:
+    """Raise `Forbidden` if the principal may not use this command.
+
+    `antivirus_servers`: the members that the policy has as anti-virus servers, by path.
+    """
     if type(command) not in COMMANDS_BY_ROLE[by.role]:
         raise Forbidden(f"{type(command).__name__} is not permitted for the role {by.role.value}")
     if isinstance(command, tokens.AddToken) and command.role not in BEARER_ROLES:
         raise Forbidden(f"no token can have the role {command.role.value}")
     if by.role is AccessRole.MEMBER:
-        _check_member(by.name, command)
+        _check_member(by.name, command, antivirus_servers)
     if by.role is AccessRole.SENSOR:
         for origin in _origins(command):
             _check_origin(by.name, origin)
 
 
-def _check_member(path: str, command: Command[object]) -> None:
+def _check_member(path: str, command: Command[object], antivirus_servers: Container[str]) -> None:
     """A member, known by its path POOL.NAME, may ask only about itself and its own pool."""
     pool, _, name = path.partition(".")
     match command:
@@ -105,6 +108,8 @@ def _check_member(path: str, command: Command[object]) -> None:
             return
     if about != own:
         raise Forbidden(f"{path} may ask about {own} only")
+    if isinstance(command, antivirus.ReportAntivirus) and path not in antivirus_servers:
+        raise Forbidden(f"{path} is not an anti-virus server of the policy")
 
 
 def _check_origin(name: str, origin: str) -> None:

@@ -23,5 +23,5 @@ class Principal:
 
 
 BEARER_ROLES = tuple(role for role in AccessRole if role is not AccessRole.CONTROLLER)
-OPERATOR = Principal("operator", AccessRole.OPERATOR)  # over the unix socket, which only operators can open
+OPERATOR = Principal("operator", AccessRole.OPERATOR)
 CONTROLLER = Principal("controller", AccessRole.CONTROLLER)

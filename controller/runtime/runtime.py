@@ -43,7 +43,7 @@ class Runtime:
         """
         before = self.core.revision
         try:
-            check(asked.by, asked.command)
+            check(asked.by, asked.command, self.core.antivirus.servers)
             context = Context(self._clock.monotonic(), asked.at_utc, asked.by)
             result: R = HANDLERS[type(asked.command)](self.core, asked.command, context)
         except Exception as error:

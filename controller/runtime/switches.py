@@ -21,7 +21,7 @@ from controller.sync.outcomes import (
 )
 from controller.sync.overlay import Patch
 from controller.sync.plan import Plan
-from controller.sync.session import Command, Phase, ReadSwitch, SendPlan, SwitchSession
+from controller.sync.session import Phase, ReadSwitch, SendPlan, SwitchCommand, SwitchSession
 from controller.sync.state import WireState
 from controller.telemetry.events import ControllerEvent
 from controller.topology.ports import ports_of
@@ -120,7 +120,7 @@ class Switches:
         """Process a switch's reply; return whether it concerns ports."""
         session = record.session
         before = session.confirmed_revision
-        commands: tuple[Command, ...] = ()
+        commands: tuple[SwitchCommand, ...] = ()
         match outcome:
             case SwitchRead(attempt, installed, ports):
                 commands = session.on_read(now, attempt, installed)
@@ -246,7 +246,7 @@ class Switches:
             event = ControllerEvent.PORT_WENT_DOWN if went_down else ControllerEvent.PORT_CAME_UP
             self._journal.write(event, switch=record.name, port=port.number, name=port.name)
 
-    def _execute(self, record: SwitchRecord, commands: tuple[Command, ...]) -> None:
+    def _execute(self, record: SwitchRecord, commands: tuple[SwitchCommand, ...]) -> None:
         for command in commands:
             if record.channel is None:
                 return

@@ -1,9 +1,9 @@
 """Decisions and allowances from JSON values, and back. All input from outside is bounded."""
 
 from ipaddress import ip_network
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from common.wire.codec import RecordError, Versioned, from_media
+from common.wire.codec import Json, RecordError, Versioned, from_media
 from common.wire.decisions import RequestedDecision
 from common.wire.evidence import ReportedEvidence
 from controller.policy.evidence import EVIDENCE
@@ -16,7 +16,6 @@ _LONGEST_TEXT = 200
 _A_DECISION = 'send {"value": "198.51.100.66", "action": "decoy"}'
 _A_FACT = 'send {"kind": "auth-failure", "source": "198.51.100.66"}'
 R = TypeVar("R", bound=Versioned)
-Json = dict[str, Any]
 
 
 class BadInput(ValueError):

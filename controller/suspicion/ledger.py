@@ -26,23 +26,47 @@ class Caps:
     per_tenant: int = 50_000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class LedgerOutcome:
-    """`changed`: scopes whose decision in force may have changed."""
+    """`changed`: scopes whose decision in force may have changed, each once."""
+
+    accepted: tuple[Decision, ...]
+    refused: tuple[tuple[int, Refusal], ...]  # index of the request, reason
+    ended: tuple[Decision, ...]
+    evicted: int
+    changed: tuple[Scope, ...]
+
+
+def join_outcomes(batches: Iterable[tuple[int, LedgerOutcome]]) -> LedgerOutcome:
+    """Return the outcome of all batches of requests; each comes with the index of its first request."""
+    whole = _Changes()
+    for first, outcome in batches:
+        whole.accepted += outcome.accepted
+        whole.refused += [(first + index, refusal) for index, refusal in outcome.refused]
+        whole.ended += outcome.ended
+        whole.evicted += outcome.evicted
+        whole.changed.update(dict.fromkeys(outcome.changed))
+    return whole.outcome()
+
+
+@dataclass(slots=True)
+class _Changes:
+    """An outcome while it grows."""
 
     accepted: list[Decision] = field(default_factory=list)
-    refused: list[tuple[int, Refusal]] = field(default_factory=list)  # index of the request, reason
+    refused: list[tuple[int, Refusal]] = field(default_factory=list)
     ended: list[Decision] = field(default_factory=list)
     evicted: int = 0
     changed: dict[Scope, None] = field(default_factory=dict)
 
-    def merge(self, later: "LedgerOutcome", first: int) -> None:
-        """Add the outcome of further requests, the first of which has this index."""
-        self.accepted += later.accepted
-        self.refused += [(first + index, refusal) for index, refusal in later.refused]
-        self.ended += later.ended
-        self.evicted += later.evicted
-        self.changed |= later.changed
+    def outcome(self) -> LedgerOutcome:
+        return LedgerOutcome(
+            tuple(self.accepted),
+            tuple(self.refused),
+            tuple(self.ended),
+            self.evicted,
+            tuple(self.changed),
+        )
 
 
 class Ledger:
@@ -89,18 +113,18 @@ class Ledger:
 
     def add(self, now: float, utc: float, requests: Iterable[Request], guard: Guard) -> LedgerOutcome:
         """Add decisions. One with the same origin and scope is renewed, and keeps its number."""
-        outcome = LedgerOutcome()
+        changes = _Changes()
         for index, request in enumerate(requests):
-            refusal = guard.refusal(request) or self._cap(request, outcome)
+            refusal = guard.refusal(request) or self._cap(request, changes)
             if refusal:
-                outcome.refused.append((index, refusal))
+                changes.refused.append((index, refusal))
                 continue
             number = self._by_key.get((request.origin, request.scope)) or self._number()
             decision = Decision(number, request, utc, utc + request.duration_s)
             self.restore(decision, now + request.duration_s)
-            outcome.accepted.append(decision)
-            outcome.changed[request.scope] = None
-        return outcome
+            changes.accepted.append(decision)
+            changes.changed[request.scope] = None
+        return changes.outcome()
 
     def restore(self, decision: Decision, deadline: float) -> None:
         """Add a stored decision under its number; it ends at `deadline` of the monotonic clock."""
@@ -114,18 +138,18 @@ class Ledger:
         heappush(self._weakest, (request.confidence, number))
 
     def delete(self, numbers: Iterable[int]) -> LedgerOutcome:
-        outcome = LedgerOutcome()
+        changes = _Changes()
         for number in numbers:
-            self._remove(number, outcome)
-        return outcome
+            self._remove(number, changes)
+        return changes.outcome()
 
     def expire(self, now: float) -> LedgerOutcome:
-        outcome = LedgerOutcome()
+        changes = _Changes()
         while self._expiry and self._expiry[0][0] <= now:
             deadline, number = heappop(self._expiry)
             if self._deadline.get(number) == deadline:  # otherwise it was renewed, or is gone
-                self._remove(number, outcome)
-        return outcome
+                self._remove(number, changes)
+        return changes.outcome()
 
     def withdraw(self, guard: Guard) -> LedgerOutcome:
         """End the decisions that a new policy no longer allows."""
@@ -135,7 +159,7 @@ class Ledger:
         self._next += 1
         return self._next - 1
 
-    def _cap(self, request: Request, outcome: LedgerOutcome) -> Refusal | None:
+    def _cap(self, request: Request, changes: _Changes) -> Refusal | None:
         if (request.origin, request.scope) in self._by_key:
             return None
         if self._count_by_origin[request.origin] >= self.caps.per_origin:
@@ -149,14 +173,14 @@ class Ledger:
                 f"tenant {tenant} has {self.caps.per_tenant} decisions, its maximum",
                 "delete some, or raise `suspicion.caps.tenant`",
             )
-        if len(self.by_number) >= self.caps.whole and not self._make_room(request, outcome):
+        if len(self.by_number) >= self.caps.whole and not self._make_room(request, changes):
             return Refusal(
                 f"the maximum of {self.caps.whole} decisions is reached, and all of them are more certain",
                 "delete some, or raise `suspicion.caps.whole`",
             )
         return None
 
-    def _make_room(self, request: Request, outcome: LedgerOutcome) -> bool:
+    def _make_room(self, request: Request, changes: _Changes) -> bool:
         """End the oldest of the least certain decisions, unless all are more certain than the new one."""
         while self._weakest:
             confidence, number = self._weakest[0]
@@ -167,8 +191,8 @@ class Ledger:
             if confidence > request.confidence:
                 return False
             heappop(self._weakest)
-            self._remove(number, outcome)
-            outcome.evicted += 1
+            self._remove(number, changes)
+            changes.evicted += 1
             return True
         return False
 
@@ -181,7 +205,7 @@ class Ledger:
         self._count_by_origin[request.origin] += 1
         self._count_by_tenant[scope.tenant] += 1
 
-    def _remove(self, number: int, outcome: LedgerOutcome) -> None:
+    def _remove(self, number: int, changes: _Changes) -> None:
         decision = self.by_number.pop(number, None)
         if decision is None:
             return
@@ -195,8 +219,8 @@ class Ledger:
             del self._lengths[length]
         self._count_by_origin[request.origin] -= 1
         self._count_by_tenant[scope.tenant] -= 1
-        outcome.ended.append(decision)
-        outcome.changed[scope] = None
+        changes.ended.append(decision)
+        changes.changed[scope] = None
 
 
 def _drop(numbers_by: dict[K, tuple[int, ...]], key: K, number: int) -> None:

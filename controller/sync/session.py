@@ -38,7 +38,7 @@ class SendPlan:
     plan: Plan
 
 
-Command = ReadSwitch | SendPlan
+SwitchCommand = ReadSwitch | SendPlan
 
 
 @dataclass(slots=True)
@@ -61,32 +61,32 @@ class SwitchSession:
     _sent_revision: int = 0
     _sent_overlay: Plan = field(default_factory=Plan)
 
-    def on_desired(self, now: float, revision: int, desired: WireState) -> tuple[Command, ...]:
+    def on_desired(self, now: float, revision: int, desired: WireState) -> tuple[SwitchCommand, ...]:
         """A policy was accepted: set what the switch must hold from now on."""
         self.desired, self.desired_revision = desired, revision
         return self._advance(now) if self.phase in (Phase.IN_STEP, Phase.REFUSED) else ()
 
-    def on_overlay(self, now: float) -> tuple[Command, ...]:
+    def on_overlay(self, now: float) -> tuple[SwitchCommand, ...]:
         """The overlay has changed."""
         return self._advance(now) if self.phase in (Phase.IN_STEP, Phase.REFUSED) else ()
 
-    def on_connected(self, now: float) -> tuple[Command, ...]:
+    def on_connected(self, now: float) -> tuple[SwitchCommand, ...]:
         return self._read(now)
 
-    def on_disconnected(self) -> tuple[Command, ...]:
+    def on_disconnected(self) -> tuple[SwitchCommand, ...]:
         self.phase = Phase.OFFLINE
         self.confirmed_revision = 0  # what it will hold when it reconnects is unknown
         self.attempt += 1
         return ()
 
-    def on_read(self, now: float, attempt: int, installed: WireState) -> tuple[Command, ...]:
+    def on_read(self, now: float, attempt: int, installed: WireState) -> tuple[SwitchCommand, ...]:
         if attempt != self.attempt or self.phase is not Phase.READING:
             return ()
         self.installed, flows, meters = split(installed)
         self.overlay.on_read(flows, meters)
         return self._advance(now)
 
-    def on_confirmed(self, now: float, attempt: int) -> tuple[Command, ...]:
+    def on_confirmed(self, now: float, attempt: int) -> tuple[SwitchCommand, ...]:
         if attempt != self.attempt or self.phase is not Phase.SENDING:
             return ()
         self.installed, self.confirmed_revision = self._sent, self._sent_revision
@@ -94,14 +94,14 @@ class SwitchSession:
         self.last_error = ""
         return self._advance(now)
 
-    def on_refused(self, now: float, attempt: int, reason: str) -> tuple[Command, ...]:
+    def on_refused(self, now: float, attempt: int, reason: str) -> tuple[SwitchCommand, ...]:
         """The switch refused the plan as a whole, so it still holds what it held before."""
         if attempt != self.attempt or self.phase is not Phase.SENDING:
             return ()
         self.phase, self.last_error, self.deadline = Phase.REFUSED, reason, now + RETRY_S
         return ()
 
-    def on_tick(self, now: float) -> tuple[Command, ...]:
+    def on_tick(self, now: float) -> tuple[SwitchCommand, ...]:
         is_waiting = self.phase in (Phase.READING, Phase.SENDING, Phase.REFUSED)
         if not is_waiting or now < self.deadline:
             return ()
@@ -109,12 +109,12 @@ class SwitchSession:
             self.last_error = f"no answer within {REPLY_TIMEOUT_S:.0f} s while {self.phase}"
         return self._read(now)
 
-    def _read(self, now: float) -> tuple[Command, ...]:
+    def _read(self, now: float) -> tuple[SwitchCommand, ...]:
         self.attempt += 1
         self.phase, self.deadline = Phase.READING, now + REPLY_TIMEOUT_S
         return (ReadSwitch(self.attempt),)
 
-    def _advance(self, now: float) -> tuple[Command, ...]:
+    def _advance(self, now: float) -> tuple[SwitchCommand, ...]:
         plan, self._sent_overlay = Plan(), Plan()
         if self.installed is not self.desired:
             plan = difference(self.desired, self.installed)

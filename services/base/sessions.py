@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 
 from services.base.settings import Address
 
-Limits = Mapping[Hashable, int]  # maximum concurrent sessions, by the key that they count towards
+SessionLimits = Mapping[Hashable, int]  # maximum concurrent sessions, by the key that they count towards
 T = TypeVar("T", bound=Hashable)
 ALL = "all"
 # A health agent on this host checks whether the program is alive. It is answered even at the limit.
-AGENT_LIMITS: Limits = {ALL: 20}
+AGENT_LIMITS: SessionLimits = {ALL: 20}
 AGENT_S = 5.0
 _PARTING_S = 2.0
 
@@ -36,7 +36,7 @@ class Sessions(Generic[T]):
     def __contains__(self, session: T) -> bool:
         return session in self._keys
 
-    def admit(self, session: T, limits: Limits) -> bool:
+    def admit(self, session: T, limits: SessionLimits) -> bool:
         """Count a session towards each key; return False, and do not count it, over a limit."""
         if any(self._open[key] >= limit for key, limit in limits.items()):
             return False

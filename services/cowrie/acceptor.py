@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from services.decoy.listeners import Endpoint, listen
 from services.personas.model import Address
 
-Accepted = Callable[[socket.socket, Address, int, Address, int], bool]
+OnAccepted = Callable[[socket.socket, Address, int, Address, int], bool]
 
 _AT_ONCE = 64
 # Out of descriptors or memory: accepting again at once would be a busy loop.
@@ -24,7 +24,7 @@ class Acceptor:
     If `accepted` returns False, the connection is reset, which looks almost like a closed port.
     """
 
-    def __init__(self, accepted: Accepted) -> None:
+    def __init__(self, accepted: OnAccepted) -> None:
         self._accepted = accepted
         self._sockets: dict[Endpoint, socket.socket] = {}
 

@@ -15,7 +15,7 @@ from services.cowrie.events import CowrieEvent
 from services.cowrie.process import Cowrie, Installed
 from services.cowrie.spec import Spec
 from services.cowrie.state_directory import StateDirectory
-from services.cowrie.translate import Outcome, Translator
+from services.cowrie.translate import CowrieOutcome, Translator
 from services.decoy.events import Encounter
 
 # Increases with each early death, up to the last value.
@@ -29,7 +29,7 @@ _LONGEST_WAIT_S = 30.0
 _IDLE_S = 600.0
 _STATE_QUOTA_BYTES = 256 * 1024 * 1024
 
-Carry = Callable[[Iterable[Outcome], StateDirectory], None]
+Carry = Callable[[Iterable[CowrieOutcome], StateDirectory], None]
 
 
 class Gone(StrEnum):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common.journal.events import Event
 from services.cowrie.state_directory import StateDirectory
-from services.cowrie.translate import Accused, Ended, Noted, Outcome, Typed, Uploaded
+from services.cowrie.translate import Accused, CowrieOutcome, Ended, Noted, Typed, Uploaded
 from services.decoy.dialogues.base import Content
 from services.decoy.events import Encounter, Notes
 from services.decoy.journal import DecoyEvent
@@ -33,7 +33,7 @@ class Reporting:
         self._ended = ended
         self._tapes: dict[str, _Tape] = {}  # of sessions that reached a terminal
 
-    def carry(self, outcomes: Iterable[Outcome], home: StateDirectory) -> None:
+    def carry(self, outcomes: Iterable[CowrieOutcome], home: StateDirectory) -> None:
         for outcome in outcomes:
             match outcome:
                 case Noted():

@@ -59,7 +59,7 @@ class Ended:
     encounter: Encounter
 
 
-Outcome = Noted | Accused | Typed | Uploaded | Ended
+CowrieOutcome = Noted | Accused | Typed | Uploaded | Ended
 
 
 @dataclass(slots=True)
@@ -82,13 +82,13 @@ class Translator:
     def is_full(self) -> bool:
         return self.open >= _MOST_SESSIONS
 
-    def expect(self, encounter: Encounter) -> Iterator[Outcome]:
+    def expect(self, encounter: Encounter) -> Iterator[CowrieOutcome]:
         """Report a new connection. The attacker is connected even if Cowrie fails."""
         self._expected[_ends(encounter)] = encounter
         yield Noted(encounter, DecoyEvent.ATTACKER_CONNECTED, {})
         yield Accused(encounter, "decoy-connection", f"{encounter.protocol} connection")
 
-    def hear(self, event: Mapping[str, Any]) -> Iterator[Outcome]:
+    def hear(self, event: Mapping[str, Any]) -> Iterator[CowrieOutcome]:
         """Translate one event of Cowrie; ignore garbage."""
         name, key = event.get("eventid"), event.get("session")
         if not isinstance(name, str) or not isinstance(key, str):
@@ -103,13 +103,13 @@ class Translator:
             del self._sessions[key]
             yield Ended(session.encounter)
 
-    def drop(self, encounter: Encounter, reason: str) -> Iterator[Outcome]:
+    def drop(self, encounter: Encounter, reason: str) -> Iterator[CowrieOutcome]:
         """End a session that never began."""
         if self._expected.pop(_ends(encounter), None) is not None:
             yield Noted(encounter, DecoyEvent.ATTACKER_DISCONNECTED, {"reason": reason})
             yield Ended(encounter)
 
-    def break_off(self, reason: str) -> Iterator[Outcome]:
+    def break_off(self, reason: str) -> Iterator[CowrieOutcome]:
         """End all sessions that have begun, because the process is gone."""
         left = [each.encounter for each in self._sessions.values()]
         self._sessions.clear()
@@ -124,7 +124,7 @@ class Translator:
         if encounter is not None:
             self._sessions[key] = _Session(encounter)
 
-    def _of(self, session: _Session, name: str, event: Mapping[str, Any]) -> Iterator[Outcome]:
+    def _of(self, session: _Session, name: str, event: Mapping[str, Any]) -> Iterator[CowrieOutcome]:
         if name == "postern.tty":
             yield from _typed(session.encounter, event)
         elif name in _UPLOADS:
@@ -235,7 +235,7 @@ def _typed(encounter: Encounter, event: Mapping[str, Any]) -> Iterator[Typed]:
         yield Typed(encounter, float(at), direction != 2, data)
 
 
-def _uploaded(session: _Session, event: Mapping[str, Any]) -> Iterator[Outcome]:
+def _uploaded(session: _Session, event: Mapping[str, Any]) -> Iterator[CowrieOutcome]:
     sha256 = _text(event, "shasum")
     if _SHA256.fullmatch(sha256):
         name = _text(event, "filename") or _text(event, "destfile") or "standard input"

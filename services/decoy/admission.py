@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.base.sessions import ALL, Limits, source_key
+from services.base.sessions import ALL, SessionLimits, source_key
 from services.base.settings import Address
 
 
@@ -14,5 +14,5 @@ class DecoyCaps:
     idle_s: float = 120.0
     bytes_in: int = 32 * 1024 * 1024
 
-    def limits(self, source: Address) -> Limits:
+    def limits(self, source: Address) -> SessionLimits:
         return {ALL: self.sessions, source_key(source): self.sessions_per_source}

@@ -1,4 +1,4 @@
-"""Where a decoy listens, and how: first a pure plan, then sockets.
+"""Where a decoy listens, and how: first a plan as data, then sockets.
 
 Named hosts get a socket for each address and port, so that even the SYN-ACK has their TTL and window. Dark
 addresses share a socket at the wildcard address. Ports of SSH and Telnet are left to Cowrie.

@@ -28,10 +28,8 @@ from services.personas.grammar import PERSONA_FILE
 from services.personas.model import Address, Persona, Protocol
 from services.personas.parse import parse_persona
 
-Report = Callable[[str], None]
 
-
-async def learn(target: Target, manners: Manners, wanted: Namespace, tell: Report) -> Result:
+async def learn(target: Target, manners: Manners, wanted: Namespace, tell: Callable[[str], None]) -> Result:
     """Learn a persona and write it. Raise `NoConsent`, `CannotMerge`, `ConfigErrors` or `OSError`."""
     out: Path = wanted.out
     await require_consent(access_in(wanted), wanted.tenant, wanted.address)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.base.sessions import ALL, Limits
+from services.base.sessions import ALL, SessionLimits
 from services.base.settings import Address
 from services.mail.settings import Settings, Tenant
 
@@ -19,7 +19,7 @@ class MailCaps:
     per_client: int = 100
     per_network: int = 500  # a /24, or a /64
 
-    def limits(self, client: Address, tenant: Tenant, of_policy: int | None) -> Limits:
+    def limits(self, client: Address, tenant: Tenant, of_policy: int | None) -> SessionLimits:
         """Return what a session counts towards, and how many of each there may be."""
         network = client.packed[: 3 if client.version == 4 else 8]
         return {

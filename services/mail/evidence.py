@@ -8,8 +8,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
+from common.wire.evidence import ReportedEvidence
 from services.base.clamd import Verdict, VerdictKind
-from services.base.evidence import Evidence
 from services.base.settings import Address
 from services.mail.relay.outcome import ContentFlaw, RejectedByContent
 from services.mail.relay.ports import Observation, RecipientRefused, Violation
@@ -43,7 +43,7 @@ class Witness:
 
     _tries: OrderedDict[object, _Tries] = field(default_factory=OrderedDict)
 
-    def observe(self, observation: Observation, seen: Origin, now: float) -> Evidence | None:
+    def observe(self, observation: Observation, seen: Origin, now: float) -> ReportedEvidence | None:
         """Return the evidence in this observation, if any."""
         match observation:
             case Violation(reason):
@@ -56,7 +56,7 @@ class Witness:
                 return self._count(seen, now)
         return None
 
-    def _count(self, seen: Origin, now: float) -> Evidence | None:
+    def _count(self, seen: Origin, now: float) -> ReportedEvidence | None:
         source = _neighbourhood(seen.client)
         tries = self._tries.get(source)
         if tries is None or now - tries.began_at > _WITHIN_S:
@@ -76,8 +76,8 @@ def _neighbourhood(client: Address) -> object:
     return client.packed[:8] if isinstance(client, IPv6Address) else client
 
 
-def _evidence(kind: str, detail: str, seen: Origin) -> Evidence:
-    return Evidence(
+def _evidence(kind: str, detail: str, seen: Origin) -> ReportedEvidence:
+    return ReportedEvidence(
         kind=kind,
         source=str(seen.client),
         destination=str(seen.server),

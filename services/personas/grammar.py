@@ -8,8 +8,9 @@ from ipaddress import ip_address
 from common.config import kinds
 from common.config.errors import quoted
 from common.config.grammar import Document, Key, ListOf, MapOf, PairOf, Record, Type, Variants, WordOr
-from common.config.kinds import Address, Kind, Wrong, choice, format_number, matching, whole_number
+from common.config.kinds import Kind, Wrong, choice, format_number, matching, whole_number
 from common.config.nodes import Limits
+from common.wire.values import Address
 from services.personas import build, catalogue
 from services.personas.model import TLS_VERSIONS, Banner, Closed, Ftp, Imap, Pop3, Protocol, Smtp, Speech, Tls
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address
 
-Address = IPv4Address | IPv6Address
+from common.wire.values import Address as Address
+
 _DEFAULT_SIZE = 10_240_000  # Postfix's message_size_limit, in bytes
 
 

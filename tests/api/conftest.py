@@ -1,15 +1,27 @@
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import pytest
 from falcon import testing
 
 from controller.api.app import build_app
-from controller.api.context import Outside
+from controller.api.context import PRINCIPAL, Outside
 from controller.pools.conntrack import Counts
 from controller.runtime import Asked
+from controller.runtime.principals import OPERATOR, Principal
 from tests.world import FakeChannel, World
 
 R = TypeVar("R")
+
+
+def identified(app: Any, by: Principal) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
+    """Return the application as a server has it that knows its client: the unix socket, for example."""
+
+    def serve(environment: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        answer: Iterable[bytes] = app({**environment, PRINCIPAL: by}, start_response)
+        return answer
+
+    return serve
 
 
 class Northbound:
@@ -23,7 +35,8 @@ class Northbound:
             lambda: self.world.now, {1: 3}, self._count, lambda: self.world.utc, self._sleep
         )
         self.app = build_app(self.ask, self.outside)
-        self.http = testing.TestClient(self.app)
+        self.as_operator = identified(self.app, OPERATOR)
+        self.http = testing.TestClient(self.as_operator)
 
     def _count(self) -> Counts | None:
         return None if self.sessions is None else Counts(self.sessions)

@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 import pytest
+from falcon import testing
 
 from controller.runtime import Asked
 from controller.runtime.commands.members import NoteCounts
@@ -31,7 +32,13 @@ def api() -> Recorded:
     return Recorded()
 
 
-def test_a_request_without_a_token_is_an_operators(api: Recorded) -> None:
+@pytest.mark.parametrize("path", ["/v1/status", "/v1/policy", "/v1/tokens", "/v1/decisions"])
+def test_a_request_whose_client_was_not_identified_is_refused(api: Recorded, path: str) -> None:
+    assert testing.TestClient(api.app).simulate_get(path).status_code == 401
+    assert api.asked == []
+
+
+def test_a_request_on_the_operators_socket_is_an_operators(api: Recorded) -> None:
     api.world.now = 7.0
     api.http.simulate_post("/v1/policy", json={"file": "demo.yaml", "text": DEMO})
     (asked,) = api.asked

@@ -5,10 +5,10 @@ from ipaddress import ip_address
 
 import pytest
 
-from services.base.sessions import ALL, Limits, Sessions, source_key
+from services.base.sessions import ALL, SessionLimits, Sessions, source_key
 
-LIMITS: Limits = {ALL: 3, "acme": 2}
-OTHERS: Limits = {ALL: 3, "globex": 2}
+LIMITS: SessionLimits = {ALL: 3, "acme": 2}
+OTHERS: SessionLimits = {ALL: 3, "globex": 2}
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def controller(socket_path: Path) -> Iterator[Northbound]:
     north.start()
     north.connect()
     with _Server(socket_path) as server:
-        server.set_app(north.app)
+        server.set_app(north.as_operator)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -14,9 +14,9 @@ from controller.pipeline.fields import VLAN_PRESENT, CtState, Field
 from controller.pipeline.flows import (
     CONTROLLER_NUMBER,
     IN_PORT_NUMBER,
-    Action,
     DecTtl,
     Flow,
+    FlowAction,
     GroupKind,
     LookUpConnection,
     Move,
@@ -70,7 +70,7 @@ class Walk:
         return self._carry_out(switch, packet, flow.actions, flow.goto, ttl) if flow else set()
 
     def _carry_out(
-        self, switch: str, packet: Packet, actions: Iterable[Action], goto: Table | None, ttl: int
+        self, switch: str, packet: Packet, actions: Iterable[FlowAction], goto: Table | None, ttl: int
     ) -> set[Arrival]:
         found: set[Arrival] = set()
         for action in actions:
@@ -81,7 +81,7 @@ class Walk:
             found |= self._branch(switch, packet, action, ttl)
         return found if goto is None else found | self._look_up(switch, goto, packet, ttl)
 
-    def _branch(self, switch: str, packet: Packet, action: Action, ttl: int) -> set[Arrival]:
+    def _branch(self, switch: str, packet: Packet, action: FlowAction, ttl: int) -> set[Arrival]:
         """Follow an action that sends the packet on its way; what a `Clone` does concerns a copy only."""
         match action:
             case LookUpConnection(_, then):
@@ -149,7 +149,7 @@ def _classifiers(flows: Iterable[Flow]) -> dict[Table, _Classifier]:
     return {table: _Classifier(some) for table, some in by_table.items()}
 
 
-def _change(packet: Packet, action: Action) -> None:
+def _change(packet: Packet, action: FlowAction) -> None:
     """Carry out an action that changes the packet itself."""
     match action:
         case SetField(field, value):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from common.journal.events import Event
 from services.cowrie.translate import (
     Accused,
+    CowrieOutcome,
     Ended,
     Noted,
-    Outcome,
     Translator,
     Typed,
     Uploaded,
@@ -41,11 +41,11 @@ def begun() -> Translator:
     return translator
 
 
-def hear(translator: Translator, name: str, **facts: Any) -> list[Outcome]:
+def hear(translator: Translator, name: str, **facts: Any) -> list[CowrieOutcome]:
     return list(translator.hear({"eventid": f"cowrie.{name}", "session": "c0", **facts}))
 
 
-def notes(outcomes: Iterable[Outcome]) -> list[tuple[Event, dict[str, Any]]]:
+def notes(outcomes: Iterable[CowrieOutcome]) -> list[tuple[Event, dict[str, Any]]]:
     return [(each.event, dict(each.details)) for each in outcomes if isinstance(each, Noted)]
 
 

@@ -59,7 +59,7 @@ class Watched:
 
     def _answer(self, environment: Any, start_response: Any) -> Any:
         self._northbound.world.now = time.monotonic() - self._begun
-        return self._northbound.app(environment, start_response)
+        return self._northbound.as_operator(environment, start_response)
 
     def answer_with(self, media: object) -> list[dict[str, Any]]:
         """Answer from now on as another release would; return the list of reports that come in."""

@@ -17,10 +17,10 @@ from controller.openflow.replies import parse_flows, parse_groups, parse_multipa
 from controller.pipeline import fields as f
 from controller.pipeline.fields import EthType, IpProto, Zone
 from controller.pipeline.flows import (
-    Action,
     Bucket,
     CommitConnection,
     DecTtl,
+    FlowAction,
     Group,
     LookUpConnection,
     Match,
@@ -101,7 +101,7 @@ def _translating(nat: object) -> object:
     )
 
 
-ACTIONS: list[tuple[Action, object]] = [
+ACTIONS: list[tuple[FlowAction, object]] = [
     (SetField(f.ETH_DST, MAC), RYU.OFPActionSetField(eth_dst="02:cc:00:00:00:01")),
     (SetField(f.ROLE, 3), RYU.OFPActionSetField(reg0=3)),
     (SetField(f.IPV6_SRC, 1), RYU.OFPActionSetField(ipv6_src="::1")),
@@ -158,11 +158,11 @@ ACTIONS: list[tuple[Action, object]] = [
 
 
 @pytest.mark.parametrize(("ours", "theirs"), ACTIONS, ids=lambda value: type(value).__name__)
-def test_an_action_is_the_bytes_that_ryu_makes(ours: Action, theirs: object) -> None:
+def test_an_action_is_the_bytes_that_ryu_makes(ours: FlowAction, theirs: object) -> None:
     assert encode_action(ours) == ryu_action(theirs)
 
 
-def wire_flow(wanted: Match, *actions: Action, goto: Table | None = None) -> WireFlow:
+def wire_flow(wanted: Match, *actions: FlowAction, goto: Table | None = None) -> WireFlow:
     fields = encode_fields(wanted)
     instructions = encode_instructions(actions, goto)
     return WireFlow(WireKey(7, 20_000, canonical(fields)), 0x9057_0000_0000_0001, instructions, fields)

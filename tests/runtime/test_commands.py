@@ -8,7 +8,7 @@ import pickle
 import pkgutil
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -100,6 +100,27 @@ def test_the_handler_of_a_command_takes_it_and_returns_what_it_promises(kind: An
     (result,) = typing.get_args(promise)
     assert hints["command"] is kind
     assert hints["return"] == result
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+def test_a_result_is_immutable(kind: Any) -> None:
+    assert list(mutable_types(typing.get_type_hints(HANDLERS[kind])["return"], frozenset())) == []
+
+
+def mutable_types(wanted: Any, seen: frozenset[Any]) -> Iterator[Any]:
+    """Yield each type within a result that can be changed; a `Mapping` can only be read."""
+    if wanted in seen:
+        return
+    parts = typing.get_args(wanted)
+    if is_dataclass(wanted):
+        if not vars(wanted)["__dataclass_params__"].frozen:
+            yield wanted
+        hints = typing.get_type_hints(wanted)
+        parts = tuple(hints[field.name] for field in fields(wanted))
+    elif (typing.get_origin(wanted) or wanted) in (list, dict, set, bytearray):
+        yield wanted
+    for part in parts:
+        yield from mutable_types(part, seen | {wanted})
 
 
 def test_every_command_has_one_handler_and_every_handler_one_command() -> None:

@@ -32,6 +32,7 @@ from controller.suspicion.scores import Evidence
 from tests.world import DEMO, World
 
 MEMBER = Principal("proxies.proxy1", AccessRole.MEMBER)
+AV_SERVER = Principal("antivirus.av1", AccessRole.MEMBER)
 SENSOR = Principal("feed", AccessRole.SENSOR)
 BOUNCER = Principal("firewall1", AccessRole.BOUNCER)
 WELL = HealthReport(True)
@@ -48,7 +49,7 @@ def decision(origin: str) -> Request:
         (MEMBER, ReportMember("proxies.proxy1", WELL)),
         (MEMBER, ReadAgentSettings("proxies.proxy1")),
         (MEMBER, ReadPoolSettings("proxies")),
-        (MEMBER, ReportAntivirus("proxy1", {}, "", ())),
+        (AV_SERVER, ReportAntivirus("av1", {}, "", ())),
         (MEMBER, EVIDENCE),
         (SENSOR, EVIDENCE),
         (SENSOR, ListOrigin("feed")),
@@ -62,7 +63,7 @@ def decision(origin: str) -> Request:
     ],
 )
 def test_a_role_may_do_what_it_is_for(by: Principal, command: Command[object]) -> None:
-    check(by, command)
+    check(by, command, {"antivirus.av1"})
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,7 @@ def test_a_role_may_do_what_it_is_for(by: Principal, command: Command[object]) -
         (MEMBER, ReadAgentSettings("scanners.proxy1"), "may ask about proxies.proxy1 only"),
         (MEMBER, ReadPoolSettings("decoys"), "may ask about proxies only"),
         (MEMBER, ReportAntivirus("av2", {}, "", ()), "may ask about proxy1 only"),
+        (MEMBER, ReportAntivirus("proxy1", {}, "", ()), "proxies.proxy1 is not an anti-virus server"),
         (MEMBER, DrainMember("proxies.proxy1", True), "DrainMember is not permitted for the role member"),
         (SENSOR, MakeDecisions((decision("feed"), decision("other"))), "not as other"),
         (SENSOR, MakeDecisions((decision("feeder"),)), "feed may make decisions as feed only, not as feeder"),
@@ -87,7 +89,7 @@ def test_a_role_may_do_what_it_is_for(by: Principal, command: Command[object]) -
 )
 def test_a_role_may_do_nothing_else(by: Principal, command: Command[object], reason: str) -> None:
     with pytest.raises(Forbidden, match=reason):
-        check(by, command)
+        check(by, command, {"antivirus.av1"})
 
 
 def test_a_command_that_is_refused_changes_nothing() -> None:

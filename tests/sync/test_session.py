@@ -12,10 +12,10 @@ from controller.sync.plan import Plan, difference
 from controller.sync.session import (
     REPLY_TIMEOUT_S,
     RETRY_S,
-    Command,
     Phase,
     ReadSwitch,
     SendPlan,
+    SwitchCommand,
     SwitchSession,
 )
 from controller.sync.state import WireFlow, WireKey, WireState
@@ -52,7 +52,7 @@ def in_step(desired: WireState) -> SwitchSession:
     return session
 
 
-def plan_of(commands: tuple[Command, ...]) -> Plan:
+def plan_of(commands: tuple[SwitchCommand, ...]) -> Plan:
     (command,) = commands
     assert isinstance(command, SendPlan)
     return command.plan
@@ -226,9 +226,9 @@ class WorldOfOneSwitch:
         self.session = SwitchSession("s1")
         self.tables = EMPTY
         self.now = 0.0
-        self.answers: list[Callable[[], tuple[Command, ...]]] = []
+        self.answers: list[Callable[[], tuple[SwitchCommand, ...]]] = []
 
-    def carry_out(self, commands: tuple[Command, ...]) -> None:
+    def carry_out(self, commands: tuple[SwitchCommand, ...]) -> None:
         for command in commands:
             if isinstance(command, ReadSwitch):
                 self._answer(self.session.on_read, command.attempt, self.tables)
@@ -242,7 +242,7 @@ class WorldOfOneSwitch:
         self.tables = replace(self.tables, flows=flows | {flow.key: flow for flow in command.plan.put_flows})
         self._answer(self.session.on_confirmed, command.attempt)
 
-    def _answer(self, hear: Callable[..., tuple[Command, ...]], *facts: object) -> None:
+    def _answer(self, hear: Callable[..., tuple[SwitchCommand, ...]], *facts: object) -> None:
         self.answers.append(lambda: hear(self.now, *facts))
 
     def deliver(self, at: int, is_repeated: bool) -> None:

@@ -15,12 +15,15 @@ from types import FrameType
 
 from controller.compiler.compile import compile_policy
 from controller.compiler.neighbours import neighbours_of
+from controller.openflow.encode import flow_to_wire
 from controller.pipeline.fields import Role
-from controller.pipeline.flows import Action, Clone, Flow
+from controller.pipeline.flows import Clone, Flow, FlowAction, SwitchState
 from controller.pipeline.tables import Table
 from controller.policy.model import Policy
+from controller.sync.state import WireFlow
 from tests.compiler.reach import Probe
 from tests.compiler.walk import Arrival, Packet, Walk
+from tests.fake_switch import FakeSwitch
 
 _PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 _STEP = re.compile(r"^\d+\. ((?:`[\w ]+`(?:, )?)+):", re.MULTILINE)
@@ -37,24 +40,33 @@ def documented(walk: str) -> list[str]:
 
 
 class Recorder:
-    """Notes each step once, in the order of its first time."""
+    """Notes each step once, in the order of its first time. `first`: nothing is noted before that step."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: str = "") -> None:
         self.steps: list[str] = []
+        self._first = first
 
     def note(self, step: str) -> None:
-        if step not in self.steps:
+        has_begun = bool(self.steps) or self._first in ("", step)
+        if has_begun and step not in self.steps:
             self.steps.append(step)
 
     @contextmanager
-    def calls(self, step_by_place: Mapping[str, str]) -> Iterator[None]:
-        """Note a step whenever its function (`module:name`), or any function of its module, is called."""
+    def calls(
+        self, step_by_place: Mapping[str, str], step_by_answer: Mapping[str, str] | None = None
+    ) -> Iterator[None]:
+        """Note a step whenever its function (`module:name`), or any function of its module, is called.
 
-        def see(frame: FrameType, event: str, _argument: object) -> None:
-            if event == "call" and (name := frame.f_code.co_name) != "<module>":
-                module = frame.f_globals.get("__name__", "")
-                if step := step_by_place.get(f"{module}:{name}") or step_by_place.get(module):
-                    self.note(step)
+        A step of `step_by_answer` is noted when its function returns something.
+        """
+        answers = step_by_answer or {}
+
+        def see(frame: FrameType, event: str, argument: object) -> None:
+            name, module = frame.f_code.co_name, frame.f_globals.get("__name__", "")
+            if event == "call" and name != "<module>":
+                self._note_found(step_by_place.get(f"{module}:{name}") or step_by_place.get(module))
+            elif event == "return" and argument is not None:
+                self._note_found(answers.get(f"{module}:{name}"))
 
         before = sys.getprofile()
         sys.setprofile(see)
@@ -65,19 +77,38 @@ class Recorder:
             threading.setprofile(None)
             sys.setprofile(before)
 
+    def _note_found(self, step: str | None) -> None:
+        if step:
+            self.note(step)
+
+
+def held_by(switch: FakeSwitch, state: SwitchState, more: Iterable[Flow]) -> SwitchState:
+    """Return what a switch holds of a state and of `more` flows. It must hold nothing else."""
+    asked = (*state.flows.values(), *more)
+    flows = {flow.key: flow for flow in asked if _is_held(switch, flow_to_wire(flow))}
+    assert len(flows) == len(switch.tables.flows), "every flow of the switch is known"
+    groups = {number: group for number, group in state.groups.items() if number in switch.tables.groups}
+    return replace(state, flows=flows, groups=groups)
+
+
+def _is_held(switch: FakeSwitch, wanted: WireFlow) -> bool:
+    held = switch.tables.flows.get((wanted.key.table, wanted.key.priority, wanted.key.fields))
+    return held is not None and (held.cookie, held.instructions) == (wanted.cookie, wanted.instructions)
+
 
 class TableWalk(Walk):
     """Follows a packet and notes each table that it meets, also those that only a copy of it meets.
 
-    `more` are flows of decisions, beside those of the policy.
+    `states`: what the switches hold; without it, what the policy compiles to.
     """
 
-    def __init__(self, policy: Policy, note: Callable[[str], None], more: Iterable[Flow] = ()) -> None:
-        added = {flow.key: flow for flow in more}
-        states = compile_policy(policy).items()
-        super().__init__(
-            policy, {name: replace(state, flows={**state.flows, **added}) for name, state in states}
-        )
+    def __init__(
+        self,
+        policy: Policy,
+        note: Callable[[str], None],
+        states: Mapping[str, SwitchState] | None = None,
+    ) -> None:
+        super().__init__(policy, states or compile_policy(policy))
         self._policy, self._note = policy, note
 
     def reached(self, probe: Probe, sender: str = "") -> set[str]:
@@ -94,7 +125,7 @@ class TableWalk(Walk):
         self._note(table.label)
         return super()._look_up(switch, table, packet, ttl)
 
-    def _branch(self, switch: str, packet: Packet, action: Action, ttl: int) -> set[Arrival]:
+    def _branch(self, switch: str, packet: Packet, action: FlowAction, ttl: int) -> set[Arrival]:
         if isinstance(action, Clone):
             with suppress(LookupError):  # the copy goes to the controller
                 self._carry_out(switch, dict(packet), action.actions, None, ttl)

@@ -16,9 +16,9 @@ from controller.pipeline import priorities
 from controller.pipeline.fields import VLAN_PRESENT, EthType, Field, IpProto
 from controller.pipeline.flows import (
     CONTROLLER_NUMBER,
-    Action,
     DecTtl,
     Flow,
+    FlowAction,
     Match,
     Output,
     PopTag,
@@ -64,7 +64,7 @@ def _admit(view: SwitchView, neighbour: Neighbour) -> Iterator[Flow]:
 
 
 def _arrive(
-    view: SwitchView, port: int, tag: tuple[Field, int], first: tuple[Action, ...], because: str
+    view: SwitchView, port: int, tag: tuple[Field, int], first: tuple[FlowAction, ...], because: str
 ) -> Iterator[Flow]:
     """A packet from another switch has arrived at its home, or passes through."""
     for eth_type in ETH_TYPES:

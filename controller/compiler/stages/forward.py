@@ -15,9 +15,9 @@ from controller.pipeline import fields as f
 from controller.pipeline import priorities
 from controller.pipeline.fields import VLAN_PRESENT
 from controller.pipeline.flows import (
-    Action,
     Bucket,
     Flow,
+    FlowAction,
     Group,
     GroupKind,
     Output,
@@ -50,17 +50,17 @@ def build_groups(view: SwitchView) -> Iterator[Group]:
             yield group
 
 
-def _deliver(view: SwitchView, at: PortRef) -> tuple[Action, ...]:
+def _deliver(view: SwitchView, at: PortRef) -> tuple[FlowAction, ...]:
     if at.switch != view.switch.name:
         return _way(view, at.switch)
     return SetField(f.ETH_SRC, view.mac), Output(at.port)
 
 
-def _forward(mac: int, actions: tuple[Action, ...], because: str) -> Flow:
+def _forward(mac: int, actions: tuple[FlowAction, ...], because: str) -> Flow:
     return Flow(Table.FORWARD, priorities.NORMAL, match((f.ETH_DST, mac)), actions, None, because)
 
 
-def _way(view: SwitchView, switch: str) -> tuple[Action, ...]:
+def _way(view: SwitchView, switch: str) -> tuple[FlowAction, ...]:
     """Return the actions that lead to another switch; none if no trunk does."""
     if group := _group(view, switch):
         return (ToGroup(group.group_id),)

@@ -14,14 +14,9 @@ from controller.runtime.commands.antivirus import (
 from controller.runtime.context import Context
 from controller.runtime.core import RuntimeCore
 from controller.runtime.handlers.base import Handlers
-from controller.runtime.permissions import Forbidden
-from controller.runtime.principals import AccessRole
 
 
 def report_antivirus(core: RuntimeCore, command: ReportAntivirus, context: Context) -> int:
-    """Take a report. Raise `Forbidden` if it comes from a member that is not a server."""
-    if context.by.role is AccessRole.MEMBER and not core.antivirus.is_server(context.by.name):
-        raise Forbidden(f"{context.by.name} is not an anti-virus server of the policy")
     core.antivirus.on_server(context.now, command.server, command.rings, command.error)
     return core.antivirus.on_reports(context.now, context.utc, command.server, command.reports)
 

@@ -46,7 +46,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CanaryReport:
     """The report of a canary that accepts a generation. Time in seconds, memory in MiB."""
 
     loaded_s: float
@@ -57,7 +57,7 @@ class Report:
 
 def try_out(
     database: Path, generation: int, marker: str, corpus: Corpus, more: Mapping[str, bytes]
-) -> Report:
+) -> CanaryReport:
     """Test a generation. `more`: further samples by the name of their signature. Raise `Refused`."""
     began = time.monotonic()
     with _clamd(database) as (process, control):
@@ -70,7 +70,7 @@ def try_out(
         for count, path in enumerate(corpus.files(), start=1):  # noqa: B007
             if found := _findings(_ask(control, _all_in(path))):
                 raise Refused(f"{path} is clean, but is reported as {found[0]}")
-        return Report(round(loaded_s, 3), _memory_mib(process.pid), count, len(samples))
+        return CanaryReport(round(loaded_s, 3), _memory_mib(process.pid), count, len(samples))
 
 
 @contextmanager

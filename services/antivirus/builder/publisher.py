@@ -28,7 +28,6 @@ from services.base.files import point, remove_tree, sha256_of, sync_tree
 
 _KEPT = 10
 _CANARY, _ALL = RINGS
-Tell = Callable[[str], None]
 Change = Callable[[tuple[Entry, ...]], tuple[Entry, ...]]
 
 
@@ -50,7 +49,7 @@ class Publisher:
 
     store: Store
     corpus: Corpus = field(default_factory=Corpus)
-    tell: Tell = _nothing
+    tell: Callable[[str], None] = _nothing
 
     def publish(
         self,

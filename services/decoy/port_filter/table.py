@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address
 
+from common.wire.values import Network
 from services.personas.model import Address, Closed, Host, Persona
 
-Network = IPv4Network | IPv6Network
 _NOBODY = Host("nobody", (), Closed.RESET, 64, 0, {})
 
 

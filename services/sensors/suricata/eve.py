@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from common.wire.evidence import ReportedEvidence
 from common.wire.values import Transport
-from services.base.evidence import Evidence
 from services.sensors.networks import printable
 from services.sensors.settings import Tenant
 from services.sensors.suricata.attacker import NoAttack, find_attack
@@ -18,7 +18,9 @@ class Skipped(Exception):
     """The line is not evidence. The text says why, as a short name for a counter."""
 
 
-def parse_line(line: bytes, owner: Callable[[str], Tenant | None], least_severity: int) -> Evidence | None:
+def parse_line(
+    line: bytes, owner: Callable[[str], Tenant | None], least_severity: int
+) -> ReportedEvidence | None:
     """Return evidence, or None for events other than alerts. Raise `Skipped`."""
     if b'"alert"' not in line:  # most lines of a busy EVE log are flows and protocol records
         if line.lstrip()[:1] != b"{":
@@ -43,7 +45,7 @@ def parse_line(line: bytes, owner: Callable[[str], Tenant | None], least_severit
 
 def _evidence(
     event: Mapping[str, Any], details: Mapping[str, Any], severity: int, owner: Callable[[str], Tenant | None]
-) -> Evidence:
+) -> ReportedEvidence:
     attack = find_attack(event, owner)
     if isinstance(attack, NoAttack):
         raise Skipped(attack.why)
@@ -53,7 +55,7 @@ def _evidence(
         f"sid {details.get('signature_id', 0)!s:.20}",
         printable(str(details.get("category", "")), 80),
     )
-    return Evidence(
+    return ReportedEvidence(
         kind="ids-alert",
         source=attack.attacker,
         destination=attack.attacked,
