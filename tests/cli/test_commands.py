@@ -8,6 +8,7 @@ import pytest
 from cli.main import main
 from common.exit_codes import ExitCode
 from common.wire.health import HealthReport
+from controller.api.client import ApiClient
 from controller.runtime.commands.members import DrainMember, ReportMember
 from tests.api.conftest import Northbound
 from tests.cli.conftest import Postern
@@ -88,6 +89,31 @@ def test_status_names_strange_switches_and_broken_ports(postern: Postern, contro
     answer = postern("status")
     assert "! a switch with dpid 00000000000000ab is connected, but not in the policy" in answer.out
     assert "! no answer within 15 s while sending" in answer.out
+
+
+WRONG: dict[str, dict[str, object]] = {
+    "a revision that waits": {"state": "waiting"},
+    "a pool without a member": {"pools": ["proxies EMPTY: mail waits"]},
+    "wrong cabling": {"cabling": ["s1:7 leads to s3:1 instead of s2:1"]},
+    "a flood": {"floods": ["s1 is flooded: 900 first packets per second"]},
+    "a switch that is not in the policy": {"unknown_switches": ["00000000000000ab"]},
+    "a problem of a switch": {"problems": ["port 4 does not exist"]},
+    "a switch that is not connected": {"connected": False},
+}
+
+
+@pytest.mark.parametrize("found", WRONG.values(), ids=WRONG)
+def test_status_that_shows_something_wrong_does_not_end_with_code_0(
+    postern: Postern, monkeypatch: pytest.MonkeyPatch, found: dict[str, object]
+) -> None:
+    row = {"name": "s1", "connected": True, "phase": "in sync", "confirmed_revision": 1}
+    row |= {"flows": 9, "packet_ins": 0, "problems": []}
+    row |= {key: value for key, value in found.items() if key in row}
+    good = {"state": "confirmed", "policy_file": "demo.yaml", "switches": [row], "unknown_switches": []}
+    good |= {"pools": [], "cabling": [], "floods": []}
+    monkeypatch.setattr(ApiClient, "get", lambda *_: {**good, **found})
+    answer = postern("status")
+    assert (answer.code, answer.err) == (ExitCode.FAILED, "")
 
 
 def test_status_in_json_is_the_apis_own_answer(postern: Postern, controller: Northbound) -> None:
