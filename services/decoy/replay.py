@@ -92,8 +92,17 @@ def build_parser() -> argparse.ArgumentParser:
         f"example:\n  {_PROGRAM} /var/lib/postern/decoy 0123456789abcdef",
     )
     parser.add_argument("spool", type=Path, metavar="SPOOL", help="the decoy's --spool")
-    parser.add_argument("session", metavar="SESSION", help="`session` from a line of the journal")
+    add_session_argument(parser)
     return parser
+
+
+def add_session_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the session to replay; `postern decoy replay` takes the same."""
+    parser.add_argument(
+        "session",
+        metavar="SESSION",
+        help="`session` from a line of the journal, or as `postern decoy sessions` shows it",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

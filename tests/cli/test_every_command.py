@@ -82,6 +82,34 @@ def test_every_argument_is_explained_and_shows_its_default(name: str) -> None:
             assert "default" in text, label
 
 
+def texts(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """Return the help of each argument without its default; SERVICE counts as `--service`."""
+    names = {"services": "--service"}
+    return {
+        names.get(name, name): (action.help or "").partition(" (default: ")[0]
+        for action in parser._actions
+        for name in action.option_strings or [action.dest]
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "program", "shared"),
+    [
+        ("persona learn", "postern-persona learn", {"--out", "--host", "--address", "--service", "--domain"}),
+        ("persona compare", "postern-persona look", {"--address", "--service", "--pause", "--without-nmap"}),
+        ("decoy replay", "postern-decoy-replay", {"session"}),
+    ],
+)
+def test_an_argument_that_a_command_passes_on_has_the_text_of_the_program_that_gets_it(
+    command: str, program: str, shared: set[str]
+) -> None:
+    own, others = texts(LEAVES[command]), texts(SERVICES[program])
+    assert shared <= own.keys() & others.keys()
+    assert {name: own[name] for name in own.keys() & others.keys()} == {
+        name: others[name] for name in own.keys() & others.keys()
+    }
+
+
 @pytest.mark.parametrize("code", ExitCode)
 def test_every_exit_code_is_explained_in_the_help(code: ExitCode) -> None:
     assert f"  {code.value:<4} {MEANINGS[code]}" in build_parser("").format_help()

@@ -23,8 +23,8 @@ class AntivirusServerEvent(Event):
     NGINX_REFUSED = error("NginxRefused", "nginx cannot be started; this is tried again.", REASON)
     REPORTS_REFUSED = warning(
         "ReportsRefused",
-        "The controller refused reports of clients, and they are lost. Written once for each reason, until the "
-        "controller accepts reports again.",
+        "The controller refused reports of clients, and they are lost. This is written once for each reason, "
+        "until the controller accepts reports again.",
         integer("count", "number of clients' reports in the refused request"),
         REASON,
     )
