@@ -122,7 +122,7 @@ def add_address_option(parser: argparse.ArgumentParser, default: str = "") -> No
 
 
 def add_persona_options(parser: argparse.ArgumentParser, default: str = "") -> None:
-    """Add `--out` and `--host`. `default` says where a persona goes without `--out`; empty: it is required."""
+    """Add `--out` and `--host`. `default`: where a persona goes without `--out`; empty: it is required."""
     add = parser.add_argument
     add("--out", type=Path, required=not default, metavar="FILE", help=f"persona to write{_default(default)}")
     add("--host", default="", metavar="NAME",

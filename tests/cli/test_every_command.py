@@ -202,6 +202,11 @@ def test_the_place_of_the_api_is_said_in_one_way(name: str) -> None:
 
 
 @each_parser
+def test_files_are_checked_by_postern_check_alone(name: str) -> None:
+    assert "--check" not in EVERYTHING[name]._option_string_actions
+
+
+@each_parser
 def test_no_option_takes_a_number_without_limits_or_a_unit_in_its_name(name: str) -> None:
     actions = EVERYTHING[name]._actions
     unbounded = [each.dest for each in actions if each.type in (int, float)]
