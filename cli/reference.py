@@ -11,7 +11,7 @@ _HEAD = """\
 
 `make docs` generates this page from the programs' own parsers; do not edit it. `make man` writes manual
 pages with the same content into `build/man`; `postern completion bash` prints a completion script (also
-`zsh`, `tcsh`).
+`zsh`, `tcsh`), and `postern completion bash postern-mail` that of another program.
 
 ## Everywhere
 

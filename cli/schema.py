@@ -18,7 +18,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         has_json=False,
     )
     parser.add_argument(
-        "kind", nargs="?", choices=KINDS, default=KINDS[0], help="kind of file (default: %(default)s)"
+        "kind", nargs="?", choices=KINDS, default=KINDS[0], help=f"kind of file (default: {KINDS[0]})"
     )
 
 
