@@ -145,14 +145,14 @@ def _learn(arguments: argparse.Namespace, api: ApiClient) -> Result:
     for address, ports in _servers(api, arguments).items():
         groups.setdefault(tuple(ports), []).append(address)
     printed: list[str] = []
-    with Progress(arguments.json) as progress:
-        for published, addresses in groups.items():
-            progress.show(f"{outside.name} reads {', '.join(addresses)}")
-            words = ["--tenant", arguments.tenant, "--out", str(out.absolute()), "--api", api.address]
-            words += ["--host", arguments.host] if arguments.host else []
-            words += ["--json"] if arguments.json else []
-            target = _target(arguments, ",".join(addresses), [*published, _CLOSED_PORT])
-            printed.append(_run_outside(outside, ["learn", *target, *words, *_services(arguments)]))
+    progress: Progress = arguments.progress
+    for published, addresses in groups.items():
+        progress.show(f"{outside.name} reads {', '.join(addresses)}")
+        words = ["--tenant", arguments.tenant, "--out", str(out.absolute()), "--api", api.address]
+        words += ["--host", arguments.host] if arguments.host else []
+        words += ["--json"] if arguments.json else []
+        target = _target(arguments, ",".join(addresses), [*published, _CLOSED_PORT])
+        printed.append(_run_outside(outside, ["learn", *target, *words, *_services(arguments)]))
     if arguments.json:
         return Result([json.loads(each) for each in printed])
     return Result([], [line for each in printed for line in each.splitlines()])
@@ -164,10 +164,8 @@ def _services(arguments: argparse.Namespace) -> list[str]:
 
 def _compare(arguments: argparse.Namespace, api: ApiClient) -> Result:
     outside, found = _outside(arguments), dict[str, Result]()
-    with (
-        tempfile.TemporaryDirectory(prefix="postern-persona-") as directory,
-        Progress(arguments.json) as progress,
-    ):
+    progress: Progress = arguments.progress
+    with tempfile.TemporaryDirectory(prefix="postern-persona-") as directory:
         for server, ports in _servers(api, arguments).items():
             source = outside.source_towards(server)
             files = [Path(directory) / "real.json", Path(directory) / "decoy.json"]

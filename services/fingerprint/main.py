@@ -10,11 +10,18 @@ from typing import Any
 
 from common import entry
 from common.api import add_api_options
-from common.commands import CommandError, Result, Run, Subparsers, add_command, execute
+from common.commands import (
+    CommandError,
+    Result,
+    Run,
+    Subparsers,
+    add_command,
+    build_command_parser,
+    execute,
+)
 from common.config.errors import ConfigErrors
 from common.options import duration_option
 from common.terminal import Progress
-from services.base import program
 from services.fingerprint.actions import compare_files, learn, look
 from services.fingerprint.client import Manners
 from services.fingerprint.consent import NoConsent
@@ -51,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     description = (
         "Make decoys look like the servers that they stand in for, and find the remaining differences."
     )
-    parser = program.build_parser(_PROGRAM, description, _EPILOG)
+    parser = build_command_parser(_PROGRAM, description, _EPILOG)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_learn(commands)
     _add_look(commands)
@@ -157,16 +164,15 @@ def add_nmap_option(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return execute(build_parser().parse_args(arguments))
+    return execute(build_parser(), arguments)
 
 
 def _guarded(run: Callable[[argparse.Namespace, Progress], Result]) -> Run:
-    """Show the progress of a command, and turn expected failures into a `CommandError`."""
+    """Give a command its progress, and turn expected failures into a `CommandError`."""
 
     def guarded(parsed: argparse.Namespace) -> Result:
         try:
-            with Progress(parsed.json) as progress:
-                return run(parsed, progress)
+            return run(parsed, parsed.progress)
         except _FAILURES as error:
             raise CommandError([f"{_PROGRAM}: {error}"]) from error
 

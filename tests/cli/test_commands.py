@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
 from common.exit_codes import ExitCode
 from common.wire.health import HealthReport
 from controller.api.client import ApiClient
@@ -301,8 +300,7 @@ def test_a_member_that_nobody_knows_is_an_error_that_names_the_known(
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["apply"], ["explain"]])
-def test_wrong_usage_ends_with_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
-    assert "usage: postern" in capsys.readouterr().err
+def test_wrong_usage_ends_with_code_2(postern: Postern, arguments: list[str]) -> None:
+    answer = postern(*arguments)
+    assert (answer.code, answer.out) == (ExitCode.USAGE, "")
+    assert answer.err.startswith("usage: postern")
