@@ -27,8 +27,8 @@ Every command explains itself with `--help`.
 Their defaults are `$POSTERN_API`, otherwise `unix:/run/postern/api.sock`; `$POSTERN_TOKEN_FILE`, otherwise
 `/etc/postern/token`; `$POSTERN_CA_FILE`.
 
-Long commands show their progress on standard error: one line that is updated on a terminal, otherwise a line
-every few seconds. Colour is used on a terminal only, and not if `NO_COLOR` is set.
+A command that takes more than two seconds shows its progress on standard error: one line that is updated on
+a terminal, otherwise a line every few seconds. Colour is used on a terminal only, and not if `NO_COLOR` is set.
 
 | exit code | meaning |
 | --- | --- |
