@@ -28,7 +28,8 @@ Their defaults are `$POSTERN_API`, otherwise `unix:/run/postern/api.sock`; `$POS
 `/etc/postern/token`; `$POSTERN_CA_FILE`.
 
 A command that takes more than two seconds shows its progress on standard error: one line that is updated on
-a terminal, otherwise a line every few seconds. Colour is used on a terminal only, and not if `NO_COLOR` is set.
+a terminal, otherwise a line every few seconds. Colour is used on a terminal only, and not if `NO_COLOR` is
+set.
 
 | exit code | meaning |
 | --- | --- |
