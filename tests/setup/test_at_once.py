@@ -30,9 +30,7 @@ def test_either_failure_is_a_failure_and_the_other_one_goes_on(first: str, secon
 
 
 def test_what_the_others_said_comes_in_their_order() -> None:
-    done = run(
-        _AT_ONCE, "echo", "one", "--and", "sh", "-c", "sleep 0.2; echo two", "--and", "echo", "three"
-    )
+    done = run(_AT_ONCE, "echo", "one", "--and", "sh", "-c", "sleep 0.2; echo two", "--and", "echo", "three")
     assert (done.stdout, done.returncode) == ("one\ntwo\nthree\n", 0)
 
 
