@@ -22,7 +22,7 @@ from apps.channel import RyuChannel
 from apps.conntrack import SessionList
 from apps.loop import RuntimeLoop
 from apps.serving import check_switch_port, listen_for_operators, serve_api, serve_bearers
-from apps.settings import EdgeSettings, read_settings, switch_port
+from apps.settings import settings_of_process, switch_port
 from common import entry
 from common.config.errors import ConfigErrors
 from common.environment import settle
@@ -52,13 +52,12 @@ from controller.runtime.events import (
 )
 from controller.runtime.principals import CONTROLLER, AccessRole
 from controller.runtime.session_watch import SessionWatch
+from controller.settings import PROGRAM
 from controller.store import StoreError
 from controller.store.sqlite import SqliteStore
 from controller.telemetry.events import ControllerEvent
 
 R = TypeVar("R")
-_PROGRAM = "postern-controller"
-_CANNOT = "postern: the controller cannot start: "
 _TICK_S = 0.5
 PROBE_KEY = os.urandom(32)
 ENCODER = Encoder(to_wire, flow_to_wire, meter_to_wire)
@@ -71,14 +70,14 @@ class Edge(app_manager.RyuApp):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        with entry.guarded(_PROGRAM):
+        with entry.guarded(PROGRAM):
             settle()
-            entry.watch(_PROGRAM)
+            entry.watch(PROGRAM)
             self._begin()
 
     def _begin(self) -> None:
-        self._journal = Journal(FileSink(None), _PROGRAM, "controller")
-        self._settings = read_settings()
+        self._journal = Journal(FileSink(None), PROGRAM, "controller")
+        self._settings = settings_of_process()
         check_switch_port(*switch_port())
         self._listener = listen_for_operators(self._settings.api)
         self._packet_ins: Counter[int] = Counter()
@@ -98,13 +97,13 @@ class Edge(app_manager.RyuApp):
             runtime = Runtime(RuntimeDependencies(ENCODER, publisher, store, self._journal, clock))
             runtime.start(str(self._settings.policy), self._settings.read_policy())
         except (OSError, ConfigErrors, CompileError, StoreError) as error:
-            raise SystemExit(f"{_CANNOT}{error}") from error
+            raise SystemExit(f"{PROGRAM}: cannot start: {error}") from error
         return runtime
 
     def start(self) -> None:
         """Called by the framework once the application is registered."""
         super().start()
-        with entry.guarded(_PROGRAM):
+        with entry.guarded(PROGRAM):
             self._serve()
 
     def _serve(self) -> None:
@@ -114,7 +113,7 @@ class Edge(app_manager.RyuApp):
         sessions = partial(_repeat, self._sessions.look), partial(_repeat, self._sessions.care)
         self.threads += [hub.spawn(work) for work in (self._loop.run, self._tick, *sessions)]
         self.threads.append(hub.spawn(serve_api, self._listener, api))
-        if self._settings.listen != "off":
+        if self._settings.listen:
             role_apps = build_role_apps(self._loop.ask, outside)
             gate = Gate(self._loop.ask, time.time, {AccessRole.OPERATOR: api, **role_apps})
             tell = partial(self._journal.write, ControllerEvent.API_NOT_SERVED)
@@ -213,6 +212,3 @@ def _repeat(step: Callable[[], float]) -> None:
     while True:
         hub.sleep(pause_s)
         pause_s = step()
-
-
-__all__ = ["Edge", "EdgeSettings"]

@@ -11,18 +11,12 @@ from collections.abc import Sequence
 from common import entry
 from common.exit_codes import ExitCode
 from common.reports import one_line
+from controller.settings import PROGRAM, SECTION, table
 
-_PROGRAM = "postern-controller"
 _EDGE = "apps.edge"
-_EPILOG = """\
-settings, from the environment or from the [postern] section of a file given with --config-file:
-  POSTERN_POLICY     policy file to apply                 [postern] policy
-  POSTERN_STATE_DIR  where accepted policies are kept     [postern] state_dir (/var/lib/postern)
-  POSTERN_API        unix:PATH of the API's socket        [postern] api (unix:/run/postern/api.sock)
-  POSTERN_LISTEN     HOST:PORT for tokens, or off         [postern] listen (127.0.0.1:9057)
-                     TLS except on loopback; certificate.pem and key.pem in STATE_DIR/api
-  POSTERN_WATCH      1: reload when the file changes      [postern] watch
-  POSTERN_SWITCH_CONTROL  control socket of ovs-vswitchd  [postern] switch_control
+_EPILOG = f"""\
+settings, from the environment or from the [{SECTION}] section of a file given with --config-file:
+{table()}
 
 SIGHUP reloads the policy file. A bad file changes nothing and says why.
 
@@ -37,7 +31,7 @@ example:
 
 def build_parser() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
-        prog=_PROGRAM,
+        prog=PROGRAM,
         usage="%(prog)s [-h] [ARGUMENTS OF RYU]",
         description="Run the controller of an edge: ryu-manager with the application apps/edge.py.",
         epilog=_EPILOG,
@@ -55,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from ryu.cmd import manager
 
     try:
-        manager.main([*of_ryu, _EDGE], _PROGRAM)
+        manager.main([*of_ryu, _EDGE], PROGRAM)
     except cfg.ConfigFileParseError as error:  # its text names the file twice
         return _refuse(str(error.msg).removeprefix("at "))
     except cfg.Error as error:
@@ -68,13 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(why: str) -> int:
-    entry.say(f"{_PROGRAM}: {one_line(why)}; remedy: name another file in the arguments")
+    entry.say(f"{PROGRAM}: {one_line(why)}; remedy: name another file in the arguments")
     return ExitCode.FAILED
 
 
 def run() -> int:
     """Run the program: `main`, and a report after any unexpected error."""
-    return entry.run(_PROGRAM, main)
+    return entry.run(PROGRAM, main)
 
 
 if __name__ == "__main__":

@@ -36,18 +36,17 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, api: ApiClient) -> Result:
+    progress: Progress = arguments.progress
+    progress.show(f"{arguments.file}: the controller checks and compiles it")
     revision = api.post("/v1/policy", read_policy_text(arguments.file))["revision"]
     deadline = time.monotonic() + arguments.timeout
-    with Progress(arguments.json) as progress:
-        while True:
-            status = api.get("/v1/status")
-            waiting = [
-                row["name"] for row in status["switches"] if row["connected"] and not _has(row, revision)
-            ]
-            if not waiting or time.monotonic() > deadline:
-                break
-            progress.show(f"revision {revision}: waiting for {', '.join(waiting)}")
-            time.sleep(_POLL_S)
+    while True:
+        status = api.get("/v1/status")
+        waiting = [row["name"] for row in status["switches"] if row["connected"] and not _has(row, revision)]
+        if not waiting or time.monotonic() > deadline:
+            break
+        progress.show(f"revision {revision}: waiting for {', '.join(waiting)}")
+        time.sleep(_POLL_S)
     lines = [status["summary"], *_remarks(status, revision)]
     return Result(
         {"revision": revision, "status": status}, lines, ExitCode.FAILED if waiting else ExitCode.OK

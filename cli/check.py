@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from cli.common import cannot_read
+from cli.common import why_unreadable
 from cli.documents import KINDS, guess_kind, load_kind
 from common.commands import Result, be_command
-from common.config.errors import ConfigErrors
+from common.config.errors import ConfigError, ConfigErrors, Place
 from common.config.files import read_text
 from common.exit_codes import ExitCode
 from controller.compiler.errors import CompileError
@@ -51,23 +51,29 @@ def _check(path: Path, kind: str) -> str | list[Mistake]:
         text = read_text(path, load_kind(kind).document if kind else POLICY_FILE)
         return load_kind(kind or guess_kind(text)).check(text, str(path))
     except ConfigErrors as errors:
-        return [
-            {
-                "file": error.place.file,
-                "line": error.place.line,
-                "column": error.place.column,
-                "key": error.key,
-                "message": error.message,
-                "remedy": error.remedy,
-                "text": str(error),
-            }
-            for error in errors.errors
-        ]
+        return [_mistake(error, str(error)) for error in errors.errors]
     except OSError as error:
-        said = cannot_read(path, error)
-        return [{"file": str(path), "message": said.removeprefix(f"{path}: "), "text": said}]
+        return [_mistake_of_whole(path, "file", *why_unreadable(error))]
     except CompileError as error:
-        return [{"file": str(path), "message": str(error), "text": f"{path}: {error}"}]
+        return [_mistake_of_whole(path, POLICY_FILE.noun, error.message, error.remedy)]
+
+
+def _mistake_of_whole(path: Path, key: str, message: str, remedy: str) -> Mistake:
+    """Return a mistake without a line; like all those of a whole file, it is placed at the beginning."""
+    error = ConfigError(Place(str(path), 1, 1), key, message, remedy)
+    return _mistake(error, f"{path}: {message}; remedy: {remedy}")
+
+
+def _mistake(error: ConfigError, text: str) -> Mistake:
+    return {
+        "file": error.place.file,
+        "line": error.place.line,
+        "column": error.place.column,
+        "key": error.key,
+        "message": error.message,
+        "remedy": error.remedy,
+        "text": text,
+    }
 
 
 def _told(path: Path, mistakes: list[Mistake]) -> list[str]:

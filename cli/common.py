@@ -91,13 +91,17 @@ def read_text(path: Path, most_bytes: int) -> str:
 
 
 def cannot_read(path: Path, error: Exception) -> str:
+    """Return why an operator's file cannot be read, and what to do, in one line."""
+    why, remedy = why_unreadable(error)
+    return f"{path}: {why}; remedy: {remedy}"
+
+
+def why_unreadable(error: Exception) -> tuple[str, str]:
     """Return why an operator's file cannot be read, and what to do."""
     match error:
         case UnicodeDecodeError():
-            return (
-                f"{path}: cannot be read: not UTF-8 text: {error}; remedy: name a text file, saved as UTF-8"
-            )
+            return f"cannot be read: not UTF-8 text: {error}", "name a text file, saved as UTF-8"
         case PermissionError():
-            return f"{path}: cannot be read: {error.strerror}; remedy: run this as a user who may read it"
+            return f"cannot be read: {error.strerror}", "run this as a user who may read it"
     why = getattr(error, "strerror", None) or error
-    return f"{path}: cannot be read: {why}; remedy: name a file that can be read"
+    return f"cannot be read: {why}", "name a file that can be read"

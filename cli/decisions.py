@@ -263,16 +263,16 @@ def _import(arguments: argparse.Namespace, api: ApiClient) -> Result:
     wanted = [(number, text) for number, text in numbered if text and not text.startswith(("#", ";"))]
     refused: list[str] = []
     accepted = refused_count = 0
-    with Progress(arguments.json) as progress:
-        for first in range(0, len(wanted), _CHUNK):
-            progress.show(f"{first} of {len(wanted)} sent")
-            chunk = wanted[first : first + _CHUNK]
-            answer = api.post("/v1/decisions", {"decisions": [_read_line(text, plain) for _, text in chunk]})
-            accepted += answer["accepted_count"]
-            refused_count += answer["refused_count"]
-            refused += [
-                _refusal(f"{arguments.file}:{chunk[each['index']][0]}", each) for each in answer["refused"]
-            ]
+    progress: Progress = arguments.progress
+    for first in range(0, len(wanted), _CHUNK):
+        progress.show(f"{first} of {len(wanted)} sent")
+        chunk = wanted[first : first + _CHUNK]
+        answer = api.post("/v1/decisions", {"decisions": [_read_line(text, plain) for _, text in chunk]})
+        accepted += answer["accepted_count"]
+        refused_count += answer["refused_count"]
+        refused += [
+            _refusal(f"{arguments.file}:{chunk[each['index']][0]}", each) for each in answer["refused"]
+        ]
     facts = {"accepted": accepted, "refused": refused_count, "errors": refused}
     code = ExitCode.FAILED if refused_count else ExitCode.OK
     return Result(facts, [f"{accepted} made, {refused_count} refused"], code, refused)

@@ -9,7 +9,7 @@ from pathlib import Path
 from common.commands import CommandError, Result, add_command, explain
 from lab.paths import LabPaths
 from lab.services.decoys import homes
-from services.decoy.replay import ReplayError, replay
+from services.decoy.replay import ReplayError, add_session_argument, replay
 
 _SYSTEM = Path("/var/lib/postern/decoy")
 # What is counted, by the event's name; decoys of the first release wrote the lower-case names.
@@ -50,7 +50,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         _replay,
         "example:\n  postern decoy replay 0123456789abcdef",
     )
-    playing.add_argument("session", metavar="SESSION", help="as `sessions` and the journal show it")
+    add_session_argument(playing)
     for each in (listing, playing):
         each.add_argument(
             "--home",

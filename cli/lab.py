@@ -126,14 +126,14 @@ def _up(arguments: argparse.Namespace) -> Result:
     policy = arguments.policy or REPOSITORY / "policies" / f"{arguments.topology}.yaml"
     lab = Lab()
     told = [f"bringing up {arguments.topology} with {policy}"]
-    with Progress(arguments.json) as progress:
-        progress.show(told[0])
+    progress: Progress = arguments.progress
+    progress.show(told[0])
 
-        def tell(text: str) -> None:
-            told.append(text)
-            progress.show(" ".join(text.split()))
+    def tell(text: str) -> None:
+        told.append(text)
+        progress.show(" ".join(text.split()))
 
-        lab.up(arguments.topology, policy, tell)
+    lab.up(arguments.topology, policy, tell)
     hosts = [
         {"name": host.name, "role": host.role, "addresses": list(host.addresses)}
         for host in lab.scene().network.hosts
@@ -216,14 +216,14 @@ def _stop(arguments: argparse.Namespace) -> Result:
 
 
 def _start(arguments: argparse.Namespace) -> Result:
-    with Progress(arguments.json) as progress:
-        progress.show(f"starting {arguments.part}")
-        Lab().start(arguments.part)
+    progress: Progress = arguments.progress
+    progress.show(f"starting {arguments.part}")
+    Lab().start(arguments.part)
     return Result({"part": arguments.part, "state": "healthy"}, [f"{arguments.part} is healthy"])
 
 
 def _down(arguments: argparse.Namespace) -> Result:
-    with Progress(arguments.json) as progress:
-        progress.show("taking the lab down")
-        was_up = Lab().down()
+    progress: Progress = arguments.progress
+    progress.show("taking the lab down")
+    was_up = Lab().down()
     return Result({"was_up": was_up}, ["the lab is down" if was_up else "there was no lab"])

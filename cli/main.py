@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.metadata import version
 
 from common import entry
-from common.commands import execute, explain
+from common.commands import build_command_parser, execute
 from common.exit_codes import table
 
 _COMMANDS = {
@@ -54,8 +54,8 @@ exit codes:
 
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     """Return the parser with the arguments of one command, or of all commands if none is chosen."""
-    parser = argparse.ArgumentParser(prog="postern")
-    explain(parser, "Operate a Postern edge: mail through scanners, suspicious traffic to decoys.", _EPILOG)
+    description = "Operate a Postern edge: mail through scanners, suspicious traffic to decoys."
+    parser = build_command_parser("postern", description, _EPILOG)
     parser.add_argument("--version", action="version", version=f"postern {version('postern')}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, text in _COMMANDS.items():
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code of one `postern` command."""
     words = sys.argv[1:] if arguments is None else arguments
     chosen = next((word for word in words if not word.startswith("-")), "")
-    return execute(build_parser(chosen).parse_args(arguments))
+    return execute(build_parser(chosen), arguments)
 
 
 def run() -> int:

@@ -83,10 +83,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "example:\n  postern persona learn acme --from sender",
     )
     _add_common(learn)
-    learn.add_argument(
-        "--out", type=Path, metavar="FILE", help="persona to write (default: TENANT.yaml of the lab's decoys)"
-    )
-    learn.add_argument("--host", default="", help="name of the server in the persona (default: unchanged)")
+    program.add_persona_options(learn, "TENANT.yaml of the lab's decoys")
     compare = add_change_command(
         commands,
         "compare",
@@ -101,11 +98,11 @@ def fill(parser: argparse.ArgumentParser) -> None:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("tenant", metavar="TENANT", help="a tenant of the policy")
-    add("services", nargs="*", metavar="SERVICE", help="only these: smtp, ssh, http, ...")
+    program.add_services(parser, "services", nargs="*", metavar="SERVICE")
     add("--from", dest="outside", required=True, metavar="HOST", help="a host outside the edge")
     add("--shell", default="", metavar="COMMAND", help="runs a command on that host (default: in the lab)")
     add("--source", action="append", default=[], metavar="ADDRESS", help="that host's address, with --shell")
-    add("--address", action="append", default=[], help="only this server (default: all that are published)")
+    program.add_address_option(parser, "all servers that the policy publishes")
     program.add_manners(parser)
 
 
@@ -127,7 +124,8 @@ def _servers(api: ApiClient, arguments: argparse.Namespace) -> dict[str, list[in
     """Return the ports that the policy publishes, by server. Raise `CommandError`."""
     told = api.get(f"/v1/tenants/{quote(arguments.tenant, safe='')}/consent")
     ports: dict[str, list[int]] = told["ports"]
-    found = {each: ports[each] for each in ports if not arguments.address or each in arguments.address}
+    chosen = [str(address) for address in arguments.address]
+    found = {each: ports[each] for each in ports if not chosen or each in chosen}
     if not found:
         known = ", ".join(ports) or "none"
         raise CommandError([f"no such server of {arguments.tenant}; the policy publishes: {known}"])
@@ -147,14 +145,14 @@ def _learn(arguments: argparse.Namespace, api: ApiClient) -> Result:
     for address, ports in _servers(api, arguments).items():
         groups.setdefault(tuple(ports), []).append(address)
     printed: list[str] = []
-    with Progress(arguments.json) as progress:
-        for published, addresses in groups.items():
-            progress.show(f"{outside.name} reads {', '.join(addresses)}")
-            words = ["--tenant", arguments.tenant, "--out", str(out.absolute()), "--api", api.address]
-            words += ["--host", arguments.host] if arguments.host else []
-            words += ["--json"] if arguments.json else []
-            target = _target(arguments, ",".join(addresses), [*published, _CLOSED_PORT])
-            printed.append(_run_outside(outside, ["learn", *target, *words, *_services(arguments)]))
+    progress: Progress = arguments.progress
+    for published, addresses in groups.items():
+        progress.show(f"{outside.name} reads {', '.join(addresses)}")
+        words = ["--tenant", arguments.tenant, "--out", str(out.absolute()), "--api", api.address]
+        words += ["--host", arguments.host] if arguments.host else []
+        words += ["--json"] if arguments.json else []
+        target = _target(arguments, ",".join(addresses), [*published, _CLOSED_PORT])
+        printed.append(_run_outside(outside, ["learn", *target, *words, *_services(arguments)]))
     if arguments.json:
         return Result([json.loads(each) for each in printed])
     return Result([], [line for each in printed for line in each.splitlines()])
@@ -166,10 +164,8 @@ def _services(arguments: argparse.Namespace) -> list[str]:
 
 def _compare(arguments: argparse.Namespace, api: ApiClient) -> Result:
     outside, found = _outside(arguments), dict[str, Result]()
-    with (
-        tempfile.TemporaryDirectory(prefix="postern-persona-") as directory,
-        Progress(arguments.json) as progress,
-    ):
+    progress: Progress = arguments.progress
+    with tempfile.TemporaryDirectory(prefix="postern-persona-") as directory:
         for server, ports in _servers(api, arguments).items():
             source = outside.source_towards(server)
             files = [Path(directory) / "real.json", Path(directory) / "decoy.json"]

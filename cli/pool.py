@@ -119,8 +119,8 @@ def _drain(arguments: argparse.Namespace, api: ApiClient) -> Result:
     result = _state(member)
     if not arguments.wait:
         return result
-    with Progress(arguments.json) as progress:
-        member = _await_empty(api, member, arguments.patience, progress)
+    progress: Progress = arguments.progress
+    member = _await_empty(api, member, arguments.patience, progress)
     said = "is empty, safe to stop" if not member["sessions"] else "is down"
     return Result(member, [*result.lines, f"  {member['name']} {said}"])
 
@@ -144,10 +144,10 @@ def _roll(arguments: argparse.Namespace, api: ApiClient) -> Result:
         raise CommandError(
             [f"{arguments.pool} has only one member; no other member could take its new sessions"]
         )
-    with Progress(arguments.json) as progress:
-        for number, member in enumerate(members, start=1):
-            progress.show(f"[{number}/{len(members)}] {member['pool']}.{member['name']}")
-            _restart(api, member, arguments, progress)
+    progress: Progress = arguments.progress
+    for number, member in enumerate(members, start=1):
+        progress.show(f"[{number}/{len(members)}] {member['pool']}.{member['name']}")
+        _restart(api, member, arguments, progress)
     said = f"all {len(members)} members of {arguments.pool} have been restarted"
     return Result({"pool": arguments.pool, "restarted": [member["name"] for member in members]}, [said])
 

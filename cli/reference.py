@@ -11,7 +11,7 @@ _HEAD = """\
 
 `make docs` generates this page from the programs' own parsers; do not edit it. `make man` writes manual
 pages with the same content into `build/man`; `postern completion bash` prints a completion script (also
-`zsh`, `tcsh`).
+`zsh`, `tcsh`), and `postern completion bash postern-mail` that of another program.
 
 ## Everywhere
 
@@ -27,8 +27,9 @@ Every command has `--help`.
 Their defaults are `$POSTERN_API`, otherwise `unix:/run/postern/api.sock`; `$POSTERN_TOKEN_FILE`, otherwise
 `/etc/postern/token`; `$POSTERN_CA_FILE`.
 
-Commands that take long show their progress on standard error: one line that is updated on a terminal,
-otherwise a line every few seconds. Colour is used on a terminal only, and not if `NO_COLOR` is set.
+A command that takes more than two seconds shows its progress on standard error: one line that is updated on
+a terminal, otherwise a line every few seconds. Colour is used on a terminal only, and not if `NO_COLOR` is
+set.
 
 | exit code | meaning |
 | --- | --- |

@@ -15,7 +15,6 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "Print the JSON Schema of policies, personas or settings of sensors. Editors with a YAML language "
         "server take it from a first line such as: # yaml-language-server: $schema=postern.schema.json",
         "example:\n  postern schema > postern.schema.json",
-        has_json=False,
     )
     parser.add_argument(
         "kind", nargs="?", choices=KINDS, default=KINDS[0], help=f"kind of file (default: {KINDS[0]})"

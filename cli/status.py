@@ -23,8 +23,13 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 def _run(_arguments: argparse.Namespace, api: ApiClient) -> Result:
     status = api.get("/v1/status")
-    is_good = status["state"] == "confirmed" and not status["pools"]
-    return Result(status, list(_lines(status)), ExitCode.OK if is_good else ExitCode.FAILED)
+    code = ExitCode.OK if _is_good(status) else ExitCode.FAILED
+    return Result(status, list(_lines(status)), code)
+
+
+def _is_good(status: dict[str, Any]) -> bool:
+    are_switches_good = all(row["connected"] and not row["problems"] for row in status["switches"])
+    return status["state"] == "confirmed" and are_switches_good and not _troubles(status)
 
 
 def _lines(status: dict[str, Any]) -> Iterator[str]:
@@ -36,7 +41,13 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
             f"{row['flows']} flows, {row['packet_ins']} packet-ins"
         )
         yield from (paint(f"    ! {problem}", "bad") for problem in row["problems"])
-    for trouble in (*status["pools"], *status["floods"], *status["cabling"]):
-        yield paint(f"  ! {trouble}", "bad")
-    for dpid in status["unknown_switches"]:
-        yield f"  ! a switch with dpid {dpid} is connected, but not in the policy; Postern does not change it"
+    yield from (paint(f"  ! {trouble}", "bad") for trouble in _troubles(status))
+
+
+def _troubles(status: dict[str, Any]) -> list[str]:
+    """Return what is wrong with the edge as a whole, not with one switch of the policy."""
+    strangers = [
+        f"a switch with dpid {dpid} is connected, but not in the policy; Postern does not change it"
+        for dpid in status["unknown_switches"]
+    ]
+    return [*status["pools"], *status["floods"], *status["cabling"], *strangers]

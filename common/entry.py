@@ -5,6 +5,7 @@ one line on standard error and a report in a file. Exit codes are those of sysex
 unless a program has its own.
 """
 
+import json
 import logging
 import sys
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from common import reports
+from common.commands import asks_for_json
 from common.environment import settle
 from common.exit_codes import ExitCode
 from common.output import Output
@@ -76,12 +78,12 @@ def fail(program: str, error: BaseException, where: str = "") -> int:
         text = reports.build_report(program, error, where)
         file = reports.save(program, text)
     except Exception as trouble:  # a full disk, no memory: the first error is more important than this one
-        say(
-            f"{said}; no report could be written ({describe(trouble)}), so it follows here; remedy: {_REMEDY}"
+        _complain(
+            f"{said}; no report could be written ({describe(trouble)}), it follows here; remedy: {_REMEDY}",
+            text,
         )
-        say(text)
     else:
-        say(f"{said}; report: {file}; remedy: {_REMEDY}")
+        _complain(f"{said}; report: {file}; remedy: {_REMEDY}")
     return ExitCode.UNEXPECTED
 
 
@@ -89,6 +91,12 @@ def describe(error: BaseException) -> str:
     """Return kind, text and notes of an error in one line, safe for any terminal."""
     text = reports.one_line("; ".join([str(error), *getattr(error, "__notes__", ())]).strip("; "))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _complain(*texts: str) -> None:
+    """Print errors in the form that the program's arguments ask for: as lines, or as one JSON document."""
+    for text in [json.dumps({"errors": texts})] if asks_for_json(sys.argv[1:]) else texts:
+        say(text)
 
 
 def say(text: str) -> None:
@@ -149,7 +157,7 @@ def _finish(program: str, output: Output) -> int:
     error = output.finish()
     if error is None or isinstance(error, BrokenPipeError):
         return 0
-    say(
+    _complain(
         f"{program}: standard output cannot be written: {error.strerror or error}; "
         "remedy: free some space there, or redirect the output"
     )

@@ -29,6 +29,8 @@ def paint(text: str, style: str, stream: TextIO | None = None) -> str:
 class Progress:
     """Shows what a long command is doing: `with Progress() as progress: progress.show(...)`.
 
+    `text` is shown after two seconds if nothing else was until then.
+
     On a terminal it is one line of standard error, updated in place with the seconds since its text changed,
     and removed at the end. Elsewhere it is a line every few seconds, the first after two, or nothing at all
     if `is_silent`.
@@ -39,11 +41,13 @@ class Progress:
         is_silent: bool = False,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
+        text: str = "",
     ) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._clock, self._is_terminal = clock, self._stream.isatty()
         self._is_off = is_silent and not self._is_terminal
-        self._text, self._since, self._due = "", clock(), clock() + _FIRST_AFTER_S
+        self._text, self._since, self._due = text, clock(), clock() + _FIRST_AFTER_S
+        self._is_visible = False  # on a terminal
         self._lock, self._is_over = threading.Lock(), threading.Event()
         self._ticker = threading.Thread(target=self._tick_until_over, daemon=True)
 
@@ -61,8 +65,8 @@ class Progress:
     def hide(self) -> None:
         """Show nothing until the next `show`: another program is going to write to the terminal."""
         with self._lock:
-            self._write(_CLEAR if self._is_terminal and self._text else "")
-            self._text = ""
+            self._write(_CLEAR if self._is_visible else "")
+            self._text, self._is_visible = "", False
 
     def show(self, text: str) -> None:
         """Show what is being done now."""
@@ -73,7 +77,7 @@ class Progress:
     def tick(self) -> None:
         """Show that time passes. A thread calls this each second."""
         with self._lock:
-            if self._text:
+            if self._text and (self._is_visible or self._clock() >= self._due):
                 self._print()
 
     def _print(self) -> None:
@@ -81,6 +85,7 @@ class Progress:
         seconds = int(now - self._since)
         line = f"{self._text} ({seconds} s)" if seconds else self._text
         if self._is_terminal:
+            self._is_visible = True
             self._write(f"{_CLEAR}{line}")
         elif now >= self._due:
             self._due = now + _EVERY_S

@@ -26,6 +26,8 @@ _NETWORK = re.compile(r"[0-9a-fA-F:.]{1,45}(/[0-9]{1,3})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_EXCEPT_BREAKS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _ANY_SCALAR = {"type": ["string", "number", "boolean", "null"]}  # 123456 and yes are also texts
+_SWITCHES = {"on": True, "true": True, "yes": True, "1": True}
+_SWITCHES |= {"off": False, "false": False, "no": False, "0": False}
 _MOST_LISTED = 12
 _MOST_COMPARED = 200
 _LONGEST_COMPARED = 100
@@ -251,6 +253,12 @@ def _read_flag(text: str) -> bool:
     return text == "true"
 
 
+def _read_switch(text: str) -> bool:
+    if text.lower() not in _SWITCHES:
+        raise Wrong(f"{quoted(text)} is neither on nor off", "write on or off")
+    return _SWITCHES[text.lower()]
+
+
 def _read_file(text: str) -> str:
     if not text.startswith("/") or not text.isprintable() or len(text) > 4096:
         raise Wrong(f"{quoted(text)} is not an absolute path", "write the whole path: /etc/postern/acme.pem")
@@ -282,6 +290,8 @@ MAC = Kind("MAC address", _read_mac, {"type": "string", "pattern": "^[0-9a-fA-F]
 ADDRESS = Kind("IP address", _read_address, {"type": "string", "pattern": "^[0-9a-fA-F:.]+$"})
 NETWORK = Kind("IP prefix", _read_network, {"type": "string", "pattern": "^[0-9a-fA-F:.]+(/[0-9]{1,3})?$"})
 FLAG = Kind("true or false", _read_flag, {"type": "boolean"})
+# Of the environment and of Ryu's files, which know all these words; YAML has `FLAG`.
+SWITCH = Kind("on or off", _read_switch, {"enum": list(_SWITCHES)})
 FILE = Kind("absolute path", _read_file, {"type": "string", "pattern": "^/"})
 PERCENTAGE = Kind("percentage", _read_percentage, {"type": "string", "pattern": "^[0-9.]+ ?%$"})
 URL = Kind("URL", _read_url, {"type": "string", "pattern": "^https?://[!-~]+$"})

@@ -84,6 +84,7 @@ def _merge(flows: Iterable[Flow]) -> dict[FlowKey, Flow]:
         if (first.actions, first.goto) != (flow.actions, flow.goto):
             raise CompileError(
                 f"`{first.because}` and `{flow.because}` require different actions "
-                f"for the same packets in table `{flow.table.label}`"
+                f"for the same packets in table `{flow.table.label}`",
+                "change one of the two",
             )
     return flow_by_key

@@ -27,6 +27,6 @@ def _check_distinct(number_of: Callable[[str], int], names: Iterable[str]) -> No
         first = name_by_number.setdefault(number_of(name), name)
         if first != name:
             raise CompileError(
-                f"`{first}` and `{name}` happen to have the same internal number; "
-                "rename one of them, or give a switch another dpid"
+                f"`{first}` and `{name}` happen to have the same internal number",
+                "rename one of them, or give a switch another dpid",
             )

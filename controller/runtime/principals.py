@@ -25,3 +25,8 @@ class Principal:
 BEARER_ROLES = tuple(role for role in AccessRole if role is not AccessRole.CONTROLLER)
 OPERATOR = Principal("operator", AccessRole.OPERATOR)
 CONTROLLER = Principal("controller", AccessRole.CONTROLLER)
+
+
+def principal_of_user(uid: int) -> Principal:
+    """Return the principal of a user on the unix socket: its owner and mode let only operators in."""
+    return Principal(f"uid {uid}", AccessRole.OPERATOR)

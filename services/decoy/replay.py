@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common import entry
-from common.commands import CommandError, Result, be_command, execute
+from common.commands import CommandError, Result, be_command, build_command_parser, execute
 from services.decoy.spool.recordings import FORMAT, IN, OUT
 
 _PROGRAM = "postern-decoy-replay"
@@ -83,21 +83,29 @@ def _safe(text: str) -> str:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=_PROGRAM)
-    be_command(
-        parser,
-        _run,
+    description = (
         "Print a session that a decoy recorded: what client and decoy sent, and when. "
-        "Control characters are escaped, so that nothing in it can change the terminal.",
-        f"example:\n  {_PROGRAM} /var/lib/postern/decoy 0123456789abcdef",
+        "Control characters are escaped, so that nothing in it can change the terminal."
     )
+    epilog = f"example:\n  {_PROGRAM} /var/lib/postern/decoy 0123456789abcdef"
+    parser = build_command_parser(_PROGRAM, description, epilog)
+    be_command(parser, _run, description, epilog)
     parser.add_argument("spool", type=Path, metavar="SPOOL", help="the decoy's --spool")
-    parser.add_argument("session", metavar="SESSION", help="`session` from a line of the journal")
+    add_session_argument(parser)
     return parser
 
 
+def add_session_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the session to replay; `postern decoy replay` takes the same."""
+    parser.add_argument(
+        "session",
+        metavar="SESSION",
+        help="`session` from a line of the journal, or as `postern decoy sessions` shows it",
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    return execute(build_parser().parse_args(arguments))
+    return execute(build_parser(), arguments)
 
 
 def _run(parsed: argparse.Namespace) -> Result:

@@ -32,15 +32,16 @@ from services.personas.parse import parse_persona
 async def learn(target: Target, manners: Manners, wanted: Namespace, tell: Callable[[str], None]) -> Result:
     """Learn a persona and write it. Raise `NoConsent`, `CannotMerge`, `ConfigErrors` or `OSError`."""
     out: Path = wanted.out
-    await require_consent(access_in(wanted), wanted.tenant, wanted.address)
+    addresses: tuple[Address, ...] = tuple(wanted.address)
+    await require_consent(access_in(wanted), wanted.tenant, addresses)
     before = _read(out, PERSONA_FILE.limits.size_bytes) if out.exists() else ""
     _check_tenant(before, out, wanted.tenant)
     tell(f"looking at {target.address}, {len(target.ports)} ports")
     sightings = await look_at(_only(target, wanted.service), manners)
-    name = wanted.host or _name_of(before, out, wanted.address)
+    name = wanted.host or _name_of(before, out, addresses)
     tell("learning, and testing the persona in a dry run")
-    host = learn_host(name, wanted.address, sightings, target.circumstances)
-    host.remarks += await _others_unlike(sightings, wanted.address[1:], manners)
+    host = learn_host(name, addresses, sightings, target.circumstances)
+    host.remarks += await _others_unlike(sightings, addresses[1:], manners)
     source = f"Learned from {target.address} at {_now()}."
     persona = parse_persona(_text(before, out, wanted.tenant, host, source), str(out))
     count = _remark_tells(persona, host, sightings, target)

@@ -6,14 +6,22 @@ import sys
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from common import entry
 from common.api import add_api_options
-from common.commands import CommandError, Result, Run, Subparsers, add_command, execute
+from common.commands import (
+    CommandError,
+    Result,
+    Run,
+    Subparsers,
+    add_command,
+    build_command_parser,
+    execute,
+)
 from common.config.errors import ConfigErrors
 from common.options import duration_option
 from common.terminal import Progress
-from services.base import program
 from services.fingerprint.actions import compare_files, learn, look
 from services.fingerprint.client import Manners
 from services.fingerprint.consent import NoConsent
@@ -31,6 +39,7 @@ learn reads a tenant's own server once, with a few polite connections for each p
 sends no mail and changes nothing there. The policy must have `consent_to_learning: true` for the tenant.
 look records everything that a server shows to the outside; run it once where the real server
 answers, and once where the decoy answers. compare prints the differences between the two, one per line.
+Connections go to the first address of --address. --service may be repeated.
 
 A port is a number, or a number and a protocol: 25,2525=smtp. Protocols:
   smtp smtps http https pop3 pop3s imap imaps ftp ssh telnet banner
@@ -49,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     description = (
         "Make decoys look like the servers that they stand in for, and find the remaining differences."
     )
-    parser = program.build_parser(_PROGRAM, description, _EPILOG)
+    parser = build_command_parser(_PROGRAM, description, _EPILOG)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_learn(commands)
     _add_look(commands)
@@ -77,8 +86,7 @@ def _add_learn(commands: Subparsers) -> None:
     add_api_options(learner)
     add = learner.add_argument
     add("--tenant", required=True, help="the tenant that owns the server; the policy must have its consent")
-    add("--host", default="", metavar="NAME",
-        help="name of the server in the persona (default: unchanged, otherwise `server`)")  # fmt: skip
+    add_persona_options(learner)
 
 
 def _add_look(commands: Subparsers) -> None:
@@ -90,6 +98,7 @@ def _add_look(commands: Subparsers) -> None:
         "example:\n  postern-persona look --address 203.0.113.10 --ports 22,25,80 --out real.json",
     )
     _add_target(looker)
+    looker.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write; - prints it")
     looker.add_argument("--closed", type=_ports, default=((1, 81, 8081), {}), metavar="PORTS",
         help="ports without a service, also examined (default: 1,81,8081)")  # fmt: skip
     add_nmap_option(looker)
@@ -97,16 +106,43 @@ def _add_look(commands: Subparsers) -> None:
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--address", type=_addresses, required=True, metavar="ADDRESS[,ADDRESS]",
-        help="the server's addresses; connections go to the first one")  # fmt: skip
+    add_address_option(parser)
     add("--ports", type=_ports, required=True, metavar="PORT[=PROTOCOL],...", help="ports to examine")
-    add("--out", type=Path, required=True, metavar="FILE", help="file to write (look: - prints it)")
-    add("--service", action="append", default=[], type=_protocol, metavar="PROTOCOL",
-        help="only services of this protocol; may be repeated")  # fmt: skip
+    add_services(parser, "--service", action="append", default=[], metavar="PROTOCOL")
     add("--name", default="", help="the server's name, for HTTP's Host and TLS (default: its address)")
     add("--patience", type=duration_option("0s", "2m"), default="10s", metavar="DURATION",
         help="limit for one answer (default: 10s)")  # fmt: skip
     add_manners(parser)
+
+
+def add_address_option(parser: argparse.ArgumentParser, default: str = "") -> None:
+    """Add `--address`. `default` says which servers are meant without it; empty: it is required."""
+    parser.add_argument(
+        "--address",
+        type=_addresses,
+        action="extend",
+        default=[],
+        required=not default,
+        metavar="ADDRESS[,ADDRESS]",
+        help=f"the server's addresses{_default(default)}",
+    )
+
+
+def add_persona_options(parser: argparse.ArgumentParser, default: str = "") -> None:
+    """Add `--out` and `--host`. `default`: where a persona goes without `--out`; empty: it is required."""
+    add = parser.add_argument
+    add("--out", type=Path, required=not default, metavar="FILE", help=f"persona to write{_default(default)}")
+    add("--host", default="", metavar="NAME",
+        help="name of the server in the persona (default: unchanged, otherwise `server`)")  # fmt: skip
+
+
+def add_services(parser: argparse.ArgumentParser, name: str, **how: Any) -> None:
+    """Add the choice of services under a name, as an option or as arguments; `how` is for `add_argument`."""
+    parser.add_argument(name, type=_protocol, help="only these services: smtp, ssh, http, ...", **how)
+
+
+def _default(text: str) -> str:
+    return f" (default: {text})" if text else ""
 
 
 def add_manners(parser: argparse.ArgumentParser) -> None:
@@ -128,16 +164,15 @@ def add_nmap_option(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return execute(build_parser().parse_args(arguments))
+    return execute(build_parser(), arguments)
 
 
 def _guarded(run: Callable[[argparse.Namespace, Progress], Result]) -> Run:
-    """Show the progress of a command, and turn expected failures into a `CommandError`."""
+    """Give a command its progress, and turn expected failures into a `CommandError`."""
 
     def guarded(parsed: argparse.Namespace) -> Result:
         try:
-            with Progress(parsed.json) as progress:
-                return run(parsed, progress)
+            return run(parsed, parsed.progress)
         except _FAILURES as error:
             raise CommandError([f"{_PROGRAM}: {error}"]) from error
 

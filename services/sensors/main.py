@@ -12,7 +12,6 @@ from common.journal.journal import Journal
 from services.base import program
 from services.base.daemon import run_daemon
 from services.sensors.sensors import Sensors
-from services.sensors.settings import load_settings
 
 _PROGRAM = "postern-sensors"
 _EPILOG = """\
@@ -21,7 +20,7 @@ Signals: SIGTERM or Ctrl-C: stop; SIGHUP: reopen the log, reload changed setting
 Needs no privileges except access to the controller's API.
 
 examples:
-  postern-sensors --settings /etc/postern/sensors.yaml --check
+  postern check --kind sensors /etc/postern/sensors.yaml
   postern-sensors --settings /etc/postern/sensors.yaml --api unix:/run/postern/api.sock
 """
 
@@ -43,14 +42,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="directory for copies of feeds and positions in logs (default: /var/lib/postern/sensors)",
     )
     program.add_journal_arguments(parser, "sensors")
-    parser.add_argument("--check", action="store_true", help="only check the settings, and exit")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
-    if parsed.check:
-        return _check(parsed.settings)
     try:
         return run_daemon(_PROGRAM, parsed, lambda journal: _build(parsed, journal))
     except ConfigErrors as error:
@@ -59,15 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _build(parsed: argparse.Namespace, journal: Journal) -> Sensors:
     return Sensors(parsed.settings, access_in(parsed), parsed.state_dir, journal)
-
-
-def _check(file: Path) -> int:
-    try:
-        load_settings(file)
-    except (OSError, ConfigErrors) as error:
-        return program.fail(_PROGRAM, str(error))
-    print(f"{file}: valid")
-    return 0
 
 
 def run() -> int:

@@ -1,6 +1,8 @@
 """Every command of `postern` that asks the API, when nothing answers there, or another program does."""
 
+import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -162,6 +164,18 @@ def test_an_answer_of_another_shape_leaves_a_report_and_one_line(
     assert f"report: {reports}/postern-report-" in said
     assert f"the answers came from unix:{socket_path}" in said
     assert "Traceback" in next(reports.iterdir()).read_text(encoding="utf-8")
+
+
+def test_with_json_an_unexpected_error_is_one_document_too(
+    socket_path: Path, reports: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["status", "--json", "--api", f"unix:{socket_path}"]
+    monkeypatch.setattr(sys, "argv", ["postern", *words])
+    with answering(socket_path, reply(b"{}")):
+        code = entry.run("postern", lambda: main(words))
+    (said,) = json.loads(capsys.readouterr().err)["errors"]
+    assert code == ExitCode.UNEXPECTED
+    assert f"report: {reports}/postern-report-" in said
 
 
 def test_an_api_that_this_user_may_not_use_is_told_with_how_one_may(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
 from common.exit_codes import ExitCode
 from common.wire.health import HealthReport
+from controller.api.client import ApiClient
 from controller.runtime.commands.members import DrainMember, ReportMember
 from tests.api.conftest import Northbound
 from tests.cli.conftest import Postern
@@ -88,6 +88,31 @@ def test_status_names_strange_switches_and_broken_ports(postern: Postern, contro
     answer = postern("status")
     assert "! a switch with dpid 00000000000000ab is connected, but not in the policy" in answer.out
     assert "! no answer within 15 s while sending" in answer.out
+
+
+WRONG: dict[str, dict[str, object]] = {
+    "a revision that waits": {"state": "waiting"},
+    "a pool without a member": {"pools": ["proxies EMPTY: mail waits"]},
+    "wrong cabling": {"cabling": ["s1:7 leads to s3:1 instead of s2:1"]},
+    "a flood": {"floods": ["s1 is flooded: 900 first packets per second"]},
+    "a switch that is not in the policy": {"unknown_switches": ["00000000000000ab"]},
+    "a problem of a switch": {"problems": ["port 4 does not exist"]},
+    "a switch that is not connected": {"connected": False},
+}
+
+
+@pytest.mark.parametrize("found", WRONG.values(), ids=WRONG)
+def test_status_that_shows_something_wrong_does_not_end_with_code_0(
+    postern: Postern, monkeypatch: pytest.MonkeyPatch, found: dict[str, object]
+) -> None:
+    row = {"name": "s1", "connected": True, "phase": "in sync", "confirmed_revision": 1}
+    row |= {"flows": 9, "packet_ins": 0, "problems": []}
+    row |= {key: value for key, value in found.items() if key in row}
+    good = {"state": "confirmed", "policy_file": "demo.yaml", "switches": [row], "unknown_switches": []}
+    good |= {"pools": [], "cabling": [], "floods": []}
+    monkeypatch.setattr(ApiClient, "get", lambda *_: {**good, **found})
+    answer = postern("status")
+    assert (answer.code, answer.err) == (ExitCode.FAILED, "")
 
 
 def test_status_in_json_is_the_apis_own_answer(postern: Postern, controller: Northbound) -> None:
@@ -275,8 +300,7 @@ def test_a_member_that_nobody_knows_is_an_error_that_names_the_known(
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["apply"], ["explain"]])
-def test_wrong_usage_ends_with_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
-    assert "usage: postern" in capsys.readouterr().err
+def test_wrong_usage_ends_with_code_2(postern: Postern, arguments: list[str]) -> None:
+    answer = postern(*arguments)
+    assert (answer.code, answer.out) == (ExitCode.USAGE, "")
+    assert answer.err.startswith("usage: postern")

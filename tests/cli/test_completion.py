@@ -17,7 +17,7 @@ source "$1"
 shift
 words=("$@")
 COMP_WORDS=("${words[@]}") COMP_CWORD=$((${#words[@]} - 1)) COMPREPLY=()
-"$(complete -p postern | sed 's/.*-F \\([^ ]*\\) .*/\\1/')"
+"$(complete -p "${words[0]##*/}" | sed 's/.*-F \\([^ ]*\\) .*/\\1/')"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
@@ -65,9 +65,22 @@ def test_bash_completes_files_where_a_file_is_wanted(script: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
-def test_every_shell_gets_a_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["completion", shell]) == 0
-    assert "postern" in capsys.readouterr().out
+@pytest.mark.parametrize("program", _PROGRAMS)
+def test_every_shell_gets_a_script_for_every_program(
+    shell: str, program: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["completion", shell, program]) == 0
+    assert program in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("program", _PROGRAMS)
+def test_bash_completes_the_options_of_every_program(
+    program: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["completion", "bash", program]) == 0
+    file = tmp_path / "script.bash"
+    file.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert completed(file, program, "--he") == ["--help"]
 
 
 @pytest.mark.parametrize("name", _PROGRAMS)

@@ -13,6 +13,7 @@ import pytest
 from cli.main import build_parser
 from cli.programs import parsers
 from common.exit_codes import MEANINGS, ExitCode
+from controller.compiler.errors import CompileError
 from tests.api.conftest import Northbound
 from tests.cli.conftest import Postern
 from tests.world import POLICIES
@@ -21,7 +22,6 @@ _WITHOUT_JSON = {
     "av watch": "runs until it is stopped",
     "completion": "prints a shell script",
     "lab exec": "runs another program",
-    "schema": "prints JSON in any case",
 }
 
 
@@ -38,6 +38,9 @@ def is_group(parser: argparse.ArgumentParser) -> bool:
     return any(isinstance(action, argparse._SubParsersAction) for action in parser._actions)
 
 
+_KEYS = {"file", "line", "column", "key", "message", "remedy", "text"}  # of a mistake in a file
+_VALUES = {"action": "drop", "role": "sensor", "shell": "bash", "services": "smtp"}  # not a number
+_MORE = {"av add-signature": ["--hash", "1"]}  # one of several options is required
 ALL = dict(commands(build_parser()))
 SERVICES = {name: parser for name, parser in parsers().items() if name != "postern"}
 SERVICES |= {words: each for parser in SERVICES.values() for words, each in commands(parser)}
@@ -80,6 +83,34 @@ def test_every_argument_is_explained_and_shows_its_default(name: str) -> None:
         takes_value = action.nargs != 0 and not action.required
         if takes_value and action.default not in (None, "", [], argparse.SUPPRESS):
             assert "default" in text, label
+
+
+def texts(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """Return the help of each argument without its default; SERVICE counts as `--service`."""
+    names = {"services": "--service"}
+    return {
+        names.get(name, name): (action.help or "").partition(" (default: ")[0]
+        for action in parser._actions
+        for name in action.option_strings or [action.dest]
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "program", "shared"),
+    [
+        ("persona learn", "postern-persona learn", {"--out", "--host", "--address", "--service", "--domain"}),
+        ("persona compare", "postern-persona look", {"--address", "--service", "--pause", "--without-nmap"}),
+        ("decoy replay", "postern-decoy-replay", {"session"}),
+    ],
+)
+def test_an_argument_that_a_command_passes_on_has_the_text_of_the_program_that_gets_it(
+    command: str, program: str, shared: set[str]
+) -> None:
+    own, others = texts(LEAVES[command]), texts(SERVICES[program])
+    assert shared <= own.keys() & others.keys()
+    assert {name: own[name] for name in own.keys() & others.keys()} == {
+        name: others[name] for name in own.keys() & others.keys()
+    }
 
 
 @pytest.mark.parametrize("code", ExitCode)
@@ -125,6 +156,8 @@ JSON_COMMANDS: list[list[object]] = [
     ["allow", "list"],
     ["token", "add", "me", "--role", "sensor"],
     ["token", "list"],
+    ["schema"],
+    ["schema", "sensors"],
     ["av", "fleet"],
     ["av", "client-config", "192.0.2.120"],
     ["decoy", "sessions", "--home", "/nonexistent"],
@@ -150,12 +183,72 @@ def test_with_json_errors_are_json_on_standard_error_with_the_same_code(postern:
     assert "no controller answers at" in text
 
 
+WRONG_USAGE = {
+    "an argument is missing": ("decisions add", ["decisions", "add", "--json"]),
+    "a value is wrong": ("decisions show", ["decisions", "show", "--json", "seventeen"]),
+    "an option is unknown": ("status", ["status", "--json", "--nosuch"]),
+    "a command is unknown": ("", ["nosuch", "--json"]),
+    "a command below another is unknown": ("pool", ["pool", "nosuch", "--json"]),
+    "--json comes too early": ("status", ["--json", "status"]),
+}
+
+
+@pytest.mark.parametrize(("command", "words"), WRONG_USAGE.values(), ids=WRONG_USAGE)
+def test_with_json_wrong_usage_is_one_document_on_standard_error(
+    postern: Postern, command: str, words: list[str]
+) -> None:
+    answer = postern(*words)
+    assert (answer.code, answer.out) == (ExitCode.USAGE, "")
+    (text,) = json.loads(answer.err)["errors"]
+    assert text.startswith(f"{f'postern {command}'.strip()}: error: ")
+
+
+def test_wrong_usage_is_no_json_if_json_is_an_argument_of_another_program(postern: Postern) -> None:
+    answer = postern("lab", "exec", "--nosuch", "--", "cat", "--json")
+    assert (answer.code, answer.err.partition(" ")[0]) == (ExitCode.USAGE, "usage:")
+
+
+@pytest.mark.parametrize("name", sorted(LEAVES.keys() - {"lab exec"}))
+def test_an_unknown_option_is_answered_with_the_usage_of_its_command(postern: Postern, name: str) -> None:
+    needed = [
+        word
+        for action in LEAVES[name]._actions
+        if action.required
+        for word in (*action.option_strings[:1], _VALUES.get(action.dest, "1"))
+    ]
+    answer = postern(*name.split(), *needed, *_MORE.get(name, ()), "--nosuch")
+    assert (answer.code, answer.out) == (ExitCode.USAGE, "")
+    assert answer.err.startswith(f"usage: postern {name} ")
+    assert answer.err.endswith(f"postern {name}: error: unrecognized arguments: --nosuch\n")
+
+
 def test_with_json_mistakes_of_a_policy_are_on_standard_output_only(postern: Postern, tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text("postern: 1\nmode: magic\n", encoding="utf-8")
     answer = postern("check", bad, "--json")
     assert (answer.code, answer.err) == (ExitCode.FAILED, "")
-    assert {"line", "column", "key", "remedy"} <= set(json.loads(answer.out)[0])
+    assert json.loads(answer.out)[0].keys() == _KEYS
+
+
+def test_with_json_a_file_that_cannot_be_read_has_the_keys_of_any_mistake(
+    postern: Postern, tmp_path: Path
+) -> None:
+    (mistake,) = json.loads(postern("check", tmp_path / "missing.yaml", "--json").out)
+    assert mistake.keys() == _KEYS
+    assert mistake["message"] == "cannot be read: No such file or directory"
+    assert mistake["remedy"] == "name a file that can be read"
+
+
+def test_with_json_rules_that_conflict_have_the_keys_of_any_mistake(
+    postern: Postern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def conflict(_: object) -> None:
+        raise CompileError("`a` and `b` want different things", "change one of the two")
+
+    monkeypatch.setattr("cli.documents.compile_policy", conflict)
+    (mistake,) = json.loads(postern("check", POLICIES / "demo.yaml", "--json").out)
+    assert mistake.keys() == _KEYS
+    assert mistake["remedy"] == "change one of the two"
 
 
 def test_rolling_with_json_keeps_the_output_of_the_command_apart(
@@ -171,6 +264,11 @@ def test_the_place_of_the_api_is_said_in_one_way(name: str) -> None:
     options = set(EVERYTHING[name]._option_string_actions)
     assert not {"--controller", "--socket", "--token", "--trust", "--url"} & options
     assert "--api" in options or not {"--token-file", "--ca-file"} & options
+
+
+@each_parser
+def test_files_are_checked_by_postern_check_alone(name: str) -> None:
+    assert "--check" not in EVERYTHING[name]._option_string_actions
 
 
 @each_parser

@@ -72,7 +72,21 @@ def last_line(done: "subprocess.CompletedProcess[str]") -> str:
 def test_without_a_policy(start: Start) -> None:
     done = start(POSTERN_POLICY="")
     assert done.returncode == 1
-    assert last_line(done).startswith("postern: no policy is named; remedy: ")
+    assert last_line(done).startswith("postern-controller: POSTERN_POLICY: no policy is named; remedy: ")
+
+
+def test_with_settings_of_wrong_values_each_is_named(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "edge.conf").write_text("[postern]\nlisten = nowhere\n", encoding="utf-8")
+    program = [str(Path(sys.executable).with_name("postern-controller"))]
+    done = start(
+        program=[*program, "--config-file", f"{tmp_path}/edge.conf"], POSTERN_WATCH="maybe", POSTERN_LISTEN=""
+    )
+    assert done.returncode == 1
+    listen, watch = done.stderr.splitlines()[-2:]
+    assert listen.startswith('postern-controller: listen in [postern]: "nowhere" is not a valid address')
+    assert watch == (
+        'postern-controller: POSTERN_WATCH: "maybe" is neither on nor off; remedy: write on or off'
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +95,7 @@ def test_without_a_policy(start: Start) -> None:
 def test_with_a_policy_that_cannot_be_read(start: Start, file: str, why: str) -> None:
     done = start(POSTERN_POLICY=file)
     assert done.returncode == 1
-    assert f"the controller cannot start: {file}: {why}" in last_line(done)
+    assert f"postern-controller: cannot start: {file}: {why}" in last_line(done)
     assert "; remedy: " in last_line(done)
 
 

@@ -4,8 +4,14 @@ import argparse
 
 import pytest
 
-from common.commands import CommandError, Result, execute
+from common.commands import CommandError, Result, Run, be_command, build_command_parser, execute
 from common.exit_codes import MEANINGS, ExitCode, table
+
+
+def code_of(run: Run) -> ExitCode:
+    parser = build_command_parser("p", "", "")
+    be_command(parser, run, "", "")
+    return execute(parser, [])
 
 
 def test_every_code_has_one_meaning_and_a_line_in_the_table() -> None:
@@ -15,7 +21,7 @@ def test_every_code_has_one_meaning_and_a_line_in_the_table() -> None:
 
 @pytest.mark.parametrize("code", ExitCode)
 def test_a_command_ends_with_the_code_of_its_result(code: ExitCode) -> None:
-    assert execute(argparse.Namespace(run=lambda _: Result({}, code=code))) is code
+    assert code_of(lambda _: Result({}, code=code)) is code
 
 
 def test_a_command_that_fails_ends_with_the_code_of_its_error() -> None:
@@ -25,4 +31,4 @@ def test_a_command_that_fails_ends_with_the_code_of_its_error() -> None:
     def fail(_: argparse.Namespace) -> Result:
         raise Unreachable(["nothing answers"])
 
-    assert execute(argparse.Namespace(run=fail)) is ExitCode.UNREACHABLE
+    assert code_of(fail) is ExitCode.UNREACHABLE

@@ -102,6 +102,33 @@ def test_silent_progress_writes_nothing_in_a_pipe_and_is_shown_on_a_terminal(clo
         assert stream.getvalue() == written
 
 
+def test_on_a_terminal_the_first_text_is_shown_after_two_seconds_and_gone_at_the_end(clock: Clock) -> None:
+    stream = Terminal()
+    progress = Progress(stream=stream, clock=clock, text="working")
+    clock.now += 1.9
+    progress.tick()
+    assert stream.getvalue() == ""
+    clock.now += 0.1
+    progress.tick()
+    progress.hide()
+    assert stream.getvalue() == "\r\033[Kworking (2 s)\r\033[K"
+
+
+def test_on_a_terminal_a_first_text_that_was_never_shown_is_not_removed(clock: Clock) -> None:
+    stream = Terminal()
+    Progress(stream=stream, clock=clock, text="working").hide()
+    assert stream.getvalue() == ""
+
+
+def test_in_a_pipe_the_first_text_is_a_line_after_two_seconds(clock: Clock) -> None:
+    stream = io.StringIO()
+    progress = Progress(stream=stream, clock=clock, text="working")
+    for _ in range(3):
+        clock.now += 1
+        progress.tick()
+    assert stream.getvalue() == "working (2 s)\n"
+
+
 def test_on_a_terminal_the_seconds_of_a_step_are_shown(clock: Clock) -> None:
     stream = Terminal()
     progress = Progress(stream=stream, clock=clock)

@@ -1,7 +1,6 @@
 """Settings, lists and guards: the pure parts of the sensors."""
 
 from ipaddress import ip_network
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +10,6 @@ from common.config.errors import ConfigErrors
 from services.sensors.feeds.guards import FeedAccepted, FeedRefusal, judge
 from services.sensors.feeds.lists import Contents, parse_feed
 from services.sensors.grammar import Format
-from services.sensors.main import main
 from services.sensors.settings import Guards, Shape, parse_settings
 
 GUARDS = Guards(may_be_empty=False, shrink_share=0.5, unreadable_share=0.1, most_entries=1_000)
@@ -147,8 +145,3 @@ def test_tenants_that_are_refused_are_not_called_missing_too() -> None:
     text = "postern-sensors: 1\ntenants: {acme: [203.0.113.1/26]}\nsuricata: {a: {file: /eve}}\n"
     assert "has host bits set" in error_of(text)
     assert len(error_of(text).splitlines()) == 1
-
-
-def test_the_example_is_good(capsys: pytest.CaptureFixture[str]) -> None:
-    example = Path(__file__).parents[2] / "deploy" / "sensors" / "sensors.yaml"
-    assert main(["--settings", str(example), "--check"]) == 0

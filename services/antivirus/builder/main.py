@@ -8,7 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from common import entry
-from common.commands import CommandError, Result, Subparsers, add_command, be_command, execute
+from common.commands import (
+    CommandError,
+    Result,
+    Subparsers,
+    add_command,
+    be_command,
+    build_command_parser,
+    execute,
+)
 from common.commands import Run as BoundRun
 from common.options import number_option
 from common.terminal import Progress
@@ -39,12 +47,12 @@ Run = Callable[[Publisher, argparse.Namespace], Result]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return execute(build_parser().parse_args(arguments))
+    return execute(build_parser(), arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
     description = "Build, test and publish anti-virus signatures for a whole fleet."
-    parser = program.build_parser(_PROGRAM, description, _EPILOG)
+    parser = build_command_parser(_PROGRAM, description, _EPILOG)
     add_store_options(parser)
     add_commands(parser.add_subparsers(metavar="COMMAND", required=True))
     return parser
@@ -97,13 +105,13 @@ def _on_store(run: Run) -> BoundRun:
 
     def on_store(parsed: argparse.Namespace) -> Result:
         told: list[str] = []
-        with Progress(parsed.json) as progress:
+        progress: Progress = parsed.progress
 
-            def tell(text: str) -> None:
-                told.append(text)
-                progress.show(text)
+        def tell(text: str) -> None:
+            told.append(text)
+            progress.show(text)
 
-            result = _run(run, parsed, replace(_publisher(parsed), tell=tell))
+        result = _run(run, parsed, replace(_publisher(parsed), tell=tell))
         return Result(result.facts, [*told, *result.lines], result.code, result.complaints)
 
     return on_store

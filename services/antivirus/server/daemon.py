@@ -51,6 +51,7 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
         self._name, self._api = options.name, options.api
         self._nginx = Nginx(options.home)
         self._problem, self._retry_at = "", 0.0
+        self._refusal = ""  # why the controller refused the last reports
         self._answering = DaemonHttp(copy, self._who_asks, self._what_is_wrong)
         self._runner = web.AppRunner(
             self._answering.application(), access_log=None, shutdown_timeout=_PARTING_S
@@ -146,8 +147,9 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
             body = body_of(replace(now, reports=tuple(batch)))
             try:
                 await controller.request(api, "POST", "/v1/antivirus/reports", body)
-            except controller.ControllerRefused:
-                pass  # the controller will never accept these
+                self._refusal = ""
+            except controller.ControllerRefused as error:
+                self._note_refusal(len(batch), str(error))  # and drop them: they will never be accepted
             except controller.NotHeard:
                 await asyncio.sleep(_RETRY_S)
                 continue
@@ -155,6 +157,11 @@ class AntivirusServer(SettingsDaemon[AntivirusSettings]):
             for _ in batch:
                 with contextlib.suppress(IndexError):
                     reports.popleft()
+
+    def _note_refusal(self, count: int, reason: str) -> None:
+        if reason != self._refusal:
+            self.journal.write(AntivirusServerEvent.REPORTS_REFUSED, count=count, reason=reason)
+        self._refusal = reason
 
     def _report(self) -> ServerReport:
         rings = {

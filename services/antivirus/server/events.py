@@ -21,3 +21,10 @@ class AntivirusServerEvent(Event):
     )
     NGINX_DIED = warning("NginxDied", "nginx ended unexpectedly; it is restarted.")
     NGINX_REFUSED = error("NginxRefused", "nginx cannot be started; this is tried again.", REASON)
+    REPORTS_REFUSED = warning(
+        "ReportsRefused",
+        "The controller refused reports of clients, and they are lost. This is written once for each reason, "
+        "until the controller accepts reports again.",
+        integer("count", "number of clients' reports in the refused request"),
+        REASON,
+    )
