@@ -57,7 +57,7 @@ class Recorder:
     ) -> Iterator[None]:
         """Note a step whenever its function (`module:name`), or any function of its module, is called.
 
-        A step of `step_by_answer` is noted when its function returns something.
+        A step of `step_by_answer` is noted when its function returns; `no STEP`, if it returns nothing.
         """
         answers = step_by_answer or {}
 
@@ -65,8 +65,8 @@ class Recorder:
             name, module = frame.f_code.co_name, frame.f_globals.get("__name__", "")
             if event == "call" and name != "<module>":
                 self._note_found(step_by_place.get(f"{module}:{name}") or step_by_place.get(module))
-            elif event == "return" and argument is not None:
-                self._note_found(answers.get(f"{module}:{name}"))
+            elif event == "return" and (step := answers.get(f"{module}:{name}")):
+                self.note(step if argument is not None else f"no {step}")
 
         before = sys.getprofile()
         sys.setprofile(see)
