@@ -78,11 +78,17 @@ class _Patient(wsgi.HttpProtocol):
 
 
 def _listen_for_bearers(listen: Listen, place: Path) -> Any:
-    context = _tls_context(*find_or_make(place, listen.host)) if listen.is_tls else None
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     address = listen.host, listen.port
     listener = eventlet.listen(address, family=family, reuse_port=False)  # never beside another program
-    return context.wrap_socket(listener, server_side=True) if context else listener
+    if not listen.is_tls:
+        return listener
+    try:  # the port first: no certificate is made for an address that is not this machine's
+        context = _tls_context(*find_or_make(place, listen.host))
+    except BaseException:
+        listener.close()
+        raise
+    return context.wrap_socket(listener, server_side=True)
 
 
 def _tls_context(certificate: Path, key: Path) -> Any:

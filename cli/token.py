@@ -6,6 +6,7 @@ from urllib.parse import quote
 from cli.common import add_api_command, add_change_command
 from common.commands import Result, explain
 from controller.api.client import ApiClient
+from controller.runtime.principals import BEARER_ROLES
 
 _EPILOG = """\
 roles:
@@ -35,7 +36,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--role",
         required=True,
-        choices=["operator", "sensor", "member", "bouncer"],
+        choices=[role.value for role in BEARER_ROLES],
         help="what the token allows: `postern token --help`",
     )
     add_api_command(

@@ -108,7 +108,9 @@ def execute(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = N
     words = sys.argv[1:] if arguments is None else arguments
     is_json = asks_for_json(words)
     try:
-        result = _run(_parse(parser, words))
+        parsed = _parse(parser, words)
+        is_json = getattr(parsed, "json", False)
+        result = _run(parsed)
     except CommandError as error:
         if isinstance(error, UsageError) and not is_json:
             print(error.usage, end="", file=sys.stderr)

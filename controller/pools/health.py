@@ -16,27 +16,36 @@ class Opinion(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Health:
     opinion: Opinion = Opinion.UNKNOWN
-    detail: str = ""  # of the last bad report
-    failed: tuple[CheckKind, ...] = ()  # checks in the last report
+    detail: str = ""  # of the last bad report; kept until the opinion is good
+    failed: tuple[CheckKind, ...] = ()  # checks in the last bad report; kept as long
     contrary: int = 0  # consecutive reports that contradict the opinion
     heard_at: float = 0.0
     stale: str = ""  # why it is stale, from the last report
 
     def on_report(self, now: float, report: HealthReport, rules: PoolHealth) -> "Health":
         """Record a report. A member without reports joins with its first good one."""
-        detail = "" if report.good else report.detail
-        failed = () if report.good else report.failed or _failed_by(detail)
-        heard = replace(self, heard_at=now, detail=detail, failed=failed, stale=report.stale)
         said = Opinion.GOOD if report.good else Opinion.BAD
+        heard = self._with(report, said)._on_opinion(said, rules)
+        return replace(heard, heard_at=now, stale=report.stale)
+
+    def _with(self, report: HealthReport, said: Opinion) -> "Health":
+        """Record what failed. Good reports do not clear it before they change the opinion."""
+        if said is Opinion.BAD:
+            return replace(self, detail=report.detail, failed=report.failed or _failed_by(report.detail))
+        return self if self.opinion is Opinion.BAD else replace(self, detail="", failed=())
+
+    def _on_opinion(self, said: Opinion, rules: PoolHealth) -> "Health":
         if said is self.opinion:
-            return replace(heard, contrary=0)
+            return replace(self, contrary=0)
         needed = {Opinion.UNKNOWN: 1, Opinion.GOOD: rules.falls, Opinion.BAD: rules.rises}[self.opinion]
-        if self.contrary + 1 >= needed:
-            return replace(heard, opinion=said, contrary=0)
-        return replace(heard, contrary=self.contrary + 1)
+        if self.contrary + 1 < needed:
+            return replace(self, contrary=self.contrary + 1)
+        risen = replace(self, opinion=said, contrary=0)
+        return replace(risen, detail="", failed=()) if said is Opinion.GOOD else risen
 
     def is_silent(self, now: float, rules: PoolHealth) -> bool:
-        return self.opinion is Opinion.GOOD and now - self.heard_at > rules.silence_s
+        """A member that is down can fall silent as well: then nothing is known of its sessions any more."""
+        return self.opinion is not Opinion.UNKNOWN and now - self.heard_at > rules.silence_s
 
     def is_heard(self, now: float, rules: PoolHealth) -> bool:
         return self.opinion is Opinion.GOOD and not self.is_silent(now, rules)

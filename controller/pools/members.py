@@ -99,6 +99,8 @@ class PoolMember:
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
+    """The state is another one, or it is still down and the sessions, which had stayed, are lost as well."""
+
     member: PoolMember
     before: MemberState
     hold_s: float = 0.0  # it went down too often: how long it is held down

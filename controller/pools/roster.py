@@ -160,7 +160,7 @@ class Roster:
         for path, before in self._members.items():
             after, hold_s = _damped(now, before, change(before))
             self._members[path] = after
-            if after.state is not before.state:
+            if after.state is not before.state or (after.is_gone and not before.is_gone):
                 changes.append(StateChanged(after, before.state, hold_s))
         self._look_at_takers(now)
         return tuple(changes)

@@ -27,10 +27,8 @@ class ChangeLog:
         """Write a line if the command was a change. `before`, `revision`: of the policy, before and after."""
         if not isinstance(asked.command, Change):
             return
-        if result is None or result == 0:  # also False
-            self._note(
-                asked, asked.command, ControllerEvent.CHANGE_REFUSED, refusal="there is nothing to change"
-            )
+        if refusal := asked.command.refusal(result):
+            self._note(asked, asked.command, ControllerEvent.CHANGE_REFUSED, refusal=one_line(refusal))
             return
         self._note(
             asked, asked.command, ControllerEvent.CHANGE_MADE, revision_before=before, revision=revision

@@ -246,7 +246,7 @@ def test_only_a_tenant_that_says_so_agrees_to_being_learned(api: Northbound) -> 
     assert api.http.simulate_get("/v1/tenants/nobody/consent").status_code == 404
 
 
-def test_whoever_was_pardoned_begins_anew_and_is_decided_about_again_if_he_goes_on(api: Northbound) -> None:
+def test_a_pardoned_source_starts_at_zero_and_is_decided_about_again_if_it_goes_on(api: Northbound) -> None:
     fact = {"kind": "decoy-login", "source": "198.51.100.66"}
     api.http.simulate_post("/v1/evidence", json={"evidence": [fact]})
     api.http.simulate_delete("/v1/decisions?origin=postern")

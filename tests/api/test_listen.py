@@ -19,6 +19,7 @@ from controller.api.listen import Listen, parse_listen
         ("controller.example:9057", "controller.example", 9057, True),
         ("https://127.0.0.1:9057/", "127.0.0.1", 9057, True),
         ("http://192.0.2.1:9057", "192.0.2.1", 9057, False),
+        ("[fe80::1%eth0]:9057", "fe80::1%eth0", 9057, True),
     ],
 )
 def test_an_address_is_plain_on_loopback_and_tls_elsewhere_unless_it_says_so(
@@ -36,6 +37,13 @@ def test_off_is_no_address() -> None:
     [
         ("", '"" is not a valid address to listen at', "write HOST:PORT"),
         ("9057", '"9057" is not a valid address to listen at', "write HOST:PORT"),
+        ("256.1.1.1:9057", "is not a valid address to listen at", "HOST:PORT"),
+        ("1.2.3:9057", "is not a valid address to listen at", "HOST:PORT"),
+        ("a b:9057", "is not a valid address to listen at", "HOST:PORT"),
+        ("*:9057", "is not a valid address to listen at", "HOST:PORT"),
+        ("-a.example:9057", "is not a valid address to listen at", "HOST:PORT"),
+        ("[1:2]:9057", "is not a valid address to listen at", "[IPV6]:PORT"),
+        ("[192.0.2.1]:9057", "is not a valid address to listen at", "[IPV6]:PORT"),
         ("::1:9057", '"::1:9057" is not a valid address to listen at', "[IPV6]:PORT"),
         ("ftp://127.0.0.1:9057", "is not a valid address to listen at", "http://"),
         ("127.0.0.1:0", '"0" is not a valid number (1 to 65535)', "write 1 to 65535"),

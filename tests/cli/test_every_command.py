@@ -203,6 +203,12 @@ def test_with_json_wrong_usage_is_one_document_on_standard_error(
     assert text.startswith(f"{f'postern {command}'.strip()}: error: ")
 
 
+def test_an_option_that_is_cut_short_is_the_whole_option(postern: Postern) -> None:
+    """argparse accepts unambiguous beginnings of long options."""
+    answer = postern("check", POLICIES / "demo.yaml", "--js")
+    assert json.loads(answer.out) == []
+
+
 def test_wrong_usage_is_no_json_if_json_is_an_argument_of_another_program(postern: Postern) -> None:
     answer = postern("lab", "exec", "--nosuch", "--", "cat", "--json")
     assert (answer.code, answer.err.partition(" ")[0]) == (ExitCode.USAGE, "usage:")

@@ -133,10 +133,10 @@ def test_without_consent_nobody_is_talked_to_and_nothing_is_written(
     ("answer", "why"),
     [
         ({"tenant": "acme", "consent": False}, "has not consented to learning"),
-        ({"tenant": "globex", "consent": True}, "does not consent"),
-        ({"tenant": "acme", "consent": "true", "addresses": [REAL]}, "does not consent"),
+        ({"tenant": "globex", "consent": True}, "has not consented"),
+        ({"tenant": "acme", "consent": "true", "addresses": [REAL]}, "has not consented"),
         ({"tenant": "acme", "consent": True, "addresses": ["203.0.113.10"]}, "is not a server of acme"),
-        ([], "does not consent"),
+        ([], "has not consented"),
     ],
 )
 def test_only_a_plain_yes_for_exactly_this_server_is_consent(

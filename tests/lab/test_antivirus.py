@@ -158,7 +158,7 @@ def test_a_client_whose_agent_is_dead_is_named_and_scans_on(lab: Lab, api: ApiCl
         await_that(lambda: used(api)["globex-lap"] == pointed_at(lab), "others are current")
         rows = api.get("/v1/antivirus/fleet?tenant=globex")["clients"]
         (row,) = [row for row in rows if row["host"] == "globex-pc"]
-        assert row["behind"] == f"has generation {row['generation']}, its ring has {pointed_at(lab)}"
+        assert row["behind"] == f"has generation {row['generation']}, but its ring has {pointed_at(lab)}"
         assert finds(lab, "globex-pc", sample)
     finally:
         lab.start("globex-pc.av-agent")

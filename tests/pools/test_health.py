@@ -33,7 +33,7 @@ def test_one_bad_report_is_an_accident_and_two_are_a_fact(roster: Roster) -> Non
     assert roster.resting == {PROXY1}
 
 
-def test_a_good_report_in_between_begins_anew(roster: Roster) -> None:
+def test_a_good_report_in_between_restarts_the_count(roster: Roster) -> None:
     for is_good in (False, True, False, True, False):
         assert roster.on_report(1.0, PROXY1, HealthReport(is_good, "")) == ()
     assert roster.resting == frozenset()
@@ -76,7 +76,7 @@ def test_a_member_whose_agent_falls_silent_is_down_while_others_are_heard(roster
     assert "no report for 3 s" in change.member.health.detail
 
 
-def test_when_nobody_is_heard_everybody_is_left_as_he_was(roster: Roster) -> None:
+def test_while_no_agent_reports_nothing_changes(roster: Roster) -> None:
     assert roster.on_tick(SILENCE_S + 100) == ()
     assert roster.resting == frozenset()
 
@@ -140,11 +140,47 @@ def test_the_first_check_named_by_an_agent_of_the_first_release_decides(
     assert down(roster, HealthReport(False, detail)).is_gone == is_gone
 
 
-def test_a_scanner_that_falls_silent_after_its_clamd_failed_has_lost_its_sessions(roster: Roster) -> None:
-    roster.on_report(1.0, PROXY1, HealthReport(False, "clamd: refused", failed=(CheckKind.CLAMD,)))
+CLAMD_FAILED = HealthReport(False, "clamd: refused", failed=(CheckKind.CLAMD,))
+
+
+def test_a_scanner_that_falls_silent_before_it_is_down_has_lost_its_sessions(roster: Roster) -> None:
+    roster.on_report(1.0, PROXY1, CLAMD_FAILED)
     roster.on_report(SILENCE_S + 1.0, PROXY2, HealthReport(True))
     (change,) = roster.on_tick(SILENCE_S + 1.5)
     assert change.member.is_gone
+
+
+def test_a_scanner_that_falls_silent_while_it_is_down_loses_the_sessions_that_had_stayed(
+    roster: Roster,
+) -> None:
+    down(roster, CLAMD_FAILED)
+    roster.on_report(SILENCE_S + 1.5, PROXY2, HealthReport(True))
+    (change,) = roster.on_tick(SILENCE_S + 2.0)
+    assert (change.member.path, change.before, change.member.state) == (
+        PROXY1,
+        MemberState.DOWN,
+        MemberState.DOWN,
+    )
+    assert change.member.is_gone
+    assert roster.on_tick(SILENCE_S + 2.5) == ()
+
+
+def test_a_scanner_whose_gateway_fails_after_its_clamd_loses_the_sessions_that_had_stayed(
+    roster: Roster,
+) -> None:
+    down(roster, CLAMD_FAILED)
+    both = HealthReport(False, "smtp: refused", failed=(CheckKind.CLAMD, CheckKind.SMTP))
+    (change,) = roster.on_report(1.6, PROXY1, both)
+    assert change.member.is_gone
+    assert roster.on_report(1.9, PROXY1, both) == ()
+
+
+def test_a_scanner_that_recovers_keeps_its_sessions_all_the_time(roster: Roster) -> None:
+    down(roster, CLAMD_FAILED)
+    assert roster.on_report(1.6, PROXY1, HealthReport(True)) == ()
+    assert not roster.find("proxy1").is_gone
+    (change,) = [each for now in (1.9, 2.2) for each in roster.on_report(now, PROXY1, HealthReport(True))]
+    assert (change.member.state, change.member.health.failed) == (MemberState.UP, ())
 
 
 def test_a_member_without_its_port_has_lost_its_sessions_whatever_failed(roster: Roster) -> None:

@@ -105,7 +105,7 @@ def test_a_resumed_member_starts_slowly(roster: Roster) -> None:
     assert roster.shares == {PROXY1: 1, PROXY2: 5}
 
 
-def test_a_member_that_falls_while_it_starts_begins_anew(roster: Roster) -> None:
+def test_a_member_that_falls_while_it_starts_starts_again(roster: Roster) -> None:
     falls(roster, 0.0, PROXY1)
     rises(roster, 0.0, PROXY1)
     assert shares_at(roster, 5.0)[PROXY1] == 3

@@ -160,6 +160,14 @@ def test_ending_what_does_not_exist_is_no_change(world: World, command: Command[
     assert world.events("ChangeRefused")[0]["refusal"] == "there is nothing to change"
 
 
+def test_decisions_that_are_all_refused_are_no_change(world: World) -> None:
+    everyone = MakeDecisions((Request(Scope(ip_network("0.0.0.0/0")), Action.DROP, "operator"),))
+    ask(world, everyone)
+    (line,) = world.events("ChangeRefused")
+    assert (line["subject"], bool(line["refusal"])) == ("drop 0.0.0.0/0", True)
+    assert world.events("ChangeMade") == []
+
+
 def test_the_token_that_was_made_is_not_in_the_journal(world: World) -> None:
     token = ask(world, AddToken("me", AccessRole.SENSOR), "for the new host")
     assert str(token) not in world.journal_text

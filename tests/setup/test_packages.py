@@ -34,7 +34,7 @@ _ALSO = (
     "ip",
 )
 # Words of ours that happen to be names of programs which we do not start.
-_WORDS = {"as", "column", "crowdsec", "file", "look", "make", "size", "sudo", "time", "wget"}
+_WORDS = {"as", "column", "crowdsec", "file", "look", "make", "size", "sudo", "time", "wget", "write"}
 
 
 def named(group: str) -> set[str]:

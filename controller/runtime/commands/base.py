@@ -16,11 +16,14 @@ class Command(Generic[R_co]):
 class Change(Command[R_co], ABC):
     """A command by which a client changes what the edge does; the journal has a line for each.
 
-    Other commands read, or report what was measured. The result None, False or 0 means that there was nothing
-    to change.
+    Other commands read, or report what was measured.
     """
 
     @property
     @abstractmethod
     def subject(self) -> str:
         """What the change is about, in a few words and without secrets."""
+
+    def refusal(self, result: object) -> str:
+        """Return why nothing was changed, if so. With the result None, False or 0 there was nothing to do."""
+        return "there is nothing to change" if result is None or result == 0 else ""

@@ -87,6 +87,11 @@ class MakeDecisions(Change[LedgerOutcome]):
             return f"{len(self.requests)} decisions"
         return f"{self.requests[0].action.value} {self.requests[0].scope}"
 
+    def refusal(self, result: object) -> str:
+        if isinstance(result, LedgerOutcome) and result.refused and not result.accepted:
+            return result.refused[0][1].error
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class EndDecisions(Change[int]):
