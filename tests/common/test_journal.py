@@ -46,6 +46,38 @@ assert journal.lost == 0
 """
 
 
+# In the controller, eventlet replaces functions of `os`.
+_UNDER_EVENTLET = """
+import sys, warnings
+warnings.simplefilter("ignore")
+import eventlet
+eventlet.monkey_patch()
+from common.journal.journal import Journal
+from common.journal.sink import FileSink
+from services.decoy.journal import DecoyEvent
+journal = Journal(FileSink(None), "postern-controller", "controller")
+for number in range(3):
+    eventlet.spawn(journal.write, DecoyEvent.SPOOL_FAILED, reason="x", count=number)
+eventlet.sleep(0)
+print(journal.lost, file=sys.stderr)
+"""
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize(("device", "lost"), [("/dev/null", 0), ("/dev/full", 3)])
+def test_the_controllers_journal_can_go_to_a_device(device: str, lost: int) -> None:
+    with Path(device).open("wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-c", _UNDER_EVENTLET],
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, str(lost))
+
+
 def test_lines_that_a_full_disk_refused_are_told_when_there_is_room_again(tmp_path: Path) -> None:
     log = tmp_path / "log"
     subprocess.run([sys.executable, "-c", _ON_A_FULL_DISK, str(log)], cwd=ROOT, check=True, timeout=60)
