@@ -6,13 +6,14 @@ https://HOST:PORT` needs a token (RFC 6750), and a certificate to trust unless t
 """
 
 import argparse
-import ipaddress
 import os
 import ssl
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from common.wire.values import is_loopback
 
 DEFAULT_API = "unix:/run/postern/api.sock"
 DEFAULT_TOKEN_FILE = "/etc/postern/token"
@@ -93,16 +94,9 @@ def _parse_url(text: str) -> ApiAddress:
         raise ApiAccessError(
             f"{text or 'an empty text'} is not the address of an API; remedy: write {_FORMS}"
         )
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ApiAccessError(f"{text}: without TLS others could read the token; remedy: write https://")
     return ApiAddress(f"{parts.scheme}://{parts.netloc}", "", host, port, parts.scheme == "https")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def read_token(file: Path) -> str:

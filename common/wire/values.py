@@ -3,12 +3,20 @@
 import re
 from collections.abc import Sized
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Annotated, Literal, Protocol
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 _NUMBER = int | float
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host, by name or address, is this machine, so that nothing is read in transit."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Limit(Protocol):

@@ -13,9 +13,8 @@ from controller.runtime.commands.base import Command
 from controller.runtime.principals import CONTROLLER, Principal
 
 R = TypeVar("R")
-PRINCIPAL = (
-    "postern.principal"  # in the WSGI environment: the client, as the server or its token identifies it
-)
+# In the WSGI environment: the client, as the server or its token identifies it.
+PRINCIPAL = "postern.principal"
 
 
 @dataclass(frozen=True, slots=True)

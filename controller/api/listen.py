@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from common.config.errors import quoted
 from common.config.kinds import PORT, Wrong
+from common.wire.values import is_loopback
 
 _FORM = re.compile(r"(?:(?P<scheme>https?)://)?(?P<host>\[[^\[\]/]+\]|[^:/\[\]]+):(?P<port>[^:/]+)/?")
 _NAME = re.compile(r"(?=.{1,253}$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
@@ -37,7 +38,7 @@ def parse_listen(text: str) -> Listen | None:
         remedy = "write HOST:PORT or [IPV6]:PORT, with https:// or http:// before it if you like, or off"
         raise Wrong(f"{quoted(text)} is not a valid address to listen at", remedy)
     host, port = found["host"].strip("[]"), PORT.read(found["port"])
-    is_tls = found["scheme"] == "https" or (not found["scheme"] and not _is_loopback(host))
+    is_tls = found["scheme"] == "https" or (not found["scheme"] and not is_loopback(host))
     return Listen(text, host, port, is_tls)
 
 
@@ -51,10 +52,3 @@ def _is_host(text: str) -> bool:
     except ValueError:
         return False
     return (address.version == 6) == text.startswith("[")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

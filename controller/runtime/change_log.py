@@ -28,7 +28,7 @@ class ChangeLog:
         if not isinstance(asked.command, Change):
             return
         if refusal := asked.command.refusal(result):
-            self._note(asked, asked.command, ControllerEvent.CHANGE_REFUSED, refusal=one_line(refusal))
+            self._note_refusal(asked, asked.command, refusal)
             return
         self._note(
             asked, asked.command, ControllerEvent.CHANGE_MADE, revision_before=before, revision=revision
@@ -36,8 +36,7 @@ class ChangeLog:
 
     def note_refused(self, asked: Asked[object], error: Exception) -> None:
         if isinstance(asked.command, Change):
-            refusal = one_line(str(error)) or type(error).__name__
-            self._note(asked, asked.command, ControllerEvent.CHANGE_REFUSED, refusal=refusal)
+            self._note_refusal(asked, asked.command, str(error).strip() or type(error).__name__)
 
     def on_tick(self, now: float) -> None:
         """Once per minute, report how many changes have got no line."""
@@ -54,6 +53,9 @@ class ChangeLog:
                 )
         self._counts.clear()
         self._ends_at = now + _MINUTE_S
+
+    def _note_refusal(self, asked: Asked[object], change: Change[object], refusal: str) -> None:
+        self._note(asked, change, ControllerEvent.CHANGE_REFUSED, refusal=one_line(refusal))
 
     def _note(
         self, asked: Asked[object], change: Change[object], event: ControllerEvent, **facts: object

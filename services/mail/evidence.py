@@ -1,7 +1,6 @@
 """Evidence against clients, from observations in their sessions. Pure; time is a parameter.
 
-One refused recipient is a typing error; many, in one session or over
-several, are a dictionary attack.
+One refused recipient is a typing error; many, in one session or over several, are a dictionary attack.
 """
 
 from collections import OrderedDict

@@ -91,13 +91,9 @@ def judge(tenant: Tenant, verdict: Verdict) -> Accepted | RejectedByVerdict:
         case Disposition.PASS_TAGGED:
             return Accepted(f"not-scanned reason={kind.value}")
         case Disposition.REJECT:
-            is_malware = kind is VerdictKind.INFECTED
-            return RejectedByVerdict(
-                catalogue.malware_found(verdict.detail)
-                if is_malware
-                else catalogue.refused_content(kind.value, verdict.detail),
-                kind,
-            )
+            if kind is VerdictKind.INFECTED:
+                return RejectedByVerdict(catalogue.malware_found(verdict.detail), kind)
+            return RejectedByVerdict(catalogue.refused_content(kind.value, verdict.detail), kind)
         case Disposition.TEMPFAIL:
             is_away = kind is VerdictKind.UNAVAILABLE
             return RejectedByVerdict(
