@@ -10,13 +10,14 @@ ROOT   := deploy/setup/as-root
 AS_LAB := $(ROOT) env PYTHONDONTWRITEBYTECODE=1
 # Each third runs apart, with networks, processes and an Open vSwitch of its own.
 LAB_TESTS := $(AS_LAB) tests/lab/run $(PYTEST) -p no:cacheprovider -m lab
-FAST := "not ovs and not lab and not cowrie and not peers and not programs"
+BY_ITSELF := "(peers or programs or proofs) and not ovs and not lab and not cowrie"
+FAST := "not ovs and not lab and not cowrie and not peers and not programs and not proofs"
 # The mail dialogue and SMTP's rules decide about every message: their tests must reach nearly all of them.
 COVERED := --cov=services.mail.relay --cov=services.smtp --cov-branch --cov-fail-under=98 --cov-report=term-missing:skip-covered
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-test environment tools lock format lint fast check test cowrie-tests ovs-tests lab-tests fresh demo lab-down golden docs man bench bench-mail bench-pools bench-steering bench-decoy bench-antivirus clean
+.PHONY: help setup setup-test environment tools lock format lint fast check test cowrie-tests ovs-tests frames lab-tests fresh demo lab-down golden docs man bench bench-mail bench-pools bench-steering bench-decoy bench-antivirus bench-control-plane bench-proof clean
 
 help: ## print this list
 	@echo "Postern steers tenants' mail through scanners, in Open vSwitch."; echo
@@ -57,11 +58,12 @@ check: tools ## lint and fast: under a minute, no root, no network
 # All runs happen even if one fails, unless a signal ended it; any failure fails the target. The last line printed
 # is pytest's own.
 # Tests on a real switch, with real Cowries and with other programs have addresses and switches of their own, so they
-# run beside each other.
+# run beside each other. Many of them wait, so there are more runs than cores.
 test: setup-test lint ## run all tests: check, the real switch, the lab (root)
 	@code=0; \
-	tests/at-once $(PYTEST) -m "not lab and not ovs and not cowrie" \
-	--and $(PYTEST) -p no:cacheprovider -m "ovs and not lab" \
+	tests/at-once tests/share 2 $(PYTEST) -p no:cacheprovider -m $(FAST) \
+	--and $(PYTEST) -p no:cacheprovider -m $(BY_ITSELF) \
+	--and tests/share 2 $(PYTEST) -p no:cacheprovider -m "ovs and not lab" \
 	--and $(PYTEST) -p no:cacheprovider -m "cowrie and not lab" || code=$$?; \
 	[ $$code -lt 128 ] || exit $$code; \
 	$(LAB_TESTS) || code=$$?; \
@@ -71,7 +73,10 @@ cowrie-tests: setup-test ## run only the tests with real Cowries (root, or user 
 	$(PYTEST) -m cowrie
 
 ovs-tests: setup-test ## run only the tests on a real switch (no root)
-	$(PYTEST) -m ovs
+	tests/share 3 $(PYTEST) -p no:cacheprovider -m ovs
+
+frames: setup-test ## compare the proof with random frames and faults on real switches; POSTERN_FRAMES, POSTERN_FAULTS, POSTERN_FRAMES_SEED (no root)
+	$(PYTEST) -s -p no:cacheprovider tests/ovs/test_random_frames.py tests/ovs/test_faults.py
 
 lab-tests: setup-test ## run only the tests in the lab (root)
 	$(LAB_TESTS)
@@ -94,7 +99,7 @@ docs: environment ## write the pages that are made from the code: references, sc
 man: tools ## write manual pages of all programs into build/man
 	$(PYTHON) -m cli.manpages
 
-bench: bench-steering bench-pools bench-mail bench-decoy bench-antivirus ## compare Postern with its peers, in one run; ratios, and JSON in build/benchmarks
+bench: bench-steering bench-pools bench-mail bench-decoy bench-antivirus bench-control-plane bench-proof ## compare Postern with its peers, in one run; ratios, and JSON in build/benchmarks
 
 bench-steering: setup-test ## compare the steering path with plain L2 on the same switch (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.steering
@@ -110,6 +115,12 @@ bench-decoy: setup-test ## measure decisions: API call to first packet at the de
 
 bench-antivirus: setup-test ## measure the time until 100 clients and all scanners use a new signature, its cost, 1,000 clients at once (root)
 	@$(AS_LAB) $(PYTHON) -m benchmarks.antivirus
+
+bench-proof: setup-test ## measure the time of proofs, the cost of watching 100,000 flows, and how soon a change by hand is put right
+	@$(PYTHON) -m benchmarks.proof
+
+bench-control-plane: setup-test ## measure an edit, a restart and a decision among 1,000 tenants (BEFORE=DIR: against another checkout)
+	@$(PYTHON) -m benchmarks.control_plane $(if $(BEFORE),--before $(BEFORE))
 
 clean: ## remove what set-up and tests created (Debian packages stay)
 	rm -rf .venv .venv-cowrie build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -10,6 +10,7 @@ from controller.policy.model import PortRef
 from controller.pools.conntrack import Connection
 from controller.sync.outcomes import Outcome
 from controller.sync.plan import Plan
+from controller.sync.settings import SettingsReset
 
 _SEND_CHUNK_BYTES = 1 << 20
 
@@ -21,12 +22,22 @@ class RyuChannel:
         self._datapath = datapath
         self._probe_key = probe_key
         self._conversation = Conversation()
+        self.received = 0
 
     def read(self, attempt: int) -> None:
         self._send(self._conversation.ask_state(attempt))
 
+    def watch(self) -> None:
+        self._send(self._conversation.ask_monitor())
+
+    def read_groups(self, turn: int) -> None:
+        self._send(self._conversation.ask_groups(turn))
+
     def send(self, attempt: int, plan: Plan) -> None:
         self._send(self._conversation.send_plan(attempt, plan))
+
+    def reset(self, reset: SettingsReset) -> None:
+        self._send(self._conversation.reset(reset))
 
     def probe(self, origin: PortRef) -> None:
         self._send([packet_out(0, origin.port, encode_probe(origin, self._probe_key))])
@@ -34,14 +45,18 @@ class RyuChannel:
     def forget(self, connections: tuple[Connection, ...]) -> None:
         self._send([forget(0, connection) for connection in connections])
 
-    def ask_hits(self, table: int, cookie: int) -> None:
-        self._send(self._conversation.ask_hits(table, cookie))
+    def look_up(self, number: int, cookie: int, mask: int) -> None:
+        self._send(self._conversation.look_up(number, cookie, mask))
+
+    def look_up_parts(self, number: int, meters: tuple[int, ...], with_groups: bool) -> None:
+        self._send(self._conversation.look_up_parts(number, meters, with_groups=with_groups))
 
     def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
         self._send([packet_out(0, port, wake_up_frame(connection, own_mac))])
 
     def receive(self, buffer: bytes) -> Outcome | None:
         """Process one message of the switch. Raise `BadMessage` if it is not valid."""
+        self.received += 1
         outcome = self._conversation.receive(buffer)
         self._send(self._conversation.take_outgoing())
         return outcome

@@ -11,6 +11,11 @@ from controller.settings import PROGRAM, SECTION, SETTINGS, EdgeSettings, Settin
 cfg.CONF.register_opts(
     [StrOpt(each.name, default=each.default, help=each.means) for each in SETTINGS], group=SECTION
 )
+# The framework never asks a switch whether it is still there, so one that lost its power stays "connected".
+# A connection without a reply to six requests in a row, 30 s, is closed.
+for name, default in (("echo_request_interval", 5.0), ("maximum_unreplied_echo_requests", 5)):
+    cfg.CONF.import_opt(name, "ryu.controller.controller")
+    cfg.CONF.set_default(name, default)
 
 
 def settings_of_process() -> EdgeSettings:

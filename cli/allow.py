@@ -5,7 +5,9 @@ from typing import Any
 
 from cli.common import add_api_command, add_change_command
 from cli.decisions import DURATION, when
-from common.commands import Result, explain
+from cli.receipts import is_confirmed, receipt_lines, summary
+from common.commands import Result, Subparsers, explain
+from common.exit_codes import ExitCode
 from common.options import number_option
 from common.wire.codec import to_media
 from common.wire.decisions import RequestedAllowance
@@ -19,6 +21,27 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "example:\n  postern allow add 198.51.100.0/24 --comment 'monitoring of acme' --for 7d",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_add(commands)
+    add_api_command(
+        commands,
+        "list",
+        "list the allow-list, and whether the switches hold it now",
+        _list,
+        "example:\n  postern allow list --json",
+    )
+    delete = add_change_command(
+        commands,
+        "delete",
+        "remove an entry from the allow-list",
+        _delete,
+        "example:\n  postern allow delete 3",
+    )
+    delete.add_argument(
+        "id", type=number_option(), metavar="ID", help="number, as `postern allow list` shows it"
+    )
+
+
+def _add_add(commands: Subparsers) -> None:
     add = add_change_command(
         commands,
         "add",
@@ -36,33 +59,29 @@ def fill(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="30m, 4h, 7d (default: no end)",
     )
-    add_api_command(commands, "list", "list the allow-list", _list, "example:\n  postern allow list --json")
-    delete = add_change_command(
-        commands,
-        "delete",
-        "remove an entry from the allow-list",
-        _delete,
-        "example:\n  postern allow delete 3",
-    )
-    delete.add_argument(
-        "id", type=number_option(), metavar="ID", help="number, as `postern allow list` shows it"
-    )
 
 
 def _allow(arguments: argparse.Namespace, api: ApiClient) -> Result:
     request = RequestedAllowance(arguments.value, arguments.comment, arguments.duration_s)
     allowance = api.post("/v1/allow", to_media(request))
-    return Result(allowance, [_line(allowance)])
+    receipt = allowance["receipt"]
+    lines = [_line(allowance), *(receipt_lines(receipt) if receipt else ())]
+    is_good = allowance["is_confirmed"] and (receipt is None or is_confirmed(receipt))
+    return Result(allowance, lines, ExitCode.OK if is_good else ExitCode.FAILED)
 
 
 def _list(_arguments: argparse.Namespace, api: ApiClient) -> Result:
-    allowances = api.get("/v1/allow")
-    return Result(allowances, [_line(each) for each in allowances])
+    allowances = api.get("/v1/allow?receipts=true")
+    lines = [f"{_line(each)}  {summary(each.get('receipt'))}".rstrip() for each in allowances]
+    is_good = all(is_confirmed(each["receipt"]) for each in allowances if "receipt" in each)
+    return Result(allowances, lines, ExitCode.OK if is_good else ExitCode.FAILED)
 
 
 def _delete(arguments: argparse.Namespace, api: ApiClient) -> Result:
     allowance = api.delete(f"/v1/allow/{arguments.id}")
-    return Result(allowance, [f"removed: {_line(allowance)}"])
+    state = "removed from every switch" if allowance["is_confirmed"] else "NOT YET CONFIRMED by every switch"
+    code = ExitCode.OK if allowance["is_confirmed"] else ExitCode.FAILED
+    return Result(allowance, [f"{state}: {_line(allowance)}"], code)
 
 
 def _line(allowance: dict[str, Any]) -> str:

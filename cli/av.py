@@ -97,7 +97,10 @@ def _fleet_lines(fleet: dict[str, Any], only_stale: bool) -> Iterator[str]:
 def _server_line(row: dict[str, Any]) -> str:
     if row["heard_s"] is None:
         return f"server {row['name']:<10} no report since the controller started"
-    return f"server {row['name']:<10} last report {row['heard_s']:.0f} s ago  {row['error'] or 'healthy'}"
+    state = row["error"] or "healthy"
+    if row.get("unheard"):
+        state = f"UNHEARD for {row['heard_s']:.0f} s; before that: {state}"
+    return f"server {row['name']:<10} last report {row['heard_s']:.0f} s ago  {state}"
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from cli.common import add_api_command, add_change_command, read_text
+from cli.receipts import is_confirmed, receipt_lines, summary
 from common.commands import CommandError, Result, Subparsers, explain
 from common.exit_codes import ExitCode
 from common.options import duration_option, number_option
@@ -42,13 +43,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     explain(parser, "Make, list and end decisions about external sources.", _EPILOG)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_add(commands)
-    listing = add_api_command(
-        commands, "list", "list decisions", _list, "example:\n  postern decisions list --origin operator"
-    )
-    _add_choice(listing)
-    listing.add_argument(
-        "--limit", type=number_option(), default=100, metavar="N", help="the latest N (default: 100)"
-    )
+    _add_list(commands)
     delete = add_change_command(
         commands,
         "delete",
@@ -63,7 +58,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     show = add_api_command(
         commands,
         "show",
-        "show a decision with its receipt: switches, cookie, packets",
+        "show a decision, and what each switch holds of it now",
         _show,
         "example:\n  postern decisions show 17",
     )
@@ -77,6 +72,20 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "example:\n  postern decisions export > decisions.jsonl",
     )
     _add_choice(export)
+
+
+def _add_list(commands: Subparsers) -> None:
+    listing = add_api_command(
+        commands,
+        "list",
+        "list decisions, and whether the switches hold them now",
+        _list,
+        "example:\n  postern decisions list --origin operator",
+    )
+    _add_choice(listing)
+    listing.add_argument(
+        "--limit", type=number_option(), default=100, metavar="N", help="the latest N (default: 100)"
+    )
 
 
 def _add_import(commands: Subparsers) -> None:
@@ -166,11 +175,13 @@ def decide(api: ApiClient, request: RequestedDecision) -> int:
 
 
 def _list(arguments: argparse.Namespace, api: ApiClient) -> Result:
-    answer = api.get(f"/v1/decisions?{_chosen(arguments, limit=arguments.limit)}")
+    answer = api.get(f"/v1/decisions?{_chosen(arguments, limit=arguments.limit, receipts='true')}")
     shown = len(answer["decisions"])
     more = f", the latest {shown} shown" if shown < answer["count"] else ""
-    summary = f"{answer['count']} decisions{more}; {answer['whole']} in total, of at most {answer['most']}"
-    return Result(answer, [*map(line, answer["decisions"]), summary])
+    whole = f"{answer['count']} decisions{more}; {answer['whole']} in total, of at most {answer['most']}"
+    lines = [f"{line(each)}  {summary(each.get('receipt'))}".rstrip() for each in answer["decisions"]]
+    is_good = all(is_confirmed(each["receipt"]) for each in answer["decisions"] if "receipt" in each)
+    return Result(answer, [*lines, whole], ExitCode.OK if is_good else ExitCode.FAILED)
 
 
 def line(decision: dict[str, Any]) -> str:
@@ -196,24 +207,6 @@ def _show(arguments: argparse.Namespace, api: ApiClient) -> Result:
 def _receipt(decision: dict[str, Any]) -> Result:
     code = ExitCode.OK if is_confirmed(decision["receipt"]) else ExitCode.FAILED
     return Result(decision, [line(decision), *receipt_lines(decision["receipt"])], code)
-
-
-def receipt_lines(receipt: dict[str, Any]) -> Iterator[str]:
-    """Yield where a decision is in force."""
-    if not receipt["in_force"]:
-        yield f"         not in force: {receipt['reason']}"
-        return
-    for row in receipt["switches"]:
-        state = "confirmed" if row["confirmed"] else "NOT CONFIRMED"
-        hits = "packets unknown" if row["packets"] is None else f"{row['packets']} packets"
-        yield f"         {row['switch']}: {state}, cookie {receipt['cookie']}, {hits}"
-    if not receipt["switches"]:
-        yield "         on no switch: no tenant has an address of this family"
-
-
-def is_confirmed(receipt: dict[str, Any]) -> bool:
-    """Return whether every switch has confirmed a decision; one that is not in force needs none."""
-    return not receipt["in_force"] or all(row["confirmed"] for row in receipt["switches"])
 
 
 def _delete(arguments: argparse.Namespace, api: ApiClient) -> Result:

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from cli.common import be_api_command
-from cli.decisions import is_confirmed, line, receipt_lines, when
+from cli.decisions import line, when
+from cli.receipts import are_confirmed, counters, is_confirmed, receipt_lines, switch_text
 from common.commands import CommandError, Result
 from common.exit_codes import ExitCode
 from controller.api.client import ApiClient
@@ -25,8 +26,11 @@ def fill(parser: argparse.ArgumentParser) -> None:
     be_api_command(
         parser,
         _run,
-        "Explain why a flow exists: find the line of the policy, or the decision, behind a cookie or a rule, "
-        "and all its flows. For an address: score, evidence, all decisions, and the effect.",
+        "Explain why a flow exists. For a cookie or a rule, shows the line of the policy, or the decision, "
+        "and all its flows. For an address, shows score, evidence, all decisions, and their effect. Asks the "
+        "switches whether they hold these flows now, and how many packets matched. Exits with 0 only if "
+        "they hold all of them, with the groups and meters that they name. For an address, the exit code is "
+        "also 1 if a switch has open differences.",
         _EPILOG,
     )
     parser.add_argument(
@@ -39,7 +43,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, api: ApiClient) -> Result:
     if _is_source(arguments.what):
         known = api.get(f"/v1/sources/{quote(arguments.what, safe='')}")
-        return Result(known, list(_source_lines(known)))
+        return Result(known, list(_source_lines(known)), _code_of(known))
     if number := _decision_of(arguments.what):
         decision = api.get(f"/v1/decisions/{number}")
         lines = [line(decision), *receipt_lines(decision["receipt"])]
@@ -49,6 +53,14 @@ def _run(arguments: argparse.Namespace, api: ApiClient) -> Result:
 
 def _code(receipt: dict[str, Any]) -> ExitCode:
     return ExitCode.OK if is_confirmed(receipt) else ExitCode.FAILED
+
+
+def _code_of(known: dict[str, Any]) -> ExitCode:
+    found = [decision["receipt"] for decision in known["decisions"]]
+    if known["allowed"]:
+        found.append(known["allowed"]["receipt"])
+    is_good = all(is_confirmed(each) for each in found if each) and not known.get("differences")
+    return ExitCode.OK if is_good else ExitCode.FAILED
 
 
 def _is_source(text: str) -> bool:
@@ -79,6 +91,7 @@ def _source_lines(known: dict[str, Any]) -> Iterator[str]:
     )
     if allowed := known["allowed"]:
         yield f"  allowed: {allowed['value']}, {allowed['comment']}"
+        yield from receipt_lines(allowed["receipt"])
     yield "  decisions, most specific first:" if known["decisions"] else "  no decision"
     for decision in known["decisions"]:
         yield f"  {line(decision)}"
@@ -102,6 +115,11 @@ def _explain_rule(what: str, api: ApiClient) -> Result:
     if not answer["found"]:
         raise CommandError([f"{what}: {answer['reason']}"])
     lines = [f"{rule['rule']}\n  written at {rule['place']}" for rule in answer["rules"]]
+    lines += [f"{row['switch']}: {switch_text(row)}" for row in answer["switches"]]
     lines.append(f"flows of revision {answer['revision']}:")
-    lines += [f"  {row['switch']} cookie={row['cookie']} {row['flow']}" for row in answer["flows"]]
-    return Result(answer, lines)
+    for row in answer["flows"]:
+        lines.append(f"  {row['switch']} cookie={row['cookie']} {row['flow']}")
+        lines.append(f"      {row['state']}, {counters(row)}")
+        lines += [f"      {fault}" for fault in row.get("faults", ())]
+    code = ExitCode.OK if are_confirmed(answer["switches"]) else ExitCode.FAILED
+    return Result(answer, lines, code)

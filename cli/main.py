@@ -20,9 +20,11 @@ _COMMANDS = {
     "schema": "print the JSON Schema of a kind of file",
     "lab": "bring up an edge with real services in network namespaces (root)",
     "status": "show the edge at a glance",
+    "drift": "show how switches differ from what they should hold",
     "persona": "learn personas from real servers, and compare decoys with them",
     "plan": "show what a policy would change, without changing anything",
     "apply": "apply a policy",
+    "prove": "prove over all packets what the switches let through",
     "explain": "explain why a flow exists, or show what is known about a source",
     "flows": "print the flows of the edge in words",
     "pool": "show pools, drain members, and restart the members of a pool one by one",
@@ -39,6 +41,7 @@ first steps:
   postern check policies/demo.yaml    check a policy
   postern lab up demo                 bring up a whole edge in network namespaces
   postern status                      show which revision is confirmed on which switches
+  postern prove                       prove what the switches let through
   postern plan new.yaml               show what would change; postern apply new.yaml applies it
   postern explain 0x9057...           show the line of the policy that needs this flow
   postern explain 198.51.100.66       show what is known about a source

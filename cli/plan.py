@@ -1,36 +1,49 @@
-"""`postern plan`: what would change in the switches if this policy were applied."""
+"""`postern plan`: what would change if this policy were applied now."""
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from cli.common import be_api_command, read_policy_text
+from cli.plans import plan_lines, save_plan
 from common.commands import Result
+from common.exit_codes import ExitCode
 from controller.api.client import ApiClient
+
+_EPILOG = """\
+examples:
+  postern plan new.yaml                        what changes for which tenant, pool, member and switch
+  postern plan new.yaml --flows                the same, and each flow that would be added (+) or removed (-)
+  postern plan new.yaml --out change.plan      save it; then: postern apply --plan change.plan
+"""
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
     be_api_command(
         parser,
         _run,
-        "Compile a policy and show which flows would be added (+) and removed (-) on each switch. "
-        "Nothing is changed.",
-        "example:\n  postern plan new.yaml",
+        "Show what `postern apply` would do now, given the current state of all members, ports, trunks and "
+        "switches: what changes for which tenant, how many open sessions stay, what each switch would be "
+        "sent, and which settings of switches and ports would be put back. Changes nothing.",
+        _EPILOG,
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="policy file (YAML)")
+    parser.add_argument("--flows", action="store_true", help="show each flow, group and meter that changes")
+    parser.add_argument(
+        "--out", type=Path, metavar="PLAN", help="save the plan in this file, for `postern apply --plan`"
+    )
+    parser.add_argument(
+        "--detailed-exitcode",
+        action="store_true",
+        help=f"exit with {ExitCode.CHANGES.value} if something would change, with 0 if nothing would",
+    )
 
 
 def _run(arguments: argparse.Namespace, api: ApiClient) -> Result:
-    answer = api.post("/v1/plan", read_policy_text(arguments.file))
-    return Result(answer, list(_lines(answer)))
-
-
-def _lines(answer: dict[str, Any]) -> Iterator[str]:
-    for name, change in answer["switches"].items():
-        yield f"{name}: {answer['plans'].get(name, 'no longer in the policy')}"
-        yield from (f"  - {line}" for line in change["removed"])
-        yield from (f"  + {line}" for line in change["added"])
-    yield from (f"! {warning}" for warning in answer["warnings"])
-    if not any(change["added"] or change["removed"] for change in answer["switches"].values()):
-        yield "nothing would change"
+    policy = read_policy_text(arguments.file)
+    answer = api.post("/v1/plan", {**policy, "flows": arguments.flows})
+    lines = list(plan_lines(answer, arguments.flows))
+    if arguments.out:
+        save_plan(arguments.out, policy, answer)
+        lines.append(f"saved; to apply exactly this: postern apply --plan {arguments.out}")
+    has_changes = arguments.detailed_exitcode and not answer["is_empty"]
+    return Result(answer, lines, ExitCode.CHANGES if has_changes else ExitCode.OK)

@@ -29,6 +29,7 @@ states:
   empty      draining, and its last session has ended: safe to stop
   leaving    no longer in the policy; finishing its sessions
   down       its switch port is down, or its agent reports failures; new sessions go to the others
+A member whose agent has been silent for too long is `unheard for N s`, whatever its state.
 
 example:
   postern pool roll proxies --command 'ssh {member} systemctl restart postern-mail'

@@ -9,6 +9,7 @@ from common.commands import Result
 from common.exit_codes import ExitCode
 from common.terminal import paint
 from controller.api.client import ApiClient
+from controller.sync.watch import Monitoring
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +17,8 @@ def fill(parser: argparse.ArgumentParser) -> None:
         parser,
         _run,
         "Show the accepted revision and whether each switch has confirmed it. Also show which pools "
-        "have no available member, and the effect on mail. The exit code is 0 only if nothing is wrong.",
+        "have no available member, the effect on mail, and members whose agents are silent. "
+        "The exit code is 0 only if nothing is wrong.",
         "example:\n  postern status --api unix:/run/postern/lab/api.sock",
     )
 
@@ -34,14 +36,21 @@ def _is_good(status: dict[str, Any]) -> bool:
 
 def _lines(status: dict[str, Any]) -> Iterator[str]:
     yield f"{status.get('summary', status['state'])}  ({status['policy_file']})"
+    yield f"  {status['proof']['summary']}"
     for row in status["switches"]:
         where = row["phase"] if row["connected"] else "not connected"
         yield (
             f"  {row['name']:<12} {where:<14} revision {row['confirmed_revision']:<6} "
             f"{row['flows']} flows, {row['packet_ins']} packet-ins"
         )
+        if row["connected"] and row["watched"] != Monitoring.ON:
+            yield f"    {row['watched']}"
+        if row["repairs"]:
+            times = "once" if row["repairs"] == 1 else f"{row['repairs']} times"
+            yield f"    another client changes it: repaired {times} within the last hour; see: postern drift"
         yield from (paint(f"    ! {problem}", "bad") for problem in row["problems"])
     yield from (paint(f"  ! {trouble}", "bad") for trouble in _troubles(status))
+    yield from (f"  {note}" for note in status.get("unwatched", ()))
 
 
 def _troubles(status: dict[str, Any]) -> list[str]:
@@ -50,4 +59,6 @@ def _troubles(status: dict[str, Any]) -> list[str]:
         f"a switch with dpid {dpid} is connected, but not in the policy; Postern does not change it"
         for dpid in status["unknown_switches"]
     ]
-    return [*status["pools"], *status["floods"], *status["cabling"], *strangers]
+    unheard = status.get("unheard", ())  # not from a controller of the last release
+    proof, pools = status["proof"]["problems"], status["pools"]
+    return [*proof, *pools, *unheard, *status["floods"], *status["cabling"], *strangers]

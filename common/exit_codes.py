@@ -10,6 +10,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     UNREACHABLE = 3
+    CHANGES = 4
     UNEXPECTED = 70
     INTERRUPTED = 130
 
@@ -19,6 +20,7 @@ MEANINGS = {
     ExitCode.FAILED: "the command failed, or found a problem: standard error or the output says which",
     ExitCode.USAGE: "usage error",
     ExitCode.UNREACHABLE: "the controller cannot be reached",
+    ExitCode.CHANGES: "`postern plan --detailed-exitcode`: something would change",
     ExitCode.UNEXPECTED: "an error in Postern itself: standard error names the report to send",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
 }

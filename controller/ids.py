@@ -6,11 +6,13 @@ Two names that share a number are refused (`compiler.id_clashes`), never merged.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 
 COOKIE_OWNER = 0x9057  # top 16 bits of every cookie of ours
 _NUMBERED = {"decisions": 0x9058, "allow": 0x9059}  # the same, for what has its own number
 COOKIE_OWNER_SHIFT = 48
+OWN_COOKIES = (COOKIE_OWNER << COOKIE_OWNER_SHIFT, 0xFFFF << COOKIE_OWNER_SHIFT)  # with their mask
 FIRST_DECISION_METER = 1_000  # lower ones are for the policy and for tenants
 _FIRST_TENANT_METER = 201_000
 _TENANT_METERS = 60_000
@@ -32,9 +34,9 @@ def meter_of(decision: int) -> int:
 
 
 def tenant_meters(names: Iterable[str]) -> dict[str, int]:
-    """Return the OpenFlow meter of each tenant's new connections.
+    """Return the OpenFlow meter of each limit on a tenant's new connections, by rule.
 
-    There are too few numbers for hashes without clashes: a tenant whose hash clashes gets the next free one.
+    There are too few numbers for hashes without clashes: a rule whose hash clashes gets the next free one.
     """
     number_by_name: dict[str, int] = {}
     taken = set()
@@ -56,6 +58,7 @@ def group_id(name: str) -> int:
     return (_hash("group", name, 31) % 0x7FFF_FF00) or 1
 
 
+@lru_cache(maxsize=1 << 15)
 def cookie_of(rule_path: str) -> int:
     """Return the 64-bit cookie of a policy rule: owner mark, then a hash of its path.
 

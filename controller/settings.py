@@ -11,11 +11,12 @@ from typing import Any
 
 from common.api import DEFAULT_API, ApiAccessError, parse_address
 from common.config.errors import quoted
-from common.config.kinds import SWITCH, Kind, Wrong
+from common.config.kinds import SWITCH, Kind, Wrong, duration, size
 from controller.api.listen import Listen, parse_listen
 
 PROGRAM = "postern-controller"
 SECTION = "postern"  # of Ryu's file
+_OFF = "off"
 _STRING = {"type": "string"}
 _INDENT, _WIDTH = " " * 6, 78
 
@@ -50,6 +51,9 @@ class EdgeSettings:
     listen: Listen | None  # None: the API is not served over TCP
     watch: bool
     switch_control: str  # empty: ovs-appctl's own default
+    switch_database: str  # empty: not watched
+    proof_limit: float  # seconds
+    proof_memory: int  # bytes
 
     def read_policy(self) -> str:
         """Return the text of the policy file. Raise `OSError` with a remedy if it cannot be read."""
@@ -86,6 +90,13 @@ def _read_socket(text: str) -> Path:
     return Path(address.socket)
 
 
+def _read_database(text: str) -> str:
+    path = "" if text == _OFF else text.removeprefix("unix:")
+    if path and not path.startswith("/"):
+        raise Wrong(f"{quoted(text)} is not the path of a socket", "write a path that begins with /, or off")
+    return path
+
+
 SETTINGS = (
     Setting("policy", Kind("path", _read_policy_file, _STRING), "", "policy file to apply; required"),
     Setting(
@@ -106,6 +117,19 @@ SETTINGS = (
     Setting(
         "switch_control", Kind("path", str, _STRING), "", "control socket of ovs-vswitchd, to count sessions"
     ),
+    Setting(
+        "switch_database",
+        Kind("path or off", _read_database, _STRING),
+        "/var/run/openvswitch/db.sock",
+        "socket of this machine's ovsdb-server, to see changes to bridges, or off",
+    ),
+    Setting(
+        "proof_limit",
+        duration("100ms", "1h"),
+        "60s",
+        "longest time of a proof; after that it counts as not finished, and a plan waits",
+    ),
+    Setting("proof_memory", size("64MiB", "64GiB"), "4GiB", "most memory that the proving process may use"),
 )
 
 

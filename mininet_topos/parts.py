@@ -78,6 +78,7 @@ class EdgeSwitch(OVSSwitch):
         params.setdefault("datapath", "user")
         params.setdefault("protocols", "OpenFlow14")
         params.setdefault("failMode", "secure")
+        params["listenPort"] = None  # `mn` has every switch listen, where anyone may change its flows
         self.owner = os.environ.get(OWNER_VARIABLE, "mn")
         super().__init__(name, **params)
 

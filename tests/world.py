@@ -1,23 +1,37 @@
 """A runtime with everything around it faked: switches that answer in bytes, a store, a journal."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from common.journal.events import COMMON_FIELDS
 from common.journal.journal import Journal
+from common.journal.sink import Sink
 from controller.hosts.render import Settings
 from controller.openflow.conversation import Conversation
+from controller.openflow.describe import describe
 from controller.openflow.encode import flow_to_wire, to_wire
 from controller.openflow.messages import meter_to_wire
+from controller.openflow.uses import parts_named
 from controller.policy.model import Network, PortRef
 from controller.pools.conntrack import Connection
+from controller.prover.answer import Answer, ProofOutcome
+from controller.prover.question import Question
 from controller.runtime import Asked, Clock, Encoder, Runtime, RuntimeDependencies
 from controller.runtime.commands.base import Command
-from controller.runtime.commands.policy import ApplyPolicy, PolicyRevision
+from controller.runtime.commands.policy import ApplyPolicy, PolicyApplied
 from controller.runtime.core import RuntimeCore
-from controller.runtime.events import OutcomeReceived, SwitchConnected, SwitchDisconnected, TimePassed
+from controller.runtime.events import (
+    BridgesUnread,
+    OutcomeReceived,
+    ProverReported,
+    RuntimeEvent,
+    SwitchConnected,
+    SwitchDisconnected,
+    TimePassed,
+)
+from controller.runtime.gate import ProofPending
 from controller.runtime.principals import CONTROLLER, Principal
 from controller.store import AcceptedPolicy, PoolSecret, StoreError, TokenRecord
 from controller.suspicion.allow import Allowance
@@ -25,6 +39,7 @@ from controller.suspicion.decision import Decision
 from controller.suspicion.scores import Offender
 from controller.sync.outcomes import Outcome
 from controller.sync.plan import Plan
+from controller.sync.settings import SettingsReset
 from tests.fake_switch import FakeSwitch
 from tests.journals import Pages
 
@@ -32,7 +47,7 @@ POLICIES = Path(__file__).parents[1] / "policies"
 DEMO = (POLICIES / "demo.yaml").read_text(encoding="utf-8")
 
 R = TypeVar("R")
-ENCODER = Encoder(to_wire, flow_to_wire, meter_to_wire)
+ENCODER = Encoder(to_wire, flow_to_wire, meter_to_wire, describe, parts_named)
 UTC = 1_790_000_000.0  # the wall clock when a world begins
 
 
@@ -48,6 +63,9 @@ class MemoryStore:
         self.kept_clients: dict[str, tuple[str, dict[str, Any], str, str]] = {}
         self.kept_secrets: dict[str, PoolSecret] = {}
         self.kept_offenders: dict[Network, Offender] = {}
+        self.kept_network: dict[str, Any] | None = None
+        self.kept_bridges: dict[int, dict[str, Any]] = {}
+        self.kept_names: dict[int, dict[str, Any]] = {}
         self.failure = ""
 
     def last_policy(self) -> AcceptedPolicy | None:
@@ -67,6 +85,13 @@ class MemoryStore:
         self._refuse_on_failure()
         (self.paths.add if is_drained else self.paths.discard)(path)
 
+    def network(self) -> dict[str, Any] | None:
+        return self.kept_network
+
+    def put_network(self, facts: Mapping[str, Any]) -> None:
+        self._refuse_on_failure()
+        self.kept_network = dict(facts)
+
     def decisions(self) -> list[Decision]:
         return list(self.kept_decisions.values())
 
@@ -75,6 +100,28 @@ class MemoryStore:
         self.kept_decisions |= {each.number: each for each in put}
         for each in ended:
             self.kept_decisions.pop(each.number, None)
+
+    def bridges(self) -> list[tuple[int, dict[str, Any]]]:
+        return list(self.kept_bridges.items())
+
+    def put_bridge(self, dpid: int, facts: Mapping[str, Any]) -> None:
+        self._refuse_on_failure()
+        self.kept_bridges[dpid] = json.loads(json.dumps(facts))
+
+    def delete_bridge(self, dpid: int) -> None:
+        self._refuse_on_failure()
+        self.kept_bridges.pop(dpid, None)
+
+    def port_names(self) -> list[tuple[int, dict[str, Any]]]:
+        return list(self.kept_names.items())
+
+    def put_port_names(self, dpid: int, names: Mapping[str, Any]) -> None:
+        self._refuse_on_failure()
+        self.kept_names[dpid] = dict(names)
+
+    def delete_port_names(self, dpid: int) -> None:
+        self._refuse_on_failure()
+        self.kept_names.pop(dpid, None)
 
     def offenders(self) -> list[Offender]:
         return list(self.kept_offenders.values())
@@ -130,18 +177,34 @@ class FakeChannel:
         self.switch = switch
         self.due: list[bytes] = []
         self.asked: list[str] = []
+        self.plans: list[Plan] = []
+        self.resets: list[SettingsReset] = []
+        self.looked_up: list[tuple[int, int]] = []  # cookie and mask
+        self.parts_asked: list[tuple[tuple[int, ...], bool]] = []  # meters, and whether groups, too
         self.probed: list[PortRef] = []
         self.forgotten: list[Connection] = []
         self.woken: list[tuple[int, Connection]] = []
+        self.received = 0
         self._conversation = Conversation()
 
     def read(self, attempt: int) -> None:
         self.asked.append("read")
         self.due += self._conversation.ask_state(attempt)
 
+    def watch(self) -> None:
+        self.due += self._conversation.ask_monitor()
+
+    def read_groups(self, turn: int) -> None:
+        self.due += self._conversation.ask_groups(turn)
+
     def send(self, attempt: int, plan: Plan) -> None:
         self.asked.append(str(plan))
+        self.plans.append(plan)
         self.due += self._conversation.send_plan(attempt, plan)
+
+    def reset(self, reset: SettingsReset) -> None:
+        self.resets.append(reset)
+        self.due += self._conversation.reset(reset)
 
     def probe(self, origin: PortRef) -> None:
         self.probed.append(origin)
@@ -149,33 +212,89 @@ class FakeChannel:
     def forget(self, connections: tuple[Connection, ...]) -> None:
         self.forgotten += connections
 
-    def ask_hits(self, table: int, cookie: int) -> None:
-        self.due += self._conversation.ask_hits(table, cookie)
+    def look_up(self, number: int, cookie: int, mask: int) -> None:
+        self.looked_up.append((cookie, mask))
+        self.due += self._conversation.look_up(number, cookie, mask)
+
+    def look_up_parts(self, number: int, meters: tuple[int, ...], with_groups: bool) -> None:
+        self.parts_asked.append((meters, with_groups))
+        self.due += self._conversation.look_up_parts(number, meters, with_groups=with_groups)
 
     def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
         self.woken.append((port, connection))
 
+    def heard(self, messages: list[bytes]) -> list[Outcome]:
+        """Return what messages mean that the switch sends by itself."""
+        self.received += len(messages)
+        outcomes = [self._conversation.receive(each) for each in messages]
+        return [outcome for outcome in outcomes if outcome is not None]
+
     def exchange(self) -> list[Outcome]:
         """Hand one message over; return what its replies mean."""
         replies = self.switch.receive(self.due.pop(0))
+        self.received += len(replies)
         outcomes = [self._conversation.receive(reply) for reply in replies]
         self.due += self._conversation.take_outgoing()
         return [outcome for outcome in outcomes if outcome is not None]
 
 
-class World:
-    """One runtime. Time stands still unless a test moves it. `utc`: the wall clock when it begins."""
+class FakeBridges:
+    """Keeps what `ovs-vsctl` would have been given. The controller is at `own`."""
 
-    def __init__(self, store: Any = None, utc: float = UTC) -> None:
+    def __init__(self) -> None:
+        self.own = "tcp:127.0.0.1:6653"
+        self.changes: list[tuple[str, tuple[str, ...]]] = []
+
+    def change(self, switch: str, arguments: tuple[str, ...]) -> None:
+        self.changes.append((switch, arguments))
+
+    def own_target(self, target: str) -> str:
+        return self.own
+
+
+class ReadyProver:
+    """Finds everything proved, unless `answer` says something else; it answers when the world lets it."""
+
+    def __init__(self) -> None:
+        self.due: list[Question] = []
+        self.asked: list[Question] = []
+        self.is_prompt = True
+        self.answer: Callable[[Question], Answer] = proved
+
+    def ask(self, question: Question) -> None:
+        self.asked.append(question)
+        self.due = [each for each in self.due if each.purpose is not question.purpose] + [question]
+
+    def take(self) -> list[Answer]:
+        due, self.due = self.due, []
+        return [self.answer(question) for question in due]
+
+
+def proved(question: Question) -> Answer:
+    flows = sum(len(state.flows) for state in question.switches.values())
+    return Answer(question.number, ProofOutcome.PROVED, 0.03, flows)
+
+
+class World:
+    """One runtime. Time stands still unless a test moves it. `utc`: the wall clock when it begins.
+
+    `sink`: where the journal goes, instead of `journal_text`.
+    """
+
+    def __init__(self, store: Any = None, utc: float = UTC, sink: Sink | None = None) -> None:
         self.now = 0.0
         self._utc = utc
         self.store = store if store is not None else MemoryStore()
         self.published: list[Mapping[str, Settings]] = []
         self.publish_failure: OSError | None = None
+        self.prover = ReadyProver()
         self._journal = Pages()
         clock = Clock(lambda: self.now, lambda: self.utc)
-        journal = Journal(self._journal, "controller", "test")
-        self.runtime = Runtime(RuntimeDependencies(ENCODER, self._publish, self.store, journal, clock))
+        journal = Journal(sink or self._journal, "controller", "test")
+        self.bridges = FakeBridges()
+        outside = ENCODER, self._publish, self.store, journal, clock, self.bridges, self.prover
+        self.runtime = Runtime(RuntimeDependencies(*outside))
+        self.runtime.on(BridgesUnread("a test", is_wanted=False))
 
     @property
     def utc(self) -> float:
@@ -188,11 +307,38 @@ class World:
 
     def start(self, file: str = "demo.yaml", text: str = DEMO) -> None:
         self.runtime.start(file, text)
+        self.let_prove()
 
     def handle(self, command: Command[R], by: Principal = CONTROLLER) -> R:
-        return self.runtime.handle(Asked(command, by, "a test", self.utc))
+        return self.ask(Asked(command, by, "a test", self.utc))
 
-    def apply(self, text: str, file: str = "demo.yaml") -> PolicyRevision:
+    def ask(self, asked: Asked[R]) -> R:
+        """Do what the loop does with a request while nothing else waits."""
+        try:
+            return self.runtime.handle(asked)
+        except ProofPending:
+            if not self.prover.is_prompt:
+                raise
+            self.let_prove()
+            return self.runtime.handle(asked)
+        finally:
+            self.runtime.catch_up()
+            self.let_prove()
+
+    def on(self, event: RuntimeEvent) -> None:
+        """Do what the loop does with an event while nothing else waits."""
+        self.runtime.on(event)
+        self.runtime.catch_up()
+        self.let_prove()
+
+    def let_prove(self, *, is_asked: bool = False) -> None:
+        """Let the proving process answer: always, unless it is not prompt and nobody asks for it."""
+        while self.prover.due and (self.prover.is_prompt or is_asked):
+            for answer in self.prover.take():
+                self.runtime.on(ProverReported(answer))
+                self.runtime.catch_up()
+
+    def apply(self, text: str, file: str = "demo.yaml") -> PolicyApplied:
         return self.handle(ApplyPolicy(file, text))
 
     def _publish(self, settings: Mapping[str, Settings]) -> None:
@@ -202,15 +348,20 @@ class World:
 
     def connect(self, dpid: int = 1, switch: FakeSwitch | None = None) -> FakeChannel:
         channel = FakeChannel(switch or FakeSwitch())
-        self.runtime.on(SwitchConnected(dpid, channel))
+        self.on(SwitchConnected(dpid, channel))
         return channel
 
     def disconnect(self, dpid: int, channel: FakeChannel) -> None:
-        self.runtime.on(SwitchDisconnected(dpid, channel))
+        self.on(SwitchDisconnected(dpid, channel))
 
     def hear(self, dpid: int, channel: FakeChannel, outcome: Outcome) -> None:
         """Let a switch say something of its own accord."""
-        self.runtime.on(OutcomeReceived(dpid, channel, outcome))
+        self.on(OutcomeReceived(dpid, channel, outcome))
+
+    def report(self, channel: FakeChannel, messages: list[bytes], dpid: int = 1) -> None:
+        """Let a switch report what somebody else has changed."""
+        for outcome in channel.heard(messages):
+            self.hear(dpid, channel, outcome)
 
     def settle(self, channel: FakeChannel, dpid: int = 1) -> None:
         """Let everything travel until both sides have nothing left to say."""
@@ -220,7 +371,7 @@ class World:
 
     def tick(self, seconds: float) -> None:
         self.now += seconds
-        self.runtime.on(TimePassed())
+        self.on(TimePassed())
 
     @property
     def journal_text(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from common.config.errors import quoted
+from common.special_addresses import NO_HOSTS
 from common.wire.values import Address, Network
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -31,12 +32,6 @@ _SWITCHES |= {"off": False, "false": False, "no": False, "0": False}
 _MOST_LISTED = 12
 _MOST_COMPARED = 200
 _LONGEST_COMPARED = 100
-NO_HOSTS: tuple[Network, ...] = tuple(
-    map(
-        ip_network,
-        ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/128", "::1/128", "::ffff:0.0.0.0/96", "ff00::/8"),
-    )
-)
 
 
 class Wrong(Exception):
@@ -128,6 +123,16 @@ def whole_number(low: int, high: int, name: str = "") -> Kind:
         return number
 
     return Kind(name or f"{low}..{high}", read, {"type": "integer", "minimum": low, "maximum": high})
+
+
+def number_or_off(low: int, high: int) -> Kind:
+    """Return the kind of a limit that can be turned off: then its value is 0."""
+    number = whole_number(low, high)
+
+    def read(text: str) -> int:
+        return 0 if text == "off" else int(number.read(text))
+
+    return Kind(f"{number.name} or `off`", read, {"anyOf": [number.schema, {"const": "off"}]})
 
 
 def decimal(low: float, high: float) -> Kind:

@@ -7,9 +7,9 @@ becomes a large tree.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import yaml
 from yaml.reader import ReaderError
@@ -69,9 +69,12 @@ def read_nodes(text: str, report: ErrorReport, limits: Limits) -> Node | None:
         report.fail(place, "", message, "write the whole character, or remove it")
     if len(text.encode()) > limits.size_bytes:
         fail_too_large(report, limits)
-    builder = _Builder(yaml.parse(text, Loader=_Loader), report, limits)
     try:
-        return builder.document()
+        parser = _Loader(text)
+        try:
+            return _Builder(parser, report, limits).document()
+        finally:
+            parser.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else report.top
@@ -90,76 +93,79 @@ def fail_too_large(report: ErrorReport, limits: Limits) -> NoReturn:
 class _Builder:
     """Builds the tree from the parser's events; knows the path of the current node."""
 
-    def __init__(self, events: Iterator[yaml.Event], report: ErrorReport, limits: Limits) -> None:
-        self._events, self._report, self._limits = events, report, limits
+    def __init__(self, parser: Any, report: ErrorReport, limits: Limits) -> None:
+        self._next: Callable[[], yaml.Event | None] = parser.get_event  # None: there are no more
+        self._report, self._limits = report, limits
+        self._file = report.top.file
         self._path: list[str] = []
         self._depth = 0
 
     def document(self) -> Node | None:
         tree: Node | None = None
-        for event in self._events:
+        while event := self._next():
             if isinstance(event, yaml.DocumentStartEvent):
                 if tree is not None:
                     self._report.fail(
                         self._place(event), "", "a second document begins here", "keep one document in a file"
                     )
-                tree = self._node(next(self._events))
+                tree = self._node(self._next())
         return tree
 
-    def _node(self, event: yaml.Event) -> Node:
+    def _node(self, event: yaml.Event | None) -> Node:
+        assert event is not None  # the parser raises an error, or ends what it has begun
         place = self._place(event)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            self._note(place, "anchors and aliases are not accepted", "write the value in full")
+        if isinstance(event, yaml.AliasEvent):
+            self._refuse_anchor(place)
+            return Refused(place)
+        assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
+        if event.anchor:
+            self._refuse_anchor(place)
         node = self._content(event, place)
-        if getattr(event, "tag", None):
+        if event.tag:
             self._note(place, "tags are not accepted", "remove the `!tag`")
             return Refused(place)
         return node
 
+    def _refuse_anchor(self, place: Place) -> None:
+        self._note(place, "anchors and aliases are not accepted", "write the value in full")
+
     def _content(self, event: yaml.Event, place: Place) -> Node:
-        match event:
-            case yaml.ScalarEvent():
-                return Scalar(place, event.value, is_quoted=bool(event.style))  # libyaml: plain style is ""
-            case yaml.SequenceStartEvent():
-                return Sequence(place, tuple(self._items(place)))
-            case yaml.MappingStartEvent():
-                return Mapping(place, tuple(self._entries(place)))
-            case _:
-                return Refused(place)
-
-    def _items(self, place: Place) -> Iterator[Node]:
-        for number, event in enumerate(self._inside(place), 1):
-            yield self._at(str(number), event)
-
-    def _entries(self, place: Place) -> Iterator[tuple[Scalar, Node]]:
-        first_by_key: dict[str, Place] = {}
-        for event in self._inside(place):
-            key = self._node(event)
-            if not isinstance(key, Scalar):
-                self._note(key.place, "a key must be plain text", "use one word as the key")
-                self._at("?", next(self._events))
-                continue
-            value = self._at(key.text, next(self._events))
-            first = first_by_key.setdefault(key.text, key.place)
-            if first is key.place:
-                yield key, value
-            else:
-                self._note(key.place, f"is a duplicate key (first on line {first.line})", "keep one of them",
-                           key.text)  # fmt: skip
-
-    def _inside(self, place: Place) -> Iterator[yaml.Event]:
-        """Return the events that begin the parts of a collection, up to its end."""
+        if isinstance(event, yaml.ScalarEvent):
+            return Scalar(place, event.value, bool(event.style))  # libyaml: plain style is ""
         self._depth += 1
         if self._depth > self._limits.depth:
             message = f"nested deeper than {self._limits.depth} levels"
             self._report.fail(place, "", message, "use fewer levels; none of these files needs more")
-        for event in self._events:
-            if isinstance(event, yaml.CollectionEndEvent):
-                break
-            yield event
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        node = Mapping(place, self._entries()) if is_mapping else Sequence(place, self._items())
         self._depth -= 1
+        return node
 
-    def _at(self, step: str, event: yaml.Event) -> Node:
+    def _items(self) -> tuple[Node, ...]:
+        items: list[Node] = []
+        while not isinstance(event := self._next(), yaml.CollectionEndEvent):
+            items.append(self._at(str(len(items) + 1), event))
+        return tuple(items)
+
+    def _entries(self) -> tuple[tuple[Scalar, Node], ...]:
+        entries: list[tuple[Scalar, Node]] = []
+        first_by_key: dict[str, Place] = {}
+        while not isinstance(event := self._next(), yaml.CollectionEndEvent):
+            key = self._node(event)
+            if not isinstance(key, Scalar):
+                self._note(key.place, "a key must be plain text", "use one word as the key")
+                self._at("?", self._next())
+                continue
+            value = self._at(key.text, self._next())
+            first = first_by_key.setdefault(key.text, key.place)
+            if first is key.place:
+                entries.append((key, value))
+            else:
+                self._note(key.place, f"is a duplicate key (first on line {first.line})", "keep one of them",
+                           key.text)  # fmt: skip
+        return tuple(entries)
+
+    def _at(self, step: str, event: yaml.Event | None) -> Node:
         self._path.append(step)
         node = self._node(event)
         self._path.pop()
@@ -171,4 +177,4 @@ class _Builder:
     def _place(self, event: yaml.Event) -> Place:
         mark = event.start_mark
         assert mark is not None  # PyYAML's own events always have one
-        return Place(self._report.top.file, mark.line + 1, mark.column + 1)
+        return Place(self._file, mark.line + 1, mark.column + 1)

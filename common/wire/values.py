@@ -19,6 +19,12 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def network_of(address: Address) -> Network:
+    """Return the network that has this address only."""
+    number = int(address)  # `ip_network` would write the address as text and read that
+    return IPv4Network((number, 32)) if address.version == 4 else IPv6Network((number, 128))
+
+
 class Limit(Protocol):
     def apply(self, value: object) -> object:
         """Return the value. Raise `ValueError` with what is wrong if it is outside the limit."""

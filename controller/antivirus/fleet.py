@@ -13,6 +13,7 @@ MOST_CLIENTS = 100_000
 # A client that takes longer for a new generation, or is silent for longer, is stale.
 LAGS_AFTER_S = 600.0
 SILENT_AFTER_S = 3_600.0
+SERVER_SILENT_AFTER_S = 30.0  # a server reports every few seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Fleet:
         self._published: dict[str, ServedRing] = {}
         self.servers: dict[str, Server] = {}
         self.rings: Mapping[str, str] = {}
+        self._restored_at = float("-inf")  # clients of before then have the usual time to report again
 
     def expect_servers(self, names: Collection[str]) -> None:
         """Track exactly these servers, whether they have reported or not."""
@@ -62,8 +64,9 @@ class Fleet:
     def published(self) -> Mapping[str, ServedRing]:
         return self._published
 
-    def restore(self, client: Client) -> None:
+    def restore(self, now: float, client: Client) -> None:
         """Restore a client that was known before a restart."""
+        self._restored_at = now
         self._clients[client.key] = client
 
     def on_server(self, now: float, name: str, rings: Mapping[str, ServedRing], error: str) -> None:
@@ -111,5 +114,5 @@ class Fleet:
         return f"has generation {client.report.generation or 'none'}, but its ring has {wanted.generation}"
 
     def _is_stale(self, client: Client, now: float) -> bool:
-        is_silent = now - client.heard_at > SILENT_AFTER_S
+        is_silent = now - max(client.heard_at, self._restored_at) > SILENT_AFTER_S
         return is_silent or (client.lags_since is not None and now - client.lags_since > LAGS_AFTER_S)

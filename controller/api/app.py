@@ -8,30 +8,34 @@ from typing import Any
 
 import falcon
 
-from common.config.errors import ConfigErrors
-from controller.api import antivirus, bouncers, decisions, members, tokens
+from controller.api import antivirus, bouncers, decisions, members, policies, proofs, tokens
 from controller.api.auth import forbid
 from controller.api.context import Outside, Resource
+from controller.api.policies import no_policy
+from controller.api.receipts import look_up
 from controller.api.records import posted
 from controller.api.unexpected import tell_unexpected
-from controller.compiler.errors import CompileError
+from controller.reports import drift as drift_reports
 from controller.reports import edge as reports
-from controller.runtime import Asker
+from controller.reports import proofs as proof_reports
+from controller.reports import rules
+from controller.runtime import Asker, StillStarting
+from controller.runtime.commands.drift import ReadDrift
 from controller.runtime.commands.members import ListPools, NoteCounts
 from controller.runtime.commands.policy import (
-    ApplyPolicy,
     ExplainCookie,
     ExplainRule,
-    PlanPolicy,
+    Explanation,
+    ListFlows,
     ReadConsent,
     ReadFlows,
-    ReadPolicy,
 )
-from controller.runtime.commands.switches import ReadStatus
+from controller.runtime.commands.proofs import ReadProof
+from controller.runtime.commands.switches import AcceptBridge, ReadStatus
 from controller.runtime.principals import AccessRole
 from controller.store import StoreError
 
-_LARGEST_BODY_BYTES = 8 * 1024 * 1024
+_STARTS_WITHIN_S = 2
 
 
 def build_app(ask: Asker, outside: Outside) -> falcon.App[Any, Any]:
@@ -39,19 +43,20 @@ def build_app(ask: Asker, outside: Outside) -> falcon.App[Any, Any]:
     tell_unexpected(app)
     forbid(app)
     app.add_route("/v1/status", _Status(ask, outside))
-    app.add_route("/v1/policy", _Policy(ask, outside))
-    app.add_route("/v1/plan", _Plan(ask, outside))
+    app.add_route("/v1/drift", _Drift(ask, outside))
+    policies.add_routes(app, ask, outside)
     app.add_route("/v1/flows", _Flows(ask, outside))
     app.add_route("/v1/explain/{what:path}", _Explain(ask, outside))
+    app.add_route("/v1/switches/{name}", _Switch(ask, outside))
     app.add_route("/v1/pools", _Pools(ask, outside))
     app.add_route("/v1/tenants/{name}/consent", _Consent(ask, outside))
     decisions.add_routes(app, ask, outside)
     antivirus.add_routes(app, ask, outside)
     members.add_routes(app, ask, outside)
     tokens.add_routes(app, ask, outside)
-    app.add_error_handler(ConfigErrors, _refuse)
-    app.add_error_handler(CompileError, _refuse)
+    proofs.add_routes(app, ask, outside)
     app.add_error_handler(StoreError, _cannot_store)
+    app.add_error_handler(StillStarting, _tell_to_wait)
     return app
 
 
@@ -64,11 +69,6 @@ def build_role_apps(ask: Asker, outside: Outside) -> dict[AccessRole, falcon.App
     }
 
 
-def _refuse(_request: falcon.Request, response: falcon.Response, error: Exception, _params: object) -> None:
-    response.status = falcon.HTTP_422
-    response.media = {"errors": str(error).splitlines()}
-
-
 def _cannot_store(
     _request: falcon.Request, response: falcon.Response, error: Exception, _params: object
 ) -> None:
@@ -76,41 +76,52 @@ def _cannot_store(
     response.media = {"errors": [str(error)]}
 
 
-def _posted_policy(request: falcon.Request) -> tuple[str, str]:
-    """Return (file name, text). Raise `falcon.HTTPBadRequest` on anything else."""
-    media = posted(request, _LARGEST_BODY_BYTES, "a policy")
-    if not isinstance(media, dict) or not all(isinstance(media.get(key), str) for key in ("file", "text")):
-        raise falcon.HTTPBadRequest(description='send {"file": "name", "text": "the policy"}')
-    return media["file"], media["text"]
+def _tell_to_wait(
+    _request: falcon.Request, response: falcon.Response, error: Exception, _params: object
+) -> None:
+    response.status, response.retry_after = falcon.HTTP_503, _STARTS_WITHIN_S
+    response.media = {"errors": [str(error)]}
 
 
 class _Status(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        response.media = reports.status(self._caller(request)(ReadStatus()), self._outside.packet_ins)
+        caller = self._caller(request)
+        status = reports.status(caller(ReadStatus()), self._outside.packet_ins)
+        response.media = {**status, "proof": proof_reports.brief(caller(ReadProof()))}
 
 
-class _Policy(Resource):
+class _Switch(Resource):
+    def on_post(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
+        """Take a switch's bridge as it is now for good, and no longer as drift (`{"accepted": true}`)."""
+        media = posted(request)
+        if not isinstance(media, dict) or media.get("accepted") is not True:
+            raise falcon.HTTPBadRequest(description='send {"accepted": true}')
+        if not self._caller(request)(AcceptBridge(name)):
+            raise falcon.HTTPNotFound(
+                description=f"no switch {name} is connected, and no bridge of this machine belongs to it"
+            )
+        response.media = {"accepted": True}
+
+
+class _Drift(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        accepted = self._caller(request)(ReadPolicy())
-        if accepted is None:
-            raise _no_policy()
-        response.media = {"revision": accepted.revision, "file": accepted.file}
-
-    def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Accept a policy and begin to apply it; `GET /v1/status` says when it is confirmed."""
-        accepted = self._caller(request)(ApplyPolicy(*_posted_policy(request)))
-        response.media = {"revision": accepted.revision}
-
-
-class _Plan(Resource):
-    def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Show what accepting a policy would change, and change nothing."""
-        response.media = reports.plan(self._caller(request)(PlanPolicy(*_posted_policy(request))))
+        """Return how switches differ from what they should hold, and what was repaired in the last hour."""
+        response.media = drift_reports.drift(self._caller(request)(ReadDrift()))
 
 
 class _Flows(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        accepted = self._caller(request)(ReadFlows())
+        """Return each switch's flows in words; `counts`: as records, with what the switch holds of them now.
+
+        `switch`: only this one.
+        """
+        ask, switch = self._caller(request), request.get_param("switch", default="")
+        if request.get_param_as_bool("counts", default=False):
+            flows = ask(ListFlows(switch))
+            seen = look_up(ask, (each.cookie for each in flows))
+            response.media = rules.counted_flows(flows, seen)
+            return
+        accepted = ask(ReadFlows())
         response.media = reports.show_flows(accepted.policy, accepted.states) if accepted else {}
 
 
@@ -118,19 +129,21 @@ class _Pools(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """Count open sessions now, and list every pool with its members."""
         ask, counts = self._caller(request), self._outside.count_sessions()
-        if counts is not None:
-            ask.as_controller(NoteCounts(counts))
-        response.media = [reports.pool_row(pool) for pool in ask(ListPools())]
+        ask.as_controller(NoteCounts(counts))
+        now = self._outside.now()
+        response.media = [reports.pool_row(pool, now) for pool in ask(ListPools())]
 
 
 class _Explain(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response, what: str) -> None:
         """Explain a cookie (`0x9057...`) or a rule path (`tenants.acme.mail`)."""
         command = ExplainCookie(_cookie(what)) if what.startswith("0x") else ExplainRule(what)
-        explanation = self._caller(request)(command)
+        ask = self._caller(request)
+        explanation = ask(command)
         if explanation is None:
-            raise _no_policy()
-        response.media = reports.explain(explanation)
+            raise no_policy()
+        flows = explanation.flows if isinstance(explanation, Explanation) else ()
+        response.media = rules.explain(explanation, look_up(ask, (each.cookie for each in flows)))
 
 
 class _Consent(Resource):
@@ -140,10 +153,6 @@ class _Consent(Resource):
         if found is None:
             raise falcon.HTTPNotFound(description=f"no tenant is named {name}")
         response.media = reports.consent(found)
-
-
-def _no_policy() -> falcon.HTTPNotFound:
-    return falcon.HTTPNotFound(description="no policy has been accepted yet")
 
 
 def _cookie(text: str) -> int:

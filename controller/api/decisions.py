@@ -4,15 +4,16 @@ A request with many parts is never refused as a whole: the valid parts are execu
 the response says which parts were refused, and why.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
 import falcon
 
 from common.wire.decisions import RequestedAllowance
+from controller.api import receipts
 from controller.api.auth import forbid
-from controller.api.confirm import PATIENCE_S, STEP_S, await_switches
+from controller.api.confirm import await_switches
 from controller.api.context import Caller, Outside, Resource
 from controller.api.records import posted, read_record
 from controller.api.unexpected import tell_unexpected
@@ -20,7 +21,6 @@ from controller.reports import sources
 from controller.runtime import Asker
 from controller.runtime.commands.suspicion import (
     AllowSource,
-    CountPackets,
     DecisionChoice,
     EndAllowance,
     EndDecisions,
@@ -31,8 +31,6 @@ from controller.runtime.commands.suspicion import (
     ListOrigin,
     MakeDecisions,
     ReadDecision,
-    ReadPackets,
-    ReadReceipt,
     ReportEvidence,
 )
 from controller.suspicion.codec import (
@@ -135,12 +133,9 @@ def _end(ask: Caller, numbers: list[int], origin: str = "") -> int:
 
 def _end_all(ask: Caller, numbers: list[int]) -> dict[str, Any]:
     """End decisions. Returns when the switches have removed them; otherwise the response says so."""
-    receipts = []
-    if len(numbers) <= _MOST_SHOWN:
-        found = [_read(ask, number) for number in numbers]
-        receipts = [receipt for receipt in found if receipt]
+    found = _read_all_of(ask, numbers) if len(numbers) <= _MOST_SHOWN else []
     count = _end(ask, numbers)
-    return {"deleted": count, "is_confirmed": await_switches(ask), "receipts": receipts}
+    return {"deleted": count, "is_confirmed": await_switches(ask), "receipts": found}
 
 
 def _choice(request: falcon.Request) -> DecisionChoice:
@@ -151,10 +146,17 @@ def _choice(request: falcon.Request) -> DecisionChoice:
 
 class _Decisions(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        """List decisions; `origin`, `value`, `tenant` and `limit` filter."""
+        """List decisions; `origin`, `value`, `tenant` and `limit` filter.
+
+        `receipts`: ask the switches what they hold of the newest 200.
+        """
+        ask = self._caller(request)
         limit = request.get_param_as_int("limit", default=1_000, min_value=1, max_value=1_000_000)
-        found = self._caller(request)(ListDecisions(_choice(request), limit))
-        response.media = sources.decisions(found)
+        found = ask(ListDecisions(_choice(request), limit))
+        newest = found.decisions[-receipts.MOST_NUMBERS :]
+        is_wanted = request.get_param_as_bool("receipts", default=False)
+        by_number = receipts.of_decisions(ask, (each.number for each in newest)) if is_wanted else {}
+        response.media = sources.decisions(found, by_number)
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         requests, indexes, bad = _read_all(
@@ -182,11 +184,11 @@ class _Decisions(Resource):
 
 class _Decision(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response, number: int) -> None:
-        """Show a decision with its receipt: switches, cookie, matched packets."""
-        found = _read(self._caller(request), number)
-        if found is None:
+        """Show a decision with its receipt: what each switch holds of it now, and matched packets."""
+        found = _read_all_of(self._caller(request), [number])
+        if not found:
             raise falcon.HTTPNotFound(description=f"no decision has number {number}; it may have ended")
-        response.media = found
+        response.media = found[0]
 
     def on_delete(self, request: falcon.Request, response: falcon.Response, number: int) -> None:
         response.media = _end_all(self._caller(request), [number])
@@ -217,21 +219,42 @@ class _Origin(Resource):
 
 class _AllowList(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        response.media = [show_allowance(each) for each in self._caller(request)(ListAllowances())]
+        """List the allow-list; `receipts`: ask the switches what they hold of the newest 200 entries."""
+        ask = self._caller(request)
+        found = ask(ListAllowances())
+        is_wanted = request.get_param_as_bool("receipts", default=False)
+        newest = [each.number for each in found[-receipts.MOST_NUMBERS :]]
+        by_number = receipts.of_allowances(ask, newest) if is_wanted else {}
+        response.media = [
+            {
+                **show_allowance(each),
+                **({"receipt": by_number[each.number]} if each.number in by_number else {}),
+            }
+            for each in found
+        ]
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Let a source pass: `{"value": "198.51.100.0/24", "comment": "why", "duration_s": 0}`."""
+        """Let a source pass: `{"value": "198.51.100.0/24", "comment": "why", "duration_s": 0}`.
+
+        Returns when the switches have confirmed it; otherwise the response says so.
+        """
         said = read_record(RequestedAllowance, posted(request), _AN_ALLOWANCE)
         allow = AllowSource(read_source(said.value), said.comment, said.duration_s)
-        response.media = show_allowance(self._caller(request)(allow))
+        ask = self._caller(request)
+        allowance = ask(allow)
+        is_confirmed = await_switches(ask)
+        receipt = receipts.of_allowances(ask, [allowance.number]).get(allowance.number)
+        response.media = {**show_allowance(allowance), "is_confirmed": is_confirmed, "receipt": receipt}
 
 
 class _Allowance(Resource):
     def on_delete(self, request: falcon.Request, response: falcon.Response, number: int) -> None:
-        gone = self._caller(request)(EndAllowance(number))
+        """Remove an entry. Returns when the switches have confirmed it; otherwise the response says so."""
+        ask = self._caller(request)
+        gone = ask(EndAllowance(number))
         if gone is None:
             raise falcon.HTTPNotFound(description=f"no entry in the allow-list has number {number}")
-        response.media = show_allowance(gone)
+        response.media = {**show_allowance(gone), "is_confirmed": await_switches(ask)}
 
 
 class _Evidence(Resource):
@@ -246,26 +269,16 @@ class _Evidence(Resource):
 class _Source(Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response, source: str) -> None:
         """Explain a source: its score, the evidence, every decision about it, the allow-list."""
-        response.media = sources.explain(self._caller(request)(ExplainSource(read_source(source))))
+        ask = self._caller(request)
+        known = ask(ExplainSource(read_source(source)))
+        by_number = receipts.of_decisions(ask, (each.number for each in known.decisions))
+        allowed = known.allowance.number if known.allowance else 0
+        of_allowance = receipts.of_allowances(ask, [allowed]).get(allowed) if allowed else None
+        response.media = sources.explain(known, by_number, of_allowance)
 
 
-def _read(ask: Caller, number: int) -> dict[str, Any] | None:
-    """Return a decision with its receipt, or None if it has ended."""
-    decision = ask(ReadDecision(number))
-    if decision is None:
-        return None
-    hits = _count_hits(ask, number)
-    return {**show_decision(decision), "receipt": sources.receipt(ask(ReadReceipt(number)), hits)}
-
-
-def _count_hits(ask: Caller, number: int) -> Mapping[str, int] | None:
-    """Ask the switches how many packets matched a decision; None: one of them did not answer in time."""
-    ask(CountPackets(number))
-    outside = ask.outside
-    deadline = outside.now() + PATIENCE_S
-    while outside.now() < deadline:
-        hits = ask(ReadPackets(number))
-        if hits is not None:
-            return hits
-        outside.sleep(STEP_S)
-    return None
+def _read_all_of(ask: Caller, numbers: list[int]) -> list[dict[str, Any]]:
+    """Return decisions with their receipts; those that have ended are left out."""
+    found = [decision for number in numbers if (decision := ask(ReadDecision(number)))]
+    by_number = receipts.of_decisions(ask, (each.number for each in found))
+    return [{**show_decision(each), "receipt": by_number[each.number]} for each in found]

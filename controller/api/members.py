@@ -62,7 +62,10 @@ class _Member(Resource):
             raise falcon.HTTPBadRequest(description='send {"drained": true} or {"drained": false}')
         ask = self._caller(request)
         member = ask(DrainMember(name, media["drained"]))
-        response.media = {**reports.member_row(member), "is_confirmed": await_switches(ask)}
+        response.media = {
+            **reports.member_row(member, self._outside.now()),
+            "is_confirmed": await_switches(ask, with_plans=True),
+        }
 
 
 class _Health(Resource):
@@ -70,7 +73,10 @@ class _Health(Resource):
         """Record an agent's report: `{"good": false, "detail": "why", "stale": "why, if it is"}`."""
         report = read_record(HealthReport, posted(request), 'send {"good": false, "detail": "why"}')
         heard = self._caller(request)(ReportMember(name, report))
-        response.media = {**reports.member_row(heard.member), "agent": to_media(heard.agent)}
+        response.media = {
+            **reports.member_row(heard.member, self._outside.now()),
+            "agent": to_media(heard.agent),
+        }
 
     def on_get(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
         """Return what a member's health agent must check."""

@@ -14,6 +14,7 @@ from controller.compiler.stages import (
     commit,
     forward,
     home,
+    miss,
     neighbour,
     resume,
     route,
@@ -61,14 +62,23 @@ _GROUP_STAGES: tuple[Callable[[SwitchView], Iterator[Group]], ...] = (
 
 def compile_policy(policy: Policy, conditions: Conditions = ALL_IS_WELL) -> Mapping[str, SwitchState]:
     """Return the desired state of every switch, by switch name."""
+    return dict(compile_switches(policy, conditions))
+
+
+def compile_switches(
+    policy: Policy, conditions: Conditions = ALL_IS_WELL
+) -> Iterator[tuple[str, SwitchState]]:
+    """Yield the name and the desired state of every switch, one by one."""
     id_clashes.check(policy)
     whole = PolicyView(policy, conditions)
     allowed = allowed_bypasses(policy, conditions)
-    return {switch.name: compile_switch(SwitchView(whole, switch), allowed) for switch in policy.switches}
+    for switch in policy.switches:
+        yield switch.name, compile_switch(SwitchView(whole, switch), allowed)
 
 
 def compile_switch(view: SwitchView, allowed: frozenset[Bypass]) -> SwitchState:
     flows = _merge(flow for build in _STAGES for flow in build(view))
+    flows |= {flow.key: flow for flow in miss.build_flows(view, flows.values())}
     groups = {group.group_id: group for build in _GROUP_STAGES for group in build(view)}
     meters = {meter.meter_id: meter for build in _METER_STAGES for meter in build(view)}
     state = SwitchState(flows, groups, meters)

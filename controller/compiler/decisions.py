@@ -7,8 +7,9 @@ flow for each of its prefixes, at its home only.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from controller.compiler.fragments import Criteria, new_first_fragment
 from controller.compiler.view import destination_is, source_is
 from controller.ids import meter_of
 from controller.pipeline import fields as f
@@ -44,10 +45,18 @@ class Enforcement:
         self._everywhere = sorted(set(self.homes.values()))
         self._limit_per_s = policy.suspicion.limit_per_s
 
+    def footprint(self, scope: Scope) -> object:
+        """Return the part of the policy that determines a decision's flows.
+
+        The same footprint means the same flows.
+        """
+        if scope.tenant:
+            return self.homes.get(scope.tenant), self.prefixes.get(scope.tenant), self._limit_per_s
+        return self._everywhere, self._limit_per_s
+
     @property
-    def footprint(self) -> object:
-        """Return the part of the policy that determines flows: the same footprint means the same flows."""
-        return self.homes, self.prefixes, self._limit_per_s
+    def footprint_of_allowances(self) -> object:
+        return self._everywhere
 
     def of_decision(self, decision: Decision) -> dict[str, SwitchFlows]:
         """Return the flows of a decision in force, by the switch's name."""
@@ -71,15 +80,19 @@ class Enforcement:
         request, scope = decision.request, decision.request.scope
         action = Action.WATCH if request.is_simulated else request.action
         for destination in self._destinations(scope):
+            here: Criteria = (_FROM_OUTSIDE, *source_is(scope.source), *destination)
             yield Flow(
                 Table.SUSPICION,
                 _priority(scope),
-                match(_FROM_OUTSIDE, *source_is(scope.source), *destination, *_layer4(scope)),
+                match(*here, *_layer4(scope)),
                 _TO_DECOYS if action is Action.DECOY else (),
                 None if action is Action.DROP else Table.SERVICE,
                 f"decisions.{decision.number}",
                 meters[0].meter_id if meters else 0,
             )
+            if action in (Action.DROP, Action.DECOY) and (fragment := _first_fragment(scope)):
+                band, because = _priority(replace(scope, port=1)), f"decisions.{decision.number}"
+                yield Flow(Table.SUSPICION, band, match(*here, *fragment), (), None, because)
 
     def _destinations(self, scope: Scope) -> Iterator[tuple[tuple[Field, int, int], ...]]:
         if not scope.tenant:
@@ -99,9 +112,22 @@ def _priority(scope: Scope) -> int:
 def _layer4(scope: Scope) -> tuple[tuple[Field, int], ...]:
     if scope.protocol is None:
         return ()
-    if scope.protocol is Protocol.ICMP:
-        number = IpProto.ICMP if scope.source.version == 4 else IpProto.ICMPV6
-        return ((f.IP_PROTO, number),)
-    number = IpProto.TCP if scope.protocol is Protocol.TCP else IpProto.UDP
     port = ((_PORT_FIELDS[scope.protocol], scope.port),) if scope.port else ()
-    return ((f.IP_PROTO, number), *port)
+    return ((f.IP_PROTO, _protocol_number(scope, scope.protocol)), *port)
+
+
+def _first_fragment(scope: Scope) -> Criteria:
+    """Match the first fragment that the flow of a decision does not match; empty: there is none.
+
+    Other fragments do not show the port, in IPv6 not the protocol either. Without the first one they open
+    no connection. No connection over TCP begins with a fragment.
+    """
+    if scope.protocol in (None, Protocol.TCP) or (scope.source.version == 4 and not scope.port):
+        return ()
+    return new_first_fragment(_protocol_number(scope, scope.protocol), scope.port)
+
+
+def _protocol_number(scope: Scope, protocol: Protocol) -> IpProto:
+    if protocol is Protocol.ICMP:
+        return IpProto.ICMP if scope.source.version == 4 else IpProto.ICMPV6
+    return IpProto.TCP if protocol is Protocol.TCP else IpProto.UDP

@@ -27,8 +27,9 @@ _HEAD = """\
 `make docs` generates this page from the tables themselves and from the flows of
 [`policies/demo.yaml`](../policies/demo.yaml).
 
-A packet enters at `admission` and only goes forward. Every table drops packets that match no flow. The names of tables
-are stable, but their numbers may change. `ovs-ofctl -O OpenFlow14 --names dump-flows s1` shows the names.
+A packet enters at `admission` and only goes forward. In each table, a flow of priority 0 drops packets that match no
+other flow, and counts them. The names of tables are stable, but their numbers may change.
+`ovs-ofctl -O OpenFlow14 --names dump-flows s1` shows the names.
 """
 _READING = f"""\
 ## Reading dump-flows

@@ -3,7 +3,8 @@
 Invariants: goto goes only forward, groups exist and are used, only declared fields
 are matched, no flow hides another, no two flows contradict each other, a cookie belongs
 to one rule, only gateways can reach a port 25 (except directly, where a tenant opted in
-and no other host takes its mail), and hosts that only answer open no connections.
+and no other host takes its mail), hosts that only answer open no connections, hosts of
+pools speak in their own sessions only, and no tenant begins a connection from port 25.
 A failure is our own mistake, hence `AssertionError`.
 """
 
@@ -17,13 +18,24 @@ from controller.compiler.network_state import Conditions
 from controller.compiler.overlaps import find_ambiguous, find_shadowed
 from controller.pipeline import fields as f
 from controller.pipeline.declared import FIELDS
-from controller.pipeline.fields import Field, IpProto, Role, Zone
+from controller.pipeline.fields import (
+    LABEL_INITIATOR,
+    LABEL_RESPONDER,
+    MAC_BITS,
+    CtState,
+    Field,
+    IpProto,
+    Role,
+    Zone,
+)
 from controller.pipeline.flows import (
     CONTROLLER_NUMBER,
     Clone,
+    CommitConnection,
     Flow,
     Learn,
     LookUpConnection,
+    Move,
     Output,
     Resubmit,
     SwitchState,
@@ -40,6 +52,8 @@ _ONLY_ANSWER = {
     Role.DECOY: {Zone.OUTSIDE},
     Role.ANTIVIRUS: {Zone.UPDATE, Zone.CLIENT},
 }
+# Their addresses are bound to them by table `source`, and each may have several MACs.
+_ROUTERS = {Role.BACKBONE, Role.TENANT}
 _DESTINATIONS: Mapping[Field, Callable[[int], Address]] = {f.IPV4_DST: IPv4Address, f.IPV6_DST: IPv6Address}
 
 
@@ -73,8 +87,10 @@ def verify(state: SwitchState, allowed: frozenset[Bypass] = frozenset()) -> None
         _check_fields(flow)
         _check_smtp(flow, allowed)
         _check_silence(flow)
+        _check_own_session(flow)
         rule_by_cookie[flow.cookie].add(flow.because)
         used_groups |= {a.group_id for a in flow.actions if isinstance(a, ToGroup)}
+    _check_answers(state)
     used_meters = {flow.meter for flow in state.flows.values()} - {0}
     assert used_meters == set(state.meters), f"meters used {used_meters}, meters made {set(state.meters)}"
     assert used_groups == set(state.groups), f"groups used {used_groups}, groups made {set(state.groups)}"
@@ -102,14 +118,23 @@ def _check_forward(flow: Flow) -> None:
             assert action.then > flow.table or is_fallback, f"{flow} goes backward"
         if isinstance(action, Resubmit):
             assert action.table > flow.table, f"{flow} goes backward"
-        if isinstance(action, Clone):
+        if isinstance(action, Clone) and flow.table is not Table.COMMIT:
             assert action.actions == (Resubmit(Table.SAMPLE),), f"{flow} copies a packet"
         if isinstance(action, Learn):
             # A learned flow may only name a next hop, and only `affinity` decides whether it is used.
             assert action.table is Table.RECALL and action.sets.field is f.ETH_DST, f"{flow} learns too much"
+    _check_commit(flow)
     assert flow.table is not Table.RECALL, f"{flow} is in a table for learned flows only"
     if flow.table is Table.SAMPLE:
         assert flow.meter and flow.actions == (Output(CONTROLLER_NUMBER),), f"{flow} samples without a limit"
+
+
+def _check_commit(flow: Flow) -> None:
+    """Nothing follows a commit: held fragments of other senders may go on with it, past all tables."""
+    for index, action in enumerate(flow.actions):
+        if isinstance(action, CommitConnection):
+            is_last = index + 1 == len(flow.actions) and flow.goto is None
+            assert is_last and action.then in (None, Table.FORWARD), f"{flow} goes on after a commit"
 
 
 def _check_fields(flow: Flow) -> None:
@@ -149,3 +174,42 @@ def _check_silence(flow: Flow) -> None:
             assert legs <= _ONLY_ANSWER.get(Role(role), legs), (
                 f"{flow} lets an answering host onto another leg"
             )
+
+
+def _check_own_session(flow: Flow) -> None:
+    """Whoever is not a router follows a label only if its MAC is there, and only to the other end."""
+    halves = [each.source_offset for each in flow.actions if isinstance(each, Move)]
+    if flow.table is not Table.RESUME or not halves:
+        return
+    found = {c.field: c for c in flow.match}
+    if f.ROLE in found and found[f.ROLE].value in _ROUTERS:
+        return
+    own = LABEL_INITIATOR if halves == [LABEL_RESPONDER] else LABEL_RESPONDER
+    label, sender = found.get(f.CT_LABEL), found.get(f.ETH_SRC)
+    assert label and sender and sender.mask == f.ETH_SRC.full_mask == _half(label.mask, own), (
+        f"{flow} follows the session of another"
+    )
+    assert _half(label.value, own) == sender.value, f"{flow} follows the session of another"
+    state = found.get(f.CT_STATE)
+    is_reply = state and state.mask & ~state.value & CtState.REPLY
+    assert own == LABEL_RESPONDER or is_reply, f"{flow} lets an answer go to the responder"
+
+
+def _half(label: int, offset: int) -> int:
+    return label >> offset & ((1 << MAC_BITS) - 1)
+
+
+def _check_answers(state: SwitchState) -> None:
+    """Where a tenant may begin connections, none begins at port 25: answers would bypass the gateways."""
+    begun, answered, refused = set(), set(), set()
+    for flow in state.flows.values():
+        exact = {c.field: c.value for c in flow.match}
+        leg = exact.get(f.ETH_TYPE), exact.get(f.ZONE)
+        is_tenants = exact.get(f.ROLE) == Role.TENANT
+        if flow.table is Table.RESUME and is_tenants and flow.goto in (Table.SUSPICION, Table.SERVICE):
+            begun.add(leg)
+        if flow.table is Table.SERVICE and (flow.actions or flow.goto):
+            answered.add(leg)
+        elif flow.table is Table.SERVICE and is_tenants and exact.get(f.TCP_SRC) == _SMTP:
+            refused.add(leg)
+    assert begun & answered <= refused, "tenants begin connections from port 25"

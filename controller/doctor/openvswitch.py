@@ -12,10 +12,18 @@ from typing import Any
 
 from controller.doctor.finding import Finding
 from controller.doctor.system import AS_ROOT, content_of, output_of
+from controller.drift.bridge_record import ColumnValues, LimitedTable
+from controller.drift.bridge_settings import (
+    OPENFLOW,
+    limited_tables,
+    set_up_with_controller,
+    setting_problem,
+    wrong_settings,
+)
+from controller.drift.ovsdb import as_list, plain
 from controller.ids import COOKIE_OWNER
 
 _OLDEST = (2, 17)
-_OPENFLOW = "OpenFlow14"
 _REFRESH_S = 6  # ovs-vswitchd writes the state of its connections every 5 s
 _LABS_NAME = re.compile(r"s[1-9]\d*")
 _PID_FILE = "/run/openvswitch/ovs-vswitchd.pid"
@@ -27,10 +35,11 @@ Problem = tuple[str, str]  # what is wrong, and a remedy
 class BridgeFacts:
     name: str
     datapath_type: str
-    fail_mode: str
-    protocols: tuple[str, ...]
+    wrong_settings: ColumnValues
+    limited_tables: tuple[LimitedTable, ...]
     has_controller: bool
     is_connected: bool
+    has_mirror: bool
     ports_with_offload: tuple[str, ...]  # veth ports whose sender leaves checksums to hardware
     has_normal_flow: bool
     drops_invalid: bool  # a flow that drops what conntrack calls invalid
@@ -75,7 +84,7 @@ def _bridges() -> tuple[tuple[BridgeFacts, ...], tuple[str, ...]]:
     ours, others = [], []
     controllers = _await_connections()
     for row in _rows("Bridge"):
-        flows = output_of("ovs-ofctl", "-O", _OPENFLOW, "dump-flows", row["name"])
+        flows = output_of("ovs-ofctl", "-O", OPENFLOW, "dump-flows", row["name"])
         is_ours = "postern-lab" in row["external_ids"] or f"cookie=0x{COOKIE_OWNER:x}" in (flows or "")
         if is_ours:
             ours.append(_bridge(row, controllers, flows or ""))
@@ -100,43 +109,47 @@ def _rows(table: str) -> list[dict[str, Any]]:
         output_of("ovs-vsctl", "--timeout=5", "--format=json", "list", table) or '{"data": []}'
     )
     return [
-        {head: _plain(cell) for head, cell in zip(answer["headings"], row, strict=True)}
+        {head: plain(cell) for head, cell in zip(answer["headings"], row, strict=True)}
         for row in answer["data"]
     ]
 
 
-def _plain(cell: Any) -> Any:
-    if isinstance(cell, list) and len(cell) == 2:
-        kind, content = cell
-        if kind == "set":
-            return [_plain(each) for each in content]
-        if kind == "map":
-            return dict(content)
-        if kind == "uuid":
-            return content
-    return cell
-
-
 def _bridge(row: dict[str, Any], controllers: dict[str, bool], flows: str) -> BridgeFacts:
-    wanted = row["controller"] if isinstance(row["controller"], list) else [row["controller"]]
+    wanted = as_list(row["controller"])
     ports = (output_of("ovs-vsctl", "--timeout=5", "list-ports", row["name"]) or "").split()
-    protocols = row["protocols"] if isinstance(row["protocols"], list) else [row["protocols"]]
     return BridgeFacts(
         name=row["name"],
         datapath_type=row["datapath_type"] or "system",
-        fail_mode=row["fail_mode"] or "standalone",
-        protocols=tuple(protocols),
+        wrong_settings=wrong_settings(row),
+        limited_tables=_limited_tables(row),
         has_controller=bool(wanted),
         is_connected=any(controllers.get(each, False) for each in wanted),
+        has_mirror=bool(as_list(row["mirrors"])),
         ports_with_offload=tuple(port for port in ports if _offloads(port)),
         has_normal_flow="actions=NORMAL" in flows,
-        drops_invalid=bool(re.search(r"ct_state=[^ ,]*\+inv\S* actions=drop", flows)),
+        drops_invalid=drops_what_is_invalid(flows),
     )
 
 
+def drops_what_is_invalid(flows: str) -> bool:
+    """Return whether a flow that is not ours drops what conntrack calls invalid, in what `dump-flows` prints.
+
+    Our own flows drop some invalid packets on purpose, such as fragments that were never a whole packet.
+    """
+    foreign = (line for line in flows.splitlines() if f"cookie={COOKIE_OWNER:#x}" not in line)
+    return any(re.search(r"ct_state=[^ ,]*\+inv\S* actions=drop", line) for line in foreign)
+
+
+def _limited_tables(row: dict[str, Any]) -> tuple[LimitedTable, ...]:
+    if not (tables := row["flow_tables"]):
+        return ()
+    by_id = {each["_uuid"]: each for each in _rows("Flow_Table")}
+    return limited_tables({int(number): by_id[each] for number, each in tables.items() if each in by_id})
+
+
 def _offloads(port: str) -> bool:
-    if content_of(f"/sys/class/net/{port}/iflink") == content_of(f"/sys/class/net/{port}/ifindex"):
-        return False  # not half of a veth pair
+    if "driver: veth" not in (output_of("ethtool", "-i", port) or ""):
+        return False
     return "tx-checksumming: on" in (output_of("ethtool", "-k", port) or "")
 
 
@@ -185,7 +198,7 @@ def _judge_bridge(bridge: BridgeFacts, has_kernel_module: bool) -> Iterator[Find
         *_offload_problems(bridge),
     ]
     found = [Finding(subject, fact, remedy) for fact, remedy in problems]
-    yield from found or [Finding(subject, f"{bridge.datapath_type}, secure, {_OPENFLOW}, connected")]
+    yield from found or [Finding(subject, f"{bridge.datapath_type}, secure, {OPENFLOW}, connected")]
 
 
 def _configuration_problems(bridge: BridgeFacts, has_kernel_module: bool) -> Iterator[Problem]:
@@ -193,18 +206,23 @@ def _configuration_problems(bridge: BridgeFacts, has_kernel_module: bool) -> Ite
     if bridge.datapath_type == "system" and not has_kernel_module:
         fact = "needs the kernel's datapath, and this kernel has no openvswitch module"
         yield fact, f"{change} datapath_type=netdev"
-    if bridge.fail_mode != "secure":
-        fact = f"fail_mode is {bridge.fail_mode}: a hidden flow forwards everything without a controller"
-        yield fact, f"ovs-vsctl set-fail-mode {bridge.name} secure"
-    if bridge.protocols and _OPENFLOW not in bridge.protocols:
-        fact = f"speaks {' '.join(bridge.protocols)}, but the flows need {_OPENFLOW}"
-        yield fact, f"{change} protocols={_OPENFLOW}"
+    for column, value in bridge.wrong_settings:
+        yield setting_problem(bridge.name, column, value)
+    for table in bridge.limited_tables:
+        remove = f"ovs-vsctl remove bridge {bridge.name} flow_tables {table.number}"
+        yield f"{table}: flows are refused or removed", remove
+    if bridge.has_mirror:
+        yield (
+            "has a mirror, which copies packets to another port",
+            f"ovs-vsctl clear bridge {bridge.name} mirrors",
+        )
 
 
 def _controller_problems(bridge: BridgeFacts) -> Iterator[Problem]:
     if not bridge.has_controller:
         fact = "has no controller; adding the first one, or deleting the last, flushes all flows"
-        yield fact, f"ovs-vsctl set-controller {bridge.name} tcp:127.0.0.1:6653, before there is traffic"
+        target = "tcp:{}:{}".format(*_DEFAULT_CONTROLLER)
+        yield fact, f"{set_up_with_controller(bridge.name, target)}, before there is traffic"
     elif not bridge.is_connected:
         fact = "is not connected to its controller; its flows still work, but edits do not reach it"
         yield fact, f"start the controller; ovs-vsctl get-controller {bridge.name} shows its address"
@@ -214,7 +232,7 @@ def _flow_problems(bridge: BridgeFacts) -> Iterator[Problem]:
     """Flows that are not ours, and undo what ours do."""
     if bridge.has_normal_flow:
         fact = "has a flow with NORMAL: packets can take paths that the policy does not allow"
-        remove = f"ovs-ofctl -O {_OPENFLOW} --strict del-flows {bridge.name} FLOW"
+        remove = f"ovs-ofctl -O {OPENFLOW} --strict del-flows {bridge.name} FLOW"
         yield fact, f"find out what added it; {remove}"
     if bridge.drops_invalid:
         fact = "drops packets that conntrack considers invalid: clients that reuse a port will stall"

@@ -113,7 +113,8 @@ def _(action: LookUpConnection) -> bytes:
 def _(action: CommitConnection) -> bytes:
     nested = _encode_nat(action.source) if action.source else b""
     nested += b"".join(map(encode_action, action.moves))
-    return _encode_ct(_CT_COMMIT, action.zone, _NO_RECIRCULATION, nested)
+    then = _NO_RECIRCULATION if action.then is None else action.then
+    return _encode_ct(_CT_COMMIT, action.zone, then, nested)
 
 
 @encode_action.register

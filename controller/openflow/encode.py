@@ -1,23 +1,31 @@
 """Desired flows to comparable bytes, plans to the bytes of one atomic bundle."""
 
 import struct
+from collections.abc import Iterator
 
 from controller.openflow import messages
 from controller.openflow.actions import encode_instructions, learned_instructions
 from controller.openflow.messages import BundleControl, GroupCommand, MeterCommand
-from controller.openflow.oxm import canonical, encode_fields
+from controller.openflow.oxm import canonical, encode_fields, entries_of, header
 from controller.openflow.replies import InstalledFlow, InstalledGroup
-from controller.pipeline.flows import Flow, Group, Learn, SwitchState
+from controller.pipeline.flows import Flow, Group, Learn, SwitchState, match
+from controller.sync.outcomes import FoundFlow, Fragments, PortConfig
 from controller.sync.plan import Plan
+from controller.sync.settings import SettingsReset
 from controller.sync.state import WireFlow, WireGroup, WireKey, WireLearned, WireMeter, WireState
 
+_PUT_BACK = PortConfig.NO_RECEIVE | PortConfig.NO_FORWARD | PortConfig.NO_PACKET_IN
 
-def to_wire(state: SwitchState) -> WireState:
-    """Return the desired state in the form in which a switch will report it."""
-    flows = [flow_to_wire(flow) for flow in state.flows.values()]
+
+def to_wire(state: SwitchState, before: tuple[SwitchState, WireState] | None = None) -> WireState:
+    """Return the desired state in the form in which a switch will report it.
+
+    `before`: what an earlier state became. A flow that has not changed is the same object in both.
+    """
+    flows = list(_flows_to_wire(state, *before)) if before else [*map(flow_to_wire, state.flows.values())]
     groups = [_group_to_wire(group) for group in state.groups.values()]
     learned = frozenset(
-        WireLearned(action.table, action.cookie, learned_instructions(action))
+        _learned_to_wire(action)
         for flow in state.flows.values()
         for action in flow.actions
         if isinstance(action, Learn)
@@ -25,6 +33,34 @@ def to_wire(state: SwitchState) -> WireState:
     meters = {each.meter_id: messages.meter_to_wire(each) for each in state.meters.values()}
     return WireState(
         {flow.key: flow for flow in flows}, {group.group_id: group for group in groups}, learned, meters
+    )
+
+
+def _flows_to_wire(state: SwitchState, before: SwitchState, wire: WireState) -> Iterator[WireFlow]:
+    """Encode only those flows that were not in an earlier state, which became `wire`."""
+    known: dict[int, WireFlow] = {}
+    if len(before.flows) == len(wire.flows):  # otherwise two matches were the same bytes
+        known = {id(old): held for old, held in zip(before.flows.values(), wire.flows.values(), strict=True)}
+    for key, flow in state.flows.items():
+        old = before.flows.get(key)
+        yield known.get(id(old)) or flow_to_wire(flow) if old == flow else flow_to_wire(flow)
+
+
+def _learned_to_wire(action: Learn) -> WireLearned:
+    """Return the kind of flow that a switch learns by an action, as it reports them."""
+    fixed = canonical(encode_fields(match(*action.fixed)))
+    copied = header(action.copied).to_bytes(4)
+    entries = sorted([*entries_of(fixed), copied])
+    place = entries.index(copied)
+    return WireLearned(
+        action.table,
+        action.cookie,
+        learned_instructions(action),
+        action.priority,
+        action.idle_s << 16,
+        b"".join(entries[: place + 1]),
+        action.copied.size_bytes,
+        b"".join(entries[place + 1 :]),
     )
 
 
@@ -42,15 +78,22 @@ def installed_state(
     flows: list[InstalledFlow], groups: list[InstalledGroup], meters: list[WireMeter]
 ) -> WireState:
     """Return what a switch has reported, in the form of `to_wire`."""
-    flow_by_key = {}
-    for flow in flows:
-        key = WireKey(flow.table, flow.priority, flow.fields)
-        flow_by_key[key] = WireFlow(key, flow.cookie, flow.instructions, flow.wire_fields)
+    flow_by_key = {held.key: held for held in map(_installed_flow, flows)}
     return WireState(
         flow_by_key,
         {g.group_id: WireGroup(g.group_id, g.kind, g.buckets) for g in groups},
         meters={each.meter_id: each for each in meters},
     )
+
+
+def _installed_flow(flow: InstalledFlow) -> WireFlow:
+    key = WireKey(flow.table, flow.priority, flow.fields)
+    return WireFlow(key, flow.cookie, flow.instructions, flow.wire_fields, flow.expires)
+
+
+def found_flow(flow: InstalledFlow) -> FoundFlow:
+    """Return a flow that a switch has reported, with its counters."""
+    return FoundFlow(_installed_flow(flow), flow.packets, flow.bytes, flow.duration_s)
 
 
 def encode_bundle(plan: Plan, xid: int, bundle_id: int) -> list[bytes]:
@@ -87,3 +130,15 @@ def encode_commit(xid: int, bundle_id: int, plan: Plan) -> list[bytes]:
 def encode_discard(xid: int, bundle_id: int) -> list[bytes]:
     """Return the message that discards a bundle."""
     return [messages.bundle_control(xid, bundle_id, BundleControl.DISCARD_REQUEST)]
+
+
+def encode_reset(xid: int, reset: SettingsReset) -> list[bytes]:
+    """Return the messages that put settings back; the switch takes each of them by itself, or refuses it."""
+    found = [
+        messages.set_port(xid, port.number, bytes.fromhex(port.mac.replace(":", "")), 0, _PUT_BACK)
+        for port in reset.ports
+    ]
+    found += [messages.set_table(xid, table, 0) for table in reset.tables]
+    if reset.miss_send_len is not None:
+        found.append(messages.set_config(xid, Fragments.NORMAL, reset.miss_send_len))
+    return found

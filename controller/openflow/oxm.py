@@ -4,6 +4,8 @@ Source: OpenFlow Switch Specification 1.4.0, 7.2.3; ovs-fields(7) for the
 Nicira registers and the conntrack fields; with numbers as reported by Open vSwitch 3.1.
 """
 
+from functools import cache
+
 from controller.pipeline import fields as f
 from controller.pipeline.fields import Field
 from controller.pipeline.flows import Criterion, Match
@@ -28,6 +30,8 @@ _OXM: dict[Field, tuple[int, int]] = {
     f.TCP_DST: (_BASIC, 14),
     f.UDP_SRC: (_BASIC, 15),
     f.UDP_DST: (_BASIC, 16),
+    f.ICMP_TYPE: (_BASIC, 19),
+    f.ICMP_CODE: (_BASIC, 20),
     f.ARP_OP: (_BASIC, 21),
     f.ARP_SPA: (_BASIC, 22),
     f.ARP_TPA: (_BASIC, 23),
@@ -45,8 +49,11 @@ _OXM: dict[Field, tuple[int, int]] = {
     f.ZONE: (_NICIRA, 2),
     f.POOL: (_NICIRA, 3),
     f.TREATMENT: (_NICIRA, 4),
+    f.IP_FRAG: (_NICIRA, 26),
     f.CT_STATE: (_NICIRA, 105),
     f.CT_LABEL: (_NICIRA, 108),
+    f.CT_PROTO: (_NICIRA, 119),
+    f.CT_TP_DST: (_NICIRA, 125),
 }
 
 # The older headers that a switch reports inside `move` and `learn` (NXAST_REG_MOVE, NXAST_LEARN2).
@@ -74,6 +81,14 @@ def header(field: Field, masked: bool = False) -> int:
     return oxm_class << 16 | number << 9 | masked << 8 | length
 
 
+_FIELDS = {number: field for field, number in _OXM.items() if field is not f.CAME_BY}
+
+
+def field_of(header: int) -> Field | None:
+    """Return the field of an OXM header, if it is one that we use."""
+    return _FIELDS.get((header >> 16, header >> 9 & 0x7F))
+
+
 def move_header(field: Field) -> int:
     """Return the header that stands for a field inside a `move` or `learn` action."""
     if field in _MOVE_NUMBERS:
@@ -83,15 +98,21 @@ def move_header(field: Field) -> int:
     return header(field)
 
 
+@cache
+def _head(field: Field, masked: bool) -> bytes:
+    return header(field, masked).to_bytes(4)
+
+
 def _encode_criterion(criterion: Criterion) -> bytes:
-    size = criterion.field.size_bytes
-    exact = criterion.mask == criterion.field.full_mask
-    encoded = header(criterion.field, not exact).to_bytes(4) + criterion.value.to_bytes(size)
-    return encoded if exact else encoded + criterion.mask.to_bytes(size)
+    field, mask = criterion.field, criterion.mask
+    size = field.size_bytes
+    if mask == field.full_mask:
+        return _head(field, False) + criterion.value.to_bytes(size)
+    return _head(field, True) + criterion.value.to_bytes(size) + mask.to_bytes(size)
 
 
 # A match on ports requires a match on the IP protocol before it (OpenFlow 1.4, 7.2.3.6).
-_PREREQUISITES_FIRST = {f.ETH_TYPE: 0, f.IP_PROTO: 1, f.ICMPV6_TYPE: 2}
+_PREREQUISITES_FIRST = {f.ETH_TYPE: 0, f.IP_PROTO: 1, f.CT_STATE: 1, f.CT_PROTO: 2, f.ICMPV6_TYPE: 2}
 
 
 def encode_fields(match: Match) -> bytes:
@@ -102,10 +123,15 @@ def encode_fields(match: Match) -> bytes:
 
 def canonical(fields: bytes) -> bytes:
     """Return an OXM list with its entries sorted, so that equal matches are equal bytes."""
+    return b"".join(sorted(entries_of(fields)))
+
+
+def entries_of(fields: bytes) -> list[bytes]:
+    """Return the entries of an OXM list."""
     entries = []
     at = 0
     while at < len(fields):
         end = at + 4 + fields[at + 3]
         entries.append(fields[at:end])
         at = end
-    return b"".join(sorted(entries))
+    return entries

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from controller.openflow.messages import Type
 from controller.openflow.oxm import canonical
-from controller.sync.outcomes import Port
+from controller.sync.outcomes import Fragments, Port, PortConfig, TableConfig
 from controller.sync.state import WireMeter
 
 _FLOW_HEAD = struct.Struct("!HBxIIHHHHHxxQQQ")
 _MORE = 1
+_FRAGMENTS = 3  # OFPC_FRAG_MASK
 
 
 class BadMessage(Exception):
@@ -33,6 +34,7 @@ class InstalledFlow:
     duration_s: int = 0
     packets: int = 0
     bytes: int = 0
+    expires: int = 0  # idle and hard time-out in seconds, `idle << 16 | hard`
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +90,21 @@ def _entries(body: bytes, head_size: int) -> Iterator[bytes]:
 def parse_flows(body: bytes) -> Iterator[InstalledFlow]:
     """Yield the flows of an OFPMP_FLOW reply body (7.3.5.2)."""
     for entry in _entries(body, 56):
-        _, table, duration, _, priority, _, _, _, _, cookie, packets, octets = _FLOW_HEAD.unpack_from(entry)
+        head = _FLOW_HEAD.unpack_from(entry)
+        _, table, duration, _, priority, idle, hard, _, _, cookie, packets, octets = head
         (match_length,) = struct.unpack_from("!H", entry, 50)
         padded = (match_length + 7) // 8 * 8
         if match_length < 4 or 48 + padded > len(entry):
             raise BadMessage("match longer than its flow")
         wire = entry[52 : 48 + match_length]
         rest = entry[48 + padded :]
-        _check_fields(wire)
-        yield InstalledFlow(table, priority, canonical(wire), cookie, rest, wire, duration, packets, octets)
+        check_fields(wire)
+        yield InstalledFlow(
+            table, priority, canonical(wire), cookie, rest, wire, duration, packets, octets, idle << 16 | hard
+        )
 
 
-def _check_fields(fields: bytes) -> None:
+def check_fields(fields: bytes) -> None:
     """Raise `BadMessage` unless the entries of an OXM list fill it exactly (7.2.3.2)."""
     at = 0
     while at < len(fields):
@@ -124,11 +129,30 @@ def parse_meters(body: bytes) -> Iterator[WireMeter]:
         yield WireMeter(number, flags + entry[8:])
 
 
+_PORT_CONFIG = sum(PortConfig)
+_TABLE_CONFIG = sum(TableConfig)
+
+
+def parse_tables(body: bytes) -> Iterator[tuple[int, TableConfig]]:
+    """Yield the settings of the tables of an OFPMP_TABLE_DESC reply body (7.3.5.19)."""
+    for entry in _entries(body, 8):
+        _, table, config = struct.unpack_from("!HBxI", entry)
+        yield table, TableConfig(config & _TABLE_CONFIG)
+
+
+def parse_config(buffer: bytes) -> tuple[Fragments, int]:
+    """Return what the switch does with fragments, and how much of a packet it sends (7.3.2)."""
+    if len(buffer) < 12:
+        raise BadMessage("truncated configuration")
+    flags, miss_send_len = struct.unpack_from("!HH", buffer, 8)
+    return Fragments(flags & _FRAGMENTS), miss_send_len
+
+
 def _parse_port(entry: bytes) -> Port:
     number, _, mac, name, config, state = struct.unpack_from("!IH2x6s2x16sII", entry)
     text = name.split(b"\0", 1)[0].decode("ascii", "replace")
-    is_down = bool(config & 1) or bool(state & 1)
-    return Port(number, mac.hex(":"), text, is_down)
+    known = PortConfig(config & _PORT_CONFIG)
+    return Port(number, mac.hex(":"), text, PortConfig.DOWN in known or bool(state & 1), known)
 
 
 _PORT_HEAD_BYTES = 40

@@ -1,24 +1,33 @@
 """The fields that flows may match or write, by their names in ovs-fields(7)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cache
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """One match field: its name in ovs-fields(7) and its width in bits."""
+    """One match field: its name in ovs-fields(7) and its width in bits. Each exists once, in this module."""
 
     name: str
     bits: int
     shown_as: str = "number"  # number | hex | mac | ipv4 | ipv6
+    size_bytes: int = field(init=False)
+    full_mask: int = field(init=False)
 
-    @property
-    def size_bytes(self) -> int:
-        return (self.bits + 7) // 8
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size_bytes", (self.bits + 7) // 8)
+        object.__setattr__(self, "full_mask", (1 << self.bits) - 1)
 
-    @property
-    def full_mask(self) -> int:
-        return (1 << self.bits) - 1
+    def __reduce__(self) -> tuple[object, ...]:
+        """What travels to another process is the same field there."""
+        return _field, (self.name, self.bits)
+
+
+@cache
+def _field(name: str, bits: int) -> Field:
+    fields = (each for each in globals().values() if isinstance(each, Field))
+    return next(each for each in fields if (each.name, each.bits) == (name, bits))
 
 
 IN_PORT = Field("in_port", 32)
@@ -28,6 +37,7 @@ ETH_SRC = Field("eth_src", 48, "mac")
 VLAN = Field("vlan_vid", 16, "hex")
 ETH_TYPE = Field("eth_type", 16, "hex")
 IP_PROTO = Field("ip_proto", 8)
+IP_FRAG = Field("ip_frag", 2)  # of a byte
 IPV4_SRC = Field("ip_src", 32, "ipv4")
 IPV4_DST = Field("ip_dst", 32, "ipv4")
 TCP_SRC = Field("tcp_src", 16)
@@ -41,6 +51,8 @@ ARP_SHA = Field("arp_sha", 48, "mac")
 ARP_THA = Field("arp_tha", 48, "mac")
 IPV6_SRC = Field("ipv6_src", 128, "ipv6")
 IPV6_DST = Field("ipv6_dst", 128, "ipv6")
+ICMP_TYPE = Field("icmp_type", 8)
+ICMP_CODE = Field("icmp_code", 8)
 ICMPV6_TYPE = Field("icmpv6_type", 8)
 ND_TARGET = Field("nd_target", 128, "ipv6")
 ND_TLL = Field("nd_tll", 48, "mac")
@@ -53,6 +65,8 @@ POOL = Field("reg3", 32, "hex")
 TREATMENT = Field("reg4", 32)
 CT_STATE = Field("ct_state", 32, "hex")
 CT_LABEL = Field("ct_label", 128, "hex")
+CT_PROTO = Field("ct_nw_proto", 8)
+CT_TP_DST = Field("ct_tp_dst", 16)
 
 REGISTER_MEANINGS = {
     ROLE: "role of the neighbour that sent the packet (see roles)",

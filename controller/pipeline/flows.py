@@ -7,6 +7,7 @@ is computed. The identity of a flow in a switch is `key`: table, priority and ma
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 from common.wire.values import Address
 from controller.ids import cookie_of
@@ -27,6 +28,8 @@ class Criterion:
 
 
 Match = tuple[Criterion, ...]
+# Flows share their criteria, so that equal matches are quick to compare: each edit compiles the policy again.
+_criterion = lru_cache(maxsize=1 << 15)(Criterion)
 
 
 def match(*wanted: tuple[Field, int] | tuple[Field, int, int]) -> Match:
@@ -36,7 +39,7 @@ def match(*wanted: tuple[Field, int] | tuple[Field, int, int]) -> Match:
         mask = rest[0] if rest else name.full_mask
         if mask:
             assert value & ~mask == 0, f"{name.name}: value has bits outside its mask"
-            criteria.append(Criterion(name, value, mask))
+            criteria.append(_criterion(name, value, mask))
     return tuple(criteria)
 
 
@@ -71,11 +74,15 @@ class LookUpConnection:
 
 @dataclass(frozen=True, slots=True)
 class CommitConnection:
-    """`ct(commit, zone=..., exec(...))`; with a `source`, `nat(src=...)`: the responder sees that address."""
+    """`ct(commit, zone=..., exec(...))`; with a `source`, `nat(src=...)`: the responder sees that address.
+
+    With `then`, the packet continues in that table; without it, nothing may follow (see table `commit`).
+    """
 
     zone: int
     moves: tuple[Move, ...]
     source: Address | None = None
+    then: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ LOW = 1_000
 NORMAL = 10_000
 RAISED = 15_000  # an exception to a normal flow
 HIGH = 20_000
+OTHER_FRAGMENTS = 20_500  # first fragments to ports where nothing is published
+FRAGMENTS = 21_000  # of published services; whole packets have HIGH
 SUSPECT = 25_000  # decisions take precedence over published services
 DENY = 30_000
 

@@ -19,6 +19,7 @@ from controller.pipeline.flows import (
     GroupKind,
     Learn,
     LookUpConnection,
+    Meter,
     Move,
     Output,
     PopTag,
@@ -95,11 +96,10 @@ class Shower:
         """Return all flows in the order a packet meets them, then the groups."""
         flows = sorted(state.flows.values(), key=lambda x: (x.table, -x.priority, self.flow(x)))
         groups = sorted(map(self.group, state.groups.values()))
-        meters = [
-            f"meter {each.meter_id}: {each.packets_per_s} packets per second  # {each.because}"
-            for each in state.meters.values()
-        ]
-        return [*map(self.flow, flows), *groups, *meters]
+        return [*map(self.flow, flows), *groups, *map(self.meter, state.meters.values())]
+
+    def meter(self, meter: Meter) -> str:
+        return f"meter {meter.meter_id}: {meter.packets_per_s} packets per second  # {meter.because}"
 
     def _criterion(self, criterion: Criterion) -> str:
         name = _SHORT.get(criterion.field, criterion.field.name)
@@ -158,7 +158,8 @@ class Shower:
     def _(self, action: CommitConnection) -> str:
         moves = ", ".join(map(self._action, action.moves))
         source = f", from {action.source}" if action.source else ""
-        return f"commit in zone {leg_of(action.zone).name.lower()}{source} ({moves})"
+        then = "" if action.then is None else f", then {action.then.label}"
+        return f"commit in zone {leg_of(action.zone).name.lower()}{source} ({moves}){then}"
 
     @_action.register
     def _(self, action: ToGroup) -> str:

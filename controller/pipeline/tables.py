@@ -1,7 +1,7 @@
 """The tables of the pipeline, in the order in which a packet passes them.
 
 Names are stable; numbers may change with this file. A packet only ever goes
-forward, and every table drops packets that match no flow.
+forward, and every table drops packets that match no other flow.
 """
 
 from dataclasses import dataclass
@@ -60,8 +60,8 @@ DOCS: dict[Table, TableDoc] = {
     ),
     Table.SOURCE: TableDoc(
         "role, party, source prefix",
-        "drops forged sources: a tenant may use only its own addresses, "
-        "the backbone never a tenant's or the edge's",
+        "drops forged sources: a tenant may use only its own addresses, the backbone never a tenant's, the "
+        'edge\'s or a special-purpose one; "packet too large" passes from private addresses',
     ),
     Table.HOME: TableDoc(
         "role, party, the tenant's address",
@@ -69,11 +69,13 @@ DOCS: dict[Table, TableDoc] = {
     ),
     Table.TRACK: TableDoc(
         "role, destination, L4 port",
-        "chooses the conntrack zone of this leg and looks the connection up",
+        "chooses the conntrack zone of this leg and looks the connection up; fragments from a tenant show "
+        "no port, and are looked up on the relay leg first",
     ),
     Table.RESUME: TableDoc(
-        "conntrack label",
-        "a known connection follows its label to the same party as before; an unknown one continues",
+        "conntrack label; of hosts of pools, also the MAC",
+        "a known connection follows its label to the same party as before, and hosts of pools send in their "
+        "own sessions only; an unknown one continues",
     ),
     Table.SUSPICION: TableDoc(
         "source of a new connection, and the decision's tenant, protocol and port",
@@ -102,7 +104,8 @@ DOCS: dict[Table, TableDoc] = {
     Table.ROUTE: TableDoc("destination prefix", "writes the MAC of the gateway that leads there"),
     Table.COMMIT: TableDoc(
         "zone",
-        "writes both parties' MACs into the connection's label, and decrements the TTL",
+        "sends the packet on with a smaller TTL, and writes both parties' MACs into the connection's label; "
+        "nothing follows a commit",
     ),
     Table.FORWARD: TableDoc(
         "destination MAC",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from common.config.building import arguments, build
 from common.config.reading import Fields
 from controller.policy.model import (
+    DriftMode,
     HealthSource,
     Link,
     Member,
@@ -43,6 +44,7 @@ def build_policy(top: Fields) -> Policy:
         ),
         pools=by_name(build(top.get("pools", {}))),
         suspicion=build(suspicion) if suspicion and suspicion.is_whole else Suspicion(),
+        drift=top.get("drift", DriftMode.REPAIR),
     )
 
 

@@ -7,23 +7,22 @@ from functools import partial
 
 from common.config import kinds
 from common.config.grammar import Document, Key, ListOf, MapOf, Record, WordOr
-from common.config.kinds import PORT, choice, duration, format_number, size, whole_number
+from common.config.kinds import PORT, choice, duration, format_number, number_or_off, size, whole_number
 from common.config.nodes import Limits
 from controller.policy import build
-from controller.policy.evidence import EVIDENCE
 from controller.policy.kinds import BANNER, PATTERN, PORT_REF, PREFIX, URL_PATH
 from controller.policy.model import (
-    Action,
+    DEFAULT_LIMIT_PER_S,
     Antivirus,
     Attachment,
     BareNewlines,
     ClientTls,
     Dark,
     Disposition,
+    DriftMode,
     HealthSource,
     HttpCheck,
     Immunity,
-    Level,
     Mail,
     MailMode,
     MailTls,
@@ -31,7 +30,6 @@ from controller.policy.model import (
     NulBytes,
     OnEmpty,
     OnVerdict,
-    OpenSessions,
     PoolHealth,
     PoolKind,
     Protocol,
@@ -41,6 +39,7 @@ from controller.policy.model import (
     Service,
     TcpCheck,
 )
+from controller.policy.suspicion_grammar import SUSPICION
 
 # A pool is one group of the switch: 256 slots, and all its buckets in one OpenFlow message of 65,535 bytes.
 MOST_MEMBERS = 250
@@ -202,9 +201,10 @@ TENANT = Record(
             default="decoy",
         ),
         "limit_per_second": Key(
-            _LIMIT,
-            "maximum new connections per second from the backbone; the rest is dropped before it is tracked",
-            otherwise="no limit",
+            number_or_off(1, 1_000_000),
+            "maximum new connections per second from outside, and as many from the tenant; the rest is "
+            "dropped before it is tracked; `off`: no limit",
+            default=str(DEFAULT_LIMIT_PER_S),
             field="limit_per_s",
         ),
         "antivirus": Key(ANTIVIRUS, "how clients of the tenant reach the anti-virus servers"),
@@ -319,76 +319,6 @@ POOL = Record(
     build.pool,
     name="name",
 )
-LEVEL = Record(
-    {
-        "score": Key(whole_number(1, 1_000_000), "score at which a source reaches this level", True),
-        "action": Key(choice(Action), "what happens to its new connections", True),
-        "for": Key(duration("1s", "400d"), "duration of the first decision", True, field="duration_s"),
-        "sessions": Key(choice(OpenSessions), "what happens to its open sessions", default="keep"),
-    },
-    Level,
-)
-WEIGHTS = Record(
-    {
-        kind: Key(whole_number(0, 1_000), means, otherwise=str(weight))
-        for kind, (weight, means) in EVIDENCE.items()
-    }
-)
-CAPS = Record(
-    {
-        "whole": Key(
-            _LIMIT,
-            "maximum number of decisions; beyond it, the least certain and oldest are removed",
-            default="150000",
-            field="cap",
-        ),
-        "origin": Key(
-            _LIMIT,
-            "maximum decisions of one origin; more are refused",
-            default="120000",
-            field="cap_of_origin",
-        ),
-        "tenant": Key(
-            _LIMIT,
-            "maximum decisions for a single tenant; more are refused",
-            default="50000",
-            field="cap_of_tenant",
-        ),
-    }
-)
-SUSPICION = Record(
-    {
-        "half_life": Key(
-            duration("1m", "30d"), "time after which a score has decayed to half of its value", default="1h"
-        ),
-        "suspect": Key(LEVEL, "the first level", otherwise="score 25: decoy for 1h"),
-        "hostile": Key(LEVEL, "the second level", otherwise="score 100: decoy for 1d, open sessions cut"),
-        "repeat": Key(
-            whole_number(1, 10),
-            "factor by which each further decision about a source lasts longer",
-            default="2",
-        ),
-        "longest": Key(duration("1m", "400d"), "maximum duration of a decision", default="30d"),
-        "crowd": Key(
-            whole_number(0, 256),
-            "number of suspicious sources in one /24 (IPv6: /48) that makes the whole network suspicious; "
-            "0: never",
-            default="5",
-        ),
-        "simulate": Key(
-            kinds.FLAG, "record decisions without enforcing them", default="false", field="is_simulated"
-        ),
-        "limit_per_second": Key(
-            whole_number(1, 100_000),
-            "maximum new connections per second of a source under `limit`, at each switch",
-            default="10",
-            field="limit_per_s",
-        ),
-        "caps": Key(CAPS, "maximum number of decisions"),
-        "weights": Key(WEIGHTS, "what each kind of evidence adds to a score; 0: nothing"),
-    },
-    build.suspicion,
-)
 POLICY = Record(
     {
         "postern": Key(format_number(1), "format of this file", True),
@@ -398,6 +328,11 @@ POLICY = Record(
         "tenants": Key(MapOf(TENANT), "the organisations behind the edge"),
         "pools": Key(MapOf(POOL), "proxies, scanners, responders, decoys, anti-virus servers"),
         "suspicion": Key(SUSPICION, "how evidence about sources leads to decisions"),
+        "drift": Key(
+            choice(DriftMode),
+            "what happens when another client changes a switch: it is repaired at once, or only reported",
+            default="repair",
+        ),
     }
 )
 POLICY_FILE = Document("policy", "Postern policy", POLICY, Limits(size_bytes=8 * 1024 * 1024, depth=20))

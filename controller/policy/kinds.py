@@ -3,7 +3,8 @@
 import re
 
 from common.config.errors import quoted
-from common.config.kinds import NETWORK, NO_HOSTS, Kind, Wrong, matching
+from common.config.kinds import NETWORK, Kind, Wrong, matching
+from common.special_addresses import NO_HOSTS
 from common.wire.values import Network
 from controller.policy.model import PortRef
 

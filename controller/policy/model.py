@@ -82,6 +82,13 @@ class Dark(StrEnum):
     DROP = "drop"
 
 
+class DriftMode(StrEnum):
+    """What happens when another client changes a switch."""
+
+    REPAIR = "repair"  # it is put right at once
+    REPORT = "report"  # it is reported, until an operator applies a policy or the difference goes away
+
+
 class Protocol(StrEnum):
     TCP = "tcp"
     UDP = "udp"
@@ -155,6 +162,12 @@ class Antivirus:
     ring: Ring = Ring.ALL
 
 
+# A tenant's new connections per second in each direction. A forged first packet stays in a table of
+# connections for at most a minute, so a flood takes at most 120,000 of the 3,000,000 places that Open
+# vSwitch has by default.
+DEFAULT_LIMIT_PER_S = 2_000
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     name: str
@@ -165,7 +178,7 @@ class Tenant:
     services: tuple[Service, ...] = ()
     decoys: str = ""  # pool name; empty: the first pool of decoys by name, if there is one
     dark: Dark = Dark.DECOY
-    limit_per_s: int = 0  # new connections from the backbone; 0: no limit
+    limit_per_s: int = DEFAULT_LIMIT_PER_S  # new connections in each direction; 0: no limit
     may_be_learned: bool = False  # a persona may be learned from the tenant's servers
     antivirus: Antivirus | None = None
 
@@ -235,4 +248,5 @@ class Policy:
     tenants: tuple[Tenant, ...] = ()
     pools: tuple[Pool, ...] = ()
     suspicion: Suspicion = Suspicion()
+    drift: DriftMode = DriftMode.REPAIR
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, hash=False)

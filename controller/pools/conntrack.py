@@ -63,10 +63,15 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Open sessions, and handshakes whose initiator has not confirmed yet, by the MAC of a member."""
+    """Open sessions, and handshakes whose initiator has not confirmed yet, by the MAC of a member.
+
+    `relayed`: the second halves of mail sessions, from a gateway of the edge to a tenant's server, by the MAC
+    of the tenant's own gateway.
+    """
 
     sessions: Mapping[str, int]
     handshakes: Mapping[str, int] = field(default_factory=dict)
+    relayed: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_connections(lines: Iterable[str]) -> Iterator[Connection]:
@@ -125,9 +130,14 @@ def count_sessions(lines: Iterable[str]) -> Counts:
 
     A half-open connection does not count as a session, so that forged packets cannot fill a member.
     """
-    sessions, handshakes = Counter[str](), Counter[str]()
+    sessions, handshakes, relayed = Counter[str](), Counter[str](), Counter[str]()
     for connection in read_connections(lines):
-        if connection.is_open and connection.is_answered and connection.leg in _COUNTED:
+        if not (connection.is_open and connection.is_answered):
+            continue
+        responder = connection.responder.to_bytes(6).hex(":")
+        if connection.leg in _COUNTED:
             kind = sessions if connection.is_established else handshakes
-            kind[connection.responder.to_bytes(6).hex(":")] += 1
-    return Counts(sessions, handshakes)
+            kind[responder] += 1
+        elif connection.leg == Zone.RELAY and connection.is_established:
+            relayed[responder] += 1
+    return Counts(sessions, handshakes, relayed)

@@ -19,14 +19,15 @@ class Health:
     detail: str = ""  # of the last bad report; kept until the opinion is good
     failed: tuple[CheckKind, ...] = ()  # checks in the last bad report; kept as long
     contrary: int = 0  # consecutive reports that contradict the opinion
-    heard_at: float = 0.0
+    heard_at: float = 0.0  # before the first report: since when one is awaited
     stale: str = ""  # why it is stale, from the last report
+    is_remembered: bool = False  # from before the controller's start; no report has confirmed it since
 
     def on_report(self, now: float, report: HealthReport, rules: PoolHealth) -> "Health":
         """Record a report. A member without reports joins with its first good one."""
         said = Opinion.GOOD if report.good else Opinion.BAD
         heard = self._with(report, said)._on_opinion(said, rules)
-        return replace(heard, heard_at=now, stale=report.stale)
+        return replace(heard, heard_at=now, stale=report.stale, is_remembered=False)
 
     def _with(self, report: HealthReport, said: Opinion) -> "Health":
         """Record what failed. Good reports do not clear it before they change the opinion."""
@@ -52,7 +53,12 @@ class Health:
 
     def on_silence(self, rules: PoolHealth) -> "Health":
         detail = f"no report for {rules.silence_s:g} s"
-        return replace(self, opinion=Opinion.BAD, contrary=0, detail=detail, failed=())
+        return replace(self, opinion=Opinion.BAD, contrary=0, detail=detail, failed=(), is_remembered=False)
+
+    def unheard_s(self, now: float, rules: PoolHealth) -> float | None:
+        """Return for how long no report has come, if that is longer than the policy allows; else None."""
+        silence_s = now - self.heard_at
+        return silence_s if silence_s > rules.silence_s else None
 
 
 def _failed_by(detail: str) -> tuple[CheckKind, ...]:

@@ -36,6 +36,7 @@ class PoolMember:
     is_drained: bool = False  # by an operator
     is_leaving: bool = False  # it is no longer in the policy
     has_port: bool = True
+    is_port_remembered: bool = False  # from before the controller's start; the switch was not read since
     sessions: int | None = None
     handshakes: int = 0  # begun, but not completed: they become sessions, or end
     is_full: bool = False
@@ -80,6 +81,19 @@ class PoolMember:
         failed = self.health.failed
         has_sessions = self.has_port and failed and _BESIDE_SESSIONS.issuperset(failed)
         return self.state is MemberState.DOWN and not has_sessions
+
+    @property
+    def is_out_by_memory(self) -> bool:
+        """Return whether only facts from before the controller's start keep it from new sessions."""
+        if self.state is MemberState.JOINING:
+            return self.health.is_remembered
+        is_port_old = self.has_port or self.is_port_remembered
+        are_reports_old = self.health.opinion is not Opinion.BAD or self.health.is_remembered
+        return self.state is MemberState.DOWN and is_port_old and (are_reports_old or not self.is_probed)
+
+    def unheard_s(self, now: float) -> float | None:
+        """Return for how many seconds its agent has been silent, if that is too long; else None."""
+        return self.health.unheard_s(now, self.rules) if self.is_probed else None
 
     @property
     def may_have_sessions(self) -> bool:

@@ -8,8 +8,9 @@ from common.wire.health import HealthReport
 from controller.policy.model import HealthSource, Policy, PortRef
 from controller.pools.conntrack import Counts
 from controller.pools.flap_damping import Damping
-from controller.pools.health import Health
+from controller.pools.health import Health, Opinion
 from controller.pools.members import BY_RANK, MemberState, PoolMember, StateChanged
+from controller.pools.memory import RememberedMember, RememberedNetwork
 from controller.pools.slow_start import LONG_AGO, STEPS, Start, starts_after
 
 
@@ -38,11 +39,19 @@ class Roster:
 
     @property
     def unready(self) -> frozenset[str]:
-        """Pools without room for a temporary reason: members are full, or none is proved healthy yet."""
+        """Pools without room for a temporary reason: members are full, or none is proved healthy yet.
+
+        So is a pool without room if one of its members is kept from sessions only by what was remembered.
+        """
         states_by_pool: dict[str, set[MemberState]] = defaultdict(set)
         for member in self.members:
             states_by_pool[member.pool].add(member.state)
-        return frozenset(pool for pool, states in states_by_pool.items() if _will_take_some(states))
+        old_news = {member.pool for member in self.members if member.is_out_by_memory}
+        return frozenset(
+            pool
+            for pool, states in states_by_pool.items()
+            if _will_take_some(states) or (pool in old_news and not states & set(BY_RANK))
+        )
 
     @property
     def shares(self) -> dict[str, int]:
@@ -81,8 +90,9 @@ class Roster:
                     is_drained=member.path in drained,
                     is_leaving=member.path in leaving,
                     has_port=before.has_port,
+                    is_port_remembered=before.is_port_remembered,
                     is_probed=pool.health.by is HealthSource.AGENT,
-                    health=before.health if member.path in known else newcomer or Health(),
+                    health=before.health if member.path in known else newcomer or Health(heard_at=now),
                     is_full=before.is_full and wanted.limit > 0,
                     rules=pool.health,
                     damping=before.damping,
@@ -92,6 +102,29 @@ class Roster:
                 self._ports[member.path] = wanted.at
         if newcomer is not None:
             self._starts = dict.fromkeys(self._members.keys() - known.keys(), LONG_AGO) | self._starts
+        self._look_at_takers(now)
+
+    def copy(self) -> "Roster":
+        """Return a roster that can be changed while this one stays."""
+        other = Roster()
+        other._members, other._ports = dict(self._members), dict(self._ports)
+        other._starts, other._full_starts = dict(self._starts), dict(self._full_starts)
+        other._steps = dict(self._steps)
+        return other
+
+    def remembered(self) -> tuple[RememberedMember, ...]:
+        """Return what to remember of the members across a restart."""
+        known = (_remembered(member) for member in self.members)
+        return tuple(each for each in known if each != RememberedMember(each.path))
+
+    def recall(self, now: float, known: RememberedNetwork) -> None:
+        """Apply what was remembered, at the controller's start. Reports and switches confirm it or not."""
+        for each in known.members:
+            if member := self._members.get(each.path):
+                self._members[each.path] = _recalled(now, member, each)
+        for path, at in self._ports.items():
+            if at in known.ports_down:
+                self._members[path] = replace(self._members[path], has_port=False, is_port_remembered=True)
         self._look_at_takers(now)
 
     def find(self, name: str) -> PoolMember:
@@ -122,7 +155,9 @@ class Roster:
 
         def look(member: PoolMember) -> PoolMember:
             at = self._ports[member.path]
-            return replace(member, has_port=at.port in up) if at.switch == switch else member
+            if at.switch != switch:
+                return member
+            return replace(member, has_port=at.port in up, is_port_remembered=False)
 
         return self._change(now, look)
 
@@ -149,8 +184,12 @@ class Roster:
 
         return self._change(now, listen)
 
-    def on_counts(self, now: float, counts: Counts) -> tuple[StateChanged, ...]:
+    def on_counts(self, now: float, counts: Counts | None) -> tuple[StateChanged, ...]:
+        """Sessions have been counted. None: they cannot be counted, and the last count is outdated."""
+
         def count(member: PoolMember) -> PoolMember:
+            if counts is None:
+                return replace(member, sessions=None)
             return member.on_count(counts.sessions.get(member.mac, 0), counts.handshakes.get(member.mac, 0))
 
         return self._change(now, count)
@@ -189,6 +228,34 @@ def _damped(now: float, before: PoolMember, after: PoolMember) -> tuple[PoolMemb
         hold_s = after.damping.hold_s
     is_held = after.damping.is_holding(now)
     return (after if after.is_held == is_held else replace(after, is_held=is_held)), hold_s
+
+
+def _remembered(member: PoolMember) -> RememberedMember:
+    health, damping = member.health, member.damping
+    is_bad = member.is_probed and health.opinion is Opinion.BAD
+    return RememberedMember(
+        member.path,
+        health.opinion if member.is_probed else Opinion.GOOD,
+        health.detail if is_bad else "",
+        health.failed if is_bad else (),
+        health.stale if member.is_probed else "",
+        member.is_full,
+        len(damping.falls) if member.is_held else 0,
+        damping.hold_s if member.is_held else 0.0,
+    )
+
+
+def _recalled(now: float, member: PoolMember, known: RememberedMember) -> PoolMember:
+    is_held = known.hold_s > 0
+    if member.is_probed:
+        health = Health(known.opinion, known.detail, known.failed, 0, now, known.stale, is_remembered=True)
+        member = replace(member, health=health)
+    return replace(
+        member,
+        is_full=known.is_full and member.limit > 0,
+        damping=Damping((now,) * known.falls, known.hold_s) if is_held else member.damping,
+        is_held=is_held,
+    )
 
 
 def _will_take_some(states: set[MemberState]) -> bool:

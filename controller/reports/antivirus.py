@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from controller.antivirus.fleet import SERVER_SILENT_AFTER_S
 from controller.runtime.commands.antivirus import ClientStatus, FleetStatus, ServerStatus
 
 
@@ -17,7 +18,13 @@ def fleet(known: FleetStatus) -> dict[str, Any]:
 def _server(status: ServerStatus) -> dict[str, Any]:
     heard_s = None if status.heard_s is None else round(status.heard_s, 1)
     rings = {name: asdict(ring) for name, ring in status.server.rings.items()}
-    return {"name": status.name, "rings": rings, "error": status.server.error, "heard_s": heard_s}
+    return {
+        "name": status.name,
+        "rings": rings,
+        "error": status.server.error,
+        "heard_s": heard_s,
+        "unheard": heard_s is None or heard_s > SERVER_SILENT_AFTER_S,
+    }
 
 
 def _row(status: ClientStatus) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from controller.pipeline.flows import SwitchState
 from controller.pipeline.show import Shower
 from controller.policy.model import Policy
 from controller.pools.members import PoolMember
+from controller.pools.unheard import UnheardMember
 from controller.runtime.commands.members import PoolStatus
-from controller.runtime.commands.policy import Explanation, NotExplained, PolicyPlan, TenantConsent
+from controller.runtime.commands.policy import TenantConsent
 from controller.runtime.commands.switches import EdgeStatus, SwitchStatus
 
-_NO_POLICY = EdgeStatus(0, "", (), (), (), (), {})
+_NO_POLICY = EdgeStatus(0, "", (), (), (), (), (), {})
 
 
 def status(edge: EdgeStatus | None, packet_ins: Mapping[int, int]) -> Json:
@@ -28,20 +29,26 @@ def status(edge: EdgeStatus | None, packet_ins: Mapping[int, int]) -> Json:
         "switches": rows,
         "unknown_switches": [f"{dpid:016x}" for dpid in known.unknown_switches],
         "pools": list(known.empty_pools),
+        "unheard": list(map(_unheard, known.unheard)),
         "cabling": list(known.cabling),
         "floods": [
             f"{name} is flooded: {rate:.0f} new connections per second, which is above its limit"
             for name, rate in known.floods.items()
         ],
+        "unwatched": list(known.unwatched),
     }
 
 
 def _progress(edge: EdgeStatus) -> Json:
-    confirmed = sum(switch.confirmed_revision == edge.revision for switch in edge.switches)
+    confirmed = sum(
+        switch.is_confirmed and switch.confirmed_revision == edge.revision for switch in edge.switches
+    )
     whole = len(edge.switches)
+    is_whole = confirmed == whole and not edge.is_held_back
+    more = "; a plan waits for its proof" if edge.is_held_back else ""
     return {
-        "state": "confirmed" if confirmed == whole else "waiting",
-        "summary": f"revision {edge.revision} confirmed on {confirmed} of {whole} switches",
+        "state": "confirmed" if is_whole else "waiting",
+        "summary": f"revision {edge.revision} confirmed on {confirmed} of {whole} switches{more}",
     }
 
 
@@ -52,6 +59,11 @@ def _switch_row(switch: SwitchStatus, packet_ins: int) -> Json:
         "connected": switch.is_connected,
         "phase": switch.phase,
         "confirmed_revision": switch.confirmed_revision,
+        "confirmed": switch.is_confirmed,
+        "busy": switch.is_busy,
+        "watched": switch.watched,
+        "drift": switch.drift,
+        "repairs": switch.repairs,
         "flows": switch.flows,
         "flows_sent": switch.flows_sent,
         "last_plan": switch.last_plan,
@@ -60,12 +72,25 @@ def _switch_row(switch: SwitchStatus, packet_ins: int) -> Json:
     }
 
 
-def pool_row(pool: PoolStatus) -> Json:
-    members = [{**member_row(share.member), "share_percent": share.share_percent} for share in pool.members]
+def _unheard(member: UnheardMember) -> str:
+    effect = "new sessions still go to it" if member.takes else "it gets no new sessions"
+    who = f"{member.pool}.{member.name}"
+    return f"{who} is unheard for {member.seconds:.0f} s, {effect}; remedy: check postern-agent on its host"
+
+
+def pool_row(pool: PoolStatus, now: float) -> Json:
+    """`now`: monotonic."""
+    members = [
+        {**member_row(share.member, now), "share_percent": share.share_percent} for share in pool.members
+    ]
     return {"name": pool.name, "kind": pool.kind, "troubles": list(pool.troubles), "members": members}
 
 
-def member_row(member: PoolMember) -> Json:
+def member_row(member: PoolMember, now: float) -> Json:
+    """`unheard_s`: for how long its agent has been silent; null: not too long, or it has none."""
+    unheard_s = member.unheard_s(now)
+    health = "unheard" if unheard_s is not None else member.health.opinion.value
+    unheard = "" if unheard_s is None else f"unheard for {unheard_s:.0f} s"
     return {
         "pool": member.pool,
         "name": member.name,
@@ -73,8 +98,9 @@ def member_row(member: PoolMember) -> Json:
         "weight": member.weight,
         "sessions": member.sessions,
         "limit": member.limit,
-        "health": member.health.opinion.value if member.is_probed else "not probed",
-        "detail": member.detail,
+        "health": health if member.is_probed else "not probed",
+        "unheard_s": None if unheard_s is None else round(unheard_s, 1),
+        "detail": "; ".join(filter(None, (unheard, member.detail))),
     }
 
 
@@ -88,45 +114,7 @@ def consent(found: TenantConsent) -> Json:
     }
 
 
-def explain(explanation: Explanation | NotExplained) -> Json:
-    """Return rules with their places, and their flows."""
-    if isinstance(explanation, NotExplained):
-        return {"found": False, "reason": explanation.reason}
-    return {
-        "found": True,
-        "revision": explanation.revision,
-        "rules": [{"rule": each.rule, "place": each.place} for each in explanation.rules],
-        "flows": [
-            {"switch": each.switch, "flow": each.text, "cookie": f"{each.cookie:#x}"}
-            for each in explanation.flows
-        ],
-    }
-
-
-def plan(planned: PolicyPlan) -> Json:
-    """Return the flows that would be added and removed on each switch, in words."""
-    after, accepted = show_flows(planned.policy, planned.states), planned.accepted
-    before = show_flows(accepted.policy, accepted.states) if accepted else {}
-    return {
-        "switches": compare_flows(before, after),
-        "plans": dict(planned.sends),
-        "warnings": list(planned.warnings),
-    }
-
-
 def show_flows(policy: Policy, states: Mapping[str, SwitchState]) -> dict[str, list[str]]:
     """Return the flows of every switch in words."""
     shower = Shower(names_of(policy))
     return {name: shower.state(state) for name, state in sorted(states.items())}
-
-
-def compare_flows(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> dict[str, Json]:
-    """Return, for each switch, the lines that would be added and removed."""
-    changes = {}
-    for name in sorted(set(before) | set(after)):
-        old, new = set(before.get(name, ())), set(after.get(name, ()))
-        changes[name] = {
-            "added": [line for line in after.get(name, ()) if line not in old],
-            "removed": [line for line in before.get(name, ()) if line not in new],
-        }
-    return changes

@@ -3,8 +3,17 @@
 from controller.runtime.accepted import Accepted
 from controller.runtime.asked import Asked, Asker
 from controller.runtime.context import Clock
-from controller.runtime.core import RuntimeDependencies
+from controller.runtime.dependencies import RuntimeDependencies
 from controller.runtime.encoding import Encoder
-from controller.runtime.runtime import Runtime
+from controller.runtime.runtime import Runtime, StillStarting
 
-__all__ = ["Accepted", "Asked", "Asker", "Clock", "Encoder", "Runtime", "RuntimeDependencies"]
+__all__ = [
+    "Accepted",
+    "Asked",
+    "Asker",
+    "Clock",
+    "Encoder",
+    "Runtime",
+    "RuntimeDependencies",
+    "StillStarting",
+]

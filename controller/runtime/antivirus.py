@@ -24,12 +24,13 @@ class AntivirusFleet:
         self._ended: set[str] = set()  # clients whose engine was reported to have reached its end of life
         self._looked_at = 0.0
 
-    def load(self, now: float) -> None:
+    def load(self, now: float, utc_now: float) -> None:
         """Restore the clients that were known; each has the usual time to report again."""
         for key, facts, server, utc in self._store.antivirus_clients():
             with suppress(RecordError):  # another release stored it: the client will report again
                 report = from_media(ClientReport, facts)
-                self.fleet.restore(Client(key, report, server, now, utc))
+                heard_at = now - max(0.0, utc_now - _seconds(utc))
+                self.fleet.restore(now, Client(key, report, server, heard_at, utc))
 
     def on_policy(self, policy: Policy) -> None:
         self.fleet.rings = {
@@ -82,6 +83,14 @@ class AntivirusFleet:
         elif client.key not in self._ended:
             self._ended.add(client.key)
             self._journal.write(ControllerEvent.ENGINE_END_OF_LIFE, **_who(client), reason=ended)
+
+
+def _seconds(utc: str) -> float:
+    """Return a time as seconds since 1970. Raise `RecordError` if it is not a time."""
+    try:
+        return datetime.fromisoformat(utc).timestamp()
+    except ValueError as error:
+        raise RecordError([str(error)]) from error
 
 
 def _who(client: Client) -> dict[str, object]:

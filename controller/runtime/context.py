@@ -16,8 +16,9 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`now`: monotonic, when the command is executed. `utc`: when it was requested."""
+    """`now`: monotonic, when the command is executed. `utc`: when it was requested. `reason`: why."""
 
     now: float
     utc: float
     by: Principal
+    reason: str = ""

@@ -1,233 +1,175 @@
-"""Owns the accepted policy, and passes each fact to the part that it concerns.
+"""Puts policies in force, and passes each event to the part that it concerns.
 
 Knows neither OpenFlow's bytes nor HTTP nor a framework: channels, encoder, store,
 journal and clock are passed in, and time is a parameter. Handlers of commands work on it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
 
 from common.config.errors import ConfigErrors
-from common.journal.journal import Journal
-from common.wire.health import HealthReport
-from controller.compiler.compile import compile_policy
 from controller.compiler.errors import CompileError
-from controller.compiler.network_state import ALL_IS_WELL, Conditions
 from controller.hosts.render import Settings, render_gateways
-from controller.pipeline.flows import SwitchState
 from controller.policy.model import Policy, PortRef
 from controller.policy.parse import parse_policy
-from controller.pools.conntrack import Connection, Counts
-from controller.pools.health import trusted
-from controller.pools.members import PoolMember, StateChanged
-from controller.pools.removed_members import member_paths, with_leaving, without_members
+from controller.pools.conntrack import Connection
 from controller.pools.roster import Roster
+from controller.prover.answer import Answer, ProverReport
+from controller.prover.question import Purpose
 from controller.runtime.accepted import Accepted
 from controller.runtime.antivirus import AntivirusFleet
+from controller.runtime.backlog import Backlog
+from controller.runtime.bridges import BridgeWatch
+from controller.runtime.channel import Channel
 from controller.runtime.commands.policy import PolicyRevision
-from controller.runtime.context import Clock
-from controller.runtime.empty_pools import EmptyPools
+from controller.runtime.dependencies import RuntimeDependencies
+from controller.runtime.drift import DriftWatch
 from controller.runtime.encoding import Encoder
+from controller.runtime.events import BridgeRepairEnded, BridgesRead, BridgesUnread
 from controller.runtime.floods import FloodWatch
+from controller.runtime.foresight import Foresight
+from controller.runtime.gate import ProofPending, ProofRefused
+from controller.runtime.in_force import InForce
+from controller.runtime.members import MemberWatch
+from controller.runtime.memory import NetworkMemory
 from controller.runtime.orphans import OrphanedSessions
+from controller.runtime.port_names import PortNames
 from controller.runtime.principals import CONTROLLER, Principal
+from controller.runtime.proofs import QuestionNumbers, StandingProof
+from controller.runtime.prospect import Prospect
+from controller.runtime.submission import NO_TERMS, Submissions, Terms
 from controller.runtime.suspicion import DecisionKeeper
-from controller.runtime.switches import Channel, Switches
+from controller.runtime.switch_foresight import SwitchForesight
+from controller.runtime.switch_settings import SettingsWatch
+from controller.runtime.switches import Switches
 from controller.runtime.tokens import Tokens
 from controller.runtime.trunks import TrunkWatch
-from controller.store import Store, StoreError
-from controller.sync.outcomes import Outcome
-from controller.sync.plan import Plan, difference
-from controller.sync.state import WireState
+from controller.runtime.unheard import UnheardWatch
+from controller.runtime.used_parts import UsedParts
+from controller.store import StoreError
+from controller.sync.outcomes import GroupsRead, Outcome, PlanConfirmed, PortChanged, ResetRefused, SwitchRead
 from controller.telemetry.events import ControllerEvent
 from controller.topology.homes import moved_homes
 
-
-@dataclass(frozen=True, slots=True)
-class RuntimeDependencies:
-    """Everything outside the runtime, passed in once, at start."""
-
-    encoder: Encoder
-    publish: Callable[[Mapping[str, Settings]], None]  # may raise OSError
-    store: Store
-    journal: Journal
-    clock: Clock
+_START_PATIENCE_S = 15.0
 
 
 class RuntimeCore:
     """Raise `ConfigErrors`, `CompileError` or `StoreError` from `submit`; nothing changes then."""
 
     def __init__(self, dependencies: RuntimeDependencies) -> None:
+        store, journal = dependencies.store, dependencies.journal
         self._outside = dependencies
-        self.accepted: Accepted | None = None
-        self.roster = Roster()
-        self.switches = Switches(dependencies.journal)
-        self.trunks = TrunkWatch(dependencies.journal, self.switches)
-        self.orphans = OrphanedSessions(dependencies.journal, self.switches)
-        self.tokens = Tokens(dependencies.store)
-        self.empty_pools = EmptyPools(dependencies.journal)
+        self.switches = Switches(journal, dependencies.encoder.describe)
+        self.trunks = TrunkWatch(journal, self.switches)
+        self.unheard = UnheardWatch(journal)
+        self.orphans = OrphanedSessions(journal, self.switches)
+        self.tokens = Tokens(store)
         self.suspicion = DecisionKeeper(
-            dependencies.store, dependencies.journal, self.switches, dependencies.encoder
+            store, journal, self.switches, dependencies.encoder, dependencies.give_way
         )
-        self.antivirus = AntivirusFleet(dependencies.store, dependencies.journal)
-        self.floods = FloodWatch(dependencies.journal, self.switches)
+        self.antivirus = AntivirusFleet(store, journal)
+        self.used_parts = UsedParts(self.switches, self.suspicion, dependencies.encoder.find_used)
+        self.floods = FloodWatch(journal, self.switches)
+        self.drift = DriftWatch(journal, self.switches, dependencies.encoder)
+        self.bridges = BridgeWatch(store, journal, self.switches, self.drift.ledger, dependencies.bridges)
+        self._port_names = PortNames(store, journal, self.bridges)
+        self.settings = SettingsWatch(self.switches, self.drift.ledger, self._port_names)
+        self.memory = NetworkMemory(store, journal)
+        numbers = QuestionNumbers()
+        self.proofs = StandingProof(journal, self.switches, dependencies.prover, numbers)
+        self.in_force = InForce(dependencies, numbers, self.switches, self.trunks)
+        self.foresight = Foresight(
+            store,
+            self.in_force,
+            self.memory,
+            self.suspicion,
+            SwitchForesight(self.switches, self.bridges, self.settings),
+        )
+        self._submissions = Submissions(dependencies, self.in_force, self.foresight)
+        self._backlog = Backlog()
+        self.members = MemberWatch(dependencies, self.in_force, self.orphans, self._backlog)
         self.settings_by_pool: Mapping[str, Settings] = {}
-        self._compiled_for = ALL_IS_WELL
+        self._start_with: tuple[str, str] | None = None  # file and text, until they are proved
+        self._started_at = 0.0
+
+    @property
+    def encoder(self) -> Encoder:
+        return self._outside.encoder
+
+    @property
+    def accepted(self) -> Accepted | None:
+        return self.in_force.accepted
 
     @property
     def revision(self) -> int:
         """Return the revision of the policy in force; 0: there is none yet."""
-        return self.accepted.revision if self.accepted else 0
+        return self.in_force.revision
+
+    @property
+    def roster(self) -> Roster:
+        return self.in_force.roster
 
     def start(self, now: float, utc: float, file: str, text: str) -> None:
         """Load the policy from the operator's file, or the last good one if the file is not valid."""
         self._outside.journal.write(ControllerEvent.CONTROLLER_STARTED, policy=file)
         last = self._outside.store.last_policy()
+        known = self.memory.recall()
+        self.switches.ports.remembered, self.trunks.remembered = known.ports_down, known.broken_trunks
+        self._outside.give_way()
         self.suspicion.load(now, utc)
-        self.antivirus.load(now)
+        self.antivirus.load(now, utc)
+        self.bridges.load()
+        self._port_names.load()
+        is_known = last is not None and (last.file, last.text) == (file, text)
+        self._started_at = now
+        if not is_known:
+            self._start_with = (file, text)
+            self._submit_at_start(now, is_needed=last is None)
+        if last is not None and self.accepted is None:
+            prospect = self.foresight.foresee(now, parse_policy(last.text, last.file))
+            self._take_up(now, PolicyRevision(last.revision, last.file), prospect, CONTROLLER)
+
+    def is_starting(self, now: float) -> bool:
+        """Return whether the first policy is still being proved; after a while, `status` says so instead."""
+        is_pending = self._start_with is not None and self.accepted is None
+        return is_pending and now < self._started_at + _START_PATIENCE_S
+
+    def _submit_at_start(self, now: float, *, is_needed: bool = False) -> None:
+        """Submit the file of the start until it is accepted or refused. `is_needed`: raise its errors."""
+        if self._start_with is None:
+            return
+        file, text = self._start_with
         try:
             self.submit(now, file, text, CONTROLLER)
-        except (ConfigErrors, CompileError) as error:
-            if last is None:
-                raise
-            self._outside.journal.write(
-                ControllerEvent.LAST_GOOD_POLICY_KEPT, revision=last.revision, reason=str(error)
-            )
-            kept = PolicyRevision(last.revision, last.file)
-            self._take_up(now, kept, *self._prepare(last.file, last.text), CONTROLLER)
-
-    def submit(self, now: float, file: str, text: str, by: Principal) -> Accepted:
-        """Check, compile, store and apply a policy; return it with its revision."""
-        try:
-            policy, states = self._prepare(file, text)
-            new = PolicyRevision(self._outside.store.accept_policy(file, text).revision, file)
-        except (ConfigErrors, CompileError, StoreError) as error:
-            self._outside.journal.write(
-                ControllerEvent.POLICY_REFUSED, file=file, reason=str(error), by=str(by)
-            )
-            raise
-        return self._take_up(now, new, policy, states, by)
-
-    def drain(self, now: float, name: str, is_drained: bool, by: Principal) -> PoolMember:
-        """Stop or resume new sessions for a member; it keeps those it has.
-
-        Raise `UnknownMember` or `StoreError`; nothing has changed in that case.
-        """
-        member = self.roster.find(name)
-        self._outside.store.set_drained(member.path, is_drained)
-        self._on_members(now, self.roster.on_drained(now, member.path, is_drained), by)
-        return self.roster.find(member.path)
-
-    def on_report(self, now: float, name: str, report: HealthReport) -> PoolMember:
-        """Record an agent's report on a member. Raise `UnknownMember`."""
-        member = self.roster.find(name)
-        self._on_members(now, self.roster.on_report(now, member.path, report))
-        return self.roster.find(member.path)
-
-    def on_counts(self, now: float, counts: Counts) -> None:
-        """Record how many sessions members have open, from the switches' conntrack."""
-        self._on_members(now, self.roster.on_counts(now, counts))
-        gone = {each.path for each in self.roster.members if each.is_leaving and not each.may_have_sessions}
-        if gone and self.accepted is not None:
-            self._let_go(now, self.accepted, gone)
-
-    def _let_go(self, now: float, accepted: Accepted, gone: set[str]) -> None:
-        """Remove members that have finished their sessions from the switches."""
-        for path in sorted(gone):
-            self._outside.journal.write(ControllerEvent.MEMBER_LEFT, member=path)
-        carried = without_members(accepted.policy, gone)
-        leaving = {each.path for each in self.roster.members if each.is_leaving} - gone
-        self.roster.on_policy(carried, self._outside.store.drained(), leaving, now=now)
-        self._rebalance(now, replace(accepted, policy=carried))
-
-    def _on_members(self, now: float, changes: tuple[StateChanged, ...], by: Principal = CONTROLLER) -> None:
-        for change in changes:
-            self._outside.journal.write(
-                ControllerEvent.MEMBER_CHANGED,
-                pool=change.member.pool,
-                member=change.member.name,
-                state=change.member.state.value,
-                before=change.before.value,
-                sessions=change.member.sessions,
-                detail=change.member.detail,
-                by=str(by),
-            )
-            self.orphans.note(change.member)
-            if change.hold_s:
-                self._outside.journal.write(
-                    ControllerEvent.MEMBER_HELD_DOWN,
-                    pool=change.member.pool,
-                    member=change.member.name,
-                    seconds=change.hold_s,
-                    reason=str(change.member.damping),
-                )
-        # Even without a change: shares also grow with time.
-        self._rebalance_if_changed(now)
-
-    def wake_up(self, connections: Iterable[Connection]) -> None:
-        """Make initiators of forgotten connections send a packet, which is answered or reset."""
-        if self.accepted is not None:
-            self.orphans.wake_up(self.accepted.policy, connections)
-
-    def _rebalance_if_changed(self, now: float) -> None:
-        if self.accepted is not None and self._conditions(self.accepted.policy) != self._compiled_for:
-            self._rebalance(now, self.accepted)
-
-    def _rebalance(self, now: float, accepted: Accepted) -> None:
-        """Recompile the same policy, so that new sessions go to the members that take them now."""
-        states = self._compile(accepted.policy)
-        self._set_desired(now, replace(accepted, states=states, wires=self._encode(states)))
-
-    def preview(self, file: str, text: str) -> tuple[Policy, Mapping[str, SwitchState]]:
-        """Check and compile a policy without applying it."""
-        return self._prepare(file, text)
-
-    def plan_for(self, name: str, desired: SwitchState) -> Plan:
-        """Return what would be sent to a switch if `desired` were accepted."""
-        record = self.switches.by_name().get(name)
-        return difference(
-            self._outside.encoder.state(desired), record.session.installed if record else WireState()
-        )
-
-    def on_outcome(self, now: float, dpid: int, channel: Channel, outcome: Outcome) -> None:
-        record = self.switches.find(dpid, channel)
-        if record is None or not self.switches.on_outcome(now, record, outcome):
+        except ProofPending:
             return
-        if self.accepted is not None:
-            self.switches.check_ports(self.accepted.policy)
-        self._on_members(now, self.roster.on_ports(now, record.name, record.ports_up))
+        except (ConfigErrors, CompileError, StoreError, ProofRefused) as error:
+            self._start_with = None
+            if is_needed and not isinstance(error, ProofRefused):
+                raise
+            last = self._outside.store.last_policy()
+            if last is not None:
+                self._outside.journal.write(
+                    ControllerEvent.LAST_GOOD_POLICY_KEPT, revision=last.revision, reason=str(error)
+                )
 
-    def on_probe(self, now: float, dpid: int, channel: Channel, port: int, origin: PortRef) -> None:
-        """A switch has received the probe that another one sent out of `origin`."""
-        if record := self.switches.find(dpid, channel):
-            self.trunks.on_heard(now, PortRef(record.name, port), origin)
+    def submit(self, now: float, file: str, text: str, by: Principal, terms: Terms = NO_TERMS) -> Accepted:
+        """Check, compile, prove, store and apply a policy; return it with its revision.
 
-    def on_tick(self, now: float) -> None:
-        if self.accepted is not None:
-            self.trunks.on_tick(now, self.accepted.policy)
-        self._on_members(now, self.roster.on_tick(now))
-        self.suspicion.on_tick(now)
-        if self.accepted is not None:
-            self.floods.on_tick(now, self.accepted.policy)
-        self.antivirus.on_tick(now)
-        self.switches.on_tick(now)
+        Raise `ProofPending` until it is proved: then this is to be called again.
+        """
+        edit = self._submissions.accept(now, file, text, by, terms)
+        self._start_with = None
+        self.switches.deliveries.begin(edit.stored.revision, edit.planned)
+        self.switches.expect_repair()  # in the same step, so that they hold what was proved and no more
+        accepted = self._take_up(now, edit.stored, edit.prospect, by)
+        self.switches.repair(now)
+        self._look_at_bridges(now, must_repair=True)
+        return accepted
 
-    def _prepare(self, file: str, text: str) -> tuple[Policy, Mapping[str, SwitchState]]:
-        policy = parse_policy(text, file)
-        return policy, compile_policy(policy)
-
-    def _take_up(
-        self,
-        now: float,
-        new: PolicyRevision,
-        policy: Policy,
-        states: Mapping[str, SwitchState],
-        by: Principal,
-    ) -> Accepted:
-        carried = self._with_leaving(now, policy)
-        self._compiled_for = ALL_IS_WELL  # as `states` were
-        if self._conditions(carried) != ALL_IS_WELL or carried is not policy:
-            states = self._compile(carried)
+    def _take_up(self, now: float, new: PolicyRevision, prospect: Prospect, by: Principal) -> Accepted:
+        """Put a policy in force: first for hosts, then for the switches."""
+        policy = prospect.written
         self._publish(policy, new.revision)
         self._outside.journal.write(
             ControllerEvent.POLICY_ACCEPTED, revision=new.revision, file=new.file, by=str(by)
@@ -235,39 +177,10 @@ class RuntimeCore:
         for text in moved_homes(self.accepted.policy, policy) if self.accepted else ():
             self._outside.journal.write(ControllerEvent.HOME_MOVED, reason=text)
         self.switches.match(now, policy)
-        self.suspicion.on_policy(now, policy)
+        self.suspicion.on_policy(now, policy, prospect.decisions)
         self.antivirus.on_policy(policy)
-        return self._set_desired(now, Accepted(new.revision, new.file, carried, states, self._encode(states)))
-
-    def _compile(self, policy: Policy) -> Mapping[str, SwitchState]:
-        self._compiled_for = self._conditions(policy)
-        return compile_policy(policy, self._compiled_for)
-
-    def _conditions(self, policy: Policy) -> Conditions:
-        broken = frozenset(self.trunks.broken | set(self.switches.ports_down(policy)))
-        return Conditions(self.roster.shares, broken, self.roster.unready)
-
-    def _with_leaving(self, now: float, policy: Policy) -> Policy:
-        """Return what is in force: the policy, and removed members that still have sessions to finish."""
-        # The last count may be old, so every reachable member stays until the next one.
-        reachable = {each.path for each in self.roster.members if each.has_port}
-        carried = policy
-        if self.accepted is not None:
-            carried = with_leaving(policy, self.accepted.policy, reachable.__contains__)
-        leaving = member_paths(carried) - member_paths(policy)
-        newcomer = trusted(now) if self.accepted is None else None
-        self.roster.on_policy(carried, self._outside.store.drained(), leaving, newcomer, now)
-        return carried if leaving else policy
-
-    def _encode(self, states: Mapping[str, SwitchState]) -> Mapping[str, WireState]:
-        return {name: self._outside.encoder.state(state) for name, state in states.items()}
-
-    def _set_desired(self, now: float, accepted: Accepted) -> Accepted:
-        self.accepted = accepted
-        self.switches.want(now, accepted.revision, accepted.wires)
-        self.switches.check_ports(accepted.policy)
-        self.empty_pools.look(accepted.policy, self._compiled_for)
-        return accepted
+        self._backlog.note(now)  # a switch may have got another name
+        return self.in_force.take_over(now, new, prospect)
 
     def _publish(self, policy: Policy, revision: int) -> None:
         """Publish before switches change, so that no gateway gets traffic that it has no rules for."""
@@ -278,3 +191,135 @@ class RuntimeCore:
             self._outside.publish(settings)
         except (OSError, StoreError) as error:
             self._outside.journal.write(ControllerEvent.GATEWAYS_NOT_PUBLISHED, reason=str(error))
+
+    def wake_up(self, connections: Iterable[Connection]) -> None:
+        """Make initiators of forgotten connections send a packet, which is answered or reset."""
+        if self.accepted is not None:
+            self.orphans.wake_up(self.accepted.policy, connections)
+
+    def is_overdue(self, now: float) -> bool:
+        """Return whether `catch_up` must not wait for the rest of the queue any longer."""
+        return self._backlog.is_overdue(now)
+
+    @property
+    def is_caught_up(self) -> bool:
+        return self._backlog.is_empty
+
+    def catch_up(self, now: float) -> None:
+        """Act on what was noted, once for all of it: recompile, then compare what switches have reported."""
+        self.look_at_ports(now)
+        accepted = self.accepted
+        if accepted is None or not self._backlog.is_due(now, are_any_reading=self.switches.are_any_reading):
+            return
+        self._backlog.clear()
+        try:
+            conditions = self.in_force.conditions_of(accepted.policy, self.roster)
+            if conditions != self.in_force.conditions:
+                self.in_force.recompile(now, accepted)
+            trunks = self.trunks.broken
+            self.memory.keep(self.roster.remembered(), conditions.broken - trunks, trunks)
+        finally:
+            if not self.in_force.gate.is_deciding(now):  # otherwise what they hold is about to be replaced
+                self.switches.compare(now)
+
+    def on_outcome(self, now: float, dpid: int, channel: Channel, outcome: Outcome) -> None:
+        record = self.switches.find(dpid, channel)
+        if record is None:
+            return
+        if isinstance(outcome, PlanConfirmed | SwitchRead):
+            self.proofs.on_changed(now)
+        is_about_ports = self.switches.on_outcome(now, record, outcome)
+        if is_about_ports:
+            self._backlog.note_ports(now, dpid, is_urgent=isinstance(outcome, PortChanged))
+        elif isinstance(outcome, ResetRefused):
+            self.settings.on_refused(now, dpid, outcome.reason)
+        elif self.accepted is not None and isinstance(outcome, GroupsRead):
+            self.settings.look_at(now, self._outside.clock.utc(), dpid, self.accepted.policy)
+
+    def look_at_ports(self, now: float) -> None:
+        """Take up what switches have reported of their ports; cheap if nothing has come."""
+        due, accepted = self._backlog.take_ports(), self.accepted
+        if due and accepted is not None:
+            self.switches.ports.check(accepted.policy)
+        for dpid in due:
+            if (record := self.switches.records.get(dpid)) is None:
+                continue
+            if accepted is not None:
+                self.settings.look_at(now, self._outside.clock.utc(), dpid, accepted.policy)
+            self.members.on_ports(now, record)
+
+    def on_disconnected(self, now: float, dpid: int, channel: Channel) -> None:
+        self.switches.on_disconnected(dpid, channel)
+        self.proofs.on_changed(now)
+
+    def on_prover(self, now: float, utc: float, report: ProverReport) -> None:
+        """The proving process has answered, has started or has ended."""
+        if not isinstance(report, Answer):
+            self.proofs.on_prover(report)
+            return
+        self.proofs.on_answer(now, utc, report)
+        match self.in_force.gate.on_answer(now, report):
+            case Purpose.PLAN:
+                self.in_force.send_if_proved(now)
+                self._backlog.note(now)  # switches that were read meanwhile can be compared
+            case Purpose.POLICY if self._start_with and self._submissions.holds(*self._start_with):
+                self._submit_at_start(now)
+
+    def refusals(self, dpid: int) -> tuple[str, ...]:
+        """Return why a switch does not take what it must hold; nothing: it takes everything."""
+        record = self.switches.records[dpid]
+        found = record.session.refused.reason, self.settings.refusal(dpid), self.bridges.refusal(record.name)
+        return tuple(reason for reason in found if reason)
+
+    def look_at_proofs(self, now: float) -> None:
+        """Begin a proof if one is due."""
+        if accepted := self.accepted:
+            self.proofs.look(now, self.in_force.subject(accepted))
+
+    def on_probe(self, now: float, dpid: int, channel: Channel, port: int, origin: PortRef) -> None:
+        """A switch has received the probe that another one sent out of `origin`."""
+        if record := self.switches.find(dpid, channel):
+            self.trunks.on_heard(now, PortRef(record.name, port), origin)
+
+    def on_tick(self, now: float) -> None:
+        if self.accepted is not None:
+            self.trunks.on_tick(now, self.accepted.policy)
+        self.members.on_tick(now)
+        self.unheard.on_tick(now, self.roster.members, self.roster.resting)
+        if self.accepted is not None:
+            self.suspicion.on_tick(now)
+            self.floods.on_tick(now, self.accepted.policy)
+        self.antivirus.on_tick(now)
+        self.switches.on_tick(now)
+        self.in_force.gate.on_tick(now)
+        if self._submissions.is_free(now):
+            self._submit_at_start(now)
+        self._look_at_bridges(now)
+
+    def on_bridges(self, now: float, event: BridgesRead | BridgesUnread | BridgeRepairEnded) -> None:
+        """Open vSwitch's database was read, or cannot be read; or a bridge was repaired."""
+        self.bridges.on_event(now, self._outside.clock.utc(), event)
+        self._look_at_bridges(now)
+
+    def accept_bridge(self, now: float, switch: str) -> bool:
+        """Take a bridge as it is now for good, or forget one that is gone; return whether there was one.
+
+        Of a switch whose bridge is not seen here, take the interfaces at its ports as OpenFlow shows them.
+        Raise `StoreError`; nothing has changed in that case.
+        """
+        if (accepted := self.accepted) is None:
+            return False
+        is_known = self.bridges.accept(self._outside.clock.utc(), accepted.policy, switch)
+        for dpid in [dpid for dpid, record in self.switches.records.items() if record.name == switch]:
+            if self.bridges.is_watched(dpid):
+                self._port_names.follow(dpid)
+            else:
+                is_known |= self.settings.accept(dpid, accepted.policy)
+        self._look_at_bridges(now)
+        return is_known
+
+    def _look_at_bridges(self, now: float, *, must_repair: bool = False) -> None:
+        if accepted := self.accepted:
+            utc = self._outside.clock.utc()
+            self.settings.look(now, utc, accepted.policy, must_repair=must_repair)
+            self.bridges.look(now, utc, accepted.policy, must_repair=must_repair)

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from controller.drift.bridge_record import BridgeRecord
 from controller.policy.model import PortRef
-from controller.runtime.switches import Channel
+from controller.prover.answer import ProverReport
+from controller.runtime.channel import Channel
 from controller.suspicion.scores import Evidence
 from controller.sync.outcomes import Outcome
 
@@ -47,10 +49,49 @@ class PacketsSampled:
 
 
 @dataclass(frozen=True, slots=True)
+class BridgesRead:
+    """Open vSwitch's database on this machine has these bridges now, foreign ones included."""
+
+    records: tuple[BridgeRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BridgesUnread:
+    """The database cannot be read. `is_wanted`: it should be; otherwise the operator has turned it off."""
+
+    reason: str
+    is_wanted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeRepairEnded:
+    """A repair of a bridge was made. `reason`: why it failed; empty: it did not."""
+
+    switch: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProverReported:
+    """The proving process has answered, has started or has ended."""
+
+    report: ProverReport
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Time has passed: deadlines, probes and limits may be due."""
 
 
 RuntimeEvent = (
-    SwitchConnected | SwitchDisconnected | OutcomeReceived | ProbeHeard | PacketsSampled | TimePassed
+    SwitchConnected
+    | SwitchDisconnected
+    | OutcomeReceived
+    | ProbeHeard
+    | PacketsSampled
+    | BridgesRead
+    | BridgesUnread
+    | BridgeRepairEnded
+    | ProverReported
+    | TimePassed
 )

@@ -2,7 +2,18 @@
 
 from collections.abc import Container, Mapping
 
-from controller.runtime.commands import antivirus, members, policy, sessions, suspicion, switches, tokens
+from controller.runtime.commands import (
+    antivirus,
+    drift,
+    members,
+    policy,
+    proofs,
+    receipts,
+    sessions,
+    suspicion,
+    switches,
+    tokens,
+)
 from controller.runtime.commands.base import Command
 from controller.runtime.principals import BEARER_ROLES, AccessRole, Principal
 
@@ -31,21 +42,28 @@ _OF_OPERATORS: Kinds = frozenset(
         policy.ApplyPolicy,
         policy.PlanPolicy,
         policy.ReadPolicy,
+        policy.ReadDelivery,
         policy.ReadFlows,
+        policy.ListFlows,
         policy.ExplainCookie,
         policy.ExplainRule,
         policy.ReadConsent,
+        switches.AcceptBridge,
         switches.ReadStatus,
+        drift.ReadDrift,
         switches.ReadSettled,
+        proofs.DemandProof,
+        proofs.ReadProof,
         members.DrainMember,
         members.ListPools,
         antivirus.ReadFleet,
         suspicion.ListDecisions,
         suspicion.FindDecisions,
         suspicion.ReadDecision,
-        suspicion.ReadReceipt,
-        suspicion.CountPackets,
-        suspicion.ReadPackets,
+        suspicion.ReadReceipts,
+        suspicion.ReadAllowanceReceipts,
+        receipts.CountFlows,
+        receipts.ReadCounts,
         suspicion.ExplainSource,
         suspicion.AllowSource,
         suspicion.EndAllowance,

@@ -70,6 +70,8 @@ class SessionWatch:
         """Remember the open sessions, and count them if a member may be empty or full."""
         listed = self._list()
         if listed is None:
+            if self._ask(ReadCountsWanted()):
+                self._ask(NoteCounts(None))
             return LOOK_S
         lines = self._last_seen = without_ended(listed)
         if many := open_by_source(lines, AT_ONCE):

@@ -4,7 +4,7 @@ A disk error is reported and blocks nothing: the decisions hold until the next s
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from ipaddress import ip_network
 
 from common.journal.journal import Journal
@@ -14,6 +14,7 @@ from controller.policy.evidence import OF_DECOYS
 from controller.policy.model import Action, Address, Network, OpenSessions, Policy, Protocol
 from controller.pools.conntrack import Connection
 from controller.runtime.context import Context
+from controller.runtime.decision_changes import DecisionProspect, Enforced, FlowChange
 from controller.runtime.encoding import Encoder
 from controller.runtime.principals import CONTROLLER, Principal
 from controller.runtime.switches import Switches
@@ -32,25 +33,26 @@ from controller.telemetry.events import ControllerEvent
 from controller.topology.ports import published_doors
 
 _REMEMBERED_S = 90 * 86_400.0  # how long an offender is remembered after its last decision has ended
+_AT_ONCE = 2_000  # decisions; then other work of the process proceeds
 _MOST_TOLD = 20  # decisions with a line of their own in the journal; more are counted in one line
-
-
-@dataclass(frozen=True, slots=True)
-class Enforced:
-    """The flows and meters of one decision or allowance, by switch."""
-
-    keys: Mapping[str, tuple[WireKey, ...]] = field(default_factory=dict)
-    meters: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 class DecisionKeeper:
     """`by`: on whose behalf, for the journal."""
 
-    def __init__(self, store: Store, journal: Journal, switches: Switches, encoder: Encoder) -> None:
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        switches: Switches,
+        encoder: Encoder,
+        give_way: Callable[[], None],
+    ) -> None:
         self._store = store
         self._journal = journal
         self._switches = switches
         self._encoder = encoder
+        self._give_way = give_way
         self.ledger = Ledger()
         self.allowed = AllowList()
         self.scores = Scores()
@@ -68,7 +70,9 @@ class DecisionKeeper:
     def load(self, now: float, utc: float) -> None:
         """Load what was stored before a restart; drop what has ended since."""
         due = []
-        for decision in self._store.decisions():
+        for number, decision in enumerate(self._store.decisions()):
+            if number % _AT_ONCE == 0:
+                self._give_way()
             if decision.until > utc:
                 self.ledger.restore(decision, now + decision.until - utc)
             else:
@@ -89,30 +93,47 @@ class DecisionKeeper:
                 self.scores.restore(offender, now + left_s if left_s > 0 else 0.0)
         self._keep(lambda: self._store.change_offenders([], forgotten))
 
-    def on_policy(self, now: float, policy: Policy) -> None:
-        """Withdraw what the policy forbids; rebuild all flows if they would differ."""
+    def foresee(self, policy: Policy) -> DecisionProspect:
+        """Return what a policy would change, and change nothing."""
+        guard, enforcement, before = Guard(policy), Enforcement(policy), self._enforcement
+        withdrawn = self.ledger.refused_by(guard)
+        gone = {each.number for each in withdrawn}
+        touched = dict.fromkeys(each.request.scope for each in withdrawn)
+        changes = []
+        for number, scope in enumerate(self.ledger.scopes()):
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                self._give_way()
+            if scope in touched or before is None or before.footprint(scope) != enforcement.footprint(scope):
+                decision = self.ledger.in_force(scope, gone)
+                changes.append(self._change(scope, enforcement.of_decision(decision) if decision else {}))
+        if before is None or before.footprint_of_allowances != enforcement.footprint_of_allowances:
+            for allowance in self.allowed.by_number.values():
+                changes.append(self._change(allowance.source, enforcement.of_allowance(allowance)))
+        return DecisionProspect(guard, enforcement, withdrawn, tuple(changes))
+
+    def on_policy(self, now: float, policy: Policy, prospect: DecisionProspect) -> None:
+        """Withdraw what the policy forbids, and replace the flows that change; `foresee` says which."""
         levels = policy.suspicion
         self.ledger.caps = Caps(levels.cap, levels.cap_of_origin, levels.cap_of_tenant)
         self.scores.policy = levels
-        self._guard = Guard(policy)
+        self._guard, self._enforcement = prospect.guard, prospect.enforcement
         self._published = frozenset(published_doors(policy))
-        before, self._enforcement = self._enforcement, Enforcement(policy)
-        self._take_up(now, self.ledger.withdraw(self._guard), "withdrawn: the policy now forbids them")
-        if before is None or before.footprint != self._enforcement.footprint:
-            self._carry_out(list(self.ledger.scopes()))
-            for allowance in self.allowed.by_number.values():
-                self._put(allowance.source, self._enforcement.of_allowance(allowance))
+        outcome = self.ledger.delete(each.number for each in prospect.withdrawn)
+        self._record(outcome, "withdrawn: the policy now forbids them", str(CONTROLLER))
+        for change in prospect.changes:
+            self._carry_out_change(change)
         self._switches.settle(now)
 
     def add(
         self, now: float, utc: float, requests: Sequence[Request], by: Principal = CONTROLLER
     ) -> LedgerOutcome:
-        assert self._guard is not None  # the API starts after the first policy
+        assert self._guard is not None  # the runtime refuses such commands before the first policy
         return self._take_up(now, self.ledger.add(now, utc, requests, self._guard), by=by)
 
     def on_evidence(self, now: float, utc: float, evidence: Sequence[Evidence]) -> None:
         """Record evidence about sources; make the decisions that the policy asks for."""
-        assert self._guard is not None
+        if self._guard is None:
+            return  # before the first policy, nothing says which sources are tenants'
         requests, offenders = [], []
         evidence = [
             replace(fact, is_expected=self._is_expected(fact))
@@ -223,9 +244,9 @@ class DecisionKeeper:
         is_meant = scope.protocol in (None, Protocol.TCP)
         return is_meant and scope.port in (0, connection.destination_port)
 
-    def keys_of(self, scope: Scope) -> Mapping[str, tuple[WireKey, ...]]:
-        """Return the flows, by switch, of the decision in force for a scope."""
-        enforced = self._enforced.get(scope)
+    def keys_of(self, what: Scope | Network) -> Mapping[str, tuple[WireKey, ...]]:
+        """Return the flows, by switch, of the decision in force for a scope, or of an allowance."""
+        enforced = self._enforced.get(what)
         return enforced.keys if enforced else {}
 
     def _disallow(self, now: float, allowance: Allowance, reason: str, by: Principal) -> None:
@@ -244,13 +265,17 @@ class DecisionKeeper:
         self, now: float, outcome: LedgerOutcome, reason: str = "", by: Principal = CONTROLLER
     ) -> LedgerOutcome:
         """Store the changes, report them, and apply them to the switches."""
-        if outcome.accepted or outcome.ended:
-            self._keep(lambda: self._store.change_decisions(outcome.accepted, outcome.ended))
-        self._tell(outcome, reason, str(by))
+        self._record(outcome, reason, str(by))
         self._carry_out(outcome.changed)
         self._note_cuts(outcome)
         self._switches.settle(now)
         return outcome
+
+    def _record(self, outcome: LedgerOutcome, reason: str, by: str) -> None:
+        """Store the changes, and report them."""
+        if outcome.accepted or outcome.ended:
+            self._keep(lambda: self._store.change_decisions(outcome.accepted, outcome.ended))
+        self._tell(outcome, reason, by)
 
     def _keep(self, work: Callable[[], None]) -> None:
         try:
@@ -260,17 +285,22 @@ class DecisionKeeper:
 
     def _carry_out(self, scopes: Iterable[Scope]) -> None:
         assert self._enforcement is not None
-        for scope in scopes:
+        for number, scope in enumerate(scopes):
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                self._give_way()
             decision = self.ledger.in_force(scope)
             self._put(scope, self._enforcement.of_decision(decision) if decision else {})
 
     def _put(self, what: Scope | Network, asks: Mapping[str, SwitchFlows]) -> None:
-        before = self._enforced.pop(what, Enforced())
-        keys: dict[str, tuple[WireKey, ...]] = {}
-        meters: dict[str, tuple[int, ...]] = {}
+        self._carry_out_change(self._change(what, asks))
+
+    def _change(self, what: Scope | Network, asks: Mapping[str, SwitchFlows]) -> FlowChange:
+        """Return how the flows of one decision or allowance become those that are asked for."""
+        before = self._enforced.get(what, Enforced())
+        patches, keys, meters = {}, {}, {}
         for switch in before.keys.keys() | asks.keys():
             ask = asks.get(switch, SwitchFlows(()))
-            patch = Patch(
+            patch = patches[switch] = Patch(
                 [self._encoder.flow(flow) for flow in ask.flows],
                 [self._encoder.meter(meter) for meter in ask.meters],
                 list(before.keys.get(switch, ())),
@@ -279,9 +309,14 @@ class DecisionKeeper:
             if patch.flows:
                 keys[switch] = tuple(flow.key for flow in patch.flows)
                 meters[switch] = tuple(meter.meter_id for meter in patch.meters)
+        return FlowChange(what, patches, Enforced(keys, meters))
+
+    def _carry_out_change(self, change: FlowChange) -> None:
+        for switch, patch in change.patches.items():
             self._switches.patch(switch, patch)
-        if keys:
-            self._enforced[what] = Enforced(keys, meters)
+        self._enforced.pop(change.what, None)
+        if change.enforced.keys:
+            self._enforced[change.what] = change.enforced
 
     def _note_cuts(self, outcome: LedgerOutcome) -> None:
         for decision in outcome.accepted:

@@ -1,84 +1,59 @@
 """The switches of the policy with their last known state, and unknown switches."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from common.journal.journal import Journal
-from controller.ids import cookie_of
-from controller.pipeline.tables import Table
 from controller.pipeline.zones import may_be_of
-from controller.policy.model import Policy, PortRef
+from controller.policy.model import DriftMode, Policy, Switch
 from controller.pools.conntrack import Connection
+from controller.runtime.channel import Channel
+from controller.runtime.deliveries import Deliveries
+from controller.runtime.limited_journal import LimitedJournal
+from controller.runtime.lookups import LookUps, PartsWanted
+from controller.runtime.switch_ports import SwitchPorts
+from controller.runtime.switch_record import SwitchRecord
+from controller.sync.commands import ReadGroups, ReadSwitch, SendPlan, SwitchCommand
 from controller.sync.outcomes import (
-    FlowsCounted,
+    FlowsChanged,
+    FlowsFound,
+    GroupsRead,
+    GroupsTouched,
+    MonitorRefused,
+    MonitorStarted,
     Outcome,
+    PartsFound,
+    PlanCommitted,
     PlanConfirmed,
     PlanRefused,
-    Port,
     PortChanged,
+    PortsRead,
     SwitchRead,
+    SwitchSettings,
 )
 from controller.sync.overlay import Patch
-from controller.sync.plan import Plan
-from controller.sync.session import Phase, ReadSwitch, SendPlan, SwitchCommand, SwitchSession
+from controller.sync.parts import DescribePart
+from controller.sync.rehearsal import Prospects, Rehearsal, rehearse
+from controller.sync.session import Phase, SwitchSession
 from controller.sync.state import WireState
 from controller.telemetry.events import ControllerEvent
-from controller.topology.ports import ports_of
 
-_MOST_HITS = 1_000  # rules whose packets are being counted at the same time
-
-
-class Channel(Protocol):
-    """The channel to one connected switch. Calls return at once; replies come back as outcomes."""
-
-    def read(self, attempt: int) -> None: ...
-
-    def send(self, attempt: int, plan: Plan) -> None: ...
-
-    def probe(self, origin: PortRef) -> None:
-        """Make the switch send a probe out of one of its ports."""
-
-    def forget(self, connections: tuple[Connection, ...]) -> None:
-        """Make the switch forget connections."""
-
-    def ask_hits(self, table: int, cookie: int) -> None:
-        """Ask how many packets have matched the flows with a cookie."""
-
-    def wake_up(self, connection: Connection, port: int, own_mac: int) -> None:
-        """Make the switch send a segment that the initiator of a connection, behind a port, must answer."""
-
-
-@dataclass(slots=True)
-class SwitchRecord:
-    """A switch of the policy: its session, its channel if it is connected, and what is wrong with it."""
-
-    session: SwitchSession
-    channel: Channel | None = None
-    ports: dict[int, Port] = field(default_factory=dict)
-    missing_ports: tuple[int, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.session.name
-
-    @property
-    def is_in_step(self) -> bool:
-        return self.channel is not None and self.session.phase is Phase.IN_STEP
-
-    @property
-    def ports_up(self) -> set[int]:
-        return {port.number for port in self.ports.values() if not port.is_down}
+Patches = Mapping[str, Sequence[Patch]]  # by the name of the switch
 
 
 class Switches:
-    """One record for each switch of the policy, by dpid."""
+    """One record for each switch of the policy, by dpid. `describe`: a group or a meter in words.
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    `limited`: for lines that a switch may cause again and again.
+    """
+
+    def __init__(self, journal: Journal, describe: DescribePart) -> None:
+        self._journal, self.limited = journal, LimitedJournal(journal)
         self.records: dict[int, SwitchRecord] = {}
         self.strangers: dict[int, Channel] = {}
-        self._hits: dict[int, dict[str, int | None]] = {}  # packets, by cookie and switch; None: no reply yet
+        self.deliveries = Deliveries(journal)
+        self.look_ups = LookUps(describe)
+        self.ports = SwitchPorts(journal, self.limited, self.records)
 
     def find(self, dpid: int, channel: Channel) -> SwitchRecord | None:
         """Return the record of a channel's switch; None: an unknown switch, or a replaced connection."""
@@ -93,6 +68,10 @@ class Switches:
         """Return whether every connected switch holds the desired state."""
         return all(record.is_in_step for record in self.records.values() if record.channel is not None)
 
+    @property
+    def are_any_reading(self) -> bool:
+        return any(record.is_reading for record in self.records.values())
+
     def is_back(self, dpid: int) -> bool:
         """Return whether a switch is connected and holds the desired state."""
         record = self.records.get(dpid)
@@ -106,47 +85,107 @@ class Switches:
             return
         record.channel = channel
         self._journal.write(ControllerEvent.SWITCH_CONNECTED, switch=record.name, dpid=dpid)
+        channel.watch()  # before it is read, so that no change falls between
         self._execute(record, record.session.on_connected(now))
 
     def on_disconnected(self, dpid: int, channel: Channel) -> None:
         if self.strangers.get(dpid) is channel:
             del self.strangers[dpid]
         if record := self.find(dpid, channel):
-            record.channel = None
+            record.channel = record.unread = None
+            record.told_revision = 0
+            record.was_silent, record.settings = False, SwitchSettings()
             self._journal.write(ControllerEvent.SWITCH_DISCONNECTED, switch=record.name, dpid=dpid)
             record.session.on_disconnected()
 
     def on_outcome(self, now: float, record: SwitchRecord, outcome: Outcome) -> bool:
-        """Process a switch's reply; return whether it concerns ports."""
+        """Process a switch's reply; return whether it concerns ports.
+
+        What a switch holds is compared by `compare`, after the caller has taken its ports into account.
+        """
         session = record.session
-        before = session.confirmed_revision
-        commands: tuple[SwitchCommand, ...] = ()
         match outcome:
-            case SwitchRead(attempt, installed, ports):
-                commands = session.on_read(now, attempt, installed)
-                self._journal.write(
-                    ControllerEvent.SWITCH_READ, switch=record.name, flows=len(installed.flows)
-                )
+            case SwitchRead(_, installed, ports):
+                if not session.is_read:
+                    self._journal.write(
+                        ControllerEvent.SWITCH_READ, switch=record.name, flows=len(installed.flows)
+                    )
                 record.ports = {port.number: port for port in ports}
+                record.unread = outcome
+            case PlanCommitted(attempt):
+                session.on_committed(attempt)
             case PlanConfirmed(attempt):
-                commands = session.on_confirmed(now, attempt)
+                self._advance(record, lambda: session.on_confirmed(now, attempt))
             case PlanRefused(attempt, reason):
-                commands = session.on_refused(now, attempt, reason)
-                self._journal.write(ControllerEvent.PLAN_REFUSED, switch=record.name, reason=reason)
+                self._advance(record, lambda: session.on_refused(now, attempt, reason))
             case PortChanged(port, was_deleted):
-                self._note_port(record, port, was_deleted)
-            case FlowsCounted(cookie, packets):
-                if record.name in self._hits.get(cookie, {}):
-                    self._hits[cookie][record.name] = packets
-        self._execute(record, commands)
-        if session.confirmed_revision != before:
-            revision = session.confirmed_revision
-            self._journal.write(ControllerEvent.REVISION_CONFIRMED, switch=record.name, revision=revision)
-        return isinstance(outcome, SwitchRead | PortChanged)
+                self.ports.note(now, record, port, was_deleted)
+            case PortsRead(ports):
+                record.ports = {port.number: port for port in ports}
+            case FlowsFound():
+                self.look_ups.on_found(record.name, outcome)
+            case PartsFound():
+                self.look_ups.on_parts_found(record.name, outcome)
+            case _:
+                self._execute(record, self._on_watched(now, record, outcome))
+        self._note_refusal(now, record)
+        return isinstance(outcome, SwitchRead | PortChanged | PortsRead)
+
+    def _on_watched(self, now: float, record: SwitchRecord, outcome: Outcome) -> tuple[SwitchCommand, ...]:
+        """Process what a switch reports about changes by others."""
+        match outcome:
+            case MonitorStarted():
+                return record.session.on_monitor_started(now)
+            case MonitorRefused(reason):
+                return record.session.on_monitor_refused(reason)
+            case FlowsChanged():
+                return record.session.on_flows_changed(now, outcome)
+            case GroupsTouched():
+                return record.session.on_groups_touched(now)
+            case GroupsRead():
+                record.settings = outcome.settings
+                return record.session.on_groups_read(now, outcome)
+        return ()
+
+    def _note_refusal(self, now: float, record: SwitchRecord) -> None:
+        """Write a line when a switch begins to refuse something, and one when that is over."""
+        reason, told = record.session.refused.reason, record.told_refusal
+        if reason and not told:
+            self.limited.write(now, ControllerEvent.PLAN_REFUSED, record.name, reason=reason)
+        elif told and not reason:
+            self.limited.write(now, ControllerEvent.REFUSAL_ENDED, record.name, reason=told)
+        record.told_refusal = reason and (told or reason)
+
+    def compare(self, now: float) -> None:
+        """Compare what switches have reported with what they must hold, and send the difference."""
+        for record in self.records.values():
+            if record.session.desired_revision == 0:
+                continue  # nothing is known yet that it must hold
+            read, record.unread = record.unread, None
+            if read is not None:
+                self._advance(record, partial(record.session.on_read, now, read.attempt, read.installed))
+
+    def _advance(self, record: SwitchRecord, step: Callable[[], tuple[SwitchCommand, ...]]) -> None:
+        """Take one step of a session that may complete a delivery."""
+        self._execute(record, step())
+        self._close_delivery(record)
 
     def on_tick(self, now: float) -> None:
+        self.limited.on_tick(now)
         for record in self.records.values():
-            self._execute(record, record.session.on_tick(now))
+            session = record.session
+            if record.channel is not None:
+                session.watch.on_tick(now, record.channel.received, session.work_since)
+                self._note_silence(now, record)
+            self._execute(record, session.on_tick(now))
+            self._note_refusal(now, record)
+
+    def _note_silence(self, now: float, record: SwitchRecord) -> None:
+        is_silent = bool(record.silence)
+        if is_silent is not record.was_silent:
+            event = ControllerEvent.SWITCH_FELL_SILENT if is_silent else ControllerEvent.SWITCH_ANSWERED
+            self.limited.write(now, event, record.name)
+        record.was_silent = is_silent
 
     def match(self, now: float, policy: Policy) -> None:
         """Keep a record for each switch of the policy; drop switches no longer in it."""
@@ -164,10 +203,54 @@ class Switches:
             else:
                 record.session.name = name
 
+    def rehearse(
+        self, now: float, policy: Policy, wires: Mapping[str, WireState], patches: Patches
+    ) -> dict[str, Rehearsal]:
+        """Return what `match`, `patch` and `want` would make each switch of a policy be sent, by its name."""
+        return {
+            switch.name: rehearse(
+                self._session_of(switch),
+                now,
+                Prospects(
+                    wires[switch.name],
+                    patches.get(switch.name, ()),
+                    repairs_drift=policy.drift is DriftMode.REPAIR,
+                ),
+            )
+            for switch in policy.switches
+        }
+
+    def _session_of(self, switch: Switch) -> SwitchSession:
+        record = self.records.get(switch.dpid)
+        return record.session if record else SwitchSession(switch.name)
+
+    def repair_drift(self, is_wanted: bool) -> None:
+        """Set whether what others change on switches is put right at once."""
+        for record in self.records.values():
+            record.session.repairs_drift = is_wanted
+
+    def expect_repair(self) -> None:
+        """Let the next plans put right what others have changed."""
+        for record in self.records.values():
+            record.session.expect_repair()
+
+    def repair(self, now: float) -> None:
+        """Put right once what others have changed."""
+        for record in self.records.values():
+            self._execute(record, record.session.on_repair(now))
+
     def want(self, now: float, revision: int, wires: Mapping[str, WireState]) -> None:
         """Set the desired state of every switch, by the switch's name."""
         for record in self.records.values():
             self._execute(record, record.session.on_desired(now, revision, wires[record.name]))
+
+    def close_deliveries(self) -> None:
+        for record in self.records.values():
+            self._close_delivery(record)
+
+    def _close_delivery(self, record: SwitchRecord) -> None:
+        if record.channel is not None and record.session.phase in (Phase.IN_STEP, Phase.DRIFTED):
+            self.deliveries.close(record.name)
 
     def patch(self, switch: str, patch: Patch) -> None:
         """Change some flows of a switch that are not the policy's; `settle` sends the change."""
@@ -191,68 +274,45 @@ class Switches:
     @property
     def is_settled(self) -> bool:
         """Return whether every connected switch has confirmed all patches."""
-        connected = [record for record in self.records.values() if record.channel is not None]
-        return all(record.is_in_step and record.session.overlay.is_settled for record in connected)
+        return all(record.is_confirmed for record in self.records.values() if record.channel is not None)
 
-    def ask_packets(self, rule: str) -> None:
-        """Ask the switches how many packets matched a rule of table `suspicion`; `packets` has the answer."""
-        cookie = cookie_of(rule)
-        if len(self._hits) >= _MOST_HITS:
-            del self._hits[next(iter(self._hits))]
-        self._hits[cookie] = {}
-        for record in self.records.values():
-            if record.channel is not None:
-                self._hits[cookie][record.name] = None
-                record.channel.ask_hits(Table.SUSPICION, cookie)
+    @property
+    def is_any_busy(self) -> bool:
+        """Return whether a connected switch is about to confirm something, or to be put right."""
+        return any(record.is_busy for record in self.records.values())
 
-    def packets(self, rule: str) -> dict[str, int] | None:
-        """Return packets by switch, once, when all switches that were asked have replied."""
-        cookie = cookie_of(rule)
-        told = {name: packets for name, packets in self._hits.get(cookie, {}).items() if packets is not None}
-        if len(told) < len(self._hits.get(cookie, {})):
-            return None
-        self._hits.pop(cookie, None)
-        return told
+    @property
+    def is_any_away(self) -> bool:
+        """Return whether a switch of the policy is not connected: it confirms nothing."""
+        return any(record.channel is None for record in self.records.values())
 
-    def ports_down(self, policy: Policy) -> Iterator[PortRef]:
-        """Yield the ports of the policy that were down or missing at their switch's last report."""
-        by_name = self.by_name()
-        for use in ports_of(policy):
-            record = by_name.get(use.at.switch)
-            if record and record.ports:
-                port = record.ports.get(use.at.port)
-                if port is None or port.is_down:
-                    yield use.at
+    def look_up(
+        self, cookies: Iterable[tuple[int, int]], wanted: Mapping[str, PartsWanted] | None = None
+    ) -> int:
+        """Ask all switches for flows under cookies, each with its mask; `look_ups` has the answers.
 
-    def check_ports(self, policy: Policy) -> None:
-        """Report the ports that the policy uses and a switch does not have."""
-        used: dict[str, set[int]] = {}
-        for use in ports_of(policy):
-            used.setdefault(use.at.switch, set()).add(use.at.port)
-        for record in self.records.values():
-            if record.channel is None or not record.ports:
-                continue
-            missing = tuple(sorted(used.get(record.name, set()) - set(record.ports)))
-            if missing and missing != record.missing_ports:
-                self._journal.write(ControllerEvent.PORT_MISSING, switch=record.name, ports=list(missing))
-            record.missing_ports = missing
-
-    def _note_port(self, record: SwitchRecord, port: Port, was_deleted: bool) -> None:
-        before = record.ports.pop(port.number, None)
-        if not was_deleted:
-            record.ports[port.number] = port
-        went_down = port.is_down or was_deleted
-        if before is None or before.is_down != went_down:
-            event = ControllerEvent.PORT_WENT_DOWN if went_down else ControllerEvent.PORT_CAME_UP
-            self._journal.write(event, switch=record.name, port=port.number, name=port.name)
+        `wanted`: also ask for these groups and meters, by switch.
+        """
+        channels = {record.name: record.channel for record in self.records.values()}
+        silent = {record.name: why for record in self.records.values() if (why := record.silence)}
+        return self.look_ups.ask(channels, cookies, wanted or {}, silent)
 
     def _execute(self, record: SwitchRecord, commands: tuple[SwitchCommand, ...]) -> None:
+        """Carry out what a step of a session asks for, and report a revision that it has confirmed."""
+        revision = record.session.confirmed_revision
+        if revision != record.told_revision:
+            record.told_revision = revision
+            self._journal.write(ControllerEvent.REVISION_CONFIRMED, switch=record.name, revision=revision)
         for command in commands:
             if record.channel is None:
                 return
             match command:
                 case ReadSwitch(attempt):
                     record.channel.read(attempt)
-                case SendPlan(attempt, plan):
-                    self._journal.write(ControllerEvent.PLAN_SENT, switch=record.name, plan=str(plan))
+                case ReadGroups(turn):
+                    record.channel.read_groups(turn)
+                case SendPlan(attempt, plan, is_repair):
+                    if not is_repair:  # of a repair, the journal says what was repaired
+                        self._journal.write(ControllerEvent.PLAN_SENT, switch=record.name, plan=str(plan))
+                        self.deliveries.note(record.name, plan)
                     record.channel.send(attempt, plan)

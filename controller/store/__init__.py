@@ -46,6 +46,12 @@ class Store(Protocol):
     def set_drained(self, path: str, is_drained: bool) -> None:
         """Store that a member is drained, or no longer drained. Raise `StoreError`."""
 
+    def network(self) -> dict[str, Any] | None:
+        """Return what `put_network` stored last. None: nothing. Raise `StoreError`."""
+
+    def put_network(self, facts: Mapping[str, Any]) -> None:
+        """Store the state of members and ports. Raise `StoreError`."""
+
     def decisions(self) -> Iterable[Decision]:
         """Return all stored decisions, including those that have ended since."""
 
@@ -72,6 +78,24 @@ class Store(Protocol):
 
     def put_antivirus_clients(self, rows: Sequence[tuple[str, Mapping[str, Any], str, str]]) -> None:
         """Store the last reports of clients, all or nothing. Raise `StoreError`."""
+
+    def bridges(self) -> Iterable[tuple[int, dict[str, Any]]]:
+        """Return (datapath id, facts) of each bridge as it was when it was last good."""
+
+    def put_bridge(self, dpid: int, facts: Mapping[str, Any]) -> None:
+        """Raise `StoreError`."""
+
+    def delete_bridge(self, dpid: int) -> None:
+        """Raise `StoreError`."""
+
+    def port_names(self) -> Iterable[tuple[int, dict[str, Any]]]:
+        """Return (datapath id, names by port number) of each switch: which interface belongs to each port."""
+
+    def put_port_names(self, dpid: int, names: Mapping[str, Any]) -> None:
+        """Raise `StoreError`."""
+
+    def delete_port_names(self, dpid: int) -> None:
+        """Raise `StoreError`."""
 
     def pool_secret(self, pool: str) -> PoolSecret:
         """Return a pool's secret, which is generated at the first call. Raise `StoreError`."""

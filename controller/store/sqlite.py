@@ -28,6 +28,10 @@ CREATE TABLE IF NOT EXISTS drained (
     path TEXT PRIMARY KEY,
     since TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
 ) STRICT;
+CREATE TABLE IF NOT EXISTS network (
+    number INTEGER PRIMARY KEY CHECK (number = 1),
+    facts TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS decisions (
     number INTEGER PRIMARY KEY,
     since REAL NOT NULL,
@@ -54,6 +58,14 @@ CREATE TABLE IF NOT EXISTS antivirus_clients (
     facts TEXT NOT NULL,
     server TEXT NOT NULL,
     heard TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS bridges (
+    dpid TEXT PRIMARY KEY,
+    facts TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS port_names (
+    dpid TEXT PRIMARY KEY,
+    names TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS allowances (
     number INTEGER PRIMARY KEY,
@@ -117,6 +129,16 @@ class SqliteStore:
         else:
             self._execute("DELETE FROM drained WHERE path = ?", path)
 
+    def network(self) -> dict[str, Any] | None:
+        row = self._execute("SELECT facts FROM network").fetchone()
+        try:
+            return dict(json.loads(row[0])) if row else None
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"{self._path}: the state of members is not valid JSON: {error}") from error
+
+    def put_network(self, facts: Mapping[str, Any]) -> None:
+        self._execute("INSERT OR REPLACE INTO network VALUES (1, ?)", json.dumps(facts))
+
     def decisions(self) -> Iterator[Decision]:
         for number, since, until, request in self._execute(
             "SELECT number, since, until, wish FROM decisions"
@@ -162,6 +184,26 @@ class SqliteStore:
         put = [(key, json.dumps(facts), server, heard) for key, facts, server, heard in rows]
         with self._transaction():
             self._connection.executemany("INSERT OR REPLACE INTO antivirus_clients VALUES (?, ?, ?, ?)", put)
+
+    def bridges(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        for dpid, facts in self._execute("SELECT dpid, facts FROM bridges"):
+            yield int(dpid, 16), json.loads(facts)
+
+    def put_bridge(self, dpid: int, facts: Mapping[str, Any]) -> None:
+        self._execute("INSERT OR REPLACE INTO bridges VALUES (?, ?)", f"{dpid:016x}", json.dumps(facts))
+
+    def delete_bridge(self, dpid: int) -> None:
+        self._execute("DELETE FROM bridges WHERE dpid = ?", f"{dpid:016x}")
+
+    def port_names(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        for dpid, names in self._execute("SELECT dpid, names FROM port_names"):
+            yield int(dpid, 16), json.loads(names)
+
+    def put_port_names(self, dpid: int, names: Mapping[str, Any]) -> None:
+        self._execute("INSERT OR REPLACE INTO port_names VALUES (?, ?)", f"{dpid:016x}", json.dumps(names))
+
+    def delete_port_names(self, dpid: int) -> None:
+        self._execute("DELETE FROM port_names WHERE dpid = ?", f"{dpid:016x}")
 
     def pool_secret(self, pool: str) -> PoolSecret:
         drawn = secrets.token_hex(32)

@@ -7,11 +7,13 @@ decision by itself.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from controller.policy.limits import Limit, limits_of
 from controller.policy.model import Address, Policy
 from controller.suspicion.scores import Evidence
 
 AT_ONCE = 200  # concurrent connections of one source
 TOLD_EVERY_S = 60.0
+LIMITS_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Floods:
     def __init__(self) -> None:
         self._told: dict[Address, float] = {}  # when a source was last reported
         self._by_tenant: dict[str, _Count] = {}
+        self._next = 0
 
     @property
     def flooded(self) -> Mapping[str, float]:
@@ -64,6 +67,13 @@ class Floods:
             return None
         return FloodChanged(tenant, not last.is_flooded, rate, limit_per_s)
 
+    def next_limits(self, policy: Policy) -> tuple[Limit, ...]:
+        """Return the limits whose packets to ask for next: `LIMITS_AT_ONCE` of them, in turns."""
+        limits = tuple(limits_of(policy))
+        first = self._next if self._next < len(limits) else 0
+        self._next = first + LIMITS_AT_ONCE
+        return limits[first : self._next]
+
     def on_policy(self, policy: Policy) -> None:
-        limited = {tenant.name for tenant in policy.tenants if tenant.limit_per_s}
+        limited = {limit.name for limit in limits_of(policy)}
         self._by_tenant = {name: count for name, count in self._by_tenant.items() if name in limited}

@@ -6,7 +6,7 @@ and decides on expiry; `utc` is only for display.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from ipaddress import ip_network
@@ -87,9 +87,9 @@ class Ledger:
     def __len__(self) -> int:
         return len(self.by_number)
 
-    def in_force(self, scope: Scope) -> Decision | None:
-        """Return the decision in force for a scope."""
-        numbers = self._by_scope.get(scope, ())
+    def in_force(self, scope: Scope, without: Container[int] = ()) -> Decision | None:
+        """Return the decision in force for a scope; `without`: numbers of decisions that do not count."""
+        numbers = [number for number in self._by_scope.get(scope, ()) if number not in without]
         return max((self.by_number[number] for number in numbers), key=lambda each: each.rank, default=None)
 
     def scopes(self) -> Iterable[Scope]:
@@ -151,9 +151,9 @@ class Ledger:
                 self._remove(number, changes)
         return changes.outcome()
 
-    def withdraw(self, guard: Guard) -> LedgerOutcome:
-        """End the decisions that a new policy no longer allows."""
-        return self.delete([each.number for each in self.by_number.values() if guard.refusal(each.request)])
+    def refused_by(self, guard: Guard) -> tuple[Decision, ...]:
+        """Return the decisions that a new policy no longer allows."""
+        return tuple(each for each in self.by_number.values() if guard.refusal(each.request))
 
     def _number(self) -> int:
         self._next += 1

@@ -2,8 +2,8 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from ipaddress import ip_network
 
+from common.wire.values import network_of
 from controller.policy.model import Address, Network, Policy, Protocol
 from controller.suspicion.decision import Request
 
@@ -26,7 +26,7 @@ class Guard:
     def __init__(self, policy: Policy) -> None:
         self._tenants = {tenant.name for tenant in policy.tenants}
         owned = [(prefix, f"tenant {each.name}'s") for each in policy.tenants for prefix in each.prefixes]
-        owned += [(ip_network(address), "the edge's own") for address in _own(policy)]
+        owned += [(network_of(address), "the edge's own") for address in _own(policy)]
         self._owned = sorted((*_span(network), whose) for network, whose in owned)
         self._starts = [entry[:2] for entry in self._owned]
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
+from common.wire.values import network_of
 from controller.policy.evidence import EVIDENCE, ONCE_A_DOOR, UNPROVEN
 from controller.policy.model import Address, Level, Network, Protocol, Suspicion
 from controller.suspicion.decision import Request, Scope
@@ -81,7 +82,7 @@ class Suspected:
 def source_of(address: Address) -> Network:
     """Return the network that counts as one source: an IPv4 address, an IPv6 /64."""
     if address.version == 4:
-        return ip_network(address)
+        return network_of(address)
     return ip_network((int(address) >> _IPV6_SITE << _IPV6_SITE, _IPV6_SITE))
 
 

@@ -4,7 +4,7 @@ The cost of a change does not depend on their number: only the keys that have ch
 are compared and sent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from controller.sync.plan import Plan
@@ -32,6 +32,17 @@ class Overlay:
     _changed: dict[WireKey, None] = field(default_factory=dict)
     _changed_meters: dict[int, None] = field(default_factory=dict)
 
+    def copy(self) -> "Overlay":
+        """Return another overlay with the same flows and meters, which changes by itself."""
+        return Overlay(
+            dict(self.flows),
+            dict(self.meters),
+            dict(self.installed),
+            dict(self.installed_meters),
+            dict(self._changed),
+            dict(self._changed_meters),
+        )
+
     def put(self, flows: Iterable[WireFlow], meters: Iterable[WireMeter] = ()) -> None:
         for flow in flows:
             self.flows[flow.key] = flow
@@ -56,18 +67,40 @@ class Overlay:
         numbers = self.meters.keys() | meters.keys()
         self._changed_meters = dict.fromkeys(n for n in numbers if meters.get(n) != self.meters.get(n))
 
-    def next_plan(self) -> Plan:
-        """Return what to send next, which then counts as sent; empty: nothing."""
+    def compare_all(self) -> None:
+        """Forget which keys have changed, and find out from what was confirmed."""
+        self.on_read(self.installed, self.installed_meters)
+
+    def own_part(self, plan: Plan) -> Plan:
+        """Return the part of a plan that is about the overlay."""
+        meters = self.meters
+        return Plan(
+            put_flows=tuple(flow for flow in plan.put_flows if self.flows.get(flow.key) is flow),
+            deleted_flows=tuple(flow for flow in plan.deleted_flows if flow.key in self.installed),
+            new_meters=tuple(each for each in plan.new_meters if meters.get(each.meter_id) is each),
+            changed_meters=tuple(each for each in plan.changed_meters if meters.get(each.meter_id) is each),
+            deleted_meters=tuple(m for m in plan.deleted_meters if m.meter_id in self.installed_meters),
+        )
+
+    def next_plan(self, lost_meters: Collection[int] = ()) -> Plan:
+        """Return what to send next, which then counts as sent; empty: nothing.
+
+        `lost_meters`: others have deleted them, so those that are no longer wanted are gone already.
+        """
         put: list[WireFlow] = []
         gone: list[WireFlow] = []
-        while self._changed and len(put) + len(gone) < MOST_PER_PLAN:
-            key = next(iter(self._changed))
-            del self._changed[key]
+        done: list[WireKey] = []
+        for key in self._changed:  # never the first key again and again: a dict walks over what was deleted
+            if len(put) + len(gone) >= MOST_PER_PLAN:
+                break
+            done.append(key)
             wanted, held = self.flows.get(key), self.installed.get(key)
             if wanted and not _same(held, wanted):
                 put.append(wanted)
             elif held and not wanted:
                 gone.append(held)
+        for key in done:
+            del self._changed[key]
         numbers, self._changed_meters = self._changed_meters, {}
         new = [self.meters[n] for n in numbers if n in self.meters and n not in self.installed_meters]
         changed = [
@@ -75,9 +108,11 @@ class Overlay:
             for n in numbers
             if n in self.meters and self.installed_meters.get(n, self.meters[n]) != self.meters[n]
         ]
-        dead = [
-            self.installed_meters[n] for n in numbers if n in self.installed_meters and n not in self.meters
-        ]
+        unwanted = [n for n in numbers if n in self.installed_meters and n not in self.meters]
+        dead = [self.installed_meters[n] for n in unwanted if n not in lost_meters]
+        for number in unwanted:
+            if number in lost_meters:
+                del self.installed_meters[number]
         return Plan(
             put_flows=tuple(put),
             deleted_flows=tuple(gone),
@@ -85,6 +120,11 @@ class Overlay:
             changed_meters=tuple(changed),
             deleted_meters=tuple(dead),
         )
+
+    def confirmed(self, key: WireKey) -> WireFlow | None:
+        """Return a flow that was confirmed as it is wanted. Others may use a meter that is not there yet."""
+        wanted = self.flows.get(key)
+        return wanted if _same(self.installed.get(key), wanted) else None
 
     def on_confirmed(self, plan: Plan) -> None:
         for flow in plan.deleted_flows:
@@ -104,4 +144,4 @@ class Overlay:
 def _same(one: WireFlow | None, other: WireFlow | None) -> bool:
     if one is None or other is None:
         return one is other
-    return one.cookie == other.cookie and one.instructions == other.instructions
+    return one.is_like(other)

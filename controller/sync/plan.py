@@ -93,8 +93,4 @@ def _compare(desired: Mapping[int, T], installed: Mapping[int, T]) -> _Numbered[
 
 
 def _same(installed: WireFlow | None, desired: WireFlow) -> bool:
-    return (
-        installed is not None
-        and installed.cookie == desired.cookie
-        and installed.instructions == desired.instructions
-    )
+    return desired.is_like(installed)

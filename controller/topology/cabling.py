@@ -48,7 +48,7 @@ class Cabling:
         self._heard[at] = (origin, now)
 
     def troubles(self, now: float) -> frozenset[CablingTrouble]:
-        lately = {at: origin for at, (origin, when) in self._heard.items() if now - when <= SILENCE_S}
+        lately = self._heard_lately(now)
         found = set()
         for trunk, since in self._watched_since.items():
             origin = lately.get(trunk.far)
@@ -56,3 +56,21 @@ class Cabling:
             if is_silent or origin not in (None, trunk.near):
                 found.add(CablingTrouble(trunk, origin))
         return frozenset(found)
+
+    def judged(self, now: float) -> tuple[Trunk, ...]:
+        """Return the trunks of which it is known whether they are right."""
+        lately = self._heard_lately(now)
+        return tuple(
+            trunk
+            for trunk, since in self._watched_since.items()
+            if trunk.far in lately or (lately and now - since > SILENCE_S)
+        )
+
+    def unheard_s(self, now: float) -> float | None:
+        """Return for how long no probe has arrived anywhere although trunks are watched; None: some do."""
+        since = [*self._watched_since.values(), *(when for _, when in self._heard.values())]
+        silence_s = now - max(since, default=now)
+        return silence_s if silence_s > SILENCE_S else None
+
+    def _heard_lately(self, now: float) -> dict[PortRef, PortRef]:
+        return {at: origin for at, (origin, when) in self._heard.items() if now - when <= SILENCE_S}

@@ -17,7 +17,7 @@ from common.exit_codes import ExitCode
 from common.terminal import Progress, paint
 from controller.api.client import ApiError
 from lab import ipv6
-from lab.demo import attempts, console, immunity, intruder
+from lab.demo import attempts, console, immunity, intruder, opened
 from lab.demo.attempts import Outcome
 from lab.demo.cases import CASES, Case
 from lab.demo.verdicts import complaints
@@ -34,6 +34,8 @@ _POLICY = REPOSITORY / "policies" / "demo.yaml"
 _NEXT = """\
 The lab is still up. Try:
   postern status                                  which revision is confirmed on which switch
+  postern prove                                   what is proved about the switch, over all packets
+  ovs-ofctl add-flow s1 priority=60000,actions=NORMAL; postern drift     open the switch, and see
   ovs-ofctl -O OpenFlow14 --names dump-flows s1   the flows, with the names of their tables
   postern explain tenants.acme.mail               the flows that a rule of the policy needs
   postern explain 0x9057...                       the rule that needs a flow (its cookie)
@@ -51,6 +53,7 @@ _CHAPTERS = (
     ("Attempts to bypass the scanners", attempts.story),
     ("An intruder", intruder.story),
     ("Malware that no signature matches yet", immunity.story),
+    ("Someone opens the switch by hand", opened.story),
 )
 
 

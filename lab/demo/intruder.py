@@ -5,7 +5,6 @@ Meanwhile a legitimate sender's mail is delivered. At the end an operator delete
 
 import json
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -135,9 +134,10 @@ def _receipt_and_pardon(lab: Lab, api: ApiClient) -> Iterator[Outcome]:
     decision = decisions[0]
     answer = api.delete(f"/v1/decisions/{decision['id']}")
     (receipt,) = [each["receipt"] for each in answer["receipts"]]
+    gone = "confirmed by the switches" if answer["is_confirmed"] else "NOT confirmed by all switches"
     for row in receipt["switches"]:
         text = f"decision {decision['id']} on {row['switch']}, cookie {receipt['cookie']}"
-        console.fact("receipt", f"{text}, {row['packets']} packets; deleted, confirmed by the switch")
+        console.fact("receipt", f"{text}, {row['state']}, {row['packets']} packets; deleted, {gone}")
     hits = sum(row["packets"] or 0 for row in receipt["switches"])
     yield Outcome(title, f"{hits} packets", hits > 0)
     with _connected(lab, _SERVER, 25) as connection:
@@ -153,7 +153,7 @@ def _compared(api: ApiClient) -> Outcome:
     """Look at acme's real server and at its decoy from the same host, with all tools, nmap included."""
     command = ["persona", "compare", "acme", "--from", _WATCHER, "--address", _SERVER]
     command += ["--domain", "acme.example", "--pause", "20ms"]
-    typed = [sys.executable, "-P", "-m", "cli.main", *command, "--api", api.address]
+    typed = [*tools.postern(*command), "--api", api.address]
     done = tools.run(typed, patience_s=120)
     console.fact("compares", f"postern {' '.join(command)}")
     console.fact("sees", (done.stderr if done.returncode else done.stdout).strip())

@@ -1,6 +1,7 @@
 """Runs a tool that the demo shows, and captures its output."""
 
 import subprocess
+import sys
 from collections.abc import Sequence
 
 from lab.processes import surroundings
@@ -25,3 +26,8 @@ def run(
         env=surroundings(),
         check=must_succeed,
     )
+
+
+def postern(*words: str) -> list[str]:
+    """Return the command line of `postern` of this checkout."""
+    return [sys.executable, "-P", "-m", "cli.main", *words]

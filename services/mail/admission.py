@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from common.special_addresses import NO_HOSTS
 from services.base.sessions import ALL, SessionLimits
 from services.base.settings import Address
 from services.mail.settings import Settings, Tenant
@@ -31,7 +32,12 @@ class MailCaps:
 
 
 def cannot_be_a_client(client: Address, tenant: Tenant, settings: Settings) -> bool:
-    """Return whether a client cannot have this address: the gateway would have to connect from it."""
-    if client in settings.trusted_sources_refused or client.is_multicast or client.is_unspecified:
+    """Return whether a client cannot have this address: the gateway would have to connect from it.
+
+    A client on this machine can have a loopback address; from elsewhere, no packet with one gets here.
+    """
+    if client in settings.trusted_sources_refused:
+        return True
+    if any(client in network for network in NO_HOSTS) and not client.is_loopback:
         return True
     return settings.transparent and any(client in prefix for prefix in tenant.prefixes)

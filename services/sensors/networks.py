@@ -7,21 +7,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from common.special_addresses import EXCEPTIONS, NEVER_OUTSIDE
 from services.base.settings import Network
 
 _LONGEST_TEXT = 64
 _WIDEST = {4: 8, 6: 19}
-# Documentation prefixes are not included: labs use them.
-_NEVER_A_SOURCE: tuple[Network, ...] = tuple(
-    map(
-        ip_network,
-        (
-            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
-            *("192.168.0.0/16", "224.0.0.0/4", "240.0.0.0/4"),
-            *("::/127", "::ffff:0:0/96", "fc00::/7", "fe80::/10", "ff00::/8"),
-        ),
-    )
-)
+_NEVER_OUTSIDE = tuple(each.network for each in NEVER_OUTSIDE)
+_EXCEPTIONS = tuple(each.network for each in EXCEPTIONS)
 
 
 def parse_network(text: str) -> Network | None:
@@ -52,15 +44,19 @@ def is_too_wide(network: Network) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _barred(tenants: tuple[Network, ...]) -> tuple[tuple[Network, ...], tuple[Network, ...]]:
-    every = (*_NEVER_A_SOURCE, *tenants)
-    return tuple(n for n in every if n.version == 4), tuple(n for n in every if n.version == 6)
+def _by_family(networks: tuple[Network, ...]) -> tuple[tuple[Network, ...], tuple[Network, ...]]:
+    return tuple(n for n in networks if n.version == 4), tuple(n for n in networks if n.version == 6)
 
 
 def is_barred(network: Network, tenants: tuple[Network, ...]) -> bool:
-    """Return whether a prefix overlaps space that is never an outside source: private or tenants' own."""
-    barred = _barred(tenants)[network.version == 6]
-    return overlaps(network, barred)
+    """Return whether a prefix overlaps space that is never an outside source: special or tenants' own."""
+    is_ipv6 = network.version == 6
+    if overlaps(network, _by_family(tenants)[is_ipv6]):
+        return True
+    if not overlaps(network, _by_family(_NEVER_OUTSIDE)[is_ipv6]):
+        return False
+    first, last = network.network_address, network.broadcast_address
+    return not any(first in each and last in each for each in _by_family(_EXCEPTIONS)[is_ipv6])
 
 
 def overlaps(network: Network, others: Iterable[Network]) -> bool:

@@ -77,7 +77,8 @@ def test_a_server_that_has_said_nothing_is_named_and_one_that_is_no_more_is_not(
     fleet.expect_servers({"av2", "av1"})
     first, second = show(fleet, 2.0)["servers"]
     assert (first["name"], first["heard_s"], first["rings"]["all"]["generation"]) == ("av1", 2.0, 4)
-    assert second == {"name": "av2", "rings": {}, "error": "", "heard_s": None}
+    assert second == {"name": "av2", "rings": {}, "error": "", "heard_s": None, "unheard": True}
+    assert not first["unheard"]
     fleet.expect_servers({"av2"})
     assert [row["name"] for row in show(fleet, 2.0)["servers"]] == ["av2"]
 

@@ -8,7 +8,8 @@ from controller.api.app import build_app
 from controller.api.context import PRINCIPAL, Outside
 from controller.pools.conntrack import Counts
 from controller.runtime import Asked
-from controller.runtime.principals import OPERATOR, Principal
+from controller.runtime.commands.base import Command
+from controller.runtime.principals import CONTROLLER, OPERATOR, Principal
 from tests.world import FakeChannel, World
 
 R = TypeVar("R")
@@ -54,8 +55,15 @@ class Northbound:
         self.world.settle(self.channel)
         return self.channel
 
+    def ask_as_controller(self, command: Command[R]) -> R:
+        return self.ask(Asked(command, CONTROLLER, "a test", self.world.utc))
+
+    def settle(self) -> None:
+        if self.channel is not None:
+            self.world.settle(self.channel)
+
     def ask(self, asked: Asked[R]) -> R:
-        answer = self.world.runtime.handle(asked)
+        answer = self.world.ask(asked)
         if self.channel is not None:
             self.world.settle(self.channel)
         return answer

@@ -1,9 +1,16 @@
 """What the API answers, and with which status it refuses."""
 
-import pytest
+from typing import Any
 
-from controller.api import app as api_app
-from tests.api.conftest import Northbound
+import pytest
+from falcon import testing
+
+from controller.api import policies
+from controller.api.app import build_app
+from controller.runtime import StillStarting
+from controller.runtime.principals import OPERATOR
+from controller.sync.outcomes import Port, PortChanged
+from tests.api.conftest import Northbound, identified
 from tests.world import DEMO
 
 LESS_WEB = DEMO.replace("ports: [80]", "ports: [8080]")
@@ -106,7 +113,7 @@ def test_a_body_that_is_no_json_is_a_bad_request(api: Northbound, body: str) -> 
 
 
 def test_a_body_larger_than_any_policy_is_not_read(api: Northbound, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_app, "_LARGEST_BODY_BYTES", 1_000)
+    monkeypatch.setattr(policies, "_LARGEST_BODY_BYTES", 1_000)
     response = api.http.simulate_post("/v1/policy", json=posted(DEMO))
     assert response.status_code == 413
     assert response.json["description"] == "a policy must not be larger than 1000 bytes"
@@ -119,6 +126,41 @@ def test_a_plan_says_what_would_change_and_changes_nothing(api: Northbound) -> N
     assert len(change["added"]) == len(change["removed"]) == 2
     assert all("tcp_dst=8080" in line for line in change["added"])
     assert api.http.simulate_get("/v1/policy").json["revision"] == 1
+
+
+def test_a_client_of_the_first_release_finds_the_keys_of_a_plan_that_it_knows(api: Northbound) -> None:
+    answer = api.http.simulate_post("/v1/plan", json=posted(LESS_WEB)).json
+    assert answer.keys() >= {"switches", "plans", "warnings"}
+    assert answer["switches"]["s1"].keys() == {"added", "removed"}
+    assert api.http.simulate_post("/v1/policy", json=posted(LESS_WEB)).json == {"revision": 2}
+
+
+@pytest.mark.parametrize(
+    "more", [{"state": 7}, {"state": {"revision": "x"}}, {"state": []}, {"describe": "yes"}]
+)
+def test_a_state_that_is_none_is_a_bad_request_and_changes_nothing(
+    api: Northbound, more: dict[str, Any]
+) -> None:
+    response = api.http.simulate_post("/v1/policy", json={**posted(LESS_WEB), **more})
+    assert response.status_code == 400
+    assert api.world.core.revision == 1
+
+
+def test_a_plan_for_another_state_is_a_conflict_that_names_what_has_moved(api: Northbound) -> None:
+    state = api.http.simulate_post("/v1/plan", json=posted(LESS_WEB)).json["state"]
+    body = {**posted(LESS_WEB), "state": {**state, "revision": 7}}
+    response = api.http.simulate_post("/v1/policy", json=body)
+    assert response.status_code == 409
+    assert response.json["errors"] == ["revision 1 is in force, and the plan was made for 7"]
+    assert api.world.core.revision == 1
+
+
+def test_what_was_sent_for_a_policy_can_be_read(api: Northbound) -> None:
+    api.http.simulate_post("/v1/policy", json=posted(LESS_WEB))
+    answer = api.http.simulate_get("/v1/policy/delivery").json
+    (row,) = answer["switches"]
+    assert (answer["revision"], row["switch"], row["is_done"], row["differences"]) == (2, "s1", True, [])
+    assert row["sent"] == row["planned"]
 
 
 def test_a_plan_of_the_accepted_policy_is_empty(api: Northbound) -> None:
@@ -260,3 +302,38 @@ def test_an_agent_of_nobody_is_told_who_there_is(api: Northbound) -> None:
     response = api.http.simulate_get("/v1/members/proxy9/health")
     assert response.status_code == 404
     assert "proxies.proxy1" in response.json["errors"][0]
+
+
+def test_a_member_without_an_agent_is_never_shown_as_good(api: Northbound) -> None:
+    """Steering still uses it: with no agent in its pool, the fault is more likely in the agents."""
+    api.world.tick(12.0)
+    (pool,) = (each for each in api.http.simulate_get("/v1/pools").json if each["name"] == "proxies")
+    shown = {(m["state"], m["health"], m["unheard_s"], m["detail"]) for m in pool["members"]}
+    assert shown == {("up", "unheard", 12.0, "unheard for 12 s")}
+    status = api.http.simulate_get("/v1/status").json
+    assert status["state"] == "confirmed"
+    said = "is unheard for 12 s, new sessions still go to it; remedy: check postern-agent on its host"
+    assert f"proxies.proxy1 {said}" in status["unheard"]
+
+
+def test_a_member_whose_agent_is_silent_and_whose_port_is_down_shows_both(api: Northbound) -> None:
+    assert api.channel is not None
+    gone = PortChanged(Port(4, "02:70:00:00:00:04", "p4", False), was_deleted=True)
+    api.world.hear(1, api.channel, gone)
+    api.world.tick(12.0)
+    rows = {m["name"]: m for pool in api.http.simulate_get("/v1/pools").json for m in pool["members"]}
+    assert rows["proxy1"]["detail"] == "unheard for 12 s; its switch port is down or missing"
+    assert rows["decoy1"]["health"] == "not probed"
+    assert rows["decoy1"]["unheard_s"] is None
+
+
+def test_a_controller_that_is_still_starting_says_so(api: Northbound) -> None:
+    def ask(_asked: Any) -> Any:
+        raise StillStarting
+
+    early = testing.TestClient(identified(build_app(ask, api.outside), OPERATOR))
+    for path in ("/v1/status", "/v1/pools", "/v1/decisions"):
+        answer = early.simulate_get(path)
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "2"
+        assert answer.json == {"errors": ["the controller is starting; remedy: ask again in a few seconds"]}

@@ -30,7 +30,8 @@ def test_a_decision_is_on_the_switch_and_its_receipt_says_so(api: Northbound) ->
     assert cookies(api.channel.switch) == [made["id"]]
     receipt = api.http.simulate_get(f"/v1/decisions/{made['id']}").json["receipt"]
     assert receipt["cookie"] == "0x9058000000000001"
-    assert receipt["switches"] == [{"switch": "s1", "flows": 1, "confirmed": True, "packets": 0}]
+    (row,) = receipt["switches"]
+    assert (row["switch"], row["flows"], row["confirmed"], row["packets"]) == ("s1", 1, True, 0)
 
 
 def test_a_deleted_decision_is_gone_from_the_switch_when_the_answer_comes(api: Northbound) -> None:

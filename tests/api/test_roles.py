@@ -8,7 +8,9 @@ import pytest
 from falcon import inspect, testing
 
 from controller.api.app import build_role_apps
+from controller.drift.bridge_record import BridgeRecord
 from controller.runtime.commands.suspicion import ListBans
+from controller.runtime.events import BridgesRead
 from controller.runtime.permissions import COMMANDS_BY_ROLE
 from controller.runtime.principals import BEARER_ROLES, OPERATOR, AccessRole, Principal
 from tests.api.conftest import identified
@@ -33,6 +35,7 @@ _BODIES: Mapping[tuple[str, str], Any] = {
     ("POST", "/v1/allow"): {"value": "198.51.100.0/24", "comment": "why"},
     ("POST", "/v1/evidence"): {"evidence": [_FACT]},
     ("POST", "/v1/antivirus/reports"): {"server": "av1", "reports": []},
+    ("POST", "/v1/switches/{name}"): {"accepted": True},
     ("POST", "/v1/members/{name}"): {"drained": True},
     ("POST", "/v1/members/{name}/health"): {"good": True},
     ("POST", "/v1/tokens"): {"name": "firewall2", "role": "bouncer"},
@@ -41,7 +44,12 @@ _ELSEWHERE = {
     AccessRole.OPERATOR: frozenset({ListBans})
 }  # operators see the same decisions with all their keys
 _VALUES = {"origin": "feed", "number:int": "1", "pool": "antivirus", "source:path": "198.51.100.66"}
-_NAMES = {"/v1/members": "antivirus.av1", "/v1/tenants": "acme", "/v1/tokens": "firewall2"}
+_NAMES = {
+    "/v1/switches": "s1",
+    "/v1/members": "antivirus.av1",
+    "/v1/tenants": "acme",
+    "/v1/tokens": "firewall2",
+}
 
 
 def paths(route: str) -> Iterator[str]:
@@ -51,6 +59,8 @@ def paths(route: str) -> Iterator[str]:
     route = route.replace("{name}", next((own for path, own in _NAMES.items() if route.startswith(path)), ""))
     if route.endswith("{what:path}"):
         yield from (route.replace("{what:path}", what) for what in ("0x1", "tenants.acme.mail"))
+    elif route == "/v1/flows":
+        yield from (route, f"{route}?counts=true&switch=s1")
     elif route == "/v1/decisions":
         yield f"{route}?origin=operator"
     else:
@@ -80,6 +90,7 @@ def test_the_routes_of_a_role_lead_to_its_commands(by: Principal) -> None:
     api.sessions = {}
     app = app_of(api, by.role)
     http = testing.TestClient(identified(app, by))
+    api.world.runtime.on(BridgesRead((BridgeRecord("b1", "s1", 1),)))
     api.http.simulate_post("/v1/decisions", json={"decisions": [_DECISION]})
     api.http.simulate_put("/v1/origins/feed", json={"decisions": [{**_DECISION, "value": "198.51.100.68"}]})
     for method, path, body in requests_of(app):

@@ -20,7 +20,15 @@ def errors_of(environment: dict[str, str], section: dict[str, str]) -> list[str]
 def test_without_other_settings_the_defaults_count() -> None:
     api, state_dir = Path("/run/postern/api.sock"), Path("/var/lib/postern")
     listen = parse_listen("127.0.0.1:9057")
-    assert read_settings(POLICY, {}) == EdgeSettings(Path("p.yaml"), state_dir, api, listen, False, "")
+    found = read_settings(POLICY, {})
+    database = "/var/run/openvswitch/db.sock"
+    assert found == EdgeSettings(Path("p.yaml"), state_dir, api, listen, False, "", database, 60.0, 4 << 30)
+
+
+def test_the_database_of_the_switches_need_not_be_watched() -> None:
+    assert read_settings({**POLICY, "POSTERN_SWITCH_DATABASE": "off"}, {}).switch_database == ""
+    found = read_settings({**POLICY, "POSTERN_SWITCH_DATABASE": "unix:/run/db.sock"}, {})
+    assert found.switch_database == "/run/db.sock"
 
 
 def test_the_environment_counts_more_than_the_file_if_it_is_not_empty() -> None:
@@ -42,6 +50,7 @@ def test_a_switch_takes_the_same_words_in_the_environment_and_in_the_file(words:
         ("POSTERN_WATCH", "maybe", '"maybe" is neither on nor off; remedy: write on or off'),
         ("POSTERN_LISTEN", "9057", '"9057" is not a valid address to listen at; remedy: write HOST:PORT'),
         ("POSTERN_API", "/run/api.sock", '"/run/api.sock" is not a unix socket; remedy: write unix:PATH'),
+        ("POSTERN_SWITCH_DATABASE", "tcp:192.0.2.1:6640", "write a path that begins with /, or off"),
         ("POSTERN_API", "https://c.example:1", "remedy: write unix:PATH; POSTERN_LISTEN is for TCP"),
     ],
 )

@@ -46,5 +46,5 @@ def test_clients_that_another_release_kept_are_forgotten_until_they_report_again
     report = golden("antivirus_server_report")["reports"][0]
     rows = [("acme/old", {**report, "client": "old"}), ("acme/new", {**report, "format": 2})]
     store.put_antivirus_clients([(key, facts, "av1", "2026-01-01T00:00:00Z") for key, facts in rows])
-    antivirus.load(0.0)
+    antivirus.load(0.0, api.world.utc)
     assert [client.key for client in antivirus.fleet.clients] == ["acme/old"]

@@ -20,8 +20,11 @@ DEMO = str(POLICIES / "demo.yaml")
 COMMANDS = [
     ["status"],
     ["status", "--json"],
+    ["drift"],
+    ["drift", "--json"],
     ["plan", DEMO],
     ["apply", DEMO],
+    ["prove"],
     ["flows"],
     ["explain", "tenants.acme"],
     ["explain", "198.51.100.66"],

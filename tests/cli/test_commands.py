@@ -70,7 +70,8 @@ def test_an_api_that_does_not_speak_http_is_told_as_one_that_is_not_there(
 def test_status_of_a_confirmed_edge_is_good(postern: Postern, controller: Northbound) -> None:
     answer = postern("status")
     assert answer.code == 0
-    assert answer.out.startswith("revision 1 confirmed on 1 of 1 switches  (demo.yaml)\n  s1 ")
+    assert answer.out.startswith("revision 1 confirmed on 1 of 1 switches  (demo.yaml)\n  revision 1 proved ")
+    assert "\n  s1 " in answer.out
     assert "3 packet-ins" in answer.out
 
 
@@ -93,9 +94,11 @@ def test_status_names_strange_switches_and_broken_ports(postern: Postern, contro
 WRONG: dict[str, dict[str, object]] = {
     "a revision that waits": {"state": "waiting"},
     "a pool without a member": {"pools": ["proxies EMPTY: mail waits"]},
+    "a silent agent": {"unheard": ["proxies.proxy1 is unheard for 9 s, new sessions still go to it"]},
     "wrong cabling": {"cabling": ["s1:7 leads to s3:1 instead of s2:1"]},
     "a flood": {"floods": ["s1 is flooded: 900 first packets per second"]},
     "a switch that is not in the policy": {"unknown_switches": ["00000000000000ab"]},
+    "a proof that failed": {"proof": {"summary": "NOT proved", "problems": ["tcp 25 gets through"]}},
     "a problem of a switch": {"problems": ["port 4 does not exist"]},
     "a switch that is not connected": {"connected": False},
 }
@@ -106,10 +109,16 @@ def test_status_that_shows_something_wrong_does_not_end_with_code_0(
     postern: Postern, monkeypatch: pytest.MonkeyPatch, found: dict[str, object]
 ) -> None:
     row = {"name": "s1", "connected": True, "phase": "in sync", "confirmed_revision": 1}
-    row |= {"flows": 9, "packet_ins": 0, "problems": []}
+    row |= {"flows": 9, "packet_ins": 0, "problems": [], "watched": "monitored", "repairs": 0}
     row |= {key: value for key, value in found.items() if key in row}
-    good = {"state": "confirmed", "policy_file": "demo.yaml", "switches": [row], "unknown_switches": []}
+    good: dict[str, object] = {
+        "state": "confirmed",
+        "policy_file": "demo.yaml",
+        "switches": [row],
+        "unknown_switches": [],
+    }
     good |= {"pools": [], "cabling": [], "floods": []}
+    good["proof"] = {"summary": "proved", "problems": []}
     monkeypatch.setattr(ApiClient, "get", lambda *_: {**good, **found})
     answer = postern("status")
     assert (answer.code, answer.err) == (ExitCode.FAILED, "")
@@ -125,8 +134,11 @@ def test_plan_shows_what_would_come_and_go(postern: Postern, controller: Northbo
     answer = postern("plan", new)
     assert answer.code == 0
     lines = answer.out.splitlines()
-    assert lines[0] == "s1: 2 flows put, 2 deleted; groups: 0 new, 0 changed, 0 deleted"
-    assert [line[:4] for line in lines[1:]] == ["  - ", "  - ", "  + ", "  + "]
+    assert lines[0] == "tenant acme: services.web.ports: + 8080; - 80"
+    assert lines[-1] == "s1: 2 flows put, 2 deleted; groups: 0 new, 0 changed, 0 deleted"
+    flows = postern("plan", new, "--flows").out.splitlines()
+    assert flows[: len(lines)] == lines
+    assert [line[:4] for line in flows[len(lines) :]] == ["  - ", "  - ", "  + ", "  + "]
     assert controller.world.core.accepted.revision == 1  # type: ignore[union-attr]
 
 
@@ -138,7 +150,10 @@ def test_apply_waits_until_the_switches_have_confirmed(
     postern: Postern, controller: Northbound, new: Path
 ) -> None:
     answer = postern("apply", new)
-    assert (answer.code, answer.out) == (0, "revision 2 confirmed on 1 of 1 switches\n")
+    assert answer.code == 0
+    *_, sent, summary = answer.out.splitlines()
+    assert sent == "s1: sent 2 flows put, 2 deleted; groups: 0 new, 0 changed, 0 deleted, as planned"
+    assert summary == "revision 2 confirmed on 1 of 1 switches"
 
 
 def test_apply_of_a_bad_policy_changes_nothing_and_says_where(

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from common.exit_codes import ExitCode
+from controller.drift.bridge_record import BridgeRecord
+from controller.runtime.events import BridgesRead
 from tests.api.conftest import Northbound
 from tests.cli.conftest import Postern
 from tests.cli.test_every_command import LEAVES
@@ -15,6 +17,7 @@ from tests.world import POLICIES
 # They ask the API, and change nothing there.
 _READS = {
     "status",
+    "prove",
     "plan",
     "explain",
     "flows",
@@ -51,6 +54,7 @@ COMMANDS: dict[str, list[object]] = {
     "DrainMember": ["pool", "drain", "proxies.proxy1"],
     "MakeDecisions": ["decisions", "add", "198.51.100.66", "--action", "drop"],
     "AllowSource": ["allow", "add", "198.51.100.66", "--comment", "monitoring"],
+    "AcceptBridge": ["drift", "--accept", "s1"],
     "AddToken": ["token", "add", "me", "--role", "sensor"],
 }
 
@@ -59,6 +63,7 @@ COMMANDS: dict[str, list[object]] = {
 def test_the_reason_is_in_the_controllers_journal(
     postern: Postern, controller: Northbound, command: str
 ) -> None:
+    controller.world.runtime.on(BridgesRead((BridgeRecord("b1", "s1", 1),)))
     assert postern(*COMMANDS[command], "--reason", REASON).code == ExitCode.OK
     (made,) = controller.world.events("ChangeMade")
     assert (made["command"], made["reason"]) == (command, REASON)

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("apps", "cli", "common", "controller", "services")
 # Words that mean something else than the member of an enum that is written the same way: file, word, meaning.
 SAME_WORD = {
+    ("common/config/kinds.py", "off"): "a value that is a number or `off`",
     ("controller/api/listen.py", "off"): "a setting that is an address or `off`",
     ("cli/doctor.py", "antivirus"): "an argument of the command",
     ("cli/doctor.py", "decoy"): "an argument of the command",

@@ -53,6 +53,7 @@ def test_whom_the_client_had_is_followed_or_else_the_pool_chooses() -> None:
         "affinity 20000 pool=proxies eth_dst=proxy2 -> to proxy2 of pool proxies",
         "affinity 10000 pool=proxies eth_type=ipv4 ip_proto=tcp -> tcp_src:=tcp_src, to pool proxies",
         "affinity 10000 pool=proxies eth_type=ipv6 ip_proto=tcp -> tcp_src:=tcp_src, to pool proxies",
+        "affinity 0 anything -> drop",
     ]
     assert (
         "group proxy1 of pool proxies (first that is up): (go on in commit) while port 4 is up; "
@@ -105,7 +106,7 @@ def test_the_cookie_of_what_is_learned_names_the_member() -> None:
 
 def test_the_limit_of_what_is_learned_is_told_the_switch() -> None:
     wire = to_wire(compile_policy(sticky("demo", "proxies"))["s1"])
-    assert len(wire.learned) == 2  # a kind for each member
+    assert len(wire.learned) == 4  # a kind for each member and family
     assert len({each.cookie for each in wire.learned}) == 2
 
 

@@ -154,9 +154,8 @@ def test_no_flow_lets_a_responder_begin_anything(conditions: Conditions) -> None
     role = match((f.ROLE, Role.RESPONDER))[0]
     of_responder = [flow for flow in flows if role in flow.match]
     legs = {flow.actions[0].value for flow in of_responder if flow.table is Table.TRACK}  # type: ignore[union-attr]
-    assert {flow.table for flow in of_responder} == {Table.SOURCE, Table.HOME, Table.TRACK, Table.RESUME}
+    assert {flow.table for flow in of_responder} == {Table.SOURCE, Table.HOME, Table.TRACK}
     assert legs == {Zone.OUTSIDE}
-    assert all(not flow.actions and flow.goto is None for flow in of_responder if flow.table is Table.RESUME)
 
 
 @pytest.mark.parametrize("choice", CHOICES)

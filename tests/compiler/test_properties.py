@@ -123,6 +123,21 @@ def test_an_edit_and_its_reversal_equal_nothing(edit: Edit) -> None:
     assert applied(difference(before, after), applied(difference(after, before), before)) == before
 
 
+@hypothesis.given(st.lists(st.sampled_from(EDITS), min_size=2, max_size=2, unique=True))
+@examples(16)
+def test_what_an_edit_leaves_alone_is_not_encoded_again_and_the_bytes_are_the_same(
+    edits: list[Edit],
+) -> None:
+    data = fresh()
+    edits[0].apply(data)
+    before = compiled(data)
+    edits[1].apply(data)
+    after, old = compiled(data), to_wire(before)
+    wire = to_wire(after, (before, old))
+    assert wire == to_wire(after)
+    assert all(wire.flows[key] is flow for key, flow in old.flows.items() if wire.flows.get(key) == flow)
+
+
 def test_an_unchanged_policy_needs_no_plan() -> None:
     assert difference(to_wire(compiled(fresh())), to_wire(compiled(fresh()))).is_empty
 

@@ -14,6 +14,8 @@ from controller.pipeline.fields import VLAN_PRESENT, CtState, Field
 from controller.pipeline.flows import (
     CONTROLLER_NUMBER,
     IN_PORT_NUMBER,
+    Clone,
+    CommitConnection,
     DecTtl,
     Flow,
     FlowAction,
@@ -82,10 +84,14 @@ class Walk:
         return found if goto is None else found | self._look_up(switch, goto, packet, ttl)
 
     def _branch(self, switch: str, packet: Packet, action: FlowAction, ttl: int) -> set[Arrival]:
-        """Follow an action that sends the packet on its way; what a `Clone` does concerns a copy only."""
+        """Follow an action that sends the packet on its way; the copies that are evidence go nowhere."""
         match action:
             case LookUpConnection(_, then):
                 return self._look_up(switch, then, {**packet, **_NEW}, ttl)
+            case CommitConnection(then=Table() as then):
+                return self._look_up(switch, then, dict(packet), ttl)
+            case Clone(actions) if actions != (Resubmit(Table.SAMPLE),):
+                return self._carry_out(switch, dict(packet), actions, None, ttl)
             case Resubmit(table):
                 return self._look_up(switch, table, dict(packet), ttl)
             case Output(port):

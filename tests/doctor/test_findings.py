@@ -11,13 +11,14 @@ from controller.doctor.environment import EnvironmentFacts
 from controller.doctor.finding import Finding, FindingLevel
 from controller.doctor.kernel import Bpf, Ipv6
 from controller.doctor.member import MemberFacts
-from controller.doctor.openvswitch import BridgeFacts, SwitchFacts
+from controller.doctor.openvswitch import BridgeFacts, SwitchFacts, drops_what_is_invalid
 from controller.doctor.scanner import ScannerFacts, parse_settings
+from controller.drift.bridge_record import LimitedTable
 
 ENVIRONMENT = EnvironmentFacts(
     (3, 11), "4.34", "0.41.3", True, "ryu-manager 4.34", True, "Debian", "debian 12"
 )
-BRIDGE = BridgeFacts("s1", "netdev", "secure", ("OpenFlow14",), True, True, (), False, False)
+BRIDGE = BridgeFacts("s1", "netdev", (), (), True, True, False, (), False, False)
 SWITCH = SwitchFacts("3.1.0", False, False, (BRIDGE,), (), True)
 MEMBER = MemberFacts("eth0", Ipv6.HERE, 0, (), (), False, True)
 DECOY = DecoyFacts(MEMBER, True, 7, Bpf.HERE, True, True, "/x/bin/python", True, True)
@@ -61,9 +62,21 @@ def test_a_switch_that_does_not_run_is_the_only_complaint() -> None:
     ("change", "remedy"),
     [
         ({"datapath_type": "system"}, "datapath_type=netdev"),
-        ({"fail_mode": "standalone"}, "set-fail-mode s1 secure"),
-        ({"protocols": ("OpenFlow10", "OpenFlow13")}, "protocols=OpenFlow14"),
-        ({"has_controller": False}, "set-controller s1"),
+        ({"wrong_settings": (("fail_mode", "standalone"),)}, "set bridge s1 fail_mode=secure"),
+        (
+            {"wrong_settings": (("other_config:disable-in-band", "false"),)},
+            "set bridge s1 other_config:disable-in-band=true",
+        ),
+        ({"wrong_settings": (("protocols", "OpenFlow13 OpenFlow14"),)}, "set bridge s1 protocols=OpenFlow14"),
+        (
+            {"limited_tables": (LimitedTable(3, "", (("flow_limit", "9"),)),)},
+            "ovs-vsctl remove bridge s1 flow_tables 3",
+        ),
+        ({"has_mirror": True}, "clear bridge s1 mirrors"),
+        (
+            {"has_controller": False},
+            "other_config:disable-in-band=true protocols=OpenFlow14 -- set-controller s1",
+        ),
         ({"is_connected": False}, "start the controller"),
         ({"ports_with_offload": ("s1-eth1",)}, "ethtool -K s1-eth1 tx off"),
         ({"has_normal_flow": True}, "del-flows s1"),
@@ -184,3 +197,23 @@ def test_a_good_scanner_needs_no_remedy() -> None:
 def test_a_trap_of_a_scanner_is_found(text: str, version: str, remedy: str) -> None:
     (found,) = clamd(text, version)
     assert remedy in found
+
+
+@pytest.mark.parametrize(
+    ("cookie", "is_foreign"), [("0x0", True), ("0x9057f71616810d96", False)], ids=["foreign", "ours"]
+)
+def test_a_flow_that_drops_invalid_packets_is_wrong_unless_it_is_ours(cookie: str, is_foreign: bool) -> None:
+    flow = f" cookie={cookie}, duration=1.2s, table=7, n_packets=0, n_bytes=0, priority=30000,ct_state=+inv"
+    assert drops_what_is_invalid(f"{flow},ip,ip_frag=yes actions=drop\n") is is_foreign
+    assert drops_what_is_invalid(f"{flow}+trk,ip actions=drop\n") is is_foreign
+    assert not drops_what_is_invalid(f"{flow}+trk,ip actions=resubmit(,8)\n")
+
+
+@pytest.mark.parametrize(("driver", "is_wrong"), [("veth", True), ("virtio_net", False)])
+def test_checksums_left_to_hardware_are_wrong_on_half_of_a_veth_pair_only(
+    monkeypatch: pytest.MonkeyPatch, driver: str, is_wrong: bool
+) -> None:
+    """Numbers of interfaces say nothing: the other half may have the same one in its own namespace."""
+    said = {"-i": f"driver: {driver}\nversion: 1.0\n", "-k": "rx-checksumming: on\ntx-checksumming: on\n"}
+    monkeypatch.setattr(openvswitch, "output_of", lambda *words: said[words[1]])
+    assert openvswitch._offloads("s1-eth1") is is_wrong

@@ -51,6 +51,7 @@ class Watched:
         self._directory = directory
         self._northbound = Northbound()
         self._begun = time.monotonic()
+        self._alone = threading.Lock()  # the controller does one thing at a time
         self._northbound.world.start("policy.yaml", policy)
         self._server = _UnixServer(str(self.socket), _Quiet)  # type: ignore[arg-type]
         self._server.set_app(self._answer)
@@ -58,8 +59,9 @@ class Watched:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def _answer(self, environment: Any, start_response: Any) -> Any:
-        self._northbound.world.now = time.monotonic() - self._begun
-        return self._northbound.as_operator(environment, start_response)
+        with self._alone:
+            self._northbound.world.now = time.monotonic() - self._begun
+            return self._northbound.as_operator(environment, start_response)
 
     def answer_with(self, media: object) -> list[dict[str, Any]]:
         """Answer from now on as another release would; return the list of reports that come in."""
@@ -75,7 +77,8 @@ class Watched:
         return reports
 
     def apply(self, policy: str) -> None:
-        self._northbound.world.apply(policy, "policy.yaml")
+        with self._alone:
+            self._northbound.world.apply(policy, "policy.yaml")
 
     def start_agent(self, member: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "services.health_agent.main", "--api", f"unix:{self.socket}"]

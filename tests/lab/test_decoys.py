@@ -21,6 +21,7 @@ from lab.services import decoys
 from lab.services.controllers import api_address
 from tests.journals import read_journal
 from tests.lab.conftest import POLICIES, UNSUSPICIOUS, await_in_step
+from tests.policies import accept_policy
 
 pytestmark = pytest.mark.lab
 
@@ -50,7 +51,7 @@ def _pardon(api: ApiClient) -> None:
 
 
 def _apply(api: ApiClient, text: str) -> None:
-    revision = api.post("/v1/policy", {"file": "demo.yaml", "text": text})["revision"]
+    revision = accept_policy(api, "demo.yaml", text)
     deadline = time.monotonic() + 60
     while (status := api.get("/v1/status"))["state"] != "confirmed" or status["revision"] != revision:
         assert time.monotonic() < deadline, status

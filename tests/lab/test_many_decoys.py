@@ -78,11 +78,18 @@ def host_keys(lab: Lab) -> frozenset[str]:
 
 
 def test_connections_are_balanced_over_both(ring: Lab) -> None:
+    """One that another test has stopped gets few connections at first (slow start, 10 s)."""
+    deadline = time.monotonic() + 40
+    while min((new := _met_by_each(ring)).values()) < 3:
+        assert time.monotonic() < deadline, new
+
+
+def _met_by_each(ring: Lab) -> dict[str, int]:
+    """Return how many of 24 connections each decoy got."""
     before = meetings(ring, "decoy")
     for _ in range(24):
         assert greeting(ring, _DARK, _FTP).startswith(b"220 ")
-    new = new_meetings(ring, "decoy", before, 24)
-    assert all(each >= 3 for each in new.values()), new
+    return new_meetings(ring, "decoy", before, 24)
 
 
 def test_both_have_the_same_host_keys_at_an_address(ring: Lab) -> None:

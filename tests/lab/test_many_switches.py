@@ -22,6 +22,7 @@ from lab.services.controllers import api_address
 from lab.trace_logs import Reader
 from tests.lab.conftest import House, await_in_step
 from tests.lab.test_sessions_held import sessions
+from tests.policies import accept_policy
 
 pytestmark = pytest.mark.lab
 
@@ -186,11 +187,12 @@ def test_wrong_cabling_is_named_by_switch_and_port(ring: Lab, tmp_path: Path) ->
     crossed = crossed.replace("{a: s4:11, b: s1:12}", "{a: s4:11, b: s1:11}")
     api = ApiClient(api_address(ring.places))
     try:
-        api.post("/v1/policy", {"file": "crossed.yaml", "text": crossed})
+        accept_policy(api, "crossed.yaml", crossed)
         said = _await_troubles(api, 4)
         assert "s1:11 is cabled to s2:12, but the policy says s4:11" in said[0]
     finally:
-        api.post("/v1/policy", {"file": "ring.yaml", "text": text})
+        accept_policy(api, "ring.yaml", text)
+        await_in_step(api)
         assert _await_troubles(api, 0) == []
 
 

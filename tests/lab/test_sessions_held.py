@@ -21,6 +21,7 @@ from lab import namespaces
 from lab.lab import Lab
 from lab.services.controllers import api_address
 from tests.lab.conftest import POLICY, House, await_in_step
+from tests.policies import accept_policy
 
 pytestmark = pytest.mark.lab
 
@@ -109,7 +110,7 @@ def api(lab: Lab) -> Iterator[ApiClient]:
 
 
 def apply(api: ApiClient, text: str) -> None:
-    revision = api.post("/v1/policy", {"file": str(POLICY), "text": text})["revision"]
+    revision = accept_policy(api, str(POLICY), text)
     deadline = time.monotonic() + 60
     while (status := api.get("/v1/status"))["state"] != "confirmed" or status["revision"] != revision:
         assert time.monotonic() < deadline, status

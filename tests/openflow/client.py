@@ -13,8 +13,19 @@ from controller.openflow import messages
 from controller.openflow.conversation import Conversation
 from controller.openflow.messages import VERSION, Type
 from controller.openflow.replies import BadMessage
-from controller.sync.outcomes import PlanConfirmed, PlanRefused, SwitchRead
+from controller.sync.outcomes import (
+    GroupsRead,
+    MonitorRefused,
+    MonitorStarted,
+    PlanConfirmed,
+    PlanRefused,
+    Port,
+    PortChanged,
+    PortsRead,
+    SwitchRead,
+)
 from controller.sync.plan import Plan
+from controller.sync.settings import SettingsReset
 
 _ECHO_REQUEST, _ECHO_REPLY = 2, 3
 
@@ -47,10 +58,42 @@ class SwitchClient:
 
     def send(self, plan: Plan) -> PlanConfirmed | PlanRefused:
         """Send a plan as one bundle and wait for the barrier."""
-        self._attempt += 1
-        self._socket.sendall(b"".join(self._conversation.send_plan(self._attempt, plan)))
+        self.begin(plan)
         for outcome in self._outcomes():
             if isinstance(outcome, PlanConfirmed | PlanRefused):
+                return outcome
+        raise BadMessage("the switch closed the connection")
+
+    def read_groups(self) -> GroupsRead:
+        """Return all groups, meters and settings of the switch."""
+        self._socket.sendall(b"".join(self._conversation.ask_groups(1)))
+        outcome = self.await_outcome(GroupsRead)
+        assert isinstance(outcome, GroupsRead)
+        return outcome
+
+    def reset(self, reset: SettingsReset) -> tuple[Port, ...]:
+        """Put settings back; return the ports as they are afterwards."""
+        self._socket.sendall(b"".join(self._conversation.reset(reset)))
+        outcome = self.await_outcome(PortChanged, PortsRead)
+        assert isinstance(outcome, PortsRead)  # a switch does not report what we have changed ourselves
+        return outcome.ports
+
+    def begin(self, plan: Plan) -> None:
+        """Send a plan, and wait for nothing."""
+        self._attempt += 1
+        self._socket.sendall(b"".join(self._conversation.send_plan(self._attempt, plan)))
+
+    def watch(self) -> MonitorStarted | MonitorRefused:
+        """Request a monitor."""
+        self._socket.sendall(b"".join(self._conversation.ask_monitor()))
+        outcome = self.await_outcome(MonitorStarted, MonitorRefused)
+        assert isinstance(outcome, MonitorStarted | MonitorRefused)
+        return outcome
+
+    def await_outcome(self, *kinds: type) -> object:
+        """Return the next outcome of one of these kinds."""
+        for outcome in self._outcomes():
+            if isinstance(outcome, kinds):
                 return outcome
         raise BadMessage("the switch closed the connection")
 

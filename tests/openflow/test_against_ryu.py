@@ -34,6 +34,7 @@ from controller.pipeline.flows import (
     match,
 )
 from controller.pipeline.tables import Table
+from controller.sync.outcomes import Fragments, PortConfig, TableConfig
 from controller.sync.plan import Plan
 from controller.sync.state import WireFlow, WireGroup, WireKey
 from tests.fake_switch import HeldFlow, encode_flow_stats, encode_port
@@ -243,6 +244,24 @@ def test_requests_are_the_messages_that_ryu_makes() -> None:
     assert messages.request_flows(XID) == serialized(flows)
     assert messages.request_groups(XID) == serialized(RYU.OFPGroupDescStatsRequest(DATAPATH, 0))
     assert messages.request_ports(XID) == serialized(RYU.OFPPortDescStatsRequest(DATAPATH, 0))
+    assert messages.request_config(XID) == serialized(RYU.OFPGetConfigRequest(DATAPATH))
+    assert messages.request_tables(XID) == serialized(RYU.OFPTableDescStatsRequest(DATAPATH, 0))
+
+
+def test_settings_are_the_messages_that_ryu_makes() -> None:
+    fragments = RYU.OFPSetConfig(DATAPATH, OFP.OFPC_FRAG_NORMAL, 128)
+    assert messages.set_config(XID, Fragments.NORMAL, 128) == serialized(fragments)
+    port = RYU.OFPPortMod(DATAPATH, 4, "02:70:00:00:00:04", 0, OFP.OFPPC_NO_FWD, [])
+    mac = bytes.fromhex("027000000004")
+    assert messages.set_port(XID, 4, mac, 0, PortConfig.NO_FORWARD) == serialized(port)
+    assert messages.set_table(XID, 3, 0) == serialized(RYU.OFPTableMod(DATAPATH, 3, 0, []))
+
+
+def test_bits_of_settings_are_those_of_the_specification() -> None:
+    assert set(PortConfig) == {
+        OFP.OFPPC_PORT_DOWN, OFP.OFPPC_NO_RECV, OFP.OFPPC_NO_FWD, OFP.OFPPC_NO_PACKET_IN
+    }  # fmt: skip
+    assert set(TableConfig) == {OFP.OFPTC_EVICTION, OFP.OFPTC_VACANCY_EVENTS}
 
 
 def test_a_message_too_long_for_openflow_is_refused_before_it_is_sent() -> None:

@@ -17,8 +17,22 @@ from controller.openflow import messages, replies
 from controller.openflow.conversation import Conversation
 from controller.openflow.messages import Type
 from controller.openflow.replies import BadMessage
-from controller.sync.outcomes import PlanConfirmed, PlanRefused, PortChanged, SwitchRead
+from controller.sync.outcomes import (
+    FlowsChanged,
+    GroupsRead,
+    GroupsTouched,
+    MonitorRefused,
+    MonitorStarted,
+    PlanCommitted,
+    PlanConfirmed,
+    PlanRefused,
+    PortChanged,
+    PortsRead,
+    ResetRefused,
+    SwitchRead,
+)
 from controller.sync.plan import Plan
+from controller.sync.settings import SettingsReset
 from tests.examples import examples
 from tests.fake_switch import FakeSwitch, HeldFlow, encode_flow_stats, encode_port
 from tests.openflow.client import SwitchClient
@@ -31,6 +45,21 @@ FLOW = encode_flow_stats((7, 5, b""), HeldFlow(1, bytes.fromhex("80000a020800"),
 def asked_to_read() -> Conversation:
     conversation = Conversation()
     conversation.ask_state(1)
+    return conversation
+
+
+def asked_to_watch() -> Conversation:
+    conversation = Conversation()
+    conversation.ask_monitor()
+    conversation.ask_groups(1)
+    return conversation
+
+
+def asked_for_settings() -> Conversation:
+    """The ids of the pending requests are those of the others, too."""
+    conversation = Conversation()
+    conversation.reset(SettingsReset())
+    conversation.ask_groups(1)
     return conversation
 
 
@@ -48,10 +77,27 @@ def taken(conversation: Conversation, buffer: bytes) -> object:
         return error
 
 
-ALLOWED = (BadMessage, PlanConfirmed, PlanRefused, PortChanged, SwitchRead, NoneType)
+ALLOWED = (
+    BadMessage,
+    PlanCommitted,
+    PlanConfirmed,
+    PlanRefused,
+    PortChanged,
+    SwitchRead,
+    MonitorStarted,
+    MonitorRefused,
+    FlowsChanged,
+    GroupsRead,
+    GroupsTouched,
+    PortsRead,
+    ResetRefused,
+    NoneType,
+)
 
 
-@hypothesis.given(st.binary(max_size=200), st.sampled_from([asked_to_read, asked_to_send, Conversation]))
+@hypothesis.given(
+    st.binary(max_size=200), st.sampled_from([asked_to_read, asked_to_send, asked_to_watch, Conversation])
+)
 @examples(300)
 def test_any_bytes_are_a_message_or_a_bad_one(buffer: bytes, begun: Callable[[], Conversation]) -> None:
     assert isinstance(taken(begun(), buffer), ALLOWED)
@@ -61,18 +107,21 @@ def test_any_bytes_are_a_message_or_a_bad_one(buffer: bytes, begun: Callable[[],
 replies_under_a_good_header = st.builds(
     messages.message,
     st.sampled_from(list(Type)),
-    st.integers(FIRST_XID, FIRST_XID + 2),
+    st.one_of(st.integers(FIRST_XID, FIRST_XID + 5), st.just(0)),
     st.binary(max_size=300)
     | st.builds(
         lambda part, more, rest: struct.pack("!HHI", part, more, 0) + rest,
-        st.sampled_from([1, 7, 13]),
+        st.sampled_from([1, 7, 10, 13, 14]),
         st.integers(0, 1),
         st.binary(max_size=300),
     ),
 )
 
 
-@hypothesis.given(replies_under_a_good_header, st.sampled_from([asked_to_read, asked_to_send]))
+@hypothesis.given(
+    replies_under_a_good_header,
+    st.sampled_from([asked_to_read, asked_to_send, asked_to_watch, asked_for_settings]),
+)
 @examples(600)
 def test_garbage_under_a_good_header_is_a_message_or_a_bad_one(
     buffer: bytes, begun: Callable[[], Conversation]
@@ -103,6 +152,8 @@ def test_a_good_reply_with_bytes_changed_is_a_message_or_a_bad_one(data: st.Data
         (lambda body: list(replies.parse_ports(body)), bytes(20), "truncated port"),
         (lambda body: list(replies.parse_ports(body)), bytes(40), "port longer than its message"),
         (replies.parse_port_status, bytes(20), "truncated port status"),
+        (lambda body: list(replies.parse_tables(body)), bytes(7), "truncated entry"),
+        (replies.parse_config, bytes(11), "truncated configuration"),
         (replies.parse_error, bytes(11), "truncated error"),
         (replies.parse_bundle_control, bytes(15), "truncated bundle control"),
     ],

@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from controller.drift.bridge_settings import set_up
+
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
 
@@ -20,17 +22,23 @@ class DummyOvs:
     def start(self) -> None:
         here = self.directory
         self._run("ovsdb-tool", "create", f"{here}/conf.db", SCHEMA)
-        common = ["--detach", "--no-chdir", f"--log-file={here}/ovs.log", "-vconsole:off"]
+        self.start_database()
+        self.vsctl("--no-wait", "init")
+        self.start_switches()
+
+    def start_database(self) -> None:
+        here = self.directory
         self._run(
             "ovsdb-server",
             f"{here}/conf.db",
             f"--remote=p{self._database}",
             f"--pidfile={here}/ovsdb.pid",
             f"--unixctl={here}/ovsdb.ctl",
-            *common,
+            "--detach",
+            "--no-chdir",
+            f"--log-file={here}/ovs.log",
+            "-vconsole:off",
         )
-        self.vsctl("--no-wait", "init")
-        self.start_switches()
 
     def start_switches(self) -> None:
         here = self.directory
@@ -47,6 +55,15 @@ class DummyOvs:
             "-vconsole:off",
         )
 
+    def stop_database(self) -> None:
+        self._stop("ovsdb.pid")
+
+    def signal_database(self, number: int) -> None:
+        os.kill(int((self.directory / "ovsdb.pid").read_text(encoding="utf-8")), number)
+
+    def signal_switches(self, number: int) -> None:
+        os.kill(int((self.directory / "vswitchd.pid").read_text(encoding="utf-8")), number)
+
     def stop_switches(self) -> None:
         self._stop("vswitchd.pid")
 
@@ -55,8 +72,8 @@ class DummyOvs:
         self._stop("ovsdb.pid")
 
     def add_bridge(self, name: str, dpid: int, ports: int) -> None:
-        self.vsctl("add-br", name, "--", "set", "bridge", name, "datapath_type=dummy", "fail_mode=secure",
-                   "protocols=OpenFlow14", f"other-config:datapath-id={dpid:016x}")  # fmt: skip
+        self.vsctl("add-br", name, "--", *set_up(name).split(), "datapath_type=dummy",
+                   f"other-config:datapath-id={dpid:016x}")  # fmt: skip
         for number in range(1, ports + 1):
             port = f"{name}p{number}"
             self.vsctl("add-port", name, port, "--", "set", "interface", port, "type=dummy",

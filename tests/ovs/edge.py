@@ -15,7 +15,7 @@ from controller.sync.outcomes import PlanConfirmed
 from controller.sync.plan import Plan, difference
 from tests.openflow.client import SwitchClient
 from tests.ovs.dummy import DummyOvs
-from tests.ovs.packets import arp_request, read_frames, tcp_frame
+from tests.ovs.packets import arp_request, error_frame, read_frames, tcp_frame, udp_frame
 
 DEMO = Path(__file__).parents[2] / "policies" / "demo.yaml"
 EDGE_MAC = "02:50:00:00:00:01"
@@ -100,6 +100,14 @@ class EdgeUnderTest:
     def send_tcp(self, port: int, source: tuple[str, int], target: tuple[str, int], flags: int) -> set[int]:
         """Send a TCP segment as the neighbour at `port` would; return the ports it left by."""
         return set(self.send(port, tcp_frame((MAC_BY_PORT[port], EDGE_MAC), source, target, flags)))
+
+    def send_udp(self, port: int, source: tuple[str, int], target: tuple[str, int]) -> set[int]:
+        """Send a UDP datagram as the neighbour at `port` would; return the ports it left by."""
+        return set(self.send(port, udp_frame((MAC_BY_PORT[port], EDGE_MAC), source, target)))
+
+    def send_error(self, port: int, source: str, kind: tuple[int, int], about: bytes) -> set[int]:
+        """Send an ICMP error (type, code) about a frame, as the neighbour at `port` would."""
+        return set(self.send(port, error_frame((MAC_BY_PORT[port], EDGE_MAC), source, kind, about)))
 
     def reply_frame(
         self, port: int, source: tuple[str, int], target: tuple[str, int], flags: int

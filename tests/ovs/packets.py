@@ -1,14 +1,16 @@
 """Frames for tests: built and read with Ryu's packet library."""
 
+import struct
 from ipaddress import ip_address
 from pathlib import Path
 
 from ryu.lib import pcaplib
-from ryu.lib.packet import arp, ethernet, icmpv6, ipv4, ipv6, packet, tcp
+from ryu.lib.packet import arp, ethernet, icmp, icmpv6, ipv4, ipv6, packet, packet_utils, tcp, udp
 
 SYN, ACK, RST, FIN = tcp.TCP_SYN, tcp.TCP_ACK, tcp.TCP_RST, tcp.TCP_FIN
 _IPV4, _ARP, _IPV6 = 0x0800, 0x0806, 0x86DD
-_TCP, _ICMPV6 = 6, 58
+_ICMP, _TCP, _UDP, _FRAGMENT, _ICMPV6 = 1, 6, 17, 44, 58
+_ETHERNET_BYTES = 14
 
 
 def _serialized(*layers: object) -> bytes:
@@ -23,15 +25,51 @@ def tcp_frame(
     macs: tuple[str, str], source: tuple[str, int], target: tuple[str, int], flags: int, sequence: int = 1
 ) -> bytes:
     """Return a TCP segment; `macs` is (source, destination), ends are (address, port)."""
+    return data_frame(macs, (source, target), flags, sequence)
+
+
+def data_frame(
+    macs: tuple[str, str],
+    ends: tuple[tuple[str, int], tuple[str, int]],
+    flags: int,
+    sequence: int,
+    data: bytes = b"",
+) -> bytes:
+    """Return a TCP segment that carries data."""
+    source, target = ends
     acknowledged = 1 if flags & ACK else 0
     segment = tcp.tcp(
         src_port=source[1], dst_port=target[1], bits=flags, seq=sequence, ack=acknowledged, window_size=65_000
     )
-    if ip_address(target[0]).version == 4:
-        head = ipv4.ipv4(src=source[0], dst=target[0], proto=_TCP, ttl=64)
-        return _serialized(ethernet.ethernet(macs[1], macs[0], _IPV4), head, segment)
-    head6 = ipv6.ipv6(src=source[0], dst=target[0], nxt=_TCP, hop_limit=64)
-    return _serialized(ethernet.ethernet(macs[1], macs[0], _IPV6), head6, segment)
+    return _in_ip(macs, source[0], target[0], _TCP, segment, *([data] if data else []))
+
+
+def udp_frame(
+    macs: tuple[str, str], source: tuple[str, int], target: tuple[str, int], payload: bytes = b"test"
+) -> bytes:
+    """Return a UDP datagram; `macs` is (source, destination), ends are (address, port)."""
+    datagram = udp.udp(src_port=source[1], dst_port=target[1])
+    return _in_ip(macs, source[0], target[0], _UDP, datagram, payload)
+
+
+def error_frame(macs: tuple[str, str], source: str, kind: tuple[int, int], about: bytes) -> bytes:
+    """Return the ICMP error (type, code) that a router or host sends about a frame, to its sender."""
+    quoted = about[_ETHERNET_BYTES:]
+    if ip_address(source).version == 4:
+        data = icmp.dest_unreach(data_len=len(quoted), mtu=1400, data=quoted)
+        target = packet.Packet(about).get_protocol(ipv4.ipv4).src
+        return _in_ip(macs, source, target, _ICMP, icmp.icmp(*kind, csum=0, data=data))
+    target = packet.Packet(about).get_protocol(ipv6.ipv6).src
+    data = (1400).to_bytes(4, "big") + quoted
+    return _in_ip(macs, source, target, _ICMPV6, icmpv6.icmpv6(*kind, csum=0, data=data))
+
+
+def _in_ip(macs: tuple[str, str], source: str, target: str, protocol: int, *layers: object) -> bytes:
+    if ip_address(target).version == 4:
+        head = ipv4.ipv4(src=source, dst=target, proto=protocol, ttl=64)
+        return _serialized(ethernet.ethernet(macs[1], macs[0], _IPV4), head, *layers)
+    head6 = ipv6.ipv6(src=source, dst=target, nxt=protocol, hop_limit=64)
+    return _serialized(ethernet.ethernet(macs[1], macs[0], _IPV6), head6, *layers)
 
 
 def arp_request(mac: str, address: str, wanted: str) -> bytes:
@@ -59,3 +97,35 @@ def read_frames(path: Path) -> list[packet.Packet]:
         return []
     with path.open("rb") as file:
         return [packet.Packet(data) for _, data in pcaplib.Reader(file)]
+
+
+def fragments(frame: bytes, *ends: int, number: int = 77) -> list[bytes]:
+    """Return the IP fragments of a frame whose payloads end at these bytes (multiples of 8), and the rest."""
+    head, network, payload = _split(frame)
+    parts = list(zip((0, *ends), (*ends, len(payload)), strict=True))
+    made = []
+    for start, end in parts:
+        more = end < len(payload)
+        if network[0] >> 4 == 4:
+            changed = bytearray(network)
+            changed[2:4] = (len(network) + end - start).to_bytes(2, "big")
+            changed[4:6] = number.to_bytes(2, "big")
+            changed[6:8] = (start // 8 | more << 13).to_bytes(2, "big")
+            changed[10:12] = bytes(2)
+            changed[10:12] = packet_utils.checksum(bytes(changed)).to_bytes(2, "big")
+            made.append(head + bytes(changed) + payload[start:end])
+        else:
+            about = struct.pack("!BBHI", network[6], 0, start | more, number)
+            changed = bytearray(network)
+            changed[4:6] = (len(about) + end - start).to_bytes(2, "big")
+            changed[6] = _FRAGMENT
+            made.append(head + bytes(changed) + about + payload[start:end])
+    return made
+
+
+def _split(frame: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return the Ethernet head, the IP head and the payload of a frame."""
+    head, rest = frame[:_ETHERNET_BYTES], frame[_ETHERNET_BYTES:]
+    if rest[0] >> 4 == 4:
+        return head, rest[:20], rest[20 : int.from_bytes(rest[2:4], "big")]
+    return head, rest[:40], rest[40 : 40 + int.from_bytes(rest[4:6], "big")]

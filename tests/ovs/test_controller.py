@@ -18,6 +18,7 @@ from controller.pools.conntrack import Counts, count_sessions, read_connections,
 from tests.mail.conftest import free_port
 from tests.ovs.dummy import DummyOvs
 from tests.ovs.packets import ACK, FIN, RST, SYN, tcp_frame
+from tests.policies import accept_policy
 
 pytestmark = pytest.mark.ovs
 
@@ -47,6 +48,7 @@ class Controller:
             "POSTERN_API": self.api.address,
             "POSTERN_LISTEN": "off",
             "POSTERN_SWITCH_CONTROL": f"{here}/vswitchd.ctl",
+            "POSTERN_SWITCH_DATABASE": f"{here}/db.sock",
             **settings,
         }
         command = [str(Path(sys.executable).parent / "ryu-manager"), "--ofp-listen-host", "127.0.0.1"]
@@ -154,7 +156,7 @@ def test_a_policy_that_is_applied_is_kept_across_a_crash(controller: Controller)
         .read_text(encoding="utf-8")
         .replace("servers: [203.0.113.74", "servers: [203.0.113.75")
     )
-    controller.api.post("/v1/policy", {"file": "mine.yaml", "text": text})
+    accept_policy(controller.api, "mine.yaml", text)
     controller.wait_for(2)
     assert f'"by": "uid {os.getuid()} (operator)"' in controller.log.read_text(encoding="utf-8")
     after = controller.flows()
@@ -176,7 +178,7 @@ def test_a_flow_that_somebody_deleted_comes_back_when_the_switch_reconnects(cont
     controller.ovs.ofctl("del-flows", "s1", "table=4")
     controller.start()
     (row,) = controller.wait_for(1)["switches"]
-    assert 0 < row["flows_sent"] < 80
+    assert 0 < row["flows_sent"] < 120
     assert sorted(controller.flows().splitlines()) == before
 
 

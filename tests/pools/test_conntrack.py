@@ -43,8 +43,6 @@ def test_an_open_session_counts_for_its_responder(zone: int) -> None:
         line(states=("FIN_WAIT_2", "FIN_WAIT_2")),
         line(states=("CLOSING", "ESTABLISHED")),
         line(states=("CLOSING", "CLOSING")),
-        line(zone=2),
-        line(zone=12),
         line(zone=9),
         line(protocol="udp"),
         line(label="mark=1"),
@@ -54,6 +52,13 @@ def test_an_open_session_counts_for_its_responder(zone: int) -> None:
 )
 def test_what_is_no_open_session_of_a_pool_does_not_count(not_one: str) -> None:
     assert count_sessions([not_one]) == Counts({})
+
+
+@pytest.mark.parametrize("zone", [2, 12])
+def test_the_second_half_of_a_mail_session_counts_apart_for_the_tenants_gateway(zone: int) -> None:
+    label = "labels=0x2cc0000000102aa00000001"
+    halves = [line(zone, label=label), line(zone, ("SYN_SENT", "SYN_SENT"), label=label)]
+    assert count_sessions(halves) == Counts({}, relayed={"02:aa:00:00:00:01": 1})
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from common.config.errors import ConfigErrors
-from common.journal.journal import Journal
 from common.wire.health import HealthReport
 from controller.policy.model import Action
 from controller.pools.roster import UnknownMember
-from controller.runtime import Asked, Clock, Runtime, RuntimeDependencies
+from controller.runtime import Asked
 from controller.runtime.commands.base import Command
 from controller.runtime.commands.members import DrainMember, ListPools, ReportMember
 from controller.runtime.commands.policy import ApplyPolicy, PlanPolicy, ReadPolicy
@@ -29,7 +28,7 @@ from controller.store import StoreError
 from controller.suspicion.decision import Request, Scope
 from controller.suspicion.scores import Evidence
 from tests.common.test_reason import HOSTILE
-from tests.world import DEMO, ENCODER, MemoryStore, World
+from tests.world import DEMO, World
 
 LESS_WEB = DEMO.replace("ports: [80]", "ports: [8080]")
 NIGHT_SHIFT = Principal("night-shift", AccessRole.OPERATOR)
@@ -37,15 +36,8 @@ SENSOR = Principal("feed", AccessRole.SENSOR)
 DRAIN = DrainMember("proxies.proxy1", True)
 
 
-@pytest.fixture
-def world() -> World:
-    world = World()
-    world.start()
-    return world
-
-
 def ask(world: World, command: Command[object], reason: str = "", by: Principal = NIGHT_SHIFT) -> object:
-    return world.runtime.handle(Asked(command, by, reason, world.utc))
+    return world.ask(Asked(command, by, reason, world.utc))
 
 
 def decisions(count: int, origin: str = "operator") -> MakeDecisions:
@@ -194,13 +186,11 @@ def test_a_full_disk_blocks_no_change() -> None:
         def reopen(self) -> None:
             return
 
-    journal = Journal(FullDisk(), "controller", "test")
-    clock = Clock(lambda: 0.0, lambda: 0.0)
-    runtime = Runtime(RuntimeDependencies(ENCODER, lambda _: None, MemoryStore(), journal, clock))
-    runtime.start("demo.yaml", DEMO)
-    assert runtime.handle(Asked(ApplyPolicy("new.yaml", LESS_WEB), OPERATOR, "", 0.0)).revision == 2
+    world = World(sink=FullDisk())
+    world.start()
+    assert world.handle(ApplyPolicy("new.yaml", LESS_WEB), OPERATOR).revision == 2
     with pytest.raises(UnknownMember):
-        runtime.handle(Asked(DrainMember("proxy9", True), OPERATOR, "", 0.0))
+        ask(world, DrainMember("proxy9", True), by=OPERATOR)
 
 
 def test_a_flood_of_one_principal_is_counted_and_hides_nothing_of_others(world: World) -> None:

@@ -32,7 +32,7 @@ from controller.suspicion.decision import Request
 from tests.world import DEMO, World
 
 # The first words of commands that are no changes: they read, or report and act on what was measured.
-_READS = ("Read", "List", "Find", "Explain", "Plan", "Count", "Identify")
+_READS = ("Read", "Demand", "List", "Find", "Explain", "Plan", "Count", "Identify")
 _ROUTINE = ("Report", "Note", "Cut", "WakeUp")
 _SAMPLES: dict[type, object] = {
     str: "x",

@@ -10,13 +10,6 @@ REGROUPED = "0 flows put, 0 deleted; groups: 0 new, 1 changed, 0 deleted"
 
 
 @pytest.fixture
-def world() -> World:
-    world = World()
-    world.start()
-    return world
-
-
-@pytest.fixture
 def channel(world: World) -> FakeChannel:
     channel = world.connect()
     world.settle(channel)

@@ -47,6 +47,7 @@ FOR_SWITCHES = {
     "Member.weight",
 }
 FOR_THE_CONTROLLER = {
+    "Policy.drift",  # the controller repairs switches, or reports only
     "Policy.suspicion",  # decisions are made in the controller and carried out by switches
     "Switch.dpid",  # identifies the switch that connects
     "Tenant.may_be_learned",  # `postern persona learn` asks the API for it

@@ -91,7 +91,17 @@ def test_sessions_that_cannot_be_listed_are_not_counted(world: Watched) -> None:
     world.lines = None
     assert world.watch.count() is None
     assert world.watch.look() == LOOK_S
-    assert world.asked == []
+    assert world.did == []
+
+
+def test_a_count_that_can_no_longer_be_repeated_is_forgotten(world: Watched) -> None:
+    world.handle(DrainMember("proxy1", True))
+    world.lines = [session(4000)]
+    world.watch.look()
+    assert world.core.roster.find("proxy1").sessions == 1
+    world.lines = None
+    world.watch.look()
+    assert world.core.roster.find("proxy1").sessions is None
 
 
 def test_nothing_is_counted_while_no_member_can_be_empty_or_full(world: Watched) -> None:

@@ -10,7 +10,8 @@ from controller.pools.conntrack import Connection
 from controller.runtime.commands.sessions import CutOrphans, NoteForgotten, WakeUp
 from controller.runtime.events import ProbeHeard
 from controller.sync.outcomes import Port, PortChanged
-from tests.fake_switch import FakeSwitch
+from controller.topology.cabling import PROBE_INTERVAL_S
+from tests.fake_switch import FakeSwitch, HeldFlow
 from tests.world import POLICIES, FakeChannel, World
 
 RING = (POLICIES / "ring.yaml").read_text(encoding="utf-8")
@@ -33,7 +34,7 @@ class Ring(World):
         self.hear(dpid, self.channels[dpid], changed)
 
     def broken(self) -> frozenset[PortRef]:
-        return self.core._compiled_for.broken
+        return self.core.in_force.conditions.broken
 
 
 @pytest.fixture
@@ -63,6 +64,19 @@ def test_a_dead_trunk_is_remembered_when_its_switch_stops_answering(ring: Ring) 
     assert ring.broken() == {PortRef("s1", 11)}
 
 
+def test_trunks_of_a_switch_that_cannot_be_put_right_are_probed(ring: Ring) -> None:
+    switch = ring.channels[1].switch
+    ring.disconnect(1, ring.channels[1])
+    switch.disconnect()
+    switch.tables.flows[0, 60_000, b""] = HeldFlow(0, b"", b"")
+    switch.refuses = True
+    channel = ring.connect(1, switch)
+    ring.settle(channel)
+    assert ring.core.switches.records[1].session.confirmed_revision == 0
+    ring.tick(PROBE_INTERVAL_S)
+    assert channel.probed
+
+
 def test_every_way_of_the_ring_has_a_second_one(ring: Ring) -> None:
     for state in ring.core.accepted.states.values():  # type: ignore[union-attr]
         kinds = [group.kind for group in state.groups.values() if group.because.startswith("switches.")]
@@ -80,7 +94,7 @@ def test_packets_for_a_gateway_whose_port_is_down_go_to_the_other_one(ring: Ring
 
 def heard(ring: Ring, at: str, origin: str) -> None:
     dpid, near = int(at[1]), PortRef(origin[:2], int(origin[3:]))
-    ring.runtime.on(ProbeHeard(dpid, ring.channels[dpid], int(at[3:]), near))
+    ring.on(ProbeHeard(dpid, ring.channels[dpid], int(at[3:]), near))
 
 
 def pass_time(ring: Ring, seconds: int, *cables: tuple[str, str]) -> None:

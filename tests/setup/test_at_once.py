@@ -29,6 +29,20 @@ def test_either_failure_is_a_failure_and_the_other_one_goes_on(first: str, secon
     assert (done.stdout, done.returncode) == ("one\ntwo\n", 1)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "third", "again"),
+    [("false", "true", "true", "one\n"), ("true", "false", "true", "two\n"), ("true", "true", "false", "")],
+)
+def test_a_failure_is_not_lost_before_what_others_said(
+    first: str, second: str, third: str, again: str
+) -> None:
+    commands = (f"echo one; {first}", f"echo two; {second}", f"echo three; {third}")
+    words = [word for each in commands for word in ("--and", "sh", "-c", each)][1:]
+    done = run(_AT_ONCE, *words)
+    assert done.stdout == "one\ntwo\nthree\n"
+    assert done.stderr == (f"at-once: this failed; its output ends:\n{again}" if again else "")
+
+
 def test_what_the_others_said_comes_in_their_order() -> None:
     done = run(_AT_ONCE, "echo", "one", "--and", "sh", "-c", "sleep 0.2; echo two", "--and", "echo", "three")
     assert (done.stdout, done.returncode) == ("one\ntwo\nthree\n", 0)

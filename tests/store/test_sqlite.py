@@ -138,3 +138,45 @@ def test_offenders_survive_a_restart_and_can_be_forgotten(path: Path) -> None:
         assert sorted(store.offenders(), key=str) == sorted(some, key=str)
         store.change_offenders([], [some[0].source])
         assert list(store.offenders()) == [some[1]]
+
+
+def test_the_state_of_the_network_that_was_stored_last_outlives_a_restart(path: Path) -> None:
+    with closing(SqliteStore(path)) as before:
+        assert before.network() is None
+        for number in (4, 5):
+            before.put_network({"format": 1, "ports": [{"switch": "s1", "port": number}]})
+    with closing(SqliteStore(path)) as after:
+        assert after.network() == {"format": 1, "ports": [{"switch": "s1", "port": 5}]}
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "3"])
+def test_a_state_of_the_network_that_is_not_an_object_is_an_error_of_the_store(path: Path, text: str) -> None:
+    with closing(SqliteStore(path)), closing(sqlite3.connect(path)) as other:
+        other.execute("INSERT INTO network VALUES (1, ?)", (text,))
+        other.commit()
+    with closing(SqliteStore(path)) as store, pytest.raises(StoreError, match="is not valid JSON"):
+        store.network()
+
+
+def test_names_of_ports_are_remembered_across_a_crash_and_forgotten_with_their_switch(
+    path: Path, store: SqliteStore
+) -> None:
+    largest = (1 << 64) - 1
+    store.put_port_names(largest, {"4": "eth4"})
+    store.put_port_names(largest, {"4": "eth5"})
+    with closing(SqliteStore(path)) as again:
+        assert list(again.port_names()) == [(largest, {"4": "eth5"})]
+    store.delete_port_names(largest)
+    assert list(store.port_names()) == []
+
+
+def test_a_bridge_is_remembered_across_a_crash_and_forgotten_when_it_is_deleted(
+    path: Path, store: SqliteStore
+) -> None:
+    largest = (1 << 64) - 1
+    store.put_bridge(largest, {"row": "b1"})
+    store.put_bridge(largest, {"row": "b2"})
+    with closing(SqliteStore(path)) as again:
+        assert list(again.bridges()) == [(largest, {"row": "b2"})]
+    store.delete_bridge(largest)
+    assert list(store.bridges()) == []

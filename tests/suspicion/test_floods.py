@@ -1,12 +1,17 @@
 """Who has far too many connections, and whose limit is at work: told, and never decided."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
+import pytest
+
+from common.config.errors import ConfigErrors
+from controller.policy.limits import limits_of
 from controller.policy.model import Policy
 from controller.policy.parse import parse_policy
 from controller.pools.conntrack import open_by_source
-from controller.suspicion.floods import AT_ONCE, TOLD_EVERY_S, Floods
+from controller.suspicion.floods import AT_ONCE, LIMITS_AT_ONCE, TOLD_EVERY_S, Floods
 
 FLOODER, CUSTOMER = ip_address("198.51.100.66"), ip_address("198.51.100.10")
 DEMO = Path(__file__).parents[2] / "policies" / "demo.yaml"
@@ -45,9 +50,38 @@ def test_who_has_no_limit_any_more_is_forgotten() -> None:
     floods = Floods()
     floods.on_packets(0.0, "acme", 100, 0)
     floods.on_packets(1.0, "acme", 100, 900)
-    policy: Policy = parse_policy(DEMO.read_text(encoding="utf-8"), "demo.yaml")
-    floods.on_policy(policy)
+    floods.on_policy(limited_to(["globex"]))
     assert floods.flooded == {}
+
+
+def test_each_limit_is_looked_at_in_its_turn_however_many_there_are() -> None:
+    floods, policy = Floods(), limited_to([f"t{number}" for number in range(60)])
+    turns = [floods.next_limits(policy) for _ in range(3)]
+    assert [len(turn) for turn in turns] == [LIMITS_AT_ONCE, LIMITS_AT_ONCE, 20]
+    assert {limit.rule for turn in turns for limit in turn} == {each.rule for each in limits_of(policy)}
+    assert floods.next_limits(policy) == turns[0]
+    assert len(floods.next_limits(limited_to(["acme"]))) == 2
+
+
+def with_limit(text: str) -> Policy:
+    whole = DEMO.read_text(encoding="utf-8").replace(
+        "    prefixes: [", f"    limit_per_second: {text}\n    prefixes: ["
+    )
+    return parse_policy(whole, "demo.yaml")
+
+
+def test_a_limit_can_be_lowered_and_turned_off_and_is_never_zero() -> None:
+    assert {limit.per_s for limit in limits_of(with_limit("7"))} == {7}
+    assert list(limits_of(with_limit("off"))) == []
+    for wrong in ("0", "-1", "none"):
+        with pytest.raises(ConfigErrors, match="limit_per_second"):
+            with_limit(wrong)
+
+
+def limited_to(names: list[str]) -> Policy:
+    """Return the demo with tenants of these names, each with a limit."""
+    policy = parse_policy(DEMO.read_text(encoding="utf-8"), "demo.yaml")
+    return replace(policy, tenants=tuple(replace(policy.tenants[0], name=name) for name in names))
 
 
 def test_only_open_connections_from_outside_are_counted_by_source() -> None:

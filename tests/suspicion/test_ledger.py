@@ -109,12 +109,12 @@ def test_all_ranges_that_cover_a_source_are_found_the_closest_first(guard: Guard
     assert found == ["198.51.100.66/32", "198.51.100.0/24", "198.51.0.0/16"]
 
 
-def test_a_new_policy_withdraws_what_it_does_not_allow(policy: Policy, guard: Guard) -> None:
+def test_decisions_that_a_new_policy_does_not_allow_are_found(policy: Policy, guard: Guard) -> None:
     ledger = Ledger()
     ledger.add(0.0, 0.0, [request("198.51.100.66"), request(tenant="globex")], guard)
     only_acme = replace(policy, tenants=tuple(each for each in policy.tenants if each.name == "acme"))
-    (ended,) = ledger.withdraw(Guard(only_acme)).ended
-    assert ended.request.scope.tenant == "globex"
+    (refused,) = ledger.refused_by(Guard(only_acme))
+    assert refused.request.scope.tenant == "globex"
 
 
 def test_numbers_are_not_used_again_after_a_restart(guard: Guard) -> None:

@@ -2,8 +2,11 @@
 
 from ipaddress import ip_address, ip_network
 
+import pytest
+
 from controller.policy.model import Action, Level, OpenSessions, Protocol, Suspicion
-from controller.suspicion.scores import MOST_SOURCES, Evidence, Scores
+from controller.suspicion import scores as scores_module
+from controller.suspicion.scores import Evidence, Scores
 
 ATTACKER = ip_address("198.51.100.66")
 SOURCE = ip_network("198.51.100.66")
@@ -84,11 +87,12 @@ def test_simulated_decisions_are_marked() -> None:
     assert found.request.is_simulated
 
 
-def test_sources_without_end_fill_no_memory() -> None:
+def test_sources_without_end_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert scores_module.MOST_SOURCES == 100_000
+    monkeypatch.setattr(scores_module, "MOST_SOURCES", 1_000)
     scores = Scores()
-    many = [Evidence("dark-packet", ip_address(0x0B00_0000 + n)) for n in range(MOST_SOURCES + 500)]
-    scores.on_evidence(0.0, many)
-    assert len(scores.by_source) == MOST_SOURCES
+    scores.on_evidence(0.0, [Evidence("dark-packet", ip_address(0x0B00_0000 + n)) for n in range(1_500)])
+    assert len(scores.by_source) == 1_000
 
 
 def test_only_the_latest_evidence_is_kept() -> None:

@@ -79,24 +79,30 @@ def test_a_plan_says_in_words_how_much_it_changes() -> None:
     assert plan.size == 5
 
 
-LEARNING = replace(FULL, learned=frozenset({WireLearned(table=7, cookie=1, instructions=b"next hop")}))
+LEARNING = replace(
+    FULL, learned=frozenset({WireLearned(7, 1, b"next hop", 5, 60 << 16, b"from ", 4, b" to pool")})
+)
+LEARNED = WireFlow(WireKey(7, 5, b"from here to pool"), 1, b"next hop", b"", 60 << 16)
 
 
 def test_a_flow_that_the_switch_has_learned_from_one_of_ours_is_left_alone() -> None:
-    learned = WireFlow(WireKey(7, 5, b"a client"), 1, b"next hop", b"a client")
-    installed = state(*FULL.flows.values(), *FULL.groups.values(), learned)
+    installed = state(*FULL.flows.values(), *FULL.groups.values(), LEARNED)
     assert difference(LEARNING, installed).is_empty
-    assert difference(FULL, installed).deleted_flows == (learned,)
+    assert difference(FULL, installed).deleted_flows == (LEARNED,)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        WireFlow(WireKey(7, 5, b"a client"), 1, b"out of port 2", b"a client"),
-        WireFlow(WireKey(7, 5, b"a client"), 2, b"next hop", b"a client"),
-        WireFlow(WireKey(8, 5, b"a client"), 1, b"next hop", b"a client"),
+        replace(LEARNED, instructions=b"out of port 2"),
+        replace(LEARNED, cookie=2),
+        replace(LEARNED, expires=0),
+        replace(LEARNED, key=WireKey(8, 5, LEARNED.key.fields)),
+        replace(LEARNED, key=WireKey(7, 9, LEARNED.key.fields)),
+        replace(LEARNED, key=WireKey(7, 5, b"")),
+        replace(LEARNED, key=WireKey(7, 5, b"from here to port")),
     ],
-    ids=["does more", "of another cookie", "elsewhere"],
+    ids=["does more", "another cookie", "stays", "elsewhere", "stronger", "of all", "of others"],
 )
 def test_what_only_looks_like_a_learned_flow_is_taken_out(other: WireFlow) -> None:
     installed = state(*FULL.flows.values(), *FULL.groups.values(), other)

@@ -8,16 +8,11 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from controller.sync.commands import ReadGroups, ReadSwitch, SendPlan, SwitchCommand
+from controller.sync.outcomes import GroupsRead
 from controller.sync.plan import Plan, difference
-from controller.sync.session import (
-    REPLY_TIMEOUT_S,
-    RETRY_S,
-    Phase,
-    ReadSwitch,
-    SendPlan,
-    SwitchCommand,
-    SwitchSession,
-)
+from controller.sync.refusal import RETRY_S
+from controller.sync.session import REPLY_TIMEOUT_S, Phase, SwitchSession
 from controller.sync.state import WireFlow, WireKey, WireState
 from tests.examples import examples
 
@@ -53,9 +48,8 @@ def in_step(desired: WireState) -> SwitchSession:
 
 
 def plan_of(commands: tuple[SwitchCommand, ...]) -> Plan:
-    (command,) = commands
-    assert isinstance(command, SendPlan)
-    return command.plan
+    (plan,) = (command.plan for command in commands if isinstance(command, SendPlan))
+    return plan
 
 
 def test_a_switch_that_connects_is_read_before_anything_is_sent() -> None:
@@ -151,7 +145,7 @@ def test_an_error_in_a_bundle_leaves_the_old_state_and_says_why() -> None:
 def test_a_refused_plan_is_tried_again_from_what_the_switch_really_holds() -> None:
     session = sending(holding(1))
     session.on_refused(1.0, session.attempt, "no")
-    assert session.on_tick(1.0 + RETRY_S - 0.1) == ()
+    assert session.on_tick(1.0 + RETRY_S - 0.1) == (ReadGroups(1),)  # changes by others are still looked for
     (command,) = session.on_tick(1.0 + RETRY_S)
     assert isinstance(command, ReadSwitch)
     assert session.last_error == "no"
@@ -232,6 +226,9 @@ class WorldOfOneSwitch:
         for command in commands:
             if isinstance(command, ReadSwitch):
                 self._answer(self.session.on_read, command.attempt, self.tables)
+            elif isinstance(command, ReadGroups):
+                seen = GroupsRead(command.turn, self.tables.groups, self.tables.meters)
+                self._answer(self.session.on_groups_read, seen)
             else:
                 self._send(command)
 

@@ -16,6 +16,7 @@ import pytest
 from controller.api.client import ApiClient, ApiError
 from tests.journals import read_journal
 from tests.mail.conftest import ROOT, free_ports, stop
+from tests.policies import accept_policy
 
 MEMBER = "decoys.decoy1"
 
@@ -78,9 +79,7 @@ class Controller:
         text = (self.home / "policy.yaml").read_text(encoding="utf-8")
         assert old in text
         (self.home / "policy.yaml").write_text(text.replace(old, new), encoding="utf-8")
-        posted = {"file": "policy.yaml", "text": text.replace(old, new)}
-        revision: int = self.api.post("/v1/policy", posted)["revision"]
-        return revision
+        return accept_policy(self.api, "policy.yaml", text.replace(old, new))
 
     def _answers(self, over_tcp: bool) -> bool:
         try:

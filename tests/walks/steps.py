@@ -17,7 +17,7 @@ from controller.compiler.compile import compile_policy
 from controller.compiler.neighbours import neighbours_of
 from controller.openflow.encode import flow_to_wire
 from controller.pipeline.fields import Role
-from controller.pipeline.flows import Clone, Flow, FlowAction, SwitchState
+from controller.pipeline.flows import Clone, Flow, FlowAction, Resubmit, SwitchState
 from controller.pipeline.tables import Table
 from controller.policy.model import Policy
 from controller.sync.state import WireFlow
@@ -126,7 +126,7 @@ class TableWalk(Walk):
         return super()._look_up(switch, table, packet, ttl)
 
     def _branch(self, switch: str, packet: Packet, action: FlowAction, ttl: int) -> set[Arrival]:
-        if isinstance(action, Clone):
+        if action == Clone((Resubmit(Table.SAMPLE),)):
             with suppress(LookupError):  # the copy goes to the controller
-                self._carry_out(switch, dict(packet), action.actions, None, ttl)
+                self._carry_out(switch, dict(packet), (Resubmit(Table.SAMPLE),), None, ttl)
         return super()._branch(switch, packet, action, ttl)

@@ -11,10 +11,12 @@ _STEP_BY_PLACE = {
     "controller.policy.parse": "policy",
     "controller.compiler.compile": "compiler",
     "controller.compiler.verify:verify": "verify",
+    "controller.runtime.gate:on_answer": "prove",
+    "controller.sync.rehearsal:rehearse": "plan",
     "tests.world:accept_policy": "store",
     "tests.world:_publish": "hosts",
-    "controller.sync.plan": "sync",
-    "controller.sync.session:on_confirmed": "confirmed",
+    "controller.runtime.switches:want": "sync",
+    "controller.runtime.deliveries:close": "confirmed",
 }
 
 

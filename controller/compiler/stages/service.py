@@ -8,10 +8,17 @@ that prefers unscanned mail to late mail while its pool is empty.
 from collections.abc import Iterator
 
 from controller.compiler.bucket_weights import bucket_weights
+from controller.compiler.fragments import (
+    Criteria,
+    new_first_fragment,
+    new_fragments,
+    new_later_fragments,
+)
 from controller.compiler.mail_path import ToPool, ToResponder, Unanswered, Unscanned, Way
 from controller.compiler.view import (
     ETH_TYPES,
     SMTP_PORT,
+    TOO_LARGE,
     SwitchView,
     destination_is,
     tcp_from,
@@ -20,7 +27,7 @@ from controller.compiler.view import (
 from controller.ids import group_id, party_id
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
-from controller.pipeline.fields import Field, IpProto, Role, Treatment, Zone
+from controller.pipeline.fields import EthType, Field, IpProto, Role, Treatment, Zone
 from controller.pipeline.flows import (
     Bucket,
     Clone,
@@ -123,16 +130,41 @@ def _published(tenant: Tenant) -> Iterator[Flow]:
             for layer4 in _layer4(service, server):
                 wanted = match(_OUTSIDE, *destination_is(server), *layer4)
                 yield Flow(Table.SERVICE, priorities.HIGH, wanted, (), Table.ROUTE, because)
+            for band, fragment, goto in _fragments(service, server):
+                wanted = match(_OUTSIDE, *destination_is(server), *fragment)
+                yield Flow(Table.SERVICE, band, wanted, (), goto, because)
 
 
 def _layer4(service: Service, server: Address) -> Iterator[tuple[tuple[Field, int], ...]]:
+    protocol = _protocol_number(service, server)
     if service.protocol is Protocol.ICMP:
-        yield ((f.IP_PROTO, IpProto.ICMP if server.version == 4 else IpProto.ICMPV6),)
+        yield ((f.IP_PROTO, protocol),)
         return
-    is_tcp = service.protocol is Protocol.TCP
-    protocol, field = (IpProto.TCP, f.TCP_DST) if is_tcp else (IpProto.UDP, f.UDP_DST)
+    field = f.TCP_DST if service.protocol is Protocol.TCP else f.UDP_DST
     for port in service.ports:
         yield (f.IP_PROTO, protocol), (field, port)
+
+
+def _fragments(service: Service, server: Address) -> Iterator[tuple[int, Criteria, Table | None]]:
+    """Yield band, match and next table for fragments of a packet that begins a connection.
+
+    Only the first one has a port. If that is not published, it is dropped: then the packet is never whole
+    where it would be committed, so the others, which pass, open nothing.
+    """
+    protocol = _protocol_number(service, server)
+    if service.protocol is Protocol.UDP:
+        for port in service.ports:
+            yield priorities.FRAGMENTS, new_first_fragment(protocol, port), Table.ROUTE
+        yield priorities.OTHER_FRAGMENTS, new_first_fragment(protocol), None
+    # In IPv4, all fragments show their protocol.
+    if service.protocol is Protocol.UDP or (service.protocol is Protocol.ICMP and server.version == 6):
+        yield priorities.FRAGMENTS, new_later_fragments(protocol), Table.ROUTE
+
+
+def _protocol_number(service: Service, server: Address) -> IpProto:
+    if service.protocol is Protocol.ICMP:
+        return IpProto.ICMP if server.version == 4 else IpProto.ICMPV6
+    return IpProto.TCP if service.protocol is Protocol.TCP else IpProto.UDP
 
 
 def _dark(view: SwitchView, tenant: Tenant) -> Iterator[Flow]:
@@ -172,6 +204,8 @@ def _scanning(view: SwitchView) -> Iterator[Flow]:
 
 def _updating(view: SwitchView) -> Iterator[Flow]:
     """Intranets and scanners reach the anti-virus servers at one port of one address."""
+    for eth_type in ETH_TYPES if view.translated else ():
+        yield _never_from_smtp(Zone.CLIENT, eth_type, "tenants")
     for each in view.translated:
         asking = (
             (f.ROLE, Role.TENANT),
@@ -193,8 +227,22 @@ def _outbound(view: SwitchView) -> Iterator[Flow]:
         wanted = match(_OUTSIDE, *destination_is(address))
         yield Flow(Table.SERVICE, priorities.NORMAL, wanted, (), None, because)
     for eth_type in ETH_TYPES:
-        # The rest of a session that the switch has forgotten must not bypass the gateways.
-        stray = match((f.ROLE, Role.TENANT), _OUTSIDE, (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
-        yield Flow(Table.SERVICE, priorities.DENY, stray, (), None, "tenants")
+        # `source` lets it pass from more addresses than other packets: only a known connection may have it.
+        stray = match(_OUTSIDE, (f.ETH_TYPE, eth_type), *TOO_LARGE[eth_type])
+        yield Flow(Table.SERVICE, priorities.DENY, stray, (), None, "policy")
+        yield _never_from_smtp(Zone.OUTSIDE, eth_type, "tenants")
+        # Nobody splits the first segment of a connection, except to hide its ports.
+        split = match(_OUTSIDE, (f.ETH_TYPE, eth_type), *new_fragments(IpProto.TCP))
+        yield Flow(Table.SERVICE, priorities.DENY, split, (), None, "policy")
         wanted = match((f.ROLE, Role.TENANT), _OUTSIDE, (f.ETH_TYPE, eth_type))
         yield Flow(Table.SERVICE, priorities.LOW, wanted, (), Table.ROUTE, "tenants")
+
+
+def _never_from_smtp(zone: Zone, eth_type: EthType, because: str) -> Flow:
+    """Return the flow that drops connections which a tenant begins from port 25.
+
+    The answers would reach that port without a gateway. The rest of a relay session that the switch has
+    forgotten is dropped with them.
+    """
+    wanted = match((f.ROLE, Role.TENANT), (f.ZONE, zone), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
+    return Flow(Table.SERVICE, priorities.DENY, wanted, (), None, because)

@@ -1,16 +1,23 @@
 """Table `source`: drops packets with forged source addresses.
 
-The backbone must not use a tenant's address, one of the edge's own, or one that
-no router should forward (RFC 6890); a tenant may use only its own prefixes.
-Gateways, responders and decoys use other parties' addresses by design, and anti-virus servers
-use their pool's: `service` decides what they may reach.
+The backbone must not use a tenant's address, one of the edge's own, or one that is never
+the source of a packet from outside (`common/special_addresses.py`); a tenant may use only
+its own prefixes. Gateways, responders and decoys use other parties' addresses by design,
+and anti-virus servers use their pool's: `service` and `resume` decide what they may reach.
+
+There is one exception. Routers often have private addresses, inside an intranet and at
+providers, and when a packet is too large for a link, such a router must say so to the
+sender, or large mail stalls (RFC 1191, RFC 8201). That message passes from a private
+address. It belongs to a known connection, or `service` drops it. Other ICMP errors pass
+from valid addresses only: connections work without them.
 """
 
 from collections.abc import Iterator
-from ipaddress import ip_network
 
+from common.special_addresses import EXCEPTIONS, NEVER_OUTSIDE, PRIVATE
+from common.wire.values import network_of
 from controller.compiler.antivirus_clients import translated
-from controller.compiler.view import ETH_TYPES, SwitchView, destination_is, source_is
+from controller.compiler.view import ETH_TYPES, TOO_LARGE, SwitchView, destination_is, source_is
 from controller.ids import party_id
 from controller.pipeline import fields as f
 from controller.pipeline import priorities
@@ -18,27 +25,6 @@ from controller.pipeline.fields import Role
 from controller.pipeline.flows import Flow, match
 from controller.pipeline.tables import Table
 from controller.policy.model import Network, Tenant
-
-# Special-purpose blocks that never appear as a source on the backbone (RFC 6890, RFC 1918).
-BOGONS: tuple[Network, ...] = tuple(
-    map(
-        ip_network,
-        (
-            "0.0.0.0/8",
-            "10.0.0.0/8",
-            "127.0.0.0/8",
-            "169.254.0.0/16",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "224.0.0.0/3",
-            "::/96",
-            "::ffff:0:0/96",
-            "fc00::/7",
-            "fe80::/10",
-            "ff00::/8",
-        ),
-    )
-)
 
 # Roles whose other sources pass; later tables decide where they may go.
 _UNRESTRICTED = (
@@ -52,9 +38,10 @@ _UNRESTRICTED = (
 
 def build_flows(view: SwitchView) -> Iterator[Flow]:
     roles = {neighbour.role for neighbour in view.neighbours}
-    for network, because in _never_from_backbone(view) if Role.BACKBONE in roles else ():
-        wanted = match((f.ROLE, Role.BACKBONE), *source_is(network))
-        yield Flow(Table.SOURCE, priorities.DENY, wanted, (), None, because)
+    if Role.BACKBONE in roles:
+        yield from _never_from_backbone(view)
+    for role in sorted(roles & {Role.BACKBONE, Role.TENANT}):
+        yield from _too_large(role)
     for eth_type in ETH_TYPES:
         for role, because in _UNRESTRICTED:
             if role not in roles:
@@ -81,13 +68,24 @@ def _private(view: SwitchView, tenant: Tenant) -> Iterator[Flow]:
             yield Flow(Table.SOURCE, priorities.NORMAL, wanted, (), Table.HOME, because)
 
 
-def _never_from_backbone(view: SwitchView) -> Iterator[tuple[Network, str]]:
-    for network in BOGONS:
-        yield network, "uplinks"
+def _never_from_backbone(view: SwitchView) -> Iterator[Flow]:
     for network, because in _ours(view):
-        # Private addresses are already refused above; a second flow would never match.
-        if not any(_lies_inside(network, bogon) for bogon in BOGONS):
-            yield network, because
+        wanted = match((f.ROLE, Role.BACKBONE), *source_is(network))
+        yield Flow(Table.SOURCE, priorities.DENY, wanted, (), None, because)
+    for blocks, goto in ((NEVER_OUTSIDE, None), (EXCEPTIONS, Table.HOME)):
+        for block in blocks:
+            wanted = match((f.ROLE, Role.BACKBONE), *source_is(block.network))
+            band = priorities.longest_prefix(priorities.RAISED, block.network.prefixlen)
+            yield Flow(Table.SOURCE, band, wanted, (), goto, "uplinks")
+
+
+def _too_large(role: Role) -> Iterator[Flow]:
+    """A router with a private address reports that a packet is too large."""
+    because = "uplinks" if role is Role.BACKBONE else "tenants"
+    for block in PRIVATE:
+        eth_type, source = source_is(block.network)
+        wanted = match((f.ROLE, role), eth_type, source, *TOO_LARGE[eth_type[1]])
+        yield Flow(Table.SOURCE, priorities.HIGH, wanted, (), Table.HOME, because)
 
 
 def _ours(view: SwitchView) -> Iterator[tuple[Network, str]]:
@@ -95,12 +93,4 @@ def _ours(view: SwitchView) -> Iterator[tuple[Network, str]]:
         for prefix in tenant.prefixes:
             yield prefix, f"tenants.{tenant.name}.prefixes.{prefix}"
     for address, because in view.whole.own_addresses.items():
-        yield ip_network(address), because
-
-
-def _lies_inside(network: Network, wide: Network) -> bool:
-    return (
-        network.version == wide.version
-        and network.prefixlen >= wide.prefixlen
-        and network.network_address in wide
-    )
+        yield network_of(address), because

@@ -3,11 +3,15 @@
 The leg is a conntrack zone. It is chosen by role and port, never by the server's
 address: a session must still be found after its server was removed from the policy.
 Packets from port 25 of a tenant may belong to the relay leg or to an outside
-connection; the relay leg is looked up first, and `resume` falls back.
+connection; the relay leg is looked up first, and `resume` falls back. So it is with
+fragments from a tenant, which have no ports here. Fragments from gateways and responders
+match nothing: these hosts are connected directly and speak TCP, which fits its segments
+to the link.
 """
 
 from collections.abc import Iterator
 
+from controller.compiler.fragments import IS_FRAGMENT
 from controller.compiler.view import (
     ETH_TYPES,
     SMTP_PORT,
@@ -41,6 +45,8 @@ def build_flows(view: SwitchView) -> Iterator[Flow]:
         yield look_up(priorities.NORMAL, icmp, Zone.RELAY, "tenants")
         from_server = match((f.ROLE, Role.TENANT), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))
         yield look_up(priorities.NORMAL, from_server, Zone.RELAY, "tenants")
+        fragment = match((f.ROLE, Role.TENANT), (f.ETH_TYPE, eth_type), IS_FRAGMENT)
+        yield look_up(priorities.NORMAL, fragment, Zone.RELAY, "tenants")
         to_server = match((f.ROLE, Role.GATEWAY), (f.ETH_TYPE, eth_type), *tcp_to(SMTP_PORT))
         yield look_up(priorities.LOW, to_server, Zone.RELAY, "pools")
         to_client = match((f.ROLE, Role.GATEWAY), (f.ETH_TYPE, eth_type), *tcp_from(SMTP_PORT))

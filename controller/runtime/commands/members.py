@@ -77,6 +77,6 @@ class ListPools(Command[tuple[PoolStatus, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class NoteCounts(Command[None]):
-    """Record how many sessions members have open, from the switches' conntrack."""
+    """Record how many sessions members have open, from the switches' conntrack. None: it is not known."""
 
-    counts: Counts
+    counts: Counts | None

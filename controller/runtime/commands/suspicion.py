@@ -9,6 +9,7 @@ from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision, Request
 from controller.suspicion.ledger import LedgerOutcome
 from controller.suspicion.scores import Evidence
+from controller.sync.receipts import SwitchReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +34,11 @@ class DecisionList:
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiptRow:
-    """`flows`: how many a switch has for the decision."""
-
-    switch: str
-    flows: int
-    is_confirmed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where a decision is in force."""
+    """Where a decision must be in force, and whether each switch holds it."""
 
     cookie: int
-    switches: tuple[ReceiptRow, ...]
+    switches: tuple[SwitchReceipt, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +53,20 @@ class EvidenceLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenDifferences:
+    """How a switch differs from what it should hold."""
+
+    switch: str
+    count: int
+    foreign_flows: int
+
+
+@dataclass(frozen=True, slots=True)
 class SourceExplanation:
-    """All that is known about a source. `party`: whose score it is; `owner`: the tenant with the address."""
+    """All that is known about a source. `party`: whose score it is; `owner`: the tenant with the address.
+
+    `differences`: open ones, of each switch that has some; they may lead the source's packets elsewhere.
+    """
 
     source: Network
     party: Network
@@ -72,7 +76,8 @@ class SourceExplanation:
     offences: int
     evidence: tuple[EvidenceLine, ...]
     allowance: Allowance | None
-    decisions: tuple[tuple[Decision, Receipt | NotInForce], ...]
+    decisions: tuple[Decision, ...]
+    differences: tuple[OpenDifferences, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,24 +141,24 @@ class ReadDecision(Command[Decision | None]):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadReceipt(Command[Receipt | NotInForce]):
-    """Return on which switches a decision is in force."""
+class ReadReceipts(Command[Mapping[int, Receipt | NotInForce] | None]):
+    """Return, for decisions by number, what switches hold of them, once.
 
-    number: int
+    `look_up`: of `CountFlows`. None: not every switch has answered; `is_last`: do not wait for them.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class CountPackets(Command[None]):
-    """Ask the switches for the packets that matched a decision; `ReadPackets` returns the answer."""
-
-    number: int
+    numbers: tuple[int, ...]
+    look_up: int
+    is_last: bool
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPackets(Command[Mapping[str, int] | None]):
-    """Return packets by switch, once. None: not every switch has replied yet."""
+class ReadAllowanceReceipts(Command[Mapping[int, Receipt] | None]):
+    """Return the same for entries of the allow-list; those that are no longer in it are left out."""
 
-    number: int
+    numbers: tuple[int, ...]
+    look_up: int
+    is_last: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,11 @@ from controller.runtime.handlers.base import Handlers
 
 
 def drain_member(core: RuntimeCore, command: DrainMember, context: Context) -> PoolMember:
-    return core.drain(context.now, command.member, command.is_drained, context.by)
+    return core.members.drain(context.now, command.member, command.is_drained, context.by)
 
 
 def report_member(core: RuntimeCore, command: ReportMember, context: Context) -> MemberHeard:
-    member = core.on_report(context.now, command.member, command.report)
+    member = core.members.on_report(context.now, command.member, command.report)
     return MemberHeard(member, _agent_settings(core, member))
 
 
@@ -41,13 +41,13 @@ def read_pool_settings(core: RuntimeCore, command: ReadPoolSettings, context: Co
 
 
 def note_counts(core: RuntimeCore, command: NoteCounts, context: Context) -> None:
-    core.on_counts(context.now, command.counts)
+    core.members.on_counts(context.now, command.counts)
 
 
 def list_pools(core: RuntimeCore, command: ListPools, context: Context) -> tuple[PoolStatus, ...]:
     if core.accepted is None:
         return ()
-    troubles, shares = core.empty_pools.troubles, _share_percent(core.roster)
+    troubles, shares = core.in_force.empty_pools.troubles, _share_percent(core.roster)
     return tuple(
         PoolStatus(
             pool.name,

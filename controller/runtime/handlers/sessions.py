@@ -21,9 +21,10 @@ _FINISHING = (MemberState.DRAINING, MemberState.LEAVING)
 
 def read_session_work(core: RuntimeCore, command: ReadSessionWork, context: Context) -> SessionWork:
     switches = core.switches
-    has_decided = bool(core.suspicion.to_cut) and switches.is_settled
+    has_decided = bool(core.suspicion.to_cut) and core.is_caught_up and switches.is_settled
     back = frozenset(dpid for dpid in command.away if switches.is_back(dpid))
-    return SessionWork(core.orphans.is_pending, switches.is_in_step, has_decided, back)
+    is_in_step = core.is_caught_up and switches.is_in_step
+    return SessionWork(core.orphans.is_pending, is_in_step, has_decided, back)
 
 
 def read_counts_wanted(core: RuntimeCore, command: ReadCountsWanted, context: Context) -> bool:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
+from controller.drift.ledger import DriftRecord
+from controller.drift.model import DriftChange, DriftKind
 from controller.ids import cookie_of
-from controller.policy.model import Action
+from controller.policy.model import Action, Network
 from controller.runtime.commands.suspicion import (
     AllowSource,
-    CountPackets,
     DecisionChoice,
     DecisionList,
     EndAllowance,
@@ -20,11 +21,11 @@ from controller.runtime.commands.suspicion import (
     ListOrigin,
     MakeDecisions,
     NotInForce,
+    OpenDifferences,
+    ReadAllowanceReceipts,
     ReadDecision,
-    ReadPackets,
-    ReadReceipt,
+    ReadReceipts,
     Receipt,
-    ReceiptRow,
     ReportEvidence,
     SourceExplanation,
 )
@@ -35,6 +36,7 @@ from controller.suspicion.allow import Allowance
 from controller.suspicion.decision import Decision, Scope
 from controller.suspicion.ledger import LedgerOutcome
 from controller.suspicion.scores import source_of
+from controller.sync.receipts import Sighting, SwitchReceipt, receipt_of
 
 _OF_BOUNCERS = (Action.DECOY, Action.DROP)
 
@@ -99,35 +101,49 @@ def read_decision(core: RuntimeCore, command: ReadDecision, context: Context) ->
     return core.suspicion.ledger.by_number.get(command.number)
 
 
-def read_receipt(core: RuntimeCore, command: ReadReceipt, context: Context) -> Receipt | NotInForce:
-    decision = core.suspicion.ledger.by_number.get(command.number)
-    return _receipt(core, decision) if decision else NotInForce("it has ended")
+def read_receipts(
+    core: RuntimeCore, command: ReadReceipts, context: Context
+) -> Mapping[int, Receipt | NotInForce] | None:
+    seen = core.switches.look_ups.take(command.look_up, is_last=command.is_last)
+    return None if seen is None else {number: _receipt(core, number, seen) for number in command.numbers}
 
 
-def _receipt(core: RuntimeCore, decision: Decision) -> Receipt | NotInForce:
+def _receipt(core: RuntimeCore, number: int, seen: Mapping[str, Sighting]) -> Receipt | NotInForce:
+    decision = core.suspicion.ledger.by_number.get(number)
+    if decision is None:
+        return NotInForce("it has ended")
     scope = decision.request.scope
     winner = core.suspicion.ledger.in_force(scope)
     if winner and winner is not decision:
         return NotInForce(f"decision {winner.number} is stronger")
+    return Receipt(cookie_of(f"decisions.{number}"), _on_switches(core, scope, seen))
+
+
+def read_allowance_receipts(
+    core: RuntimeCore, command: ReadAllowanceReceipts, context: Context
+) -> Mapping[int, Receipt] | None:
+    seen = core.switches.look_ups.take(command.look_up, is_last=command.is_last)
+    if seen is None:
+        return None
+    known = core.suspicion.allowed.by_number
+    return {
+        number: Receipt(cookie_of(f"allow.{number}"), _on_switches(core, known[number].source, seen))
+        for number in command.numbers
+        if number in known
+    }
+
+
+def _on_switches(
+    core: RuntimeCore, what: Scope | Network, seen: Mapping[str, Sighting]
+) -> tuple[SwitchReceipt, ...]:
     by_name = core.switches.by_name()
     rows = []
-    for switch, keys in sorted(core.suspicion.keys_of(scope).items()):
+    for switch, keys in sorted(core.suspicion.keys_of(what).items()):
         record = by_name.get(switch)
-        held = record.session.overlay.installed if record and record.channel else {}
-        rows.append(ReceiptRow(switch, len(keys), all(key in held for key in keys)))
-    return Receipt(cookie_of(_rule_of(decision.number)), tuple(rows))
-
-
-def count_packets(core: RuntimeCore, command: CountPackets, context: Context) -> None:
-    core.switches.ask_packets(_rule_of(command.number))
-
-
-def read_packets(core: RuntimeCore, command: ReadPackets, context: Context) -> Mapping[str, int] | None:
-    return core.switches.packets(_rule_of(command.number))
-
-
-def _rule_of(number: int) -> str:
-    return f"decisions.{number}"
+        flows = record.session.overlay.flows if record else {}
+        wanted = [flows[key] for key in keys if key in flows]
+        rows.append(receipt_of(switch, wanted, seen.get(switch), core.used_parts.of(switch, wanted)))
+    return tuple(rows)
 
 
 def report_evidence(core: RuntimeCore, command: ReportEvidence, context: Context) -> None:
@@ -149,8 +165,20 @@ def explain_source(core: RuntimeCore, command: ExplainSource, context: Context) 
         record.offences if record else 0,
         tuple(EvidenceLine(fact, context.utc - (context.now - when)) for when, fact in lines),
         suspicion.allowed.covering(source),
-        tuple((each, _receipt(core, each)) for each in suspicion.ledger.about(source)),
+        tuple(suspicion.ledger.about(source)),
+        tuple(_open_differences(core)),
     )
+
+
+def _open_differences(core: RuntimeCore) -> Iterator[OpenDifferences]:
+    for name in sorted(core.switches.by_name()):
+        if count := core.drift.ledger.count_open(name):
+            yield OpenDifferences(name, count, sum(map(_is_foreign_flow, core.drift.ledger.open_on(name))))
+
+
+def _is_foreign_flow(record: DriftRecord) -> bool:
+    found = record.difference
+    return found.kind is DriftKind.FLOW and found.change is DriftChange.FOREIGN
 
 
 def allow_source(core: RuntimeCore, command: AllowSource, context: Context) -> Allowance:
@@ -173,9 +201,8 @@ HANDLERS: Handlers = {
     ListOrigin: list_origin,
     ListBans: list_bans,
     ReadDecision: read_decision,
-    ReadReceipt: read_receipt,
-    CountPackets: count_packets,
-    ReadPackets: read_packets,
+    ReadReceipts: read_receipts,
+    ReadAllowanceReceipts: read_allowance_receipts,
     ReportEvidence: report_evidence,
     ExplainSource: explain_source,
     AllowSource: allow_source,
