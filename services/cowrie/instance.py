@@ -22,7 +22,9 @@ from services.decoy.events import Encounter
 _BACKOFF_S = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _HEALTHY_AFTER_S = 60.0
 _PING_EVERY_S = 5.0
-# Cowrie stops parsing one input after 10 s; nothing else may take it so long.
+# On a busy machine a start takes long; a Cowrie that is killed before it is ready would never be.
+_STARTS_WITHIN_S = 120.0
+# Once it is ready: Cowrie stops parsing one input after 10 s; nothing else may take it so long.
 _HUNG_AFTER_S = 15.0
 _MOST_WAITING = 50
 _LONGEST_WAIT_S = 30.0
@@ -210,7 +212,8 @@ class Instance:
             if not self.is_kept_ready and self._is_idle():
                 cowrie.hang_up()
                 return Gone.IDLE
-            if time.monotonic() - self._heard_at > _HUNG_AFTER_S:
+            patience_s = _STARTS_WITHIN_S if self._cowrie is None else _HUNG_AFTER_S
+            if time.monotonic() - self._heard_at > patience_s:
                 cowrie.kill()
                 return Gone.HUNG
             if await asyncio.to_thread(self._home.size_bytes) > _STATE_QUOTA_BYTES:

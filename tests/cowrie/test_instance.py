@@ -49,6 +49,14 @@ class Hanging(StandIn):
     script = HANGS_WITH_A_CHILD
 
 
+class SlowToStart(StandIn):
+    script = "import time\ntime.sleep(1)\n" + ANSWERS_NOTHING
+
+
+class NeverReady(StandIn):
+    script = "import time\ntime.sleep(600)\n"
+
+
 class Reported:
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -98,6 +106,33 @@ def test_a_cowrie_that_is_stopped_while_it_is_being_killed_was_stopped(
 
     asyncio.run(story())
     assert reported.events == [CowrieEvent.COWRIE_STARTED, CowrieEvent.COWRIE_STOPPED]
+
+
+def test_a_cowrie_that_starts_slowly_is_not_taken_for_a_hung_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instance, "_PING_EVERY_S", 0.05)
+    monkeypatch.setattr(instance, "_HUNG_AFTER_S", 0.2)
+    reported = Reported()
+
+    async def story() -> None:
+        async with running(SlowToStart, tmp_path, reported):
+            await until(lambda: reported.events)
+
+    asyncio.run(story())
+    assert reported.events[0] is CowrieEvent.COWRIE_STARTED
+
+
+def test_a_cowrie_that_never_starts_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instance, "_PING_EVERY_S", 0.05)
+    monkeypatch.setattr(instance, "_STARTS_WITHIN_S", 0.2)
+    reported = Reported()
+
+    async def story() -> None:
+        async with running(NeverReady, tmp_path, reported):
+            await until(lambda: CowrieEvent.COWRIE_DIED in reported.events)
+
+    asyncio.run(story())
 
 
 def test_a_stop_in_the_moment_in_which_a_cowrie_ends_is_not_lost(tmp_path: Path) -> None:
