@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 
 from controller.proof.model import NetworkState
@@ -25,7 +25,6 @@ from controller.prover.question import Asking, Purpose
 from controller.prover.reasoner import Reasoner
 
 ABANDON = signal.SIGUSR1  # from the controller: the answer is no longer wanted
-NICENESS = 10
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _MOST_FRAME_BYTES = 64 << 20
 _RECEIVED_BYTES = 1 << 18
@@ -99,10 +98,19 @@ def be_limited(parent: int, memory_bytes: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise SystemExit(0)  # without a word: the last line is the controller's own
-    os.nice(NICENESS)
+    _yield_to_others()
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the controller, which closes the channel
+
+
+def _yield_to_others() -> None:
+    """Let the controller run the moment it has work, as sched(7) says of SCHED_BATCH, at an equal share.
+
+    Plans wait for proofs, so a proof must not starve on a busy machine, as one of a low priority would.
+    """
+    with suppress(OSError):  # a sandbox may forbid it
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def main(arguments: list[str]) -> None:

@@ -145,6 +145,14 @@ def test_a_process_that_says_something_else_is_ended_and_the_journal_can_say_why
     assert EXPECTED[what] in prover.next(ProverEnded).reason
 
 
+def test_the_process_has_an_equal_share_of_the_machine_and_gives_way_to_the_controller(
+    supervise: Supervise,
+) -> None:
+    pid = supervise().next(ProverStarted).pid
+    assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.sched_getscheduler(pid) == os.SCHED_BATCH
+
+
 def test_with_its_supervisor_the_process_ends(supervise: Supervise) -> None:
     prover = supervise()
     pid = prover.next(ProverStarted).pid
