@@ -41,7 +41,7 @@ from lab.startup import Watch, await_all, complaint, find_death
 from lab.state import Record, Stage
 
 _CONTROLLER = "127.0.0.1:6653"
-_UP_TIMEOUT_S = 60.0
+_UP_TIMEOUT_S = 180.0  # ten times what a machine needs that does nothing else
 _LOCK_PATIENCE_S = 1.0
 _LONGEST_ROOT_BYTES = 60  # sockets are made below it, whose paths hold 107 at most (unix(7))
 _ELSEWHERE = "remedy: set POSTERN_LAB_DIR to another directory, or unset it"

@@ -29,6 +29,7 @@ hypothesis.settings.load_profile("postern")
 
 _temporary = pytest.StashKey[Path]()
 
+_LAB_TIMEOUT_S = 400  # a lab may have to go down and come up first; on a busy machine, that takes minutes
 _PROGRAMS_BY_MARKER = {
     "ovs": ("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl"),
     "lab": ("ovs-vswitchd", "ovs-vsctl", "mnexec", "clamd", "postfix", "swaks", "tcpdump", "ethtool"),
@@ -93,6 +94,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             "tests marked 'lab' make network namespaces and need root; remedy: make lab-tests, "
             "or leave them out: pytest -m 'not lab'"
         )
+    for item in items:
+        if item.get_closest_marker("lab") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_LAB_TIMEOUT_S))
 
 
 def _search_path() -> str:
