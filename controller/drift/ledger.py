@@ -1,7 +1,8 @@
 """Remembers the differences on each switch: open ones, and those that have ended. Pure.
 
 Everything is bounded: at most `MOST_KEPT` records for each switch and observer, the gravest; the rest is only
-counted. And what the journal must say, at most `MOST_NOTES` notes per minute for each switch and event.
+counted. And what the journal must say, at most `MOST_NOTES` notes per minute for each switch and event, and
+one for each difference that is graver than those.
 """
 
 from collections import deque
@@ -61,10 +62,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class DriftNote:
-    """What the journal must say. `worst`: the gravest of `count` differences.
-
-    None: only the count is known.
-    """
+    """What the journal must say. `worst`: the gravest of `count` differences; None: it is not known."""
 
     switch: str
     kind: NoteKind
@@ -85,7 +83,9 @@ class _OfSwitch:
 class _Minute:
     begins: float
     notes: int = 0
+    told: Difference | None = None  # the gravest that has a note
     left_out: int = 0  # differences without a note of their own
+    worst: Difference | None = None  # the gravest of them
 
 
 class DriftLedger:
@@ -138,7 +138,7 @@ class DriftLedger:
             if utc - minute.begins < MINUTE_S:
                 continue
             if minute.left_out:
-                self._notes.append(DriftNote(switch, kind, minute.left_out, None))
+                self._notes.append(DriftNote(switch, kind, minute.left_out, minute.worst))
             del self._minutes[switch, kind]
         notes, self._notes = tuple(self._notes), []
         return notes
@@ -196,12 +196,23 @@ class DriftLedger:
         if not differences and not more:
             return
         minute = self._minutes.setdefault((switch, kind), _Minute(utc))
-        if minute.notes >= MOST_NOTES:
+        worst = _worst(differences)
+        if minute.notes >= MOST_NOTES and not _is_graver(worst, minute.told):
             minute.left_out += len(differences) + more
+            minute.worst = _worst(each for each in (minute.worst, worst) if each)
             return
         minute.notes += 1
-        worst = min(differences, key=lambda each: each.rank, default=None)
+        minute.told = _worst(each for each in (minute.told, worst) if each)
         self._notes.append(DriftNote(switch, kind, len(differences) + more, worst))
+
+
+def _worst(differences: Iterable[Difference]) -> Difference | None:
+    return min(differences, key=lambda each: each.rank, default=None)
+
+
+def _is_graver(one: Difference | None, other: Difference | None) -> bool:
+    """Return whether a difference is of a graver kind; that is so only a few times in a minute."""
+    return one is not None and (other is None or one.gravity < other.gravity)
 
 
 def _bounded(seen: Observation) -> tuple[dict[str, Difference], int]:

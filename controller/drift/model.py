@@ -57,7 +57,12 @@ class Difference:
     @property
     def rank(self) -> tuple[int, int, str, str]:
         """Return what sorts the gravest difference first."""
-        return _CHANGES.index(self.change), _KINDS.index(self.kind), self.switch, self.key
+        return *self.gravity, self.switch, self.key
+
+    @property
+    def gravity(self) -> tuple[int, int]:
+        """Return what is less for a graver kind of difference."""
+        return _CHANGES.index(self.change), _KINDS.index(self.kind)
 
     def __str__(self) -> str:
         match self.change:

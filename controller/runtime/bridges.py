@@ -42,11 +42,15 @@ class BridgeChannel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UnwatchedBridge:
-    """A connected switch whose configuration cannot be seen. `is_wrong`: it could be, and should be."""
+    """A connected switch whose configuration is not judged. `is_wrong`: it could be, and should be.
+
+    `is_here`: its bridge is seen, and is judged once its switch is in step.
+    """
 
     switch: str
     reason: str
     is_wrong: bool
+    is_here: bool = False
 
     def __str__(self) -> str:
         return f"controllers, fail mode and interfaces of {self.switch} are not watched: {self.reason}"
@@ -142,7 +146,10 @@ class BridgeWatch:
     def is_busy(self, now: float, switch: str) -> bool:
         """Return whether a switch's bridge is being repaired, or what a repair did is about to be read."""
         repair = self._repair(switch)
-        return repair.is_running or repair.is_asked_for or now < repair.settles_until
+        is_due = (
+            repair.is_asked_for and self._records is not None
+        )  # otherwise it is not known when it can begin
+        return repair.is_running or is_due or now < repair.settles_until
 
     def refusal(self, switch: str) -> str:
         """Return why the last repair of a switch's bridge failed; empty: it did not."""
@@ -235,7 +242,8 @@ class BridgeWatch:
             elif dpid in self._good:
                 continue
             elif dpid in here:
-                yield UnwatchedBridge(record.name, "its switch has not been in step yet", False)
+                reason = "its switch has not been in step yet; remedy: postern apply"
+                yield UnwatchedBridge(record.name, reason, not record.is_busy, is_here=True)
             else:
                 yield UnwatchedBridge(
                     record.name,

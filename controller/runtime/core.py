@@ -240,7 +240,7 @@ class RuntimeCore:
         """Take up what switches have reported of their ports; cheap if nothing has come."""
         due, accepted = self._backlog.take_ports(), self.accepted
         if due and accepted is not None:
-            self.switches.ports.check(accepted.policy)
+            self.switches.ports.check(now, accepted.policy)
         for dpid in due:
             if (record := self.switches.records.get(dpid)) is None:
                 continue
@@ -249,7 +249,7 @@ class RuntimeCore:
             self.members.on_ports(now, record)
 
     def on_disconnected(self, now: float, dpid: int, channel: Channel) -> None:
-        self.switches.on_disconnected(dpid, channel)
+        self.switches.on_disconnected(now, dpid, channel)
         self.proofs.on_changed(now)
 
     def on_prover(self, now: float, utc: float, report: ProverReport) -> None:

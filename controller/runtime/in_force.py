@@ -101,6 +101,6 @@ class InForce:
         self.accepted = accepted
         self._switches.repair_drift(accepted.policy.drift is DriftMode.REPAIR)
         self.send_if_proved(now)
-        self._switches.ports.check(accepted.policy)
+        self._switches.ports.check(now, accepted.policy)
         self.empty_pools.look(accepted.policy, self.conditions)
         return accepted

@@ -4,6 +4,7 @@ Every change of what a switch holds makes a new proof due. At most one is under 
 lead to one more.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,8 +44,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class _UnderWay:
+    """`missing`, `stale`: switches of which nothing is known, or only what they held a while ago, and why."""
+
     question: Question
     missing: tuple[str, ...]
+    stale: Mapping[str, str]
     due_since: float
     began: float
 
@@ -110,7 +114,8 @@ class StandingProof:
             subject.conditions,
             known,
         )
-        self._under_way = _UnderWay(question, missing, self._due_since, now)
+        stale = {name: f"{name}: {why.reason}" for name, why in unknown.items() if why and why.is_stale}
+        self._under_way = _UnderWay(question, missing, stale, self._due_since, now)
         self._due_since = None
         self._prover.ask(question)
 
@@ -167,17 +172,18 @@ class StandingProof:
         return bool(phases & {Phase.READING, Phase.SENDING})
 
     def _tell(self, now: float, asked: _UnderWay, answer: Answer) -> None:
-        revision, switches = asked.question.revision, list(asked.question.switches)
+        revision, missing = asked.question.revision, [*asked.missing, *asked.stale.values()]
         violations = tuple(_essence(each) for each in answer.violations)
-        if not self._told.is_due(now, (answer.outcome, revision, violations, asked.missing)):
+        silent = () if violations else tuple(asked.stale)  # a failure is not news because of them
+        if not self._told.is_due(now, (answer.outcome, revision, violations, asked.missing, silent)):
             return
         match answer.outcome:
             case ProofOutcome.PROVED:
                 self._journal.write(
                     ControllerEvent.PROOF_MADE,
                     revision=revision,
-                    switches=switches,
-                    missing=list(asked.missing),
+                    switches=[name for name in asked.question.switches if name not in asked.stale],
+                    missing=missing,
                     flows=answer.flows,
                     seconds=round(answer.seconds, 3),
                 )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from common.journal.journal import Journal
 from controller.policy.model import Policy, PortRef
 from controller.runtime.limited_journal import LimitedJournal
 from controller.runtime.switch_record import SwitchRecord
@@ -14,10 +13,8 @@ from controller.topology.ports import ports_by_switch, ports_of
 class SwitchPorts:
     """`records`: of all switches, by dpid. `remembered`: ports that were down before the controller began."""
 
-    def __init__(
-        self, journal: Journal, limited: LimitedJournal, records: Mapping[int, SwitchRecord]
-    ) -> None:
-        self._journal, self._limited, self._records = journal, limited, records
+    def __init__(self, limited: LimitedJournal, records: Mapping[int, SwitchRecord]) -> None:
+        self._limited, self._records = limited, records
         self.remembered: frozenset[PortRef] = frozenset()  # until their switch is read
 
     def down(self, policy: Policy) -> Iterator[PortRef]:
@@ -35,7 +32,7 @@ class SwitchPorts:
             elif use.at in self.remembered:
                 yield use.at
 
-    def check(self, policy: Policy) -> None:
+    def check(self, now: float, policy: Policy) -> None:
         """Report the ports that the policy uses and a switch does not have."""
         used = ports_by_switch(policy)
         for record in self._records.values():
@@ -43,7 +40,7 @@ class SwitchPorts:
                 continue
             missing = tuple(sorted(used.get(record.name, {}).keys() - record.ports.keys()))
             if missing and missing != record.missing_ports:
-                self._journal.write(ControllerEvent.PORT_MISSING, switch=record.name, ports=list(missing))
+                self._limited.write(now, ControllerEvent.PORT_MISSING, record.name, ports=list(missing))
             record.missing_ports = missing
 
     def note(self, now: float, record: SwitchRecord, port: Port, was_deleted: bool) -> None:
@@ -53,4 +50,4 @@ class SwitchPorts:
         went_down = port.is_down or was_deleted
         if before is None or before.is_down != went_down:
             event = ControllerEvent.PORT_WENT_DOWN if went_down else ControllerEvent.PORT_CAME_UP
-            self._limited.write(now, event, record.name, port=port.number, name=port.name)
+            self._limited.write_of_port(now, event, record.name, port.number, port.name)

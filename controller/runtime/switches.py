@@ -53,7 +53,7 @@ class Switches:
         self.strangers: dict[int, Channel] = {}
         self.deliveries = Deliveries(journal)
         self.look_ups = LookUps(describe)
-        self.ports = SwitchPorts(journal, self.limited, self.records)
+        self.ports = SwitchPorts(self.limited, self.records)
 
     def find(self, dpid: int, channel: Channel) -> SwitchRecord | None:
         """Return the record of a channel's switch; None: an unknown switch, or a replaced connection."""
@@ -81,21 +81,21 @@ class Switches:
         record = self.records.get(dpid)
         if record is None:
             self.strangers[dpid] = channel
-            self._journal.write(ControllerEvent.UNKNOWN_SWITCH_CONNECTED, dpid=dpid)
+            self.limited.write_of_stranger(now, ControllerEvent.UNKNOWN_SWITCH_CONNECTED, dpid)
             return
         record.channel = channel
-        self._journal.write(ControllerEvent.SWITCH_CONNECTED, switch=record.name, dpid=dpid)
+        self.limited.write(now, ControllerEvent.SWITCH_CONNECTED, record.name, dpid=dpid)
         channel.watch()  # before it is read, so that no change falls between
         self._execute(record, record.session.on_connected(now))
 
-    def on_disconnected(self, dpid: int, channel: Channel) -> None:
+    def on_disconnected(self, now: float, dpid: int, channel: Channel) -> None:
         if self.strangers.get(dpid) is channel:
             del self.strangers[dpid]
         if record := self.find(dpid, channel):
             record.channel = record.unread = None
             record.told_revision = 0
-            record.was_silent, record.settings = False, SwitchSettings()
-            self._journal.write(ControllerEvent.SWITCH_DISCONNECTED, switch=record.name, dpid=dpid)
+            record.was_silent, record.told_refusal, record.settings = False, "", SwitchSettings()
+            self.limited.write(now, ControllerEvent.SWITCH_DISCONNECTED, record.name, dpid=dpid)
             record.session.on_disconnected()
 
     def on_outcome(self, now: float, record: SwitchRecord, outcome: Outcome) -> bool:
@@ -107,8 +107,8 @@ class Switches:
         match outcome:
             case SwitchRead(_, installed, ports):
                 if not session.is_read:
-                    self._journal.write(
-                        ControllerEvent.SWITCH_READ, switch=record.name, flows=len(installed.flows)
+                    self.limited.write(
+                        now, ControllerEvent.SWITCH_READ, record.name, flows=len(installed.flows)
                     )
                 record.ports = {port.number: port for port in ports}
                 record.unread = outcome

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from controller.runtime.switch_record import SwitchRecord
+from controller.sync.watch import Monitoring
 
 _AWAY = (
     "on its host, check that ovs-vswitchd runs, and that the bridge leads here "
@@ -37,6 +38,8 @@ def unknown_state(now: float, record: SwitchRecord) -> UnknownState | None:
         return UnknownState("connected, but not read yet", _WAIT)
     if session.strays.is_cut:
         return UnknownState("more foreign flows than are kept", _TOO_MANY)
+    if watch.monitoring is Monitoring.PAUSED:
+        return UnknownState("it keeps reports of changes back, since it has too many", _WAIT, is_stale)
     if watch.is_overdue:
         age = f"last read {watch.age_s(now):.0f} s ago instead of every {watch.every_s:.0f} s"
         return UnknownState(f"{age}, and it does not report changes", _HANGS, is_stale=True)

@@ -8,7 +8,8 @@ differently, because another client has changed it. A monitor is requested befor
 no change falls between: what is reported while the switch is read overrides the reading.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import inf
 
@@ -19,7 +20,7 @@ from controller.sync.overlay import Overlay
 from controller.sync.plan import Plan, difference
 from controller.sync.refusal import RETRY_S, SwitchRefusal
 from controller.sync.repair_pace import RepairPace
-from controller.sync.state import WireFlow, WireKey, WireState
+from controller.sync.state import WireFlow, WireKey, WireMeter, WireState
 from controller.sync.strays import DesiredParts, Strays, fitted, repairing
 from controller.sync.watch import Watch
 
@@ -140,6 +141,8 @@ class SwitchSession:
         self.phase = Phase.OFFLINE
         # What it will hold when it reconnects is unknown.
         self.carried_out_revision = self.confirmed_revision = 0
+        # So is what it will refuse: it may be another switch.
+        self.refused, self.last_error, self._pace = SwitchRefusal(), "", RepairPace()
         self.attempt += 1
         self._is_reading = False
         self.strays.clear()
@@ -390,9 +393,18 @@ class SwitchSession:
 
     def _compare_groups(self, held: WireState) -> None:
         self.strays.note_groups(self.installed.groups, held.groups)
+        if self.refused.count:
+            self._take_over_meters(held.meters)
         own = self.overlay.installed_meters
         expected = {**self.installed.meters, **own} if own else self.installed.meters
         self.strays.note_meters(expected, held.meters)
+
+    def _take_over_meters(self, held: Mapping[int, WireMeter]) -> None:
+        """Count meters of a refused plan as installed: they are sent before its bundle, and stay."""
+        wanted = self.desired.meters
+        ours = {number: meter for number, meter in held.items() if wanted.get(number) == meter}
+        if ours.items() - self.installed.meters.items():
+            self.installed = replace(self.installed, meters={**self.installed.meters, **ours})
 
     def _note(self, now: float, update: FlowUpdate) -> None:
         flow = update.flow

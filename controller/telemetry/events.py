@@ -161,7 +161,7 @@ class ControllerEvent(Event):
         "ManySwitchEvents",
         "A switch has caused more events of one kind within a minute than get a line each.",
         _SWITCH,
-        text("events", "name of these events"),
+        text("events", "name of these events, and the port if they are of one"),
         COUNT,
     )
     DRIFT_FOUND = error(

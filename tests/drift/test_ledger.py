@@ -146,9 +146,20 @@ def test_somebody_who_never_stops_gets_some_lines_per_minute_and_one_with_the_co
     assert len(notes) == 2 * MOST_NOTES
     left_out = 2 * (59 - MOST_NOTES)
     assert ledger.take_notes(MINUTE_S + 1) == (
-        DriftNote("s1", NoteKind.FOUND, left_out, None),
-        DriftNote("s1", NoteKind.REPAIRED, left_out, None),
+        DriftNote("s1", NoteKind.FOUND, left_out, foreign(1)),
+        DriftNote("s1", NoteKind.REPAIRED, left_out, foreign(1)),
     )
+
+
+def test_a_graver_difference_has_a_line_even_after_many_others_in_the_same_minute() -> None:
+    ledger = DriftLedger()
+    port = Difference("s1", DriftKind.PORT, DriftChange.FOREIGN, "port 9", "spare", "", "")
+    for second in range(MOST_NOTES + 1):
+        ledger.observe(second, Observation("s1", OF_TABLES, (port,)))
+        ledger.observe(second, Observation("s1", OF_TABLES, ()))
+    ledger.take_notes(MOST_NOTES)
+    ledger.observe(20.0, Observation("s1", OF_TABLES, (foreign(1),)))
+    assert ledger.take_notes(20.0) == (DriftNote("s1", NoteKind.FOUND, 1, foreign(1)),)
 
 
 def test_repairs_are_counted_within_a_span() -> None:

@@ -7,9 +7,11 @@ import pytest
 from controller.drift.bridge_record import BridgeController, BridgeExport, BridgeInterface, BridgeRecord
 from controller.drift.model import Difference
 from controller.runtime.commands.drift import ReadDrift
+from controller.runtime.commands.proofs import ReadProof
 from controller.runtime.commands.switches import AcceptBridge, EdgeStatus, ReadStatus
 from controller.runtime.events import BridgeRepairEnded, BridgesRead, BridgesUnread
 from controller.store import StoreError
+from tests.runtime.test_drift import FOREIGN, by_hand
 from tests.world import DEMO, FakeChannel, World
 
 OURS = BridgeController("tcp:127.0.0.1:6653", is_own=True, row="c1")
@@ -86,6 +88,32 @@ def test_status_says_that_a_bridge_is_not_judged_yet() -> None:
     found = world.handle(ReadStatus())
     assert found is not None
     assert "its switch has not been in step yet" in "".join(found.unwatched)
+    (unmet,) = world.handle(ReadProof()).unmet
+    assert unmet.startswith("it is not known whether switch s1 behaves as the proof assumes")
+
+
+def test_a_bridge_that_is_not_judged_because_drift_is_only_reported_makes_status_red() -> None:
+    world = BridgeWorld(is_known=False)
+    world.apply(f"{DEMO}\ndrift: report\n")
+    by_hand(world, world.channel, FOREIGN)
+    assert world.core.switches.records[1].session.is_drift_left
+    world.runtime.on(BridgesRead((MIRRORED,)))
+    problems = [problem for switch in world.status.switches for problem in switch.problems]
+    assert any("its switch has not been in step yet; remedy: postern apply" in each for each in problems)
+
+
+def test_a_database_that_goes_away_during_a_repair_does_not_keep_the_switch_busy_for_ever(
+    world: BridgeWorld,
+) -> None:
+    policy = f"{DEMO}\ndrift: report\n"
+    world.apply(policy)
+    world.read(MIRRORED)
+    world.apply(policy)
+    world.apply(policy)
+    world.runtime.on(BridgesUnread("gone", is_wanted=True))
+    world.end_repair("gone")
+    world.tick(10.0)
+    assert not world.status.switches[0].is_busy
 
 
 def test_a_bridge_of_this_machine_that_leads_elsewhere_is_not_taken_for_a_distant_switch() -> None:

@@ -6,7 +6,8 @@ from controller.reports.proofs import problems, summary
 from controller.runtime.commands.drift import ReadDrift
 from controller.runtime.commands.members import DrainMember
 from controller.runtime.commands.proofs import DemandProof, ReadProof
-from controller.runtime.events import ProverReported
+from controller.runtime.events import OutcomeReceived, ProverReported
+from controller.sync.outcomes import FlowsChanged
 from tests.runtime.test_gate import VIOLATION, decide
 from tests.runtime.test_runtime import connected
 from tests.world import DEMO, POLICIES, World, proved
@@ -115,6 +116,15 @@ def test_a_silent_switch_is_proved_as_it_was_known_last(world: World) -> None:
     assert last is not None
     assert (last.switches, last.missing) == (("s1",), ())
     assert world.handle(ReadProof()).missing == ("s1: no answer for 2 s",)
+    made = world.events("ProofMade")[-1]
+    assert (made["switches"], made["missing"]) == ([], ["s1: no answer for 2 s"])
+
+
+def test_a_switch_that_keeps_reports_back_is_not_known_now(world: World) -> None:
+    channel = connected(world)
+    world.runtime.on(OutcomeReceived(1, channel, FlowsChanged((), was_paused=True)))
+    (missing,) = world.handle(ReadProof()).missing
+    assert missing == "s1: it keeps reports of changes back, since it has too many"
 
 
 def test_a_proof_that_fails_again_and_again_has_a_line_a_minute(world: World) -> None:

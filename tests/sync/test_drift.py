@@ -5,10 +5,10 @@ from dataclasses import replace
 from controller.ids import cookie_of
 from controller.openflow import messages
 from controller.openflow.messages import GroupCommand
-from controller.sync.commands import ReadSwitch
-from controller.sync.outcomes import FlowsChanged, FlowUpdate
+from controller.sync.commands import ReadGroups, ReadSwitch
+from controller.sync.outcomes import FlowsChanged, FlowUpdate, GroupsRead
 from controller.sync.session import REPLY_TIMEOUT_S, Phase, SwitchSession
-from controller.sync.state import WireFlow, WireKey, WireLearned, WireState
+from controller.sync.state import WireFlow, WireKey, WireLearned, WireMeter, WireState
 from controller.sync.strays import MOST_FOREIGN, Strays
 from controller.sync.watch import READ_EVERY_S, RESUMED_EVERY_S, Monitoring
 from tests.fake_switch import Monitors
@@ -381,3 +381,32 @@ def test_a_switch_with_more_foreign_flows_than_are_kept_is_not_confirmed_before_
     assert session.is_confirmed
     session.strays.is_cut = True
     assert not session.is_confirmed
+
+
+def test_the_meters_of_a_refused_plan_are_ours_and_are_not_added_again() -> None:
+    """They are sent before the bundle, which is refused without them."""
+    session, meter = in_step_with(ONE), WireMeter(7, b"body")
+    first, _ = session.on_desired(1.0, 2, replace(holding(ONE, TWO), meters={7: meter}))
+    assert isinstance(first, ReadGroups)
+    session.on_groups_read(1.1, GroupsRead(first.turn, {}, {}))
+    session.on_refused(1.2, session.attempt, "no")
+    (turn,) = session.on_tick(2.9)
+    assert isinstance(turn, ReadGroups)
+    session.on_groups_read(3.0, GroupsRead(turn.turn, {}, {7: meter}))
+    assert session.strays.count == 0
+    session.on_read(
+        4.2, session.attempt if session.on_tick(4.0) else 0, replace(holding(ONE), meters={7: meter})
+    )
+    assert session.phase is Phase.SENDING
+    assert (session.last_plan.put_flows, session.last_plan.new_meters) == ((TWO,), ())
+
+
+def test_what_a_switch_has_refused_is_forgotten_with_its_connection() -> None:
+    session = in_step_with(ONE)
+    session.on_desired(1.0, 2, holding(ONE, TWO))
+    session.on_refused(1.1, session.attempt, "no")
+    session.on_disconnected()
+    assert session.refused.count == 0
+    session.on_connected(2.0)
+    session.on_read(2.1, session.attempt, holding(ONE))
+    assert session.phase is Phase.SENDING

@@ -45,7 +45,7 @@ def _unmet(core: RuntimeCore) -> Iterator[str]:
             named = "; ".join(against[:_MOST_NAMED])
             yield f"switch {name} does not behave as the proof assumes: {named}{more}"
     for each in core.bridges.unwatched():
-        if each.is_wrong:
+        if each.is_wrong or each.is_here:
             yield f"it is not known whether switch {each.switch} behaves as the proof assumes: {each}"
 
 
