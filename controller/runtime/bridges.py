@@ -243,7 +243,9 @@ class BridgeWatch:
                 continue
             elif dpid in here:
                 reason = "its switch has not been in step yet; remedy: postern apply"
-                yield UnwatchedBridge(record.name, reason, not record.is_busy, is_here=True)
+                # One that is in step is judged within a moment.
+                is_left, is_here = record.session.is_drift_left, not record.is_in_step
+                yield UnwatchedBridge(record.name, reason, is_left, is_here)
             else:
                 yield UnwatchedBridge(
                     record.name,
